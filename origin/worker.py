@@ -1,0 +1,123 @@
+"""The render process, `python -m origin.worker`: locks itself down, then reads jobs and answers.
+
+Frames come in on descriptor 0 and go out on descriptor 1 (see `origin.frames`). The first frame out
+is the hello: versions, which locks hold, and what is wrong when this process cannot render. The end
+of its input ends it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from typing import Any
+from typing import BinaryIO
+
+from origin import jail
+from origin.errors import OriginError
+from origin.errors import RenderFailed
+from origin.errors import UnsupportedFormat
+from origin.frames import PREFIX_SIZE
+from origin.frames import Job
+from origin.frames import pack_head
+from origin.frames import unpack_head
+from origin.frames import unpack_prefix
+
+_OLDEST_LIBVIPS = (8, 18)
+
+
+def main() -> None:
+    arguments = _arguments()
+    requests, answers = _take_pipes()
+    hello: dict[str, Any] = {"libvips": None, "pipeline": None, "jail": None, "error": None}
+    try:
+        hello |= _start(arguments)
+    except Exception as exc:  # noqa: BLE001 - whatever it is, the parent has to be able to show it
+        hello["error"] = f"{type(exc).__name__}: {exc}".splitlines()[0]
+    _send(answers, {"hello": hello})
+    if hello["error"] is None:
+        _serve(requests, answers, arguments.render_memory)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m origin.worker")
+    parser.add_argument("--render-memory", type=int, default=1 << 30, help="bytes")
+    parser.add_argument("--formats", default="jpg,png,webp,gif,avif", help="formats that are ever decoded")
+    return parser.parse_args()
+
+
+def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """The two pipes under numbers of their own, so that no library's print lands between frames."""
+    requests = os.fdopen(os.dup(0), "rb")
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(2, 1)
+    os.close(null)
+    return requests, answers
+
+
+def _start(arguments: argparse.Namespace) -> dict[str, Any]:
+    import pyvips
+
+    version = tuple(pyvips.version(part) for part in range(3))
+    libvips = ".".join(map(str, version))
+    if not pyvips.API_mode or version < _OLDEST_LIBVIPS:
+        mode = "API" if pyvips.API_mode else "ABI"
+        raise RuntimeError(f"libvips 8.18 in API mode is needed, found {libvips} in {mode} mode")
+    from origin.pipeline import PIPELINE_VERSION
+
+    locks = jail.lock(arguments.render_memory)
+    return {"libvips": libvips, "pipeline": f"{PIPELINE_VERSION}/{libvips}", "jail": locks}
+
+
+def _serve(requests: BinaryIO, answers: BinaryIO, body_limit: int) -> None:
+    while prefix := requests.read(PREFIX_SIZE):
+        head_length, body_length = unpack_prefix(prefix, body_limit)
+        head = unpack_head(_read(requests, head_length))
+        body = _read(requests, body_length)
+        _send(answers, *_answer(head, body))
+
+
+def _answer(head: dict[str, Any], original: bytes) -> tuple[dict[str, Any], bytes]:
+    from origin.pipeline import render
+
+    start = time.perf_counter()
+    try:
+        result = render(original, Job.from_head(head))
+    except UnsupportedFormat as exc:
+        return _failure("unsupported-format", exc), b""
+    except OriginError as exc:
+        return _failure(exc.kind, exc), b""
+    except MemoryError as exc:
+        return _failure(RenderFailed.kind, exc), b""
+    milliseconds = (time.perf_counter() - start) * 1000
+    return {
+        "ok": True,
+        "format": result.format.value,
+        "width": result.width,
+        "height": result.height,
+        "ms": {"render": round(milliseconds, 1)},
+    }, result.body
+
+
+def _failure(kind: str, exc: Exception) -> dict[str, Any]:
+    return {"ok": False, "kind": kind, "reason": str(exc)[:1000]}
+
+
+def _read(pipe: BinaryIO, length: int) -> bytes:
+    data = pipe.read(length)
+    if len(data) != length:
+        raise ValueError(f"frame cut: {len(data)} of {length} bytes")
+    return data
+
+
+def _send(pipe: BinaryIO, head: dict[str, Any], body: bytes = b"") -> None:
+    for part in (pack_head(head, len(body)), body):
+        view = memoryview(part)
+        while view:
+            view = view[pipe.write(view) :]
+
+
+if __name__ == "__main__":
+    main()
