@@ -1,0 +1,55 @@
+"""What every source gives and promises."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from origin.errors import NotFound
+
+MAX_BYTES = 50_000_000  # of an original, unless a source is told otherwise
+TIMEOUT = 10.0  # seconds for one `get`, unless a source is told otherwise
+PROBE = "origin-check"  # the key that `check` asks for; it need not exist
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """One original as the source holds it.
+
+    `etag` is the source's version of it: opaque, never empty. `last_modified` is in Unix seconds.
+    """
+
+    body: bytes
+    etag: str
+    last_modified: float | None
+
+
+class Source(Protocol):
+    async def open(self) -> None:
+        """Get ready before the first request. A source that could not will try again in each `get`.
+
+        Raises SourceUnavailable.
+        """
+
+    async def close(self) -> None: ...
+
+    async def get(self, key: str, if_none_match: str | None = None) -> Original | None:
+        """The original, or None when its version is still `if_none_match`.
+
+        Raises NotFound, Unprocessable (over the byte cap), SourceUnavailable, SourceTimeout.
+        """
+
+    async def check(self) -> None:
+        """Raise SourceUnavailable, with a line for the operator, when no original can come from here."""
+
+
+def segments(key: str) -> list[str]:
+    """The parts of a key between its slashes.
+
+    Raises NotFound for one that could leave its folder. URLs with such keys are refused long before;
+    this is the last line of defence.
+    """
+    parts = key.split("/")
+    if "\0" in key or not {"", ".", ".."}.isdisjoint(parts):
+        raise NotFound(f"{key!r} is not the key of an original")
+    return parts
