@@ -1,0 +1,298 @@
+"""What was fetched and rendered: a bounded tier in memory over `DiskStore`.
+
+Three kinds of record hang on an original: what is known of it (`Version`), its bytes, and the
+results rendered from it. A result's key holds the version it was made of, so a new version of the
+original leaves every old result unreachable at once, and one revalidation renews them all.
+
+Nothing that was under way when a purge came is kept: each writer says with a `mark()` when it began.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections import OrderedDict
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from typing import Generic
+from typing import TypeVar
+
+from .errors import OriginError
+from .formats import Format
+from .store import DiskStore
+
+T = TypeVar("T")
+READERS = 4  # threads; each holds a connection of SQLite
+MAX_VERSIONS = 20_000  # in memory
+MAX_FAILURES = 10_000
+MAX_PURGES = 1_000  # remembered, for writers that began before them
+MAX_UNWRITTEN = 64_000_000  # bytes on their way to the disk; past that, results are served and not kept
+_OVERHEAD = 500  # bytes that an entry in memory takes beside its body
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What the source last said of an original."""
+
+    etag: str
+    last_modified: float | None  # unix seconds
+    checked: float  # unix seconds, when it said so
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A picture as it is served."""
+
+    body: bytes
+    format: Format
+    digest: bytes  # of the body: the identity in the ETag
+    last_modified: float | None  # of the original, unix seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    version: Version | None
+    result: Result | None = None
+    tier: str = "memory"
+
+
+class Lru(Generic[T]):
+    """A dictionary bounded by the sum of its entries' weights; the one unused for longest goes first."""
+
+    def __init__(self, capacity: int, weigh: Callable[[T], int]) -> None:
+        self.capacity = capacity
+        self.weight = 0
+        self._weigh = weigh
+        self._entries: OrderedDict[str, T] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, key: str) -> T | None:
+        entry = self._entries.get(key)
+        if entry is not None:
+            self._entries.move_to_end(key)
+        return entry
+
+    def put(self, key: str, entry: T) -> None:
+        self.pop(key)
+        if self._weigh(entry) > self.capacity // 8:
+            return  # one giant must not empty the tier
+        self._entries[key] = entry
+        self.weight += self._weigh(entry)
+        while self.weight > self.capacity:
+            self.weight -= self._weigh(self._entries.popitem(last=False)[1])
+
+    def pop(self, key: str) -> None:
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self.weight -= self._weigh(entry)
+
+    def delete(self, prefix: str) -> set[str]:
+        """Remove every entry whose key starts with `prefix`; their keys."""
+        keys = {key for key in self._entries if key.startswith(prefix)}
+        for key in keys:
+            self.pop(key)
+        return keys
+
+
+class ResultCache:
+    """The cache of one folder, for every handler that names it.
+
+    `original` is everywhere the text that names one original; it ends in NUL and no other such text
+    starts with it (see `name_original`). `variant` names a picture made of it.
+    """
+
+    def __init__(self, store: DiskStore, memory: int) -> None:
+        self.store = store
+        self.results: Lru[Result] = Lru(memory, lambda result: len(result.body) + _OVERHEAD)
+        self.versions: Lru[Version] = Lru(MAX_VERSIONS, lambda _: 1)
+        self._failures: OrderedDict[str, tuple[OriginError, float]] = OrderedDict()
+        self._unwritten: dict[str, bytes] = {}
+        self._unwritten_bytes = 0
+        self._purges: deque[tuple[int, str]] = deque(maxlen=MAX_PURGES)
+        self._mark = 0
+        self._readers = ThreadPoolExecutor(READERS, "cache-read")
+        # One writer: a write and a purge are never under way together.
+        self._writer = ThreadPoolExecutor(1, "cache-write")
+
+    async def close(self) -> None:
+        """Finish what is being written."""
+        await asyncio.to_thread(self._writer.shutdown)
+        await asyncio.to_thread(self._readers.shutdown)
+        self.store.close()
+
+    def mark(self) -> int:
+        """The moment, as purges count it; taken before the work whose outcome is to be kept."""
+        return self._mark
+
+    # Reading
+
+    def peek(self, original: str, variant: str) -> Found:
+        """What is in memory."""
+        version = self.versions.get(original)
+        if version is None:
+            return Found(None)
+        return Found(version, self.results.get(_result_key(original, version.etag, variant)))
+
+    async def find(self, original: str, variant: str) -> Found:
+        """What is in memory or on disk, with one hop to a thread at most."""
+        found = self.peek(original, variant)
+        if found.result is not None:
+            return found
+        mark = self._mark
+        loop = asyncio.get_running_loop()
+        found = await loop.run_in_executor(self._readers, self._read, original, variant, found.version)
+        if self._purged(original, mark):
+            return Found(None)
+        if found.version is not None and self.versions.get(original) is None:
+            self.versions.put(original, found.version)
+        if found.version is not None and found.result is not None:
+            self.results.put(_result_key(original, found.version.etag, variant), found.result)
+        return found
+
+    async def find_original(self, original: str, etag: str) -> bytes | None:
+        """The bytes of that version of the original."""
+        mark = self._mark
+        loop = asyncio.get_running_loop()
+        record = await loop.run_in_executor(self._readers, self._get, original + "O")
+        if record is None or self._purged(original, mark):
+            return None
+        meta, body = _unpack(record)
+        return body if meta["etag"] == etag else None
+
+    def failure(self, original: str, now: float) -> OriginError | None:
+        """Why this original could not be had or rendered, while that is remembered."""
+        error, until = self._failures.get(original, (None, 0.0))
+        return error if now < until else None
+
+    # Writing
+
+    def keep_version(self, original: str, version: Version, since: int) -> None:
+        """Keep what the source said; where the original has changed, what was made of the old one goes."""
+        if self._purged(original, since):
+            return
+        known = self.versions.get(original)
+        self.versions.put(original, version)
+        self._failures.pop(original, None)
+        if known is not None and known.etag != version.etag:
+            self._unwritten = {k: v for k, v in self._unwritten.items() if not k.startswith(original)}
+            self.results.delete(original)
+            self._submit(partial(self.store.delete, original))
+        meta = {"etag": version.etag, "last_modified": version.last_modified, "checked": version.checked}
+        self._write(original, "V", _pack(meta, b""), since)
+
+    def keep_original(self, original: str, etag: str, body: bytes, since: int) -> None:
+        if not self._purged(original, since):
+            self._write(original, "O", _pack({"etag": etag}, body), since)
+
+    def keep_result(self, original: str, etag: str, variant: str, result: Result, since: int) -> None:
+        if self._purged(original, since):
+            return
+        key = _result_key(original, etag, variant)
+        self.results.put(key, result)
+        meta = {
+            "format": result.format.value,
+            "digest": result.digest.hex(),
+            "last_modified": result.last_modified,
+        }
+        self._write(original, key.removeprefix(original), _pack(meta, result.body), since)
+
+    def keep_failure(self, original: str, error: OriginError, until: float, since: int) -> None:
+        if self._purged(original, since):
+            return
+        self._failures[original] = (error, until)
+        if len(self._failures) > MAX_FAILURES:
+            self._failures.popitem(last=False)
+
+    async def purge(self, prefix: str) -> int:
+        """Remove whatever belongs to originals whose name starts with `prefix`, in every tier.
+
+        Returns how many results and originals that were.
+        """
+        self._mark += 1
+        self._purges.append((self._mark, prefix))
+        keys = self.results.delete(prefix)
+        self.versions.delete(prefix)
+        for original in [key for key in self._failures if key.startswith(prefix)]:
+            del self._failures[original]
+        keys |= {key for key in self._unwritten if key.startswith(prefix)}
+        loop = asyncio.get_running_loop()
+        keys |= await loop.run_in_executor(self._writer, self.store.delete, prefix)
+        return sum(key.rpartition("\0")[2][0] in "RO" for key in keys)
+
+    # Inside
+
+    def _purged(self, original: str, since: int) -> bool:
+        """Whether a purge met this original after `since`; yes where that is no longer known."""
+        if since == self._mark:
+            return False
+        if since < self._purges[0][0] - 1:
+            return True
+        return any(mark > since and original.startswith(prefix) for mark, prefix in self._purges)
+
+    def _write(self, original: str, kind: str, record: bytes, since: int) -> None:
+        """Send a record to the disk, behind the answer."""
+        key = original + kind
+        if self._unwritten_bytes + len(record) > MAX_UNWRITTEN:
+            return
+        self._unwritten[key] = record
+        self._unwritten_bytes += len(record)
+        self._submit(partial(self._put, original, key, record, since))
+
+    def _submit(self, work: Callable[[], Any]) -> None:
+        try:
+            self._writer.submit(work)
+        except RuntimeError:
+            pass  # closing; what was not written is rendered again
+
+    def _put(self, original: str, key: str, record: bytes, since: int) -> None:
+        """In the writer's thread, where no purge is under way."""
+        if not self._purged(original, since):
+            self.store.put(key, record)
+        self._unwritten_bytes -= len(record)
+        if self._unwritten.get(key) is record:
+            self._unwritten.pop(key, None)
+
+    def _get(self, key: str) -> bytes | None:
+        return self._unwritten.get(key) or self.store.get(key)
+
+    def _read(self, original: str, variant: str, version: Version | None) -> Found:
+        """In a reader's thread."""
+        if version is None:
+            record = self._get(original + "V")
+            if record is None:
+                return Found(None)
+            version = Version(**_unpack(record)[0])
+        record = self._get(_result_key(original, version.etag, variant))
+        if record is None:
+            return Found(version)
+        meta, body = _unpack(record)
+        digest = bytes.fromhex(meta["digest"])
+        return Found(version, Result(body, Format(meta["format"]), digest, meta["last_modified"]), "disk")
+
+
+def name_original(handler: str, source: str, key: str) -> str:
+    """The name of an original in the cache. `source` tells the bucket, so that a handler that is
+    pointed at another one does not serve the old one's pictures. No part holds a NUL."""
+    return f"{handler}\0{source}\0{key}\0"
+
+
+def _result_key(original: str, etag: str, variant: str) -> str:
+    text = f"{len(etag)}:{etag}{variant}"
+    return f"{original}R{hashlib.sha256(text.encode()).hexdigest()[:40]}"
+
+
+def _pack(meta: dict[str, Any], body: bytes) -> bytes:
+    return json.dumps(meta).encode() + b"\n" + body
+
+
+def _unpack(record: bytes) -> tuple[dict[str, Any], bytes]:
+    """The store has checked that the record is the one that was packed."""
+    meta, _, body = record.partition(b"\n")
+    return json.loads(meta), body

@@ -1,0 +1,350 @@
+"""The pool of render processes: admission, deadlines, replacement. libvips never runs in this process.
+
+One renderer a core, one job at a time each. A renderer that dies, overruns its time or talks nonsense
+is killed and replaced, and costs only the request it was rendering for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import OriginError
+from .errors import Overloaded
+from .errors import RenderFailed
+from .errors import RenderTimeout
+from .errors import Unprocessable
+from .errors import UnsupportedFormat
+from .formats import Format
+from .frames import PREFIX_SIZE
+from .frames import Job
+from .frames import pack_head
+from .frames import unpack_head
+from .frames import unpack_prefix
+
+log = logging.getLogger("origin.renderer")
+
+START_TIMEOUT = 30.0  # seconds to import libvips and warm up
+MAX_RESULT = 256_000_000  # bytes that a renderer may answer with
+MAX_JOBS = 2_000  # of one process, against what leaks in forty C libraries
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class RendererBroken(Exception):
+    """Renderers cannot start here at all. The message is one line for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    body: bytes
+    format: Format
+    width: int  # px of one frame
+    height: int
+    waited: float  # seconds in the queue
+    took: float  # seconds in the renderer
+
+
+class Renderer:
+    """One render process and the socket to it."""
+
+    def __init__(self, process: asyncio.subprocess.Process, link: socket.socket) -> None:
+        self.process = process
+        self.link = link
+        self.jobs = 0
+        self.hello: dict[str, Any] = {}
+
+    @classmethod
+    async def start(cls, arguments: Sequence[str]) -> Renderer:
+        """A renderer that is warm. Raises RendererBroken."""
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "origin.worker", *arguments),
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
+                stderr=asyncio.subprocess.DEVNULL,  # a picture could fill the log with GLib's warnings
+                env=_environment(),
+                start_new_session=True,  # the terminal's Ctrl-C is for us alone
+            )
+        renderer = cls(process, ours)
+        try:
+            async with asyncio.timeout(START_TIMEOUT):
+                head, _ = await renderer._receive()
+                renderer.hello = head["hello"]
+        except (OSError, EOFError, ValueError, KeyError, TimeoutError) as exc:
+            await renderer.kill()
+            raise RendererBroken(f"a renderer did not start: {type(exc).__name__}: {exc}") from exc
+        except asyncio.CancelledError:
+            await renderer.kill()
+            raise
+        if renderer.hello.get("error"):
+            await renderer.kill()
+            raise RendererBroken(str(renderer.hello["error"])[:300])
+        return renderer
+
+    async def run(self, job: Job, original: bytes) -> tuple[dict[str, Any], bytes]:
+        """The answer's head and body. Raises OSError, EOFError or ValueError where it has gone wrong."""
+        self.jobs += 1
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(self.link, pack_head(job.to_head(), len(original)))
+        await loop.sock_sendall(self.link, original)
+        return await self._receive()
+
+    async def kill(self) -> None:
+        """End the process at once, whatever it is doing."""
+        self.link.close()
+        if self.process.returncode is None:
+            try:
+                self.process.kill()
+            except ProcessLookupError:
+                pass
+        await self.process.wait()
+
+    @property
+    def alive(self) -> bool:
+        return self.process.returncode is None
+
+    @property
+    def ended_by(self) -> str:
+        code = self.process.returncode
+        if code is None:
+            return "still running"
+        return signal.Signals(-code).name if code < 0 else f"exit status {code}"
+
+    def memory(self) -> int:
+        """Bytes resident; 0 where the system does not tell."""
+        try:
+            with open(f"/proc/{self.process.pid}/statm", "rb") as file:
+                return int(file.read().split()[1]) * _PAGE
+        except (OSError, IndexError, ValueError):
+            return 0
+
+    async def _receive(self) -> tuple[dict[str, Any], bytes]:
+        head_length, body_length = unpack_prefix(await self._read(PREFIX_SIZE), MAX_RESULT)
+        head = unpack_head(await self._read(head_length))
+        return head, await self._read(body_length)
+
+    async def _read(self, length: int) -> bytes:
+        loop = asyncio.get_running_loop()
+        buffer = bytearray(length)
+        view = memoryview(buffer)
+        while view:
+            count = await loop.sock_recv_into(self.link, view)
+            if not count:
+                raise EOFError("the renderer closed its end")
+            view = view[count:]
+        return bytes(buffer)
+
+
+class RenderPool:
+    """`size` renderers and the queue before them.
+
+    Raises what a render raises: Unprocessable, UnsupportedFormat, RenderFailed, RenderTimeout; and
+    Overloaded where the queue is full or a place in it took longer than `queue_timeout` seconds.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        *,
+        formats: Sequence[str] = ("jpg", "png", "webp", "gif", "avif"),
+        memory: int = 1_000_000_000,
+        queue: int = 64,
+        queue_timeout: float = 5.0,
+    ) -> None:
+        self.size = size or os.cpu_count() or 1
+        self.queue = queue
+        self.queue_timeout = queue_timeout
+        self.memory = memory  # bytes of one renderer
+        self.restarts = 0
+        self.hello: dict[str, Any] = {}
+        self._arguments = ("--render-memory", str(memory), "--formats", ",".join(formats))
+        self._renderers: set[Renderer] = set()
+        self._idle: list[Renderer] = []
+        self._waiting: deque[asyncio.Future[Renderer]] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = False
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def idle(self) -> bool:
+        """Whether a job would start at once."""
+        return bool(self._idle)
+
+    @property
+    def busy(self) -> int:
+        return len(self._renderers) - len(self._idle)
+
+    @property
+    def processes(self) -> list[int]:
+        return [renderer.process.pid for renderer in self._renderers]
+
+    async def start(self) -> None:
+        """Start every renderer and wait until all are warm. Raises RendererBroken."""
+        started = await asyncio.gather(
+            *(Renderer.start(self._arguments) for _ in range(self.size)), return_exceptions=True
+        )
+        for renderer in started:
+            if isinstance(renderer, Renderer):
+                self._take_in(renderer)
+        for failure in started:
+            if isinstance(failure, BaseException):
+                await self.close()
+                raise failure
+        self.hello = self._idle[0].hello
+
+    async def close(self) -> None:
+        self._closing = True
+        for waiter in self._waiting:
+            waiter.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(renderer.kill() for renderer in self._renderers))
+        self._renderers.clear()
+        self._idle.clear()
+
+    async def render(self, original: bytes, job: Job, timeout: float) -> Rendered:
+        """Render within `timeout` seconds of getting a renderer."""
+        start = time.perf_counter()
+        renderer = await self._acquire()
+        begun = time.perf_counter()
+        fit = False
+        try:
+            async with asyncio.timeout(timeout):
+                head, body = await renderer.run(job, original)
+            result = _result(head, body, begun - start, time.perf_counter() - begun)
+            fit = True
+            return result
+        except OriginError:
+            fit = True
+            raise
+        except TimeoutError:
+            raise RenderTimeout(f"no result after {timeout} s; the renderer was killed") from None
+        except (OSError, EOFError, ValueError, KeyError, TypeError) as exc:
+            await renderer.kill()
+            raise RenderFailed(f"the renderer ended by {renderer.ended_by}: {exc}") from exc
+        finally:
+            self._release(renderer, fit)
+
+    async def _acquire(self) -> Renderer:
+        if self._idle:
+            return self._idle.pop()
+        if len(self._waiting) >= self.queue:
+            raise Overloaded(f"{len(self._waiting)} renders are waiting")
+        place: asyncio.Future[Renderer] = asyncio.get_running_loop().create_future()
+        self._waiting.append(place)
+        try:
+            async with asyncio.timeout(self.queue_timeout):
+                return await place
+        except TimeoutError:
+            self._give_back(place)
+            raise Overloaded(f"no renderer was free within {self.queue_timeout} s") from None
+        except asyncio.CancelledError:
+            self._give_back(place)
+            if self._closing:
+                raise Overloaded("the origin is closing") from None
+            raise
+
+    def _give_back(self, place: asyncio.Future[Renderer]) -> None:
+        """Leave the queue; a renderer that was handed over in the same moment goes to the next."""
+        if place in self._waiting:
+            self._waiting.remove(place)
+        elif place.done() and not place.cancelled():
+            self._offer(place.result())
+
+    def _release(self, renderer: Renderer, fit: bool) -> None:
+        if self._closing:
+            return
+        worn = renderer.jobs >= MAX_JOBS or renderer.memory() > self.memory // 2
+        if fit and renderer.alive and not worn:
+            self._offer(renderer)
+        else:
+            self._spawn(self._replace(renderer, counted=not (fit and worn)))
+
+    def _offer(self, renderer: Renderer) -> None:
+        """Hand a free renderer to the first in the queue."""
+        if renderer not in self._renderers:
+            return
+        while self._waiting:
+            place = self._waiting.popleft()
+            if not place.done():
+                place.set_result(renderer)
+                return
+        self._idle.append(renderer)
+
+    def _take_in(self, renderer: Renderer) -> None:
+        self._renderers.add(renderer)
+        self._spawn(self._watch(renderer))
+        self._offer(renderer)
+
+    async def _watch(self, renderer: Renderer) -> None:
+        """Replace a renderer that dies while it has nothing to do, before a request finds out."""
+        await renderer.process.wait()
+        if renderer in self._idle:
+            self._idle.remove(renderer)
+            log.warning("an idle renderer ended by %s; starting another", renderer.ended_by)
+            self._spawn(self._replace(renderer))
+
+    async def _replace(self, renderer: Renderer, counted: bool = True) -> None:
+        self._renderers.discard(renderer)
+        await renderer.kill()
+        self.restarts += counted
+        pause = 0.1  # seconds, doubled with every failure
+        while not self._closing:
+            try:
+                self._take_in(await Renderer.start(self._arguments))
+                return
+            except (RendererBroken, OSError) as exc:
+                log.error("a renderer cannot be started, next try in %s s: %s", pause, exc)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 5.0)
+
+    def _spawn(self, work: Any) -> None:
+        if self._closing:
+            work.close()
+            return
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _result(head: dict[str, Any], body: bytes, waited: float, took: float) -> Rendered:
+    """What a renderer answered; it may be lying, so nothing is taken for granted. Raises OriginError
+    for a failed job and ValueError, KeyError or TypeError for nonsense."""
+    if head["ok"] is True:
+        found = Format(head["format"])
+        if not body or not found.is_output:
+            raise ValueError("an empty result")
+        return Rendered(body, found, int(head["width"]), int(head["height"]), waited, took)
+    reason = str(head["reason"])[:1000]
+    errors = {"unprocessable": Unprocessable, "unsupported-format": UnsupportedFormat}
+    raise errors.get(head["kind"], RenderFailed)(reason)
+
+
+def _environment() -> dict[str, str]:
+    """What a renderer may know: where the code is, and nothing of ours that is secret."""
+    environment = {
+        "PATH": os.defpath,
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": os.pathsep.join(os.path.abspath(path) for path in sys.path),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "MALLOC_ARENA_MAX": "2",  # glibc's arenas are where memory that "leaks" in libvips stays
+        "VIPS_CONCURRENCY": "1",  # one core a renderer
+    }
+    if "LD_LIBRARY_PATH" in os.environ:
+        environment["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
+    return environment
