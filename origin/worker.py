@@ -71,20 +71,20 @@ def _start(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"libvips": libvips, "pipeline": f"{PIPELINE_VERSION}/{libvips}", "jail": locks}
 
 
-def _serve(requests: BinaryIO, answers: BinaryIO, body_limit: int) -> None:
+def _serve(requests: BinaryIO, answers: BinaryIO, memory: int) -> None:
     while prefix := requests.read(PREFIX_SIZE):
-        head_length, body_length = unpack_prefix(prefix, body_limit)
+        head_length, body_length = unpack_prefix(prefix, memory)
         head = unpack_head(_read(requests, head_length))
         body = _read(requests, body_length)
-        _send(answers, *_answer(head, body))
+        _send(answers, *_answer(head, body, memory))
 
 
-def _answer(head: dict[str, Any], original: bytes) -> tuple[dict[str, Any], bytes]:
+def _answer(head: dict[str, Any], original: bytes, memory: int) -> tuple[dict[str, Any], bytes]:
     from origin.pipeline import render
 
     start = time.perf_counter()
     try:
-        result = render(original, Job.from_head(head))
+        result = render(original, Job.from_head(head), memory)
     except UnsupportedFormat as exc:
         return _failure("unsupported-format", exc), b""
     except OriginError as exc:

@@ -1,0 +1,225 @@
+"""Pictures for the tests, made by Pillow and numpy so that libvips is never judged by itself.
+
+Red is x and green is y, so that a test can ask which pixel of the original landed where. Each is made
+once per session.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from PIL import ImageCms
+
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def field(width: int, height: int, blue: int = 128) -> Image.Image:
+    """Red runs from 0 to 255 from left to right, green from top to bottom."""
+    pixels = np.full((height, width, 3), blue, np.uint8)
+    pixels[..., 0] = np.linspace(0, 255, width)[None, :]
+    pixels[..., 1] = np.linspace(0, 255, height)[:, None]
+    return Image.fromarray(pixels)
+
+
+def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
+    out = io.BytesIO()
+    image.save(out, kind, **options)
+    return out.getvalue()
+
+
+def opened(data: bytes) -> Image.Image:
+    image = Image.open(io.BytesIO(data))
+    image.load()
+    return image
+
+
+def pixels(data: bytes, mode: str = "RGB") -> NDArray[np.int_]:
+    return np.asarray(opened(data).convert(mode)).astype(int)
+
+
+@cache
+def land() -> bytes:
+    return encoded(field(1000, 600), "JPEG", quality=95, subsampling=0)
+
+
+@cache
+def port() -> bytes:
+    return encoded(field(600, 1000), "PNG")
+
+
+@cache
+def small() -> bytes:
+    return encoded(field(100, 80), "JPEG", quality=95)
+
+
+@cache
+def odd() -> bytes:
+    return encoded(field(333, 257), "JPEG", quality=95)
+
+
+@cache
+def wide() -> bytes:
+    return encoded(field(1000, 600), "WEBP", quality=95)
+
+
+@cache
+def progressive() -> bytes:
+    return encoded(field(1000, 600), "JPEG", quality=95, progressive=True)
+
+
+@cache
+def avif() -> bytes:
+    return encoded(field(400, 240), "AVIF", quality=90, subsampling="4:4:4")
+
+
+@cache
+def tiff() -> bytes:
+    return encoded(field(400, 240), "TIFF")
+
+
+@cache
+def svg() -> bytes:
+    return (
+        b'<svg xmlns="http://www.w3.org/2000/svg" width="200" height="100">'
+        b'<rect width="100" height="100" fill="#ff0000"/></svg>'
+    )
+
+
+@cache
+def alpha() -> bytes:
+    """The left half is see-through and green, the right half opaque and red."""
+    image = Image.new("RGBA", (200, 100), (0, 255, 0, 0))
+    image.paste((255, 0, 0, 255), (100, 0, 200, 100))
+    return encoded(image, "PNG")
+
+
+@cache
+def opaque_alpha() -> bytes:
+    image = field(200, 100)
+    image.putalpha(255)
+    return encoded(image, "PNG")
+
+
+@cache
+def palette() -> bytes:
+    return encoded(field(400, 240).quantize(64), "PNG")
+
+
+@cache
+def grey() -> bytes:
+    return encoded(field(400, 240).getchannel("R"), "JPEG", quality=95)
+
+
+@cache
+def grey_alpha() -> bytes:
+    return encoded(opened(alpha()).convert("LA"), "PNG")
+
+
+@cache
+def deep() -> bytes:
+    """A 16-bit RGB PNG, which Pillow cannot write: red is x, green is y, blue 0x80ff."""
+    rows = np.full((60, 100, 3), 0x80FF, ">u2")
+    rows[..., 0] = np.linspace(0, 65535, 100)[None, :]
+    rows[..., 1] = np.linspace(0, 65535, 60)[:, None]
+    return png(100, 60, depth=16, data=b"".join(b"\0" + row.tobytes() for row in rows))
+
+
+@cache
+def cmyk() -> bytes:
+    """Without a profile: the left half pure cyan, the right half no ink."""
+    image = Image.new("CMYK", (1000, 600), (255, 0, 0, 0))
+    image.paste((0, 0, 0, 0), (500, 0, 1000, 600))
+    return encoded(image, "JPEG", quality=95)
+
+
+@cache
+def swapped() -> bytes:
+    """Embeds a profile whose red and green primaries changed places; converted, red becomes green."""
+    profile = bytearray(SRGB)
+    for n in range(struct.unpack_from(">I", profile, 128)[0]):
+        at = 132 + 12 * n
+        name = {b"rXYZ": b"gXYZ", b"gXYZ": b"rXYZ"}.get(bytes(profile[at : at + 4]))
+        profile[at : at + 4] = name or profile[at : at + 4]
+    return encoded(Image.new("RGB", (400, 240), (255, 0, 0)), "JPEG", quality=95, icc_profile=bytes(profile))
+
+
+@cache
+def tagged() -> bytes:
+    """Everything that must not come out again: a profile, GPS, XMP, a comment and bytes after the end."""
+    exif = Image.Exif()
+    exif[0x010E] = "CANARY-DESCRIPTION"
+    exif.get_ifd(0x8825)[1] = "N"
+    return (
+        encoded(
+            field(1000, 600),
+            "JPEG",
+            quality=95,
+            exif=exif,
+            icc_profile=SRGB,
+            comment=b"CANARY-COMMENT",
+            xmp=b"<x:xmpmeta>CANARY-XMP</x:xmpmeta>",
+        )
+        + b"<script>CANARY-TAIL</script>"
+    )
+
+
+_UNTURN = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
+
+@cache
+def turned(orientation: int, kind: str = "JPEG") -> bytes:
+    """`field(1000, 600)` as a camera held that way stores it: upright again once it is turned."""
+    image = field(1000, 600)
+    if orientation in _UNTURN:
+        image = image.transpose(_UNTURN[orientation])
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return encoded(image, kind, exif=exif, quality=95)
+
+
+DELAYS = (50, 60, 70, 80, 90)
+
+
+@cache
+def animation(kind: str = "GIF") -> bytes:
+    """Five frames of 100x80; frame n has blue 50 * n, the red and green of `field`."""
+    frames = [field(100, 80, blue=50 * n) for n in range(5)]
+    extra = {"lossless": True} if kind == "WEBP" else {}
+    return encoded(
+        frames[0], kind, save_all=True, append_images=frames[1:], duration=list(DELAYS), loop=3, **extra
+    )
+
+
+def png(width: int, height: int, *, depth: int = 8, interlaced: bool = False, data: bytes = b"") -> bytes:
+    """An RGB PNG whose header may promise more than its data holds."""
+    header = struct.pack(">IIBBBBB", width, height, depth, 2, 0, 0, int(interlaced))
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(data)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        for name, body in chunks
+    )
+
+
+@cache
+def many_frames(count: int) -> bytes:
+    """A GIF of `count` frames on a canvas of 2000x2000, each frame one pixel."""
+    frame = (
+        b"\x21\xf9\x04\x00\x01\x00\x00\x00" + b"\x2c" + bytes(4) + b"\x01\0\x01\0\0" + b"\x02\x02\x44\x01\0"
+    )
+    canvas = b"GIF89a" + struct.pack("<HHBBB", 2000, 2000, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff"
+    return canvas + frame * count + b";"
