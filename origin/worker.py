@@ -10,6 +10,8 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 from typing import BinaryIO
 
@@ -17,6 +19,7 @@ from origin import jail
 from origin.errors import OriginError
 from origin.errors import RenderFailed
 from origin.errors import UnsupportedFormat
+from origin.formats import OUTPUTS
 from origin.frames import PREFIX_SIZE
 from origin.frames import Job
 from origin.frames import pack_head
@@ -24,6 +27,18 @@ from origin.frames import unpack_head
 from origin.frames import unpack_prefix
 
 _OLDEST_LIBVIPS = (8, 18)
+_LOADERS = {
+    "jpg": "Jpeg",
+    "png": "Png",
+    "webp": "Webp",
+    "gif": "Nsgif",
+    "avif": "Heif",
+    "tiff": "Tiff",
+    "svg": "Svg",
+}
+_FONTS = tuple(
+    map(Path, ("/etc/fonts", "/usr/share/fonts", "/usr/local/share/fonts", "/var/cache/fontconfig"))
+)
 
 
 def main() -> None:
@@ -36,12 +51,13 @@ def main() -> None:
         hello["error"] = f"{type(exc).__name__}: {exc}".splitlines()[0]
     _send(answers, {"hello": hello})
     if hello["error"] is None:
-        _serve(requests, answers, arguments.render_memory)
+        _serve(requests, answers, arguments)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m origin.worker")
     parser.add_argument("--render-memory", type=int, default=1 << 30, help="bytes")
+    parser.add_argument("--cpu-seconds", type=int, default=300, help="of one job; the parent ends it sooner")
     parser.add_argument("--formats", default="jpg,png,webp,gif,avif", help="formats that are ever decoded")
     return parser.parse_args()
 
@@ -67,15 +83,44 @@ def _start(arguments: argparse.Namespace) -> dict[str, Any]:
         raise RuntimeError(f"libvips 8.18 in API mode is needed, found {libvips} in {mode} mode")
     from origin.pipeline import PIPELINE_VERSION
 
-    locks = jail.lock(arguments.render_memory)
+    formats = arguments.formats.split(",")
+    _allow_loaders(formats)
+    fonts = _FONTS if "svg" in formats else ()
+    locks = jail.lock(arguments.render_memory, lambda: _warm_up(formats), fonts)
     return {"libvips": libvips, "pipeline": f"{PIPELINE_VERSION}/{libvips}", "jail": locks}
 
 
-def _serve(requests: BinaryIO, answers: BinaryIO, memory: int) -> None:
+def _allow_loaders(formats: Iterable[str]) -> None:
+    """libvips has a loader for everything, text matrices and its own dumps included; keep ours."""
+    import pyvips
+
+    pyvips.operation_block_set("VipsForeignLoad", True)
+    for name in formats:
+        pyvips.operation_block_set(f"VipsForeignLoad{_LOADERS[name]}", False)
+
+
+def _warm_up(formats: Iterable[str]) -> None:
+    """Render a little of everything inside the jail: the first job finds every table built, and a
+    library that cannot live in here fails now and not on somebody's picture."""
+    import pyvips
+
+    from origin.pipeline import render
+
+    quality = {"jpg": 80, "webp": 80, "avif": 60}
+    grey = pyvips.Image.black(64, 64, bands=3).copy(interpretation="srgb")
+    for kind in OUTPUTS:
+        job = Job(32, 32, True, kind.value, quality, tuple(formats), 1 << 20, 2)
+        if kind.value in formats:
+            render(grey.write_to_buffer(f".{kind.value}"), job)
+
+
+def _serve(requests: BinaryIO, answers: BinaryIO, arguments: argparse.Namespace) -> None:
+    memory = arguments.render_memory
     while prefix := requests.read(PREFIX_SIZE):
         head_length, body_length = unpack_prefix(prefix, memory)
         head = unpack_head(_read(requests, head_length))
         body = _read(requests, body_length)
+        jail.allow_cpu(arguments.cpu_seconds)
         _send(answers, *_answer(head, body, memory))
 
 
