@@ -1,0 +1,23 @@
+"""Tokens: what a signed URL says, how it is written and how it is checked.
+
+An exact token signs one URL by its meaning, so a cache that sorts the query or re-escapes the path does
+not break it. A grant token carries its own bounds and serves every URL within them. This package imports
+the standard library and itsdangerous alone, so that an application can write URLs without the server:
+
+    >>> signer = UrlSigner("https://img.example.com", "photos", ["k" * 32])
+    >>> signer.url("cat.jpg", w=300)
+    'https://img.example.com/photos/cat.jpg?w=300&t=WV8vUaxodI2UhDPzgVq9gQnD2gUOAvAAIXmFnbsvUao'
+"""
+
+from __future__ import annotations
+
+from .query import ALIASES
+from .query import Pair
+from .query import decode_query
+from .query import message
+from .urls import UrlSigner
+from .verifier import Reason
+from .verifier import Verdict
+from .verifier import Verifier
+
+__all__ = ["ALIASES", "Pair", "Reason", "UrlSigner", "Verdict", "Verifier", "decode_query", "message"]
