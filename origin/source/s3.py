@@ -157,12 +157,12 @@ class S3Source:
         try:
             answer = await client.get_object(Bucket=self._bucket, Key=path, **conditions)
         except ClientError as error:
-            if _status(error) == 304:
+            if if_none_match and _status(error) == 304:
                 return None
             raise
         async with answer["Body"] as stream:
-            if answer["ResponseMetadata"]["HTTPStatusCode"] != 200:  # such as a 206 nobody asked for
-                raise SourceUnavailable(f"s3://{self._bucket}/{path}: not the whole object")
+            if not _is_whole(answer["ResponseMetadata"]):
+                raise SourceUnavailable(f"s3://{self._bucket}/{path}: perhaps not the whole object")
             body = await self._read(stream, answer.get("ContentLength"))
         modified = answer["LastModified"].timestamp() if "LastModified" in answer else None
         original = Original(body, answer.get("ETag") or _digest(body), modified)
@@ -179,6 +179,15 @@ class S3Source:
             if len(body) > self._max_bytes:
                 raise Unprocessable(f"an original of more than {self._max_bytes} bytes")
         return bytes(body)
+
+
+def _is_whole(metadata: Any) -> bool:
+    """Whether this is an answer with all of the object, and with an end that can be told from a cut.
+
+    Not a 206 nobody asked for, and not a body that ends where the connection does (RFC 9112 section 6.3).
+    """
+    delimiters = {"content-length", "transfer-encoding"}
+    return metadata["HTTPStatusCode"] == 200 and not delimiters.isdisjoint(metadata["HTTPHeaders"])
 
 
 def _digest(body: bytes) -> str:

