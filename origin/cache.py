@@ -18,6 +18,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from threading import Lock
 from typing import Any
 from typing import Generic
 from typing import TypeVar
@@ -113,6 +114,7 @@ class ResultCache:
         self.results: Lru[Result] = Lru(memory, lambda result: len(result.body) + _OVERHEAD)
         self.versions: Lru[Version] = Lru(MAX_VERSIONS, lambda _: 1)
         self._failures: OrderedDict[str, tuple[OriginError, float]] = OrderedDict()
+        self._lock = Lock()  # over the two below, which the writer's thread changes as well
         self._unwritten: dict[str, bytes] = {}
         self._unwritten_bytes = 0
         self._purges: deque[tuple[int, str]] = deque(maxlen=MAX_PURGES)
@@ -181,7 +183,6 @@ class ResultCache:
         self.versions.put(original, version)
         self._failures.pop(original, None)
         if known is not None and known.etag != version.etag:
-            self._unwritten = {k: v for k, v in self._unwritten.items() if not k.startswith(original)}
             self.results.delete(original)
             self._submit(partial(self.store.delete, original))
         meta = {"etag": version.etag, "last_modified": version.last_modified, "checked": version.checked}
@@ -221,10 +222,21 @@ class ResultCache:
         self.versions.delete(prefix)
         for original in [key for key in self._failures if key.startswith(prefix)]:
             del self._failures[original]
-        keys |= {key for key in self._unwritten if key.startswith(prefix)}
+        with self._lock:
+            unwritten = [key for key in self._unwritten if key.startswith(prefix)]
+            for key in unwritten:
+                del self._unwritten[key]
+        keys.update(unwritten)
         loop = asyncio.get_running_loop()
         keys |= await loop.run_in_executor(self._writer, self.store.delete, prefix)
         return sum(key.rpartition("\0")[2][0] in "RO" for key in keys)
+
+    async def drop(self, original: str) -> None:
+        """Forget an original that is gone; what is under way for it is not held back, as a purge does."""
+        self.versions.pop(original)
+        self.results.delete(original)
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._writer, self.store.delete, original)
 
     # Inside
 
@@ -232,17 +244,19 @@ class ResultCache:
         """Whether a purge met this original after `since`; yes where that is no longer known."""
         if since == self._mark:
             return False
-        if since < self._purges[0][0] - 1:
+        purges = tuple(self._purges)  # the writer's thread asks as well
+        if since < purges[0][0] - 1:
             return True
-        return any(mark > since and original.startswith(prefix) for mark, prefix in self._purges)
+        return any(mark > since and original.startswith(prefix) for mark, prefix in purges)
 
     def _write(self, original: str, kind: str, record: bytes, since: int) -> None:
         """Send a record to the disk, behind the answer."""
         key = original + kind
-        if self._unwritten_bytes + len(record) > MAX_UNWRITTEN:
-            return
-        self._unwritten[key] = record
-        self._unwritten_bytes += len(record)
+        with self._lock:
+            if self._unwritten_bytes + len(record) > MAX_UNWRITTEN:
+                return
+            self._unwritten[key] = record
+            self._unwritten_bytes += len(record)
         self._submit(partial(self._put, original, key, record, since))
 
     def _submit(self, work: Callable[[], Any]) -> None:
@@ -255,9 +269,10 @@ class ResultCache:
         """In the writer's thread, where no purge is under way."""
         if not self._purged(original, since):
             self.store.put(key, record)
-        self._unwritten_bytes -= len(record)
-        if self._unwritten.get(key) is record:
-            self._unwritten.pop(key, None)
+        with self._lock:
+            self._unwritten_bytes -= len(record)
+            if self._unwritten.get(key) is record:
+                del self._unwritten[key]
 
     def _get(self, key: str) -> bytes | None:
         return self._unwritten.get(key) or self.store.get(key)

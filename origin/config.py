@@ -27,7 +27,7 @@ from pydantic_core import PydanticCustomError
 from .formats import Format
 
 MIN_KEY = 32  # characters of a signing key
-QUALITY: dict[Literal["jpg", "webp", "avif"], int] = {
+QUALITY = {
     "jpg": 80,
     "webp": 78,
     "avif": 60,
@@ -94,7 +94,10 @@ def _qualities(value: Any) -> Any:
     value = _number(value)
     if not isinstance(value, dict):
         return dict.fromkeys(QUALITY, value)
-    return QUALITY | {Format.named(name).value: _number(quality) for name, quality in value.items()}
+    own = {Format.named(name).value: _number(quality) for name, quality in value.items()}
+    if not own.keys() <= QUALITY.keys():
+        raise ValueError(value)
+    return QUALITY | own
 
 
 def _prefix(value: Any) -> str:
@@ -241,7 +244,7 @@ class Handler(Part):
         str, BeforeValidator(_output), expects("original, auto, jpg, png, webp, avif or gif")
     ] = "original"
     quality: Annotated[
-        dict[Literal["jpg", "webp", "avif"], Quality],
+        dict[str, Quality],
         BeforeValidator(_qualities),
         expects('1 to 100, or one per format such as {"jpg": 80, "webp": 78, "avif": 60}'),
         WithJsonSchema({"type": ["integer", "object"]}),

@@ -1,0 +1,319 @@
+"""The composition root: `create_app` turns a configuration into the ASGI app, and knows every class."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import inspect
+import logging
+import os
+import time
+from collections.abc import AsyncIterator
+from collections.abc import Awaitable
+from collections.abc import Callable
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request as StarletteRequest
+
+from . import admin
+from . import configfile
+from . import headers
+from .answer import Receive
+from .answer import Request
+from .answer import Scope
+from .answer import Send
+from .answer import plain
+from .cache import ResultCache
+from .config import S3
+from .config import Config
+from .config import Handler as HandlerConfig
+from .errors import ConfigError
+from .errors import Forbidden
+from .errors import SourceUnavailable
+from .fallback import Fallback
+from .fallback import load_image
+from .handler import Check
+from .handler import Freshness
+from .handler import Handler
+from .handler import Pairs
+from .handler import Recipe
+from .handler import everyone
+from .metrics import Metrics
+from .options import Rules
+from .originals import Intake
+from .originals import Originals
+from .pictures import Pictures
+from .renderer import RenderPool
+from .signing import Verifier
+from .signing import decode_query
+from .source import LocalSource
+from .source import S3Source
+from .source import Source
+from .store import DiskStore
+
+log = logging.getLogger("origin")
+
+Verify = Callable[[str, StarletteRequest], bool | Awaitable[bool]]
+
+
+class Origin:
+    """Every part of one running origin."""
+
+    def __init__(self, config: Config, verify: Verify | None = None) -> None:
+        self.config = config
+        self.metrics = Metrics()
+        self.draining = False
+        limits = config.limits
+        formats = sorted({f.value for handler in config.handlers for f in handler.allowed_formats})
+        self.pool = RenderPool(
+            config.renderers,
+            formats=sorted({*formats, "jpg", "png", "webp", "gif", "avif"}),
+            memory=limits.render_memory,
+            queue=limits.queue,
+            queue_timeout=limits.queue_timeout,
+        )
+        self.intake = Intake(timeout=limits.queue_timeout)
+        self.caches: dict[Path, ResultCache] = {}
+        self.handlers = {handler.prefix: self._handler(handler, verify) for handler in config.handlers}
+        self._gauges()
+
+    async def open(self) -> None:
+        """Start what has to run before the first request. Raises RendererBroken."""
+        await self.pool.start()
+        for handler in self.handlers.values():
+            try:
+                await handler.open()
+            except SourceUnavailable as error:
+                log.error("handler %s: its source does not work yet: %s", handler.name, error)
+
+    async def close(self) -> None:
+        for handler in self.handlers.values():
+            await handler.close()
+        await self.pool.close()
+        for cache in self.caches.values():
+            await cache.close()
+
+    def _handler(self, config: HandlerConfig, verify: Verify | None) -> Handler:
+        limits = self.config.limits.within(config.limits)
+        source, identity = make_source(config, limits.max_original_bytes, limits.source_timeout)
+        return Handler(
+            name=config.name,
+            source_id=identity,
+            originals=Originals(
+                source,
+                self._cache(config),
+                self.intake,
+                cache_time=config.cache_time,
+                error_max_age=config.error_max_age,
+            ),
+            pool=self.pool,
+            fallback=Fallback(load_image(config.error_image), self.pool, config.quality),
+            rules=Rules(
+                format=config.output_format,
+                crop=config.crop,
+                max_dimension=limits.max_dimension,
+                widths=tuple(sorted(config.widths or ())),
+            ),
+            recipe=Recipe(
+                quality=config.quality,
+                allowed=tuple(format.value for format in config.allowed_formats),
+                max_pixels=limits.max_original_pixels,
+                max_frames=limits.max_frames,
+                timeout=limits.render_timeout,
+            ),
+            freshness=Freshness(
+                max_age=config.max_age,
+                stale_while_revalidate=config.stale_while_revalidate,
+                stale_if_error=config.stale_if_error,
+                error_max_age=config.error_max_age,
+                cdn_max_age=config.cdn_max_age,
+            ),
+            check=_check(config, verify),
+            decode_query=decode_query,
+            exact_status=config.error_status == "exact",
+            tag_header=config.tag_header,
+            variants=config.variants,
+        )
+
+    def _cache(self, config: HandlerConfig) -> ResultCache | None:
+        """The cache of the folder that the handler names; handlers share it with its limits."""
+        if not config.caches:
+            return None
+        shared = self.config.cache
+        path = config.cache_path or shared.path
+        if path not in self.caches:
+            self.caches[path] = ResultCache(DiskStore(path, shared.max_size), shared.memory)
+        return self.caches[path]
+
+    def _gauges(self) -> None:
+        gauge, pool, caches = self.metrics.gauge, self.pool, self.caches
+        gauge("origin_render_queue", "Renders that wait for a renderer.", lambda: pool.waiting)
+        gauge("origin_renders", "Renders under way.", lambda: pool.busy)
+        gauge(
+            "origin_renderer_restarts", "Renderers replaced after a death or a kill.", lambda: pool.restarts
+        )
+        gauge("origin_fetches", "Originals being fetched.", lambda: self.intake.fetching)
+        gauge("origin_original_bytes", "Bytes of originals held for renders.", lambda: self.intake.held)
+        gauge(
+            "origin_cache_bytes",
+            "Bytes of the caches' folders.",
+            lambda: sum(cache.store.volume() for cache in caches.values()),
+        )
+        gauge(
+            "origin_cache_entries",
+            "Entries in the caches' folders.",
+            lambda: sum(cache.store.count() for cache in caches.values()),
+        )
+        gauge(
+            "origin_cache_memory_bytes",
+            "Bytes of the caches' memory tiers.",
+            lambda: sum(cache.results.weight for cache in caches.values()),
+        )
+        gauge(
+            "origin_cache_failures",
+            "Reads and writes of the caches' folders that failed.",
+            lambda: sum(cache.store.failures for cache in caches.values()),
+        )
+
+
+def create_app(
+    config: Config | Mapping[str, Any] | str | os.PathLike[str], verify: Verify | None = None
+) -> Starlette:
+    """The origin as an ASGI app, from a configuration, its dictionary or its file.
+
+    With `verify`, an embedding program decides who sees a picture: it gets the token (the option `t`,
+    or empty) and the request, and stands in the place of `signing` on every handler.
+
+    Raises ConfigError.
+    """
+    if isinstance(config, str | os.PathLike):
+        config = configfile.load(Path(config))
+    elif not isinstance(config, Config):
+        config = configfile.build(dict(config))
+    origin = Origin(config, verify)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        try:
+            await origin.open()
+            yield
+        finally:
+            await origin.close()
+
+    routes = admin.public_routes(lambda: not origin.draining)
+    if config.admin.port is None:
+        routes += admin_routes(origin)
+    app = Starlette(
+        routes=routes,
+        lifespan=lifespan,
+        middleware=[
+            Middleware(
+                Pictures,
+                handlers=origin.handlers,
+                metrics=origin.metrics,
+                hosts=config.hosts,
+                https_port=config.https_port if config.https_enabled and config.https_strict else None,
+            )
+        ],
+    )
+    app.state.origin = origin
+    return _settled(app)
+
+
+def create_admin_app(origin: Origin) -> Starlette:
+    """The routes for operators alone, for a listener of their own."""
+    routes = [*admin.public_routes(lambda: not origin.draining), *admin_routes(origin)]
+    return _settled(Starlette(routes=routes))
+
+
+def _settled(app: Starlette) -> Starlette:
+    app.router.redirect_slashes = False  # a redirect would repeat the Host of the request
+    app.router.default = _not_found
+    return app
+
+
+async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "http":
+        await plain(404, "404 not found\n", *headers.SECURITY).send(send, scope["method"])
+
+
+def admin_routes(origin: Origin) -> list[Any]:
+    token = origin.config.admin.token
+    by_name = {handler.name: handler for handler in origin.handlers.values()}
+    return admin.private_routes(by_name, token.get_secret_value() if token else None, origin.metrics)
+
+
+def make_source(config: HandlerConfig, max_bytes: int, timeout: float) -> tuple[Source, str]:
+    """A handler's source, and a digest that tells it from any other. Raises ConfigError."""
+    settings = config.source
+    if not isinstance(settings, S3):
+        return LocalSource(settings.root, max_bytes=max_bytes, timeout=timeout), _identity(str(settings.root))
+    try:
+        source = S3Source(
+            settings.bucket,
+            settings.folder,
+            region=settings.region,
+            endpoint_url=settings.endpoint_url,
+            addressing_style=settings.addressing_style,
+            anonymous=settings.anonymous,
+            connect_timeout=settings.connect_timeout,
+            timeout=settings.timeout or timeout,
+            max_bytes=max_bytes,
+            access_key=_plain(settings.access_key),
+            secret_key=_plain(settings.secret_key),
+            session_token=_plain(settings.session_token),
+        )
+    except ValueError as exc:
+        raise ConfigError(f"handler {config.name}: source: {exc}") from exc
+    return source, _identity(settings.endpoint_url, settings.bucket, settings.folder.strip("/"))
+
+
+def _plain(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None
+
+
+def _identity(*parts: str | None) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def _check(config: HandlerConfig, verify: Verify | None) -> Check:
+    if verify is not None:
+        return _embedded(verify)
+    if config.signing is None:
+        return everyone
+    keys = [key.get_secret_value() for key in config.signing.keys]
+    verifier = Verifier(config.prefix, keys, config.signing.required)
+
+    def signed(key: str, pairs: Pairs, request: Request) -> int | None:
+        verdict = verifier.verify(key, pairs, time.time())
+        if not verdict.accepted:
+            raise Forbidden(str(verdict))
+        return verdict.expires
+
+    return signed
+
+
+def _embedded(verify: Verify) -> Check:
+    """The check by a function of the embedding program, sync or async."""
+
+    async def asked(key: str, pairs: Pairs, request: Request) -> int | None:
+        tokens = [value for name, value in pairs if name in (b"t", b"token")]
+        if len(tokens) > 1:
+            raise Forbidden("the token comes twice")
+        token = tokens[0].decode("utf-8", "replace") if tokens else ""
+        try:
+            verdict = verify(token, StarletteRequest(request.scope))
+            allowed = await verdict if inspect.isawaitable(verdict) else verdict
+        except Exception as exc:
+            log.exception("verify failed")
+            raise Forbidden(f"verify failed: {exc}") from exc
+        if allowed is not True:
+            raise Forbidden("verify refused the token")
+        return None
+
+    return asked

@@ -1,0 +1,103 @@
+"""The picture that stands in for one we cannot give: the handler's, or a small neutral one of ours.
+
+It never waits. The sizes asked for lately are at hand; another one is rendered when a renderer has
+nothing to do; otherwise the one prepared at start-up goes out as it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+
+from .cache import Lru
+from .cache import Result
+from .errors import OriginError
+from .flight import SingleFlight
+from .formats import Format
+from .formats import sniff
+from .frames import Job
+from .options import Options
+from .renderer import RenderPool
+
+log = logging.getLogger("origin.fallback")
+
+MEMORY = 8_000_000  # bytes of rendered sizes
+RENDER_TIMEOUT = 2.0  # seconds
+MAX_PIXELS = 100_000_000
+_FORMATS = ("jpg", "png", "webp", "gif", "avif")
+
+
+class Fallback:
+    """One handler's fallback image."""
+
+    def __init__(self, image: bytes, pool: RenderPool, quality: Mapping[str, int]) -> None:
+        self._image = image
+        self._pool = pool
+        self._quality = dict(quality)
+        self._prepared: dict[str, Result] = {}
+        self._sizes: Lru[Result] = Lru(MEMORY, lambda result: len(result.body) + 500)
+        self._flights: SingleFlight[Result] = SingleFlight()
+
+    async def open(self) -> None:
+        """Render it in every format at its own size."""
+        for name in ("original", "auto:plain", "auto:avif", "auto:webp", *_FORMATS):
+            try:
+                self._prepared[name] = await self._render(Options(format=name), name)
+            except OriginError as error:
+                log.error("the fallback image cannot be made into %s: %s", name, error)
+
+    async def get(self, options: Options, target: str) -> Result:
+        """The image for these options, with `target` as in a job."""
+        if options.width is None and options.height is None and options.quality is None:
+            return self.prepared(target)
+        key = f"{options.canonical()}|{target}"
+        found = self._sizes.get(key)
+        if found is not None:
+            return found
+        if not self._pool.idle and not self._flights.flying(key):
+            return self.prepared(target)
+        try:
+            result = await self._flights.run(key, lambda: self._render(options, target))
+        except OriginError:
+            return self.prepared(target)
+        self._sizes.put(key, result)
+        return result
+
+    def prepared(self, target: str) -> Result:
+        """The image at its own size."""
+        return self._prepared.get(target) or _result(self._image, sniff(self._image) or Format.PNG)
+
+    async def _render(self, options: Options, target: str) -> Result:
+        job = Job(
+            width=options.width,
+            height=options.height,
+            crop=options.crop,
+            target=target,
+            quality=dict.fromkeys(self._quality, options.quality) if options.quality else self._quality,
+            allowed=_FORMATS,
+            max_pixels=MAX_PIXELS,
+            max_frames=1,
+        )
+        rendered = await self._pool.render(self._image, job, RENDER_TIMEOUT)
+        return _result(rendered.body, rendered.format)
+
+
+def load_image(path: Path | None) -> bytes:
+    """The bytes of the configured image, or of our own where there is none or it cannot be used."""
+    if path is not None:
+        try:
+            image = path.read_bytes()
+        except OSError as exc:
+            log.warning("error_image %s cannot be read (%s); the built-in one is used", path, exc.strerror)
+        else:
+            if sniff(image) is not None:
+                return image
+            log.warning("error_image %s is not a picture; the built-in one is used", path)
+    return resources.files("origin").joinpath("placeholder.png").read_bytes()
+
+
+def _result(body: bytes, format: Format) -> Result:
+    return Result(body, format, hashlib.sha256(body).digest()[:16], None)

@@ -1,0 +1,172 @@
+"""A handler's originals: fetched once for all who need them, kept, and checked against the source in time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from collections.abc import Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from .cache import ResultCache
+from .cache import Version
+from .errors import NotFound
+from .errors import OriginError
+from .errors import Overloaded
+from .errors import SourceUnavailable
+from .flight import SingleFlight
+from .source import Original
+from .source import Source
+
+DOWN = 5.0  # seconds for which a source that failed is not asked for what we can serve stale
+
+
+class Intake:
+    """What may come in at once, over all handlers: fetches, and bytes of originals held in memory."""
+
+    def __init__(self, fetches: int = 16, waiting: int = 256, held: int = 256_000_000, timeout: float = 5.0):
+        self.fetches = fetches
+        self.waiting_limit = waiting
+        self.held_limit = held  # bytes; a fetch begins below it, and may then pass it by one original
+        self.timeout = timeout  # seconds to wait for a place
+        self.fetching = 0
+        self.held = 0
+        self.waiting = 0
+        self._changed = asyncio.Condition()
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """A place for one fetch. Raises Overloaded."""
+        if self.waiting >= self.waiting_limit:
+            raise Overloaded(f"{self.waiting} fetches are waiting")
+        self.waiting += 1
+        try:
+            async with asyncio.timeout(self.timeout), self._changed:
+                await self._changed.wait_for(
+                    lambda: self.fetching < self.fetches and self.held < self.held_limit
+                )
+                self.fetching += 1
+        except TimeoutError:
+            raise Overloaded(f"no place for a fetch within {self.timeout} s") from None
+        finally:
+            self.waiting -= 1
+        try:
+            yield
+        finally:
+            self.fetching -= 1
+            await self._tell()
+
+    @asynccontextmanager
+    async def holding(self, size: int) -> AsyncIterator[None]:
+        """Count the bytes of an original for as long as a render needs them."""
+        self.held += size
+        try:
+            yield
+        finally:
+            self.held -= size
+            await self._tell()
+
+    async def _tell(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """An original as the source has it now. `body` is there when it was fetched just now."""
+
+    version: Version
+    body: bytes | None = None
+    asked: str = ""  # "fetched" or "unchanged" where the source was asked
+    took: float = 0.0  # seconds in the source
+
+
+class Originals:
+    """The originals behind one handler.
+
+    `cache` is None where the handler keeps nothing. All times are Unix seconds of `clock`.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        cache: ResultCache | None,
+        intake: Intake,
+        *,
+        cache_time: int,
+        error_max_age: int,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.source = source
+        self.cache = cache
+        self.intake = intake
+        self.cache_time = cache_time
+        # Even where CDNs are told to keep no failure, a flood for one missing key asks the source once.
+        self.remember = max(1, error_max_age)
+        self.down_until = 0.0
+        self._clock = clock
+        self._flights: SingleFlight[Current] = SingleFlight()
+
+    def is_fresh(self, version: Version) -> bool:
+        return self._clock() - version.checked < self.cache_time
+
+    async def current(self, original: str, key: str, known: Version | None) -> Current:
+        """The version to serve now: the known one while it is fresh, else what the source says.
+
+        Raises what the source raises, and Overloaded.
+        """
+        if known is not None and self.is_fresh(known):
+            return Current(known)
+        return await self._flights.run(original, lambda: self._ask(original, key, known))
+
+    async def body(self, original: str, key: str, current: Current) -> Current:
+        """With the bytes: those just fetched, those kept, or fetched once more."""
+        if current.body is not None:
+            return current
+        kept = await self.cache.find_original(original, current.version.etag) if self.cache else None
+        if kept is not None:
+            return Current(current.version, kept, current.asked, current.took)
+        return await self._flights.run(original + "body", lambda: self._ask(original, key, None))
+
+    def forget(self, prefix: str) -> None:
+        """A purge: who asks from now on does not join a fetch that began before it."""
+        self._flights.forget(prefix)
+
+    async def _ask(self, original: str, key: str, known: Version | None) -> Current:
+        since = self.cache.mark() if self.cache else 0
+        start = time.perf_counter()
+        try:
+            async with self.intake.place():
+                found = await self.source.get(key, known.etag if known else None)
+        except OriginError as error:
+            await self._failed(original, error, since)
+            raise
+        self.down_until = 0.0
+        return self._keep(original, known, found, since, time.perf_counter() - start)
+
+    def _keep(
+        self, original: str, known: Version | None, found: Original | None, since: int, took: float
+    ) -> Current:
+        now = self._clock()
+        if found is None:
+            assert known is not None  # nothing else makes a source say "not modified"
+            version = Version(known.etag, known.last_modified, now)
+            current = Current(version, None, "unchanged", took)
+        else:
+            version = Version(found.etag, found.last_modified, now)
+            current = Current(version, found.body, "fetched", took)
+        if self.cache is not None:
+            self.cache.keep_version(original, version, since)
+            if found is not None:
+                self.cache.keep_original(original, found.etag, found.body, since)
+        return current
+
+    async def _failed(self, original: str, error: OriginError, since: int) -> None:
+        if isinstance(error, SourceUnavailable):
+            self.down_until = self._clock() + DOWN
+        if self.cache is None or not error.remembered:
+            return
+        if isinstance(error, NotFound):
+            await self.cache.drop(original)
+        self.cache.keep_failure(original, error, self._clock() + self.remember, since)

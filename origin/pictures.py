@@ -1,0 +1,137 @@
+"""From a request to the handler mounted at its longest prefix, and the log line behind the answer."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from urllib.parse import unquote
+
+from starlette.types import ASGIApp
+
+from . import address
+from . import headers
+from . import logs
+from .answer import Answer
+from .answer import ClientGone
+from .answer import Message
+from .answer import Receive
+from .answer import Request
+from .answer import Scope
+from .answer import Send
+from .answer import plain
+from .errors import BadRequest
+from .errors import OriginError
+from .handler import Handler
+from .metrics import Metrics
+
+log = logging.getLogger("origin")
+
+MAX_URL = 8192  # bytes of path and query
+CLIENT_GONE = 499  # in the log only, as nginx has it
+_METHODS = (b"allow", b"GET, HEAD")
+
+
+class Pictures:
+    """ASGI middleware: answers what belongs to a handler and leaves the rest to the app behind it."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        handlers: Mapping[str, Handler],
+        metrics: Metrics,
+        hosts: tuple[str, ...] = (),
+        https_port: int | None = None,
+    ) -> None:
+        self._app = app
+        self._handlers = handlers
+        self._metrics = metrics
+        self._hosts = tuple(host.lower() for host in hosts)
+        self._https_port = https_port  # where everything in plain text is sent to
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        start = time.perf_counter()
+        request = Request(scope, receive)
+        self._metrics.in_flight += 1
+        try:
+            found = await self._answer(request)
+            if found is None:
+                answer = await self._pass_on(scope, receive, send)
+            else:
+                answer = found
+                await answer.send(send, request.method)
+        except ClientGone:
+            answer = Answer(CLIENT_GONE, [], b"")
+        finally:
+            self._metrics.in_flight -= 1
+        seconds = time.perf_counter() - start
+        self._metrics.observe(answer, 0 if request.method == "HEAD" else len(answer.body), seconds)
+        logs.request_line(request.method, request.raw_path, request.query, answer, seconds)
+
+    async def _answer(self, request: Request) -> Answer | None:
+        """The answer; None where the request belongs to no handler."""
+        refused = self._refusal(request)
+        if refused is not None:
+            return refused
+        error = None
+        try:
+            path = address.decode(request.raw_path)
+        except BadRequest as exc:
+            # A path that cannot be decoded still shows whose fallback image it gets.
+            error = exc
+            path = unquote(request.raw_path.decode("latin-1"), errors="replace").removeprefix("/")
+        found = address.find(path, self._handlers)
+        if found is None:
+            return None
+        handler, key = found
+        if request.method not in ("GET", "HEAD"):
+            return plain(405, "405 method not allowed\n", _METHODS, *headers.SECURITY)
+        try:
+            return (
+                await handler.answer(key, request)
+                if error is None
+                else await handler.refuse(error, key, request)
+            )
+        except ClientGone:
+            raise
+        except Exception as exc:  # whatever it is, the page still gets a picture
+            log.exception("an answer failed")
+            return await handler.refuse(OriginError(repr(exc)), key, request)
+
+    def _refusal(self, request: Request) -> Answer | None:
+        """What is refused whatever is mounted."""
+        if len(request.raw_path) + len(request.query) > MAX_URL:
+            return plain(414, "414 URI too long\n", *headers.SECURITY)
+        if not self._hosts or request.raw_path.startswith((b"/status", b"/-/")):
+            return None  # load balancers ask by address
+        host = (request.header(b"host") or "").lower()
+        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+        if self._https_port is not None and request.scope.get("scheme") == "http":
+            return self._to_https(name if name in self._hosts else self._hosts[0], request)
+        if name not in self._hosts:
+            return plain(421, "421 misdirected request\n", *headers.SECURITY)
+        return None
+
+    def _to_https(self, host: str, request: Request) -> Answer:
+        """301 to the same URL; the host is always one of the configured ones."""
+        port = "" if self._https_port == 443 else f":{self._https_port}"
+        query = b"?" + request.query if request.query else b""
+        # A second slash at the front would make the path a host name.
+        location = f"https://{host}{port}".encode() + b"/" + request.raw_path.lstrip(b"/") + query
+        return plain(301, "301 moved to https\n", (b"location", location), *headers.SECURITY)
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> Answer:
+        """Let the app behind answer; what the log needs is noted as it passes."""
+        noted = Answer(500, [], b"")
+
+        async def note(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                noted.status = message["status"]
+            await send(message)
+
+        await self._app(scope, receive, note)
+        return noted
