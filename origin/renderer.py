@@ -205,6 +205,9 @@ class RenderPool:
                 await self.close()
                 raise failure
         self.hello = self._idle[0].hello
+        missing = [name for name, active in (self.hello.get("jail") or {}).items() if not active]
+        if missing:
+            log.warning("renderers run without %s: this system does not have it", ", ".join(missing))
 
     async def close(self) -> None:
         self._closing = True
@@ -344,6 +347,7 @@ def _environment() -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "MALLOC_ARENA_MAX": "2",  # glibc's arenas are where memory that "leaks" in libvips stays
         "VIPS_CONCURRENCY": "1",  # one core a renderer
+        "VIPS_MAX_COORD": "100000",  # px of a side; libvips refuses more at the header
     }
     if "LD_LIBRARY_PATH" in os.environ:
         environment["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]

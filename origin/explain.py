@@ -1,0 +1,90 @@
+"""`origin explain URL`: what this origin understands of a URL and would do with it, without doing it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from . import address
+from .config import S3
+from .config import Config
+from .config import Handler
+from .errors import BadRequest
+from .options import Options
+from .options import Rules
+from .options import parse
+from .signing import Pair
+from .signing import Verifier
+from .signing import decode_query
+
+
+def explain(config: Config, url: str, now: float) -> tuple[list[str], bool]:
+    """Lines for people, and whether the request would go on to the picture."""
+    parts = urlsplit(url)
+    lines: list[str] = []
+    try:
+        path = address.decode(parts.path.encode())
+        found = address.find(path, {handler.prefix: handler for handler in config.handlers})
+        if found is None:
+            prefixes = ", ".join(f"/{handler.prefix}/" for handler in config.handlers)
+            return [f"no handler is mounted there; there are {prefixes}", "answer: 404, plain text"], False
+        handler, key = found
+        lines += [f"handler: {handler.name}, mounted at /{handler.prefix}/", f"key: {key}"]
+        address.check_key(key)
+        pairs = decode_query(parts.query.encode())
+        signature, accepted = _signature(handler, key, pairs, now)
+        lines += signature
+        if not accepted:
+            return [*lines, _failure(handler, 403, "forbidden")], False
+        options = parse(pairs, _rules(config, handler))
+    except BadRequest as error:
+        return [*lines, f"refused: {error}", "answer: the fallback image, class bad-request"], False
+    return [*lines, *_what_happens(handler, key, options)], True
+
+
+def _rules(config: Config, handler: Handler) -> Rules:
+    limits = config.limits.within(handler.limits)
+    widths = tuple(sorted(handler.widths or ()))
+    return Rules(handler.output_format, handler.crop, limits.max_dimension, widths)
+
+
+def _signature(handler: Handler, key: str, pairs: list[Pair], now: float) -> tuple[list[str], bool]:
+    if handler.signing is None:
+        return ["signature: not needed here"], True
+    keys = [secret.get_secret_value() for secret in handler.signing.keys]
+    verifier = Verifier(handler.prefix, keys, handler.signing.required)
+    lines = [f"signed {line}" for line in verifier.describe(key, pairs, now)]
+    return lines, verifier.verify(key, pairs, now).accepted
+
+
+def _failure(handler: Handler, exact: int, kind: str) -> str:
+    status = exact if handler.error_status == "exact" else 404
+    return f"answer: {status}, the fallback image, class {kind}"
+
+
+def _what_happens(handler: Handler, key: str, options: Options) -> Iterator[str]:
+    yield f"options: {options.canonical()}"
+    yield f"size: {_size(options)}"
+    formats = {
+        "auto": "settled from Accept: avif, webp, or the original's own",
+        "original": "the original's own",
+    }
+    yield f"format: {formats.get(options.format, options.format)}"
+    source = handler.source
+    if isinstance(source, S3):
+        folder = source.folder.strip("/")
+        yield f"original: s3://{source.bucket}/{folder + '/' if folder else ''}{key}"
+    else:
+        yield f"original: {source.root}/{key}"
+    kept = f"kept {handler.cache_time} s, then checked against the source" if handler.caches else "not kept"
+    yield f"result: {kept}"
+
+
+def _size(options: Options) -> str:
+    if options.width and options.height:
+        how = "filled, the rest cut at the centre" if options.crop else "fitted inside"
+        return f"{options.width}x{options.height}, {how}, never enlarged"
+    if options.width or options.height:
+        side = f"{options.width} wide" if options.width else f"{options.height} high"
+        return f"{side}, in proportion, never enlarged"
+    return "the original's"
