@@ -70,7 +70,7 @@ def _bound(name: str, bound: object) -> Callable[[Any], bool]:
 
 
 def _constant(name: str, value: object) -> Any:
-    # By exact type: to Python True is the number 1.
+    # By exact type: to Python True is the number 1, and NaN and Infinity are the only floats of our JSON.
     if type(value) not in {"c": (bool,), "f": (str,)}.get(name, (int, Decimal)):
         raise ValueError(f"another type of {name}")
     return format_name(value) if isinstance(value, str) else value

@@ -74,13 +74,13 @@ def _once(fields: list[tuple[str, object]]) -> dict[str, object]:
 
 
 class _StrictJSON:
-    """JSON without rounding and with one reading: no repeated names, and NaN is no number."""
+    """JSON without rounding and with one reading: a name never comes twice."""
 
     dumps = staticmethod(json.dumps)
 
     @staticmethod
     def loads(text: str) -> Any:
-        return json.loads(text, object_pairs_hook=_once, parse_float=Decimal, parse_constant=str)
+        return json.loads(text, object_pairs_hook=_once, parse_float=Decimal)
 
 
 _PAYLOADS = URLSafeSerializer("", serializer=_StrictJSON)  # only reads: its key is never used
