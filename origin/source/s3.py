@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError
 from botocore.exceptions import ClientError
 from botocore.exceptions import ConnectTimeoutError
 from botocore.exceptions import ReadTimeoutError
+from botocore.loaders import create_loader
 from botocore.parsers import ResponseParserError
 
 from origin.errors import NotFound
@@ -34,6 +35,8 @@ from origin.source.straight import StraightSession
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
+# One for all sources: botocore's model of S3 takes 14 MB and 0.14 s of CPU to load.
+_MODELS = create_loader()
 _PIECE = 65_536  # bytes read at once; aiobotocore's own default is 1024
 
 # Refusals that are about the bucket or about us, not about one key. S3 API reference, "Error responses".
@@ -143,14 +146,18 @@ class S3Source:
     async def _connected(self) -> S3Client:
         async with self._opening:
             if self._client is None:
-                session = get_session()
-                # A client made without credentials would never look for them again.
-                if self._asks_the_chain and await session.get_credentials() is None:
-                    raise SourceUnavailable(f"s3://{self._bucket}: {_NO_CREDENTIALS}")
-                creation = session.create_client("s3", **self._client_arguments)
-                self._client = await self._exits.enter_async_context(creation)
-                assert self._client is not None
+                self._client = await self._connect()
             return self._client
+
+    async def _connect(self) -> S3Client:
+        session = get_session()
+        session.register_component("data_loader", _MODELS)
+        # A client made without credentials would never look for them again.
+        if self._asks_the_chain and await session.get_credentials() is None:
+            raise SourceUnavailable(f"s3://{self._bucket}: {_NO_CREDENTIALS}")
+        creation = session.create_client("s3", **self._client_arguments)
+        client: S3Client = await self._exits.enter_async_context(creation)
+        return client
 
     async def _fetch(self, client: S3Client, path: str, if_none_match: str | None) -> Original | None:
         conditions: Any = {"IfNoneMatch": if_none_match} if if_none_match else {}

@@ -52,6 +52,5 @@ async def _beginning(response: aiohttp.ClientResponse) -> bytes:
     async for piece in response.content.iter_any():
         body += piece
         if len(body) > _MAX_REFUSAL:
-            response.close()  # or leaving it would hand a connection with unread bytes back to the pool
-            break
+            break  # aiohttp closes a connection that is left with bytes unread
     return bytes(body[:_MAX_REFUSAL])
