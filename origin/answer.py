@@ -31,17 +31,24 @@ class Request:
         self.raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
         self.query: bytes = scope["query_string"]
         self._receive = receive
-        self._headers: dict[bytes, str] | None = None
+        self._headers: dict[bytes, bytes] | None = None
 
     def header(self, name: bytes) -> str | None:
         """The value of a header by its lower-case name; fields that are repeated, joined by commas."""
         headers = self._headers
         if headers is None:
-            headers = self._headers = {}
-            for key, value in self.scope["headers"]:
-                text = value.decode("latin-1")
-                headers[key] = f"{headers[key]}, {text}" if key in headers else text
-        return headers.get(name)
+            headers = self._headers = self._gathered()
+        value = headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
+    def _gathered(self) -> dict[bytes, bytes]:
+        pairs = self.scope["headers"]
+        headers = dict(pairs)
+        if len(headers) < len(pairs):
+            headers = {}
+            for name, value in pairs:
+                headers[name] = headers[name] + b", " + value if name in headers else value
+        return headers
 
     async def gone(self) -> None:
         """Returns when the client has closed its connection."""

@@ -38,7 +38,6 @@ from .errors import SourceUnavailable
 from .fallback import Fallback
 from .fallback import load_image
 from .handler import Check
-from .handler import Freshness
 from .handler import Handler
 from .handler import Pairs
 from .handler import Recipe
@@ -49,6 +48,7 @@ from .originals import Intake
 from .originals import Originals
 from .pictures import Pictures
 from .renderer import RenderPool
+from .replies import Freshness
 from .signing import Verifier
 from .signing import decode_query
 from .source import LocalSource

@@ -27,6 +27,7 @@ from .errors import OriginError
 from .formats import Format
 from .store import DiskStore
 
+K = TypeVar("K")
 T = TypeVar("T")
 READERS = 4  # threads; each holds a connection of SQLite
 MAX_VERSIONS = 20_000  # in memory
@@ -62,25 +63,25 @@ class Found:
     tier: str = "memory"
 
 
-class Lru(Generic[T]):
+class Lru(Generic[K, T]):
     """A dictionary bounded by the sum of its entries' weights; the one unused for longest goes first."""
 
     def __init__(self, capacity: int, weigh: Callable[[T], int]) -> None:
         self.capacity = capacity
         self.weight = 0
         self._weigh = weigh
-        self._entries: OrderedDict[str, T] = OrderedDict()
+        self._entries: OrderedDict[K, T] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def get(self, key: str) -> T | None:
+    def get(self, key: K) -> T | None:
         entry = self._entries.get(key)
         if entry is not None:
             self._entries.move_to_end(key)
         return entry
 
-    def put(self, key: str, entry: T) -> None:
+    def put(self, key: K, entry: T) -> None:
         self.pop(key)
         if self._weigh(entry) > self.capacity // 8:
             return  # one giant must not empty the tier
@@ -89,12 +90,12 @@ class Lru(Generic[T]):
         while self.weight > self.capacity:
             self.weight -= self._weigh(self._entries.popitem(last=False)[1])
 
-    def pop(self, key: str) -> None:
+    def pop(self, key: K) -> None:
         entry = self._entries.pop(key, None)
         if entry is not None:
             self.weight -= self._weigh(entry)
 
-    def delete(self, prefix: str) -> set[str]:
+    def delete(self: Lru[str, T], prefix: str) -> set[str]:
         """Remove every entry whose key starts with `prefix`; their keys."""
         keys = {key for key in self._entries if key.startswith(prefix)}
         for key in keys:
@@ -111,8 +112,8 @@ class ResultCache:
 
     def __init__(self, store: DiskStore, memory: int) -> None:
         self.store = store
-        self.results: Lru[Result] = Lru(memory, lambda result: len(result.body) + _OVERHEAD)
-        self.versions: Lru[Version] = Lru(MAX_VERSIONS, lambda _: 1)
+        self.results: Lru[str, Result] = Lru(memory, lambda result: len(result.body) + _OVERHEAD)
+        self.versions: Lru[str, Version] = Lru(MAX_VERSIONS, lambda _: 1)
         self._failures: OrderedDict[str, tuple[OriginError, float]] = OrderedDict()
         self._lock = Lock()  # over the two below, which the writer's thread changes as well
         self._unwritten: dict[str, bytes] = {}
@@ -167,6 +168,13 @@ class ResultCache:
             return None
         meta, body = _unpack(record)
         return body if meta["etag"] == etag else None
+
+    async def count_results(self, original: str) -> int:
+        """How many results of this original are kept."""
+        with self._lock:
+            unwritten = sum(key.startswith(original + "R") for key in self._unwritten)
+        loop = asyncio.get_running_loop()
+        return unwritten + await loop.run_in_executor(self._readers, self.store.count, original + "R")
 
     def failure(self, original: str, now: float) -> OriginError | None:
         """Why this original could not be had or rendered, while that is remembered."""

@@ -24,10 +24,13 @@ from . import address
 from . import configfile
 from .config import Config
 from .errors import ConfigError
+from .signing import ALIASES
 from .signing import UrlSigner
 
 FAILED = 1  # a check that failed
 MISUSED = 2  # wrong use, a wrong configuration among it
+
+SIGNED_OPTIONS = ("w", "h", "c", "f", "q", "dpr")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -238,7 +241,7 @@ def _options(texts: tuple[str, ...]) -> dict[str, Any]:
     options: dict[str, Any] = {}
     for text in texts:
         name, equals, value = text.partition("=")
-        if not equals:
+        if not equals or name not in (*SIGNED_OPTIONS, *ALIASES):
             _misuse(f"expected an option such as w=300, got {text}")
         options[name] = value
     return options

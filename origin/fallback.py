@@ -38,7 +38,7 @@ class Fallback:
         self._pool = pool
         self._quality = dict(quality)
         self._prepared: dict[str, Result] = {}
-        self._sizes: Lru[Result] = Lru(MEMORY, lambda result: len(result.body) + 500)
+        self._sizes: Lru[str, Result] = Lru(MEMORY, lambda result: len(result.body) + 500)
         self._flights: SingleFlight[Result] = SingleFlight()
 
     async def open(self) -> None:

@@ -1,10 +1,10 @@
 """One mounted prefix: the life of a request, top to bottom.
 
-1  check        the token, before anything costs
-2  options      what the URL asks for; f=auto is settled from Accept
-3  cache        a hit goes to 5, with no source call and no render slot
-4  make         once for all who ask: original, render, keep
-5  answer       200, 304, 206 or 416; any OriginError ends in the fallback image
+1  read     the URL into a plan: key and options, or what is wrong with them
+2  check    the token, before anything costs
+3  cache    a hit goes to 5, with no source call and no render slot
+4  make     once for all who ask: original, render, keep
+5  answer   200, 304, 206 or 416; any OriginError ends in the fallback image
 """
 
 from __future__ import annotations
@@ -25,14 +25,16 @@ from . import address
 from . import headers
 from .answer import Answer
 from .answer import ClientGone
-from .answer import RawHeaders
 from .answer import Request
 from .cache import Found
 from .cache import Result
 from .cache import ResultCache
 from .cache import name_original
+from .errors import BadRequest
+from .errors import NotFound
 from .errors import OriginError
 from .errors import Overloaded
+from .errors import RenderFailed
 from .errors import SourceUnavailable
 from .errors import UnsupportedFormat
 from .fallback import Fallback
@@ -45,13 +47,15 @@ from .options import lenient
 from .options import parse
 from .originals import Current
 from .originals import Originals
+from .quarantine import Quarantine
 from .renderer import RenderPool
+from .replies import Face
+from .replies import Freshness
+from .replies import Replies
 
 log = logging.getLogger("origin.handler")
 
 Pairs = Sequence[tuple[bytes, bytes]]
-STALE_MAX_AGE = 10  # seconds: what is stale here is asked for again soon
-RETRY_AFTER = 2  # seconds
 
 
 class Check(Protocol):
@@ -66,17 +70,6 @@ def everyone(key: str, pairs: Pairs, request: Request) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Freshness:
-    """What caches are told, in seconds."""
-
-    max_age: int = 86_400
-    stale_while_revalidate: int = 86_400
-    stale_if_error: int = 604_800
-    error_max_age: int = 10
-    cdn_max_age: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Recipe:
     """How a handler renders, beyond what a URL says."""
 
@@ -88,16 +81,8 @@ class Recipe:
 
     def job(self, options: Options, target: str) -> Job:
         quality = dict.fromkeys(self.quality, options.quality) if options.quality else self.quality
-        return Job(
-            options.width,
-            options.height,
-            options.crop,
-            target,
-            quality,
-            self.allowed,
-            self.max_pixels,
-            self.max_frames,
-        )
+        box = (options.width, options.height, options.crop)
+        return Job(*box, target, quality, self.allowed, self.max_pixels, self.max_frames)
 
     def digest(self, pipeline: str) -> str:
         """Part of every variant's name, so that a new recipe makes new results."""
@@ -106,18 +91,43 @@ class Recipe:
 
 
 @dataclass(slots=True)
+class Plan:
+    """What a URL asks of a handler, whoever asks. Kept while it is in use, since hits come in crowds."""
+
+    key: str
+    pairs: Pairs
+    options: Options
+    original: str  # the name of the original in the cache
+    error: BadRequest | None = None  # what is wrong with the URL
+    expires: int | None = None  # Unix second at which the last permission ends
+    faces: dict[str, Face] = field(default_factory=dict)  # by target
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One picture: an original in one variant."""
+
+    plan: Plan
+    target: str  # as in a job
+    variant: str  # its name beneath the original
+
+    @property
+    def name(self) -> str:
+        return self.plan.original + self.variant
+
+
+@dataclass(slots=True)
 class Served:
     """A result, and how it was come by."""
 
     result: Result
     status: str  # Cache-Status
-    outcome: str  # for log and metrics
-    stale: bool = False
-    stages: dict[str, float] = field(default_factory=dict)
+    outcome: str  # hit, stale, revalidated or miss, for log and metrics
+    stages: dict[str, float] = field(default_factory=dict)  # seconds
 
 
 class Handler:
-    """One mounted prefix, bound to one source."""
+    """One mounted prefix, bound to one source. Times are Unix seconds of `clock`."""
 
     def __init__(
         self,
@@ -130,29 +140,29 @@ class Handler:
         rules: Rules,
         recipe: Recipe,
         freshness: Freshness,
-        check: Check = everyone,
         decode_query: Callable[[bytes], Pairs],
+        check: Check = everyone,
         exact_status: bool = False,
         tag_header: str | None = "Surrogate-Key",
         variants: int | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.name = name
-        self.source_id = source_id
         self.originals = originals
         self.cache: ResultCache | None = originals.cache
         self.fallback = fallback
-        self.rules = rules
         self.check = check
+        self._source_id = source_id
         self._pool = pool
+        self._rules = rules
         self._recipe = recipe
         self._recipe_digest = ""
         self._freshness = freshness
+        self._replies = Replies(name, freshness, exact_status, tag_header)
         self._decode_query = decode_query
-        self._exact_status = exact_status
-        self._tag_header = tag_header.lower().encode() if tag_header else None
         self._variants = variants
         self._clock = clock
+        self._quarantine = Quarantine()
         self._flights: SingleFlight[Served] = SingleFlight()
         self._refreshes: set[asyncio.Task[None]] = set()
 
@@ -176,245 +186,176 @@ class Handler:
         """
         name = f"{self.name}\0"
         if key is not None:
-            name = name_original(self.name, self.source_id, key)
+            name = name_original(self.name, self._source_id, key)
         elif prefix is not None:
-            name = name_original(self.name, self.source_id, prefix).removesuffix("\0")
+            name = name_original(self.name, self._source_id, prefix).removesuffix("\0")
         self._flights.forget(name)
         self.originals.forget(name)
         return await self.cache.purge(name) if self.cache is not None else 0
 
-    # The request
+    # 1  The URL
 
-    async def answer(self, key: str, request: Request) -> Answer:
-        """Answer a GET or HEAD for `key`, which is decoded and not yet checked. Raises ClientGone."""
-        pairs = self._decode_query(request.query)
+    def read(self, key: str, query: bytes, error: BadRequest | None = None) -> Plan:
+        """The plan for a decoded key and a raw query; `error` is what is wrong with the path already."""
+        pairs = self._decode_query(query)
         try:
             address.check_key(key)
-            expires = self.check(key, pairs, request)
-            if isinstance(expires, Awaitable):
-                expires = await expires
-            options = parse(pairs, self.rules)
-            target = _target(options, request)
-            served = await self.picture(key, options, target, request)
+            options = parse(pairs, self._rules)
+        except BadRequest as exc:
+            error = error or exc
+            options = lenient(pairs, self._rules)  # for the fallback image
+        return Plan(key, pairs, options, name_original(self.name, self._source_id, key), error)
+
+    # 2  The token
+
+    async def answer(self, plan: Plan, request: Request) -> Answer:
+        """Answer a GET or HEAD. Raises ClientGone."""
+        target = _target(plan.options, request)
+        try:
+            expires = self.check(plan.key, plan.pairs, request)
+            plan.expires = await expires if isinstance(expires, Awaitable) else expires
+            if plan.error is not None:
+                raise plan.error
+            served = await self.picture(plan, target, request)
         except OriginError as error:
-            return await self.refuse(error, key, request)
-        return self._picture_answer(served, key, options, expires, request)
+            return await self.refuse(error, plan, target)
+        face = plan.faces.get(target)
+        if face is None or face.result is not served.result:
+            face = plan.faces[target] = self._replies.face(served.result, plan.key, plan.options)
+        answer = self._replies.picture(face, served.status, served.outcome, self._left(plan), request)
+        answer.stages = served.stages
+        return answer
 
-    async def refuse(self, error: OriginError, key: str, request: Request) -> Answer:
-        """The fallback image, as far as the request can be understood."""
-        options = lenient(self._decode_query(request.query), self.rules)
-        target = _target(options, request)
-        if isinstance(error, Overloaded):
-            result = self.fallback.prepared(target)
-        else:
-            result = await self.fallback.get(options, target)
-        return self._fallback_answer(error, result, key, options)
+    # 3  The cache
 
-    async def picture(self, key: str, options: Options, target: str, request: Request) -> Served:
-        """The result for these options: from the cache, or made now. Raises OriginError, ClientGone."""
-        original = name_original(self.name, self.source_id, key)
-        variant = f"{options.canonical()}|{target}|{self._recipe_digest}"
+    async def picture(self, plan: Plan, target: str, request: Request) -> Served:
+        """The result for a plan: from the cache, or made now. Raises OriginError, ClientGone."""
+        wish = Wish(plan, target, f"{plan.options.canonical()}|{target}|{self._recipe_digest}")
         found = Found(None)
         if self.cache is not None:
-            found = self.cache.peek(original, variant)
+            found = self.cache.peek(plan.original, wish.variant)
             if found.result is None:
-                found = await self.cache.find(original, variant)
-            served = self._from_cache(found, original, key, variant, options, target)
+                found = await self.cache.find(plan.original, wish.variant)
+            served = self._from_cache(found, wish)
             if served is not None:
                 return served
-            failure = self.cache.failure(original, self._clock())
+            failure = self.cache.failure(plan.original, self._clock())
             if failure is not None:
                 raise failure
-        collapsed = self._flights.flying(original + variant)
-        served = await _unless_gone(
-            self._flights.run(
-                original + variant, lambda: self._make(original, key, variant, options, target, found)
-            ),
-            request,
-        )
-        if collapsed:
-            served = Served(served.result, f"{served.status}; collapsed", served.outcome, served.stale)
+        joined = self._flights.flying(wish.name)
+        served = await _unless_gone(self._flights.run(wish.name, lambda: self._make(wish, found)), request)
+        if joined:
+            return Served(served.result, f"{served.status}; collapsed", served.outcome)
         return served
 
-    def _from_cache(
-        self, found: Found, original: str, key: str, variant: str, options: Options, target: str
-    ) -> Served | None:
+    def _from_cache(self, found: Found, wish: Wish) -> Served | None:
         """What can be served without waiting; a refresh behind it where it is stale."""
         if found.version is None or found.result is None:
             return None
-        ttl = int(found.version.checked + self.originals.cache_time - self._clock())
+        ttl = self.originals.ttl(found.version)
         if ttl > 0:
-            return Served(found.result, headers.cache_status(hit=True, ttl=ttl, detail=found.tier), "hit")
+            return Served(found.result, f"origin; hit; ttl={ttl}; detail={found.tier}", "hit")
         if -ttl <= self._freshness.stale_while_revalidate:
-            self._refresh(original, key, variant, options, target, found)
+            self._refresh(found, wish)
             return _stale(found.result, ttl, "stale-while-revalidate")
-        if -ttl <= self._freshness.stale_if_error and self._clock() < self.originals.down_until:
-            return _stale(found.result, ttl, "stale-if-error")
-        return None
-
-    def _refresh(
-        self, original: str, key: str, variant: str, options: Options, target: str, found: Found
-    ) -> None:
-        """Renew a stale result behind the answer, once however many ask."""
-        if self._flights.flying(original + variant) or self._clock() < self.originals.down_until:
-            return
-
-        async def refresh() -> None:
-            try:
-                await self._flights.run(
-                    original + variant, lambda: self._make(original, key, variant, options, target, found)
-                )
-            except OriginError as error:
-                log.warning("refresh failed: handler=%s key=%r: %s", self.name, key, error)
-
-        task = asyncio.ensure_future(refresh())
-        self._refreshes.add(task)
-        task.add_done_callback(self._refreshes.discard)
-
-    async def _make(
-        self, original: str, key: str, variant: str, options: Options, target: str, found: Found
-    ) -> Served:
-        """The work for one variant: what the source says, then the kept result or a new one."""
-        since = self.cache.mark() if self.cache else 0
-        try:
-            current = await self.originals.current(original, key, found.version)
-        except (SourceUnavailable, Overloaded):
-            served = self._despite_error(found)
-            if served is None:
-                raise
-            return served
-        if current.asked == "unchanged" and found.result is not None:
-            status = headers.cache_status(fwd="stale", fwd_status=304)
-            return Served(found.result, status, "revalidated", stages={"source": current.took})
-        try:
-            current = await self.originals.body(original, key, current)
-            return await self._render(original, variant, current, self._recipe.job(options, target), since)
-        except OriginError as error:
-            if error.remembered and self.cache is not None:
-                until = self._clock() + self.originals.remember
-                self.cache.keep_failure(original, error, until, since)
-            raise
-
-    async def _render(self, original: str, variant: str, current: Current, job: Job, since: int) -> Served:
-        body = current.body or b""
-        if (seen := sniff(body)) is None or seen.value not in job.allowed:
-            raise UnsupportedFormat(f"{seen.value if seen else 'not a picture'}: not allowed here")
-        async with self.originals.intake.holding(len(body)):
-            rendered = await self._pool.render(body, job, self._recipe.timeout)
-        digest = hashlib.sha256(rendered.body).digest()[:16]
-        result = Result(rendered.body, rendered.format, digest, current.version.last_modified)
-        if self.cache is not None:
-            self.cache.keep_result(original, current.version.etag, variant, result, since)
-        status = headers.cache_status(
-            fwd="uri-miss",
-            fwd_status=200 if current.asked == "fetched" else None,
-            stored=self.cache is not None,
-        )
-        stages = {"source": current.took, "queue": rendered.waited, "render": rendered.took}
-        return Served(result, status, "miss", stages=stages)
+        return self._despite_error(found) if self.originals.is_down() else None
 
     def _despite_error(self, found: Found) -> Served | None:
         """The stale result, where the source is down and the result not too old."""
         if found.version is None or found.result is None:
             return None
-        ttl = int(found.version.checked + self.originals.cache_time - self._clock())
-        if -ttl > self._freshness.stale_if_error:
-            return None
-        return _stale(found.result, ttl, "stale-if-error")
+        ttl = self.originals.ttl(found.version)
+        return _stale(found.result, ttl, "stale-if-error") if -ttl <= self._freshness.stale_if_error else None
 
-    # The answer
-
-    def _picture_answer(
-        self, served: Served, key: str, options: Options, expires: int | None, request: Request
-    ) -> Answer:
-        result = served.result
-        tag = headers.etag(result.digest)
-        head = [
-            (b"cache-control", self._cache_control(served, expires)),
-            (b"etag", tag.encode()),
-            (b"accept-ranges", b"bytes"),
-            (b"cache-status", served.status.encode()),
-            (b"content-disposition", headers.content_disposition(key, result.format.value).encode()),
-            *self._common(key, options),
-        ]
-        if result.last_modified is not None:
-            head.append((b"last-modified", headers.http_date(result.last_modified).encode()))
-        if self._freshness.cdn_max_age is not None:
-            head.append((b"cdn-cache-control", self._cdn_cache_control(expires)))
-        answer = Answer(200, head, result.body, self.name, outcome=served.outcome, stages=served.stages)
-        none_match, since = request.header(b"if-none-match"), request.header(b"if-modified-since")
-        if headers.not_modified(tag, result.last_modified, none_match, since):
-            answer.status, answer.body = 304, b""
-            return answer
-        head.append((b"content-type", result.format.mime.encode()))
-        if request.method == "GET":
-            self._take_range(answer, tag, result, request)
-        head.append((b"content-length", b"%d" % len(answer.body)))
-        return answer
-
-    def _take_range(self, answer: Answer, tag: str, result: Result, request: Request) -> None:
-        """Make the answer the part that was asked for (RFC 9110 section 14.2)."""
-        try:
-            part = headers.byte_range(
-                request.header(b"range"),
-                request.header(b"if-range"),
-                tag,
-                result.last_modified,
-                len(result.body),
-            )
-        except headers.UnsatisfiableRange as exc:
-            answer.status, answer.body = 416, b""
-            answer.headers = [h for h in answer.headers if h[0] not in (b"content-type", b"cache-control")]
-            answer.headers += [
-                (b"content-range", exc.content_range.encode()),
-                (b"cache-control", headers.NO_STORE.encode()),
-            ]
+    def _refresh(self, found: Found, wish: Wish) -> None:
+        """Renew a stale result behind the answer, once however many ask."""
+        if self._flights.flying(wish.name) or self.originals.is_down():
             return
-        if part is not None:
-            answer.status = 206
-            answer.headers.append((b"content-range", part.content_range(len(result.body)).encode()))
-            answer.body = result.body[part.first : part.last + 1]
 
-    def _fallback_answer(self, error: OriginError, result: Result, key: str, options: Options) -> Answer:
-        busy = isinstance(error, Overloaded)
-        control = headers.NO_STORE
-        if error.remembered:
-            control = headers.missing_cache_control(self._freshness.error_max_age, None)
-        head: RawHeaders = [
-            (b"content-type", result.format.mime.encode()),
-            (b"content-length", b"%d" % len(result.body)),
-            (b"cache-control", control.encode()),
-            (b"x-origin-error", error.kind.encode()),
-            (b"cache-status", headers.cache_status(detail=error.kind).encode()),
-            *self._common(key, options),
-        ]
-        if busy:
-            head.append((b"retry-after", b"%d" % RETRY_AFTER))
-        status = error.status if self._exact_status or busy else 404
-        return Answer(status, head, result.body, self.name, error=error, kind=error.kind, outcome="error")
+        async def refresh() -> None:
+            try:
+                await self._flights.run(wish.name, lambda: self._make(wish, found))
+            except OriginError as error:
+                log.warning("refresh failed: handler=%s key=%r: %s", self.name, wish.plan.key, error)
 
-    def _common(self, key: str, options: Options) -> RawHeaders:
-        """What pictures and fallbacks of one URL have alike."""
-        head: RawHeaders = list(headers.SECURITY)
-        if options.format == "auto":
-            head.append((b"vary", b"Accept"))
-        if self._tag_header is not None:
-            # Fastly parts its keys by spaces, Cloudflare and the others their tags by commas.
-            between = " " if self._tag_header in (b"surrogate-key", b"xkey") else ","
-            head.append((self._tag_header, between.join(headers.surrogate_tags(self.name, key)).encode()))
-        return head
+        task = asyncio.ensure_future(refresh())
+        self._refreshes.add(task)
+        task.add_done_callback(self._refreshes.discard)
 
-    def _cache_control(self, served: Served, expires: int | None) -> bytes:
-        fresh = self._freshness
-        max_age = min(fresh.max_age, STALE_MAX_AGE) if served.stale else fresh.max_age
-        left = None if expires is None else int(expires - self._clock())
-        return headers.cache_control(
-            max_age, fresh.stale_while_revalidate, fresh.stale_if_error, left
-        ).encode()
+    # 4  The work, once for all who ask
 
-    def _cdn_cache_control(self, expires: int | None) -> bytes:
-        left = None if expires is None else int(expires - self._clock())
-        return headers.cache_control(self._freshness.cdn_max_age or 0, 0, 0, left).encode()
+    async def _make(self, wish: Wish, found: Found) -> Served:
+        """What the source says, then the kept result or a new one."""
+        original, key = wish.plan.original, wish.plan.key
+        since = self.cache.mark() if self.cache else 0
+        try:
+            current = await self.originals.current(original, key, found.version)
+            if current.asked == "unchanged" and found.result is not None:
+                status = headers.cache_status(fwd="stale", fwd_status=304)
+                return Served(found.result, status, "revalidated", {"source": current.took})
+            await self._admit(wish, current)
+            current = await self.originals.body(original, key, current)
+            return await self._render(wish, current, since)
+        except (SourceUnavailable, Overloaded):
+            served = self._despite_error(found)
+            if served is None:
+                raise
+            return served
+        except OriginError as error:
+            # The source's own answers are remembered where it is asked.
+            if error.remembered and self.cache is not None and not isinstance(error, NotFound):
+                until = self._clock() + self.originals.remember
+                self.cache.keep_failure(original, error, until, since)
+            raise
+
+    async def _admit(self, wish: Wish, current: Current) -> None:
+        """Refuse what would render in vain: one variant too many, or an original that kills renderers."""
+        self._quarantine.check(wish.plan.original + current.version.etag, self._clock())
+        if self._variants is not None and self.cache is not None:
+            count = await self.cache.count_results(wish.plan.original)
+            if count >= self._variants:
+                raise BadRequest(f"{count} variants of this original are kept, and there may be no more")
+
+    async def _render(self, wish: Wish, current: Current, since: int) -> Served:
+        body, version = current.body or b"", current.version
+        seen = sniff(body)
+        if seen is None or seen.value not in self._recipe.allowed:
+            raise UnsupportedFormat(f"{seen.value if seen else 'no picture'}: not allowed here")
+        suspect = wish.plan.original + version.etag
+        try:
+            async with self.originals.intake.holding(len(body)):
+                job = self._recipe.job(wish.plan.options, wish.target)
+                rendered = await self._pool.render(body, job, self._recipe.timeout)
+        except RenderFailed:
+            self._quarantine.struck(suspect, self._clock())
+            raise
+        self._quarantine.went_well(suspect)
+        digest = hashlib.sha256(rendered.body).digest()[:16]
+        result = Result(rendered.body, rendered.format, digest, version.last_modified)
+        if self.cache is not None:
+            self.cache.keep_result(wish.plan.original, version.etag, wish.variant, result, since)
+        fetched = 200 if current.asked == "fetched" else None
+        status = headers.cache_status(fwd="uri-miss", fwd_status=fetched, stored=self.cache is not None)
+        stages = {"source": current.took, "queue": rendered.waited, "render": rendered.took}
+        return Served(result, status, "miss", stages)
+
+    # 5  The answer to an error
+
+    async def refuse(self, error: OriginError, plan: Plan, target: str) -> Answer:
+        """The fallback image, as far as the request can be understood."""
+        if isinstance(error, Overloaded):
+            result = self.fallback.prepared(target)
+        else:
+            result = await self.fallback.get(plan.options, target)
+        return self._replies.fallback(error, result, plan.key, plan.options, self._left(plan))
+
+    async def refuse_broken(self, error: OriginError, plan: Plan, request: Request) -> Answer:
+        """The answer to a mistake of ours, of which nothing is known."""
+        return await self.refuse(error, plan, _target(plan.options, request))
+
+    def _left(self, plan: Plan) -> int | None:
+        """Seconds until the permission ends."""
+        return None if plan.expires is None else int(plan.expires - self._clock())
 
 
 def _target(options: Options, request: Request) -> str:
@@ -425,7 +366,7 @@ def _target(options: Options, request: Request) -> str:
 
 
 def _stale(result: Result, ttl: int, why: str) -> Served:
-    return Served(result, headers.cache_status(hit=True, ttl=ttl, detail=why), "stale", stale=True)
+    return Served(result, headers.cache_status(hit=True, ttl=ttl, detail=why), "stale")
 
 
 async def _unless_gone(work: Awaitable[Served], request: Request) -> Served:

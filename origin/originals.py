@@ -104,19 +104,24 @@ class Originals:
         self.cache_time = cache_time
         # Even where CDNs are told to keep no failure, a flood for one missing key asks the source once.
         self.remember = max(1, error_max_age)
-        self.down_until = 0.0
+        self._down_until = 0.0
         self._clock = clock
         self._flights: SingleFlight[Current] = SingleFlight()
 
-    def is_fresh(self, version: Version) -> bool:
-        return self._clock() - version.checked < self.cache_time
+    def ttl(self, version: Version) -> int:
+        """Seconds for which it is served unasked; 0 or less when it is stale."""
+        return int(version.checked + self.cache_time - self._clock())
+
+    def is_down(self) -> bool:
+        """Whether the source has failed a moment ago."""
+        return self._clock() < self._down_until
 
     async def current(self, original: str, key: str, known: Version | None) -> Current:
         """The version to serve now: the known one while it is fresh, else what the source says.
 
         Raises what the source raises, and Overloaded.
         """
-        if known is not None and self.is_fresh(known):
+        if known is not None and self.ttl(known) > 0:
             return Current(known)
         return await self._flights.run(original, lambda: self._ask(original, key, known))
 
@@ -142,7 +147,7 @@ class Originals:
         except OriginError as error:
             await self._failed(original, error, since)
             raise
-        self.down_until = 0.0
+        self._down_until = 0.0
         return self._keep(original, known, found, since, time.perf_counter() - start)
 
     def _keep(
@@ -164,7 +169,7 @@ class Originals:
 
     async def _failed(self, original: str, error: OriginError, since: int) -> None:
         if isinstance(error, SourceUnavailable):
-            self.down_until = self._clock() + DOWN
+            self._down_until = self._clock() + DOWN
         if self.cache is None or not error.remembered:
             return
         if isinstance(error, NotFound):

@@ -20,13 +20,16 @@ from .answer import Request
 from .answer import Scope
 from .answer import Send
 from .answer import plain
+from .cache import Lru
 from .errors import BadRequest
 from .errors import OriginError
 from .handler import Handler
+from .handler import Plan
 from .metrics import Metrics
 
 log = logging.getLogger("origin")
 
+MAX_PLANS = 4096  # URLs whose plan is kept, of those that hit
 MAX_URL = 8192  # bytes of path and query
 CLIENT_GONE = 499  # in the log only, as nginx has it
 _METHODS = (b"allow", b"GET, HEAD")
@@ -48,6 +51,7 @@ class Pictures:
         self._handlers = handlers
         self._metrics = metrics
         self._hosts = tuple(host.lower() for host in hosts)
+        self._plans: Lru[bytes, tuple[Handler, Plan]] = Lru(MAX_PLANS, lambda _: 1)
         self._https_port = https_port  # where everything in plain text is sent to
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,9 +78,31 @@ class Pictures:
 
     async def _answer(self, request: Request) -> Answer | None:
         """The answer; None where the request belongs to no handler."""
-        refused = self._refusal(request)
-        if refused is not None:
-            return refused
+        url = request.raw_path + b"?" + request.query
+        planned = None if self._hosts else self._plans.get(url)
+        if planned is None:
+            refused = self._refusal(request)
+            if refused is not None:
+                return refused
+            planned = self._read(request)
+            if planned is None:
+                return None
+        if request.method not in ("GET", "HEAD"):
+            return plain(405, "405 method not allowed\n", _METHODS, *headers.SECURITY)
+        handler, plan = planned
+        try:
+            answer = await handler.answer(plan, request)
+        except ClientGone:
+            raise
+        except Exception as exc:  # whatever it is, the page still gets a picture
+            log.exception("an answer failed")
+            return await handler.refuse_broken(OriginError(repr(exc)), plan, request)
+        if answer.outcome == "hit":
+            self._plans.put(url, planned)
+        return answer
+
+    def _read(self, request: Request) -> tuple[Handler, Plan] | None:
+        """The handler and what it is asked for."""
         error = None
         try:
             path = address.decode(request.raw_path)
@@ -88,19 +114,7 @@ class Pictures:
         if found is None:
             return None
         handler, key = found
-        if request.method not in ("GET", "HEAD"):
-            return plain(405, "405 method not allowed\n", _METHODS, *headers.SECURITY)
-        try:
-            return (
-                await handler.answer(key, request)
-                if error is None
-                else await handler.refuse(error, key, request)
-            )
-        except ClientGone:
-            raise
-        except Exception as exc:  # whatever it is, the page still gets a picture
-            log.exception("an answer failed")
-            return await handler.refuse(OriginError(repr(exc)), key, request)
+        return handler, handler.read(key, request.query, error)
 
     def _refusal(self, request: Request) -> Answer | None:
         """What is refused whatever is mounted."""

@@ -127,8 +127,12 @@ class DiskStore:
         """Bytes the folder takes, as far as SQLite knows them."""
         return self._attempt(self._volume, 0)
 
-    def count(self) -> int:
-        return self._attempt(len, 0)
+    def count(self, prefix: str = "") -> int:
+        """How many entries there are, or how many whose key starts with `prefix`."""
+        if not prefix:
+            return self._attempt(len, 0)
+        sql = "SELECT count(*) FROM Cache WHERE key >= ? AND key < ?"
+        return self._attempt(lambda cache: int(cache._sql(sql, _range(prefix)).fetchone()[0]), 0)
 
     def close(self) -> None:
         if self._cache is not None:

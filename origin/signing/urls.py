@@ -114,6 +114,8 @@ class UrlSigner:
         A URL has to hold each of the options that are bound here, and no other.
         """
         _check_key(key)
+        if key == "*":
+            raise ValueError("a grant is for a key, or for a prefix that ends in /*; * alone is neither")
         fields: dict[str, Any] = {"k": key, "o": bounds}
         expires = self._expiry(expires_in, expires_at, time.time() if now is None else now)
         if expires is not None:

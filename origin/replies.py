@@ -1,0 +1,148 @@
+"""Answers with a picture or its fallback: status, headers and the part of the body that was asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from . import headers
+from .answer import Answer
+from .answer import RawHeaders
+from .answer import Request
+from .cache import Result
+from .errors import OriginError
+from .errors import Overloaded
+from .options import Options
+
+STALE_MAX_AGE = 10  # seconds: what is stale here is asked for again soon
+RETRY_AFTER = b"2"  # seconds
+
+_NO_STORE = (b"cache-control", headers.NO_STORE.encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """What caches are told, in seconds."""
+
+    max_age: int = 86_400
+    stale_while_revalidate: int = 86_400
+    stale_if_error: int = 604_800
+    error_max_age: int = 10
+    cdn_max_age: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """A result with the headers that it has in every answer to one URL."""
+
+    result: Result
+    etag: str
+    head: RawHeaders
+
+
+class Replies:
+    """How one handler answers."""
+
+    def __init__(self, name: str, freshness: Freshness, exact_status: bool, tag_header: str | None) -> None:
+        self._name = name
+        self._freshness = freshness
+        self._exact_status = exact_status
+        self._tag_header = tag_header.lower().encode() if tag_header else None
+        self._lasting = self._cache_control(freshness.max_age, None)
+        self._passing = self._cache_control(min(freshness.max_age, STALE_MAX_AGE), None)
+
+    def face(self, result: Result, key: str, options: Options) -> Face:
+        etag = headers.etag(result.digest)
+        head = [
+            (b"etag", etag.encode()),
+            (b"accept-ranges", b"bytes"),
+            (b"content-disposition", headers.content_disposition(key, result.format.value).encode()),
+            *self._common(key, options),
+        ]
+        if result.last_modified is not None:
+            head.append((b"last-modified", headers.http_date(result.last_modified).encode()))
+        return Face(result, etag, head)
+
+    def picture(
+        self, face: Face, status: str, outcome: str, expires_in: int | None, request: Request
+    ) -> Answer:
+        """200, 304, 206 or 416. `status` is the Cache-Status; `expires_in` counts the seconds until the
+        token's end, None where it has none."""
+        fresh = self._freshness
+        stale = outcome == "stale"
+        if expires_in is None:
+            control = self._passing if stale else self._lasting
+        else:
+            max_age = min(fresh.max_age, STALE_MAX_AGE) if stale else fresh.max_age
+            control = self._cache_control(max_age, expires_in)
+        head = [*control, (b"cache-status", status.encode()), *face.head]
+        result = face.result
+        answer = Answer(200, head, result.body, self._name, outcome=outcome)
+        none_match, since = request.header(b"if-none-match"), request.header(b"if-modified-since")
+        if (none_match or since) and headers.not_modified(face.etag, result.last_modified, none_match, since):
+            answer.status, answer.body = 304, b""
+            return answer
+        head.append((b"content-type", result.format.mime.encode()))
+        if request.method == "GET" and request.header(b"range") is not None:
+            self._take_range(answer, face, request)
+        head.append((b"content-length", b"%d" % len(answer.body)))
+        return answer
+
+    def fallback(
+        self, error: OriginError, result: Result, key: str, options: Options, expires_in: int | None
+    ) -> Answer:
+        """The fallback image, as the answer to an error."""
+        busy = isinstance(error, Overloaded)
+        control = headers.NO_STORE
+        if error.remembered:
+            control = headers.missing_cache_control(self._freshness.error_max_age, expires_in)
+        head: RawHeaders = [
+            (b"content-type", result.format.mime.encode()),
+            (b"content-length", b"%d" % len(result.body)),
+            (b"cache-control", control.encode()),
+            (b"x-origin-error", error.kind.encode()),
+            (b"cache-status", headers.cache_status(detail=error.kind).encode()),
+            *self._common(key, options),
+        ]
+        if busy:
+            head.append((b"retry-after", RETRY_AFTER))
+        status = error.status if self._exact_status or busy else 404
+        return Answer(status, head, result.body, self._name, error=error, kind=error.kind, outcome="error")
+
+    def _take_range(self, answer: Answer, face: Face, request: Request) -> None:
+        """Make the answer the part that was asked for (RFC 9110 section 14.2)."""
+        whole, result = request.header(b"range"), face.result
+        length = len(result.body)
+        try:
+            part = headers.byte_range(
+                whole, request.header(b"if-range"), face.etag, result.last_modified, length
+            )
+        except headers.UnsatisfiableRange as exc:
+            answer.status, answer.body = 416, b""
+            answer.headers[:] = [h for h in answer.headers if h[0] not in (b"content-type", b"cache-control")]
+            answer.headers += [(b"content-range", exc.content_range.encode()), _NO_STORE]
+            return
+        if part is not None:
+            answer.status = 206
+            answer.headers.append((b"content-range", part.content_range(length).encode()))
+            answer.body = result.body[part.first : part.last + 1]
+
+    def _common(self, key: str, options: Options) -> RawHeaders:
+        """What pictures and fallbacks of one URL have alike."""
+        head: RawHeaders = list(headers.SECURITY)
+        if options.format == "auto":
+            head.append((b"vary", b"Accept"))
+        if self._tag_header is not None:
+            # Fastly and Varnish part their tags by spaces, Cloudflare and the others by commas.
+            between = " " if self._tag_header in (b"surrogate-key", b"xkey") else ","
+            head.append((self._tag_header, between.join(headers.surrogate_tags(self._name, key)).encode()))
+        return head
+
+    def _cache_control(self, max_age: int, expires_in: int | None) -> RawHeaders:
+        fresh = self._freshness
+        windows = (fresh.stale_while_revalidate, fresh.stale_if_error)
+        text = headers.cache_control(max_age, *windows, expires_in)
+        if fresh.cdn_max_age is None:
+            return [(b"cache-control", text.encode())]
+        cdn_max_age = min(fresh.cdn_max_age, max_age) if max_age < fresh.max_age else fresh.cdn_max_age
+        cdn = headers.cache_control(cdn_max_age, *windows, expires_in)
+        return [(b"cache-control", text.encode()), (b"cdn-cache-control", cdn.encode())]
