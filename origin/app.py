@@ -134,6 +134,7 @@ class Origin:
                 cdn_max_age=config.cdn_max_age,
             ),
             check=_check(config, verify),
+            check_lasts=verify is None,
             decode_query=decode_query,
             exact_status=config.error_status == "exact",
             tag_header=config.tag_header,

@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -306,6 +307,7 @@ def name_original(handler: str, source: str, key: str) -> str:
     return f"{handler}\0{source}\0{key}\0"
 
 
+@lru_cache(maxsize=8192)
 def _result_key(original: str, etag: str, variant: str) -> str:
     text = f"{len(etag)}:{etag}{variant}"
     return f"{original}R{hashlib.sha256(text.encode()).hexdigest()[:40]}"

@@ -13,6 +13,7 @@ import asyncio
 import hashlib
 import json
 import logging
+import math
 import time
 from collections.abc import Awaitable
 from collections.abc import Callable
@@ -100,6 +101,8 @@ class Plan:
     original: str  # the name of the original in the cache
     error: BadRequest | None = None  # what is wrong with the URL
     expires: int | None = None  # Unix second at which the last permission ends
+    permitted_until: float = 0.0  # Unix seconds for which that need not be asked again
+    wishes: dict[str, Wish] = field(default_factory=dict)  # by target
     faces: dict[str, Face] = field(default_factory=dict)  # by target
 
 
@@ -110,10 +113,7 @@ class Wish:
     plan: Plan
     target: str  # as in a job
     variant: str  # its name beneath the original
-
-    @property
-    def name(self) -> str:
-        return self.plan.original + self.variant
+    name: str  # its name in full
 
 
 @dataclass(slots=True)
@@ -142,6 +142,7 @@ class Handler:
         freshness: Freshness,
         decode_query: Callable[[bytes], Pairs],
         check: Check = everyone,
+        check_lasts: bool = True,  # whether a check says the same for the same URL until the expiry
         exact_status: bool = False,
         tag_header: str | None = "Surrogate-Key",
         variants: int | None = None,
@@ -152,6 +153,7 @@ class Handler:
         self.cache: ResultCache | None = originals.cache
         self.fallback = fallback
         self.check = check
+        self._check_lasts = check_lasts
         self._source_id = source_id
         self._pool = pool
         self._rules = rules
@@ -212,8 +214,8 @@ class Handler:
         """Answer a GET or HEAD. Raises ClientGone."""
         target = _target(plan.options, request)
         try:
-            expires = self.check(plan.key, plan.pairs, request)
-            plan.expires = await expires if isinstance(expires, Awaitable) else expires
+            if plan.permitted_until <= self._clock():
+                await self._ask_permission(plan, request)
             if plan.error is not None:
                 raise plan.error
             served = await self.picture(plan, target, request)
@@ -226,11 +228,20 @@ class Handler:
         answer.stages = served.stages
         return answer
 
+    async def _ask_permission(self, plan: Plan, request: Request) -> None:
+        expires = self.check(plan.key, plan.pairs, request)
+        plan.expires = await expires if isinstance(expires, Awaitable) else expires
+        if self._check_lasts:
+            plan.permitted_until = math.inf if plan.expires is None else plan.expires
+
     # 3  The cache
 
     async def picture(self, plan: Plan, target: str, request: Request) -> Served:
         """The result for a plan: from the cache, or made now. Raises OriginError, ClientGone."""
-        wish = Wish(plan, target, f"{plan.options.canonical()}|{target}|{self._recipe_digest}")
+        wish = plan.wishes.get(target)
+        if wish is None:
+            variant = f"{plan.options.canonical()}|{target}|{self._recipe_digest}"
+            wish = plan.wishes[target] = Wish(plan, target, variant, plan.original + variant)
         found = Found(None)
         if self.cache is not None:
             found = self.cache.peek(plan.original, wish.variant)

@@ -2,49 +2,66 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import sys
 import time
+from typing import TextIO
 from urllib.parse import unquote_to_bytes
 
 from .answer import Answer
 
 access = logging.getLogger("origin.access")
 
+HOLD = 0.1  # seconds that lines of requests may wait for company, since a write each costs as much as a hit
 _LONGEST = 2000  # characters of a path or reason
 
+Fields = dict[str, object]
 
-class JsonLines(logging.Formatter):
-    """One JSON object a line. The access log's records hold theirs ready-made."""
+
+class Lines(logging.StreamHandler[TextIO]):
+    """The program's log. Requests come by `request`, without a LogRecord, which would double their cost;
+    everything else comes as logging has it and is written at once."""
+
+    def __init__(self, stream: TextIO, format: str) -> None:
+        super().__init__(stream)
+        self._shape = _json_line if format == "json" else _text_line
+        self._held: list[str] = []
+
+    def request(self, level: int, fields: Fields) -> None:
+        if not self._held:
+            asyncio.get_running_loop().call_later(HOLD, self.flush)
+        self._held.append(self._shape(time.time(), level, fields))
 
     def format(self, record: logging.LogRecord) -> str:
-        fields = {
-            "time": _timestamp(record.created),
-            "level": record.levelname.lower(),
+        fields: Fields = getattr(record, "request", None) or {
             "logger": record.name,
+            "message": record.getMessage(),
         }
-        request = getattr(record, "request", None)
-        fields |= request if request is not None else {"message": record.getMessage()}
-        if record.exc_info:
-            fields["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(fields)
+        line = self._shape(record.created, record.levelno, fields)
+        if not record.exc_info:
+            return line
+        return f"{line}\n{logging.Formatter().formatException(record.exc_info)}"
 
+    def emit(self, record: logging.LogRecord) -> None:
+        self._release()
+        super().emit(record)
 
-class TextLines(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        request = getattr(record, "request", None)
-        text = record.getMessage() if request is None else _text(request)
-        line = f"{_timestamp(record.created)} {record.levelname.lower()} {_printable(text)}"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+    def flush(self) -> None:
+        self._release()
+        super().flush()
+
+    def _release(self) -> None:
+        held, self._held = self._held, []
+        if held:
+            self.stream.write("\n".join(held) + "\n")
 
 
 def configure(format: str) -> None:
     """Send the program's log to stderr in this format, `text` or `json`."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines() if format == "json" else TextLines())
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = [Lines(sys.stderr, format)]
     root.setLevel(logging.WARNING)
     logging.getLogger("origin").setLevel(logging.INFO)
 
@@ -54,7 +71,7 @@ def request_line(method: str, raw_path: bytes, query: bytes, answer: Answer, sec
     level = logging.ERROR if answer.status >= 500 else logging.INFO
     if not access.isEnabledFor(level):
         return
-    fields: dict[str, object] = {
+    fields: Fields = {
         "method": method,
         "path": _path(raw_path, query),
         "status": answer.status,
@@ -68,15 +85,22 @@ def request_line(method: str, raw_path: bytes, query: bytes, answer: Answer, sec
         fields["reason"] = str(answer.error)[:_LONGEST]
     for stage, took in answer.stages.items():
         fields[f"{stage}_ms"] = round(took * 1000, 2)
-    record = access.makeRecord(access.name, level, "", 0, "", (), None, extra={"request": fields})
-    access.handle(record)
+    handlers = logging.root.handlers
+    if len(handlers) == 1 and type(handlers[0]) is Lines:
+        handlers[0].request(level, fields)
+    else:  # an embedding program has a log of its own
+        text = _request_text(fields)
+        record = access.makeRecord(access.name, level, "", 0, text, (), None, extra={"request": fields})
+        access.handle(record)
 
 
 def _path(raw_path: bytes, query: bytes) -> str:
     """Path and query as they came, without the value of a token under any spelling of its name."""
     text = raw_path
     if query:
-        text += b"?" + b"&".join(map(_redacted, query.split(b"&")))
+        # Only a name that ends in n or t, or has an escape in it, can be a token's.
+        hides = b"t=" in query or b"n=" in query or b"%" in query
+        text += b"?" + (b"&".join(map(_redacted, query.split(b"&"))) if hides else query)
     return text[:_LONGEST].decode("latin-1")
 
 
@@ -87,14 +111,25 @@ def _redacted(piece: bytes) -> bytes:
     return piece
 
 
-def _text(request: dict[str, object]) -> str:
+def _request_text(fields: Fields) -> str:
     """Method, path and status first, the rest as name=value."""
-    rest = " ".join(
+    first = f"{fields['method']} {fields['path']} {fields['status']}"
+    rest = [
         f"{name}={value!r}" if name == "reason" else f"{name}={value}"
-        for name, value in request.items()
-        if name not in ("method", "path", "status") and value != ""
-    )
-    return f"{request['method']} {request['path']} {request['status']} {rest}"
+        for name, value in list(fields.items())[3:]
+        if value != ""
+    ]
+    return " ".join([first, *rest])
+
+
+def _text_line(created: float, level: int, fields: Fields) -> str:
+    text = _request_text(fields) if "method" in fields else str(fields["message"])
+    return f"{_timestamp(created)} {logging.getLevelName(level).lower()} {_printable(text)}"
+
+
+def _json_line(created: float, level: int, fields: Fields) -> str:
+    head = {"time": _timestamp(created), "level": logging.getLevelName(level).lower()}
+    return json.dumps({**head, **fields})
 
 
 def _printable(text: str) -> str:
@@ -104,5 +139,12 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+_second = (0, "")  # the last whole second and its text: formatting a date costs more than the rest
+
+
 def _timestamp(created: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(created)) + f".{int(created % 1 * 1000):03d}Z"
+    global _second
+    whole = int(created)
+    if _second[0] != whole:
+        _second = (whole, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)))
+    return f"{_second[1]}.{int(created % 1 * 1000):03d}Z"

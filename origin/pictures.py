@@ -79,7 +79,7 @@ class Pictures:
     async def _answer(self, request: Request) -> Answer | None:
         """The answer; None where the request belongs to no handler."""
         url = request.raw_path + b"?" + request.query
-        planned = None if self._hosts else self._plans.get(url)
+        known = planned = None if self._hosts else self._plans.get(url)
         if planned is None:
             refused = self._refusal(request)
             if refused is not None:
@@ -97,7 +97,7 @@ class Pictures:
         except Exception as exc:  # whatever it is, the page still gets a picture
             log.exception("an answer failed")
             return await handler.refuse_broken(OriginError(repr(exc)), plan, request)
-        if answer.outcome == "hit":
+        if known is None and answer.outcome == "hit":
             self._plans.put(url, planned)
         return answer
 

@@ -37,6 +37,7 @@ class Face:
     result: Result
     etag: str
     head: RawHeaders
+    type: tuple[bytes, bytes]  # for all answers but 304
 
 
 class Replies:
@@ -60,7 +61,7 @@ class Replies:
         ]
         if result.last_modified is not None:
             head.append((b"last-modified", headers.http_date(result.last_modified).encode()))
-        return Face(result, etag, head)
+        return Face(result, etag, head, (b"content-type", result.format.mime.encode()))
 
     def picture(
         self, face: Face, status: str, outcome: str, expires_in: int | None, request: Request
@@ -81,7 +82,7 @@ class Replies:
         if (none_match or since) and headers.not_modified(face.etag, result.last_modified, none_match, since):
             answer.status, answer.body = 304, b""
             return answer
-        head.append((b"content-type", result.format.mime.encode()))
+        head.append(face.type)
         if request.method == "GET" and request.header(b"range") is not None:
             self._take_range(answer, face, request)
         head.append((b"content-length", b"%d" % len(answer.body)))
