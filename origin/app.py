@@ -105,6 +105,7 @@ class Origin:
             name=config.name,
             source_id=identity,
             originals=Originals(
+                config.name,
                 source,
                 self._cache(config),
                 self.intake,

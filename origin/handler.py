@@ -222,9 +222,10 @@ class Handler:
         except OriginError as error:
             return await self.refuse(error, plan, target)
         face = plan.faces.get(target)
-        if face is None or face.result is not served.result:
+        if face is None or not face.fits(served.result):
             face = plan.faces[target] = self._replies.face(served.result, plan.key, plan.options)
-        answer = self._replies.picture(face, served.status, served.outcome, self._left(plan), request)
+        how = (served.status, served.outcome, self._left(plan), request)
+        answer = self._replies.picture(served.result, face, *how)
         answer.stages = served.stages
         return answer
 
@@ -245,10 +246,13 @@ class Handler:
         found = Found(None)
         if self.cache is not None:
             found = self.cache.peek(plan.original, wish.variant)
+            start = time.perf_counter()
             if found.result is None:
                 found = await self.cache.find(plan.original, wish.variant)
             served = self._from_cache(found, wish)
             if served is not None:
+                if found.tier == "disk":
+                    served.stages["cache"] = time.perf_counter() - start
                 return served
             failure = self.cache.failure(plan.original, self._clock())
             if failure is not None:

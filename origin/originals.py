@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from collections.abc import Callable
 from contextlib import asynccontextmanager
@@ -23,38 +24,45 @@ DOWN = 5.0  # seconds for which a source that failed is not asked for what we ca
 
 
 class Intake:
-    """What may come in at once, over all handlers: fetches, and bytes of originals held in memory."""
+    """What may come in at once: fetches of each handler, and bytes of originals in memory over all.
 
-    def __init__(self, fetches: int = 16, waiting: int = 256, held: int = 256_000_000, timeout: float = 5.0):
-        self.fetches = fetches
-        self.waiting_limit = waiting
+    A source that hangs takes the places of its own handler and no others.
+    """
+
+    def __init__(self, fetches: int = 32, waiting: int = 256, held: int = 256_000_000, timeout: float = 5.0):
+        self.fetches = fetches  # of one handler
+        self.waiting_limit = waiting  # of one handler
         self.held_limit = held  # bytes; a fetch begins below it, and may then pass it by one original
         self.timeout = timeout  # seconds to wait for a place
-        self.fetching = 0
         self.held = 0
-        self.waiting = 0
+        self._fetching: Counter[str] = Counter()
+        self._waiting: Counter[str] = Counter()
         self._changed = asyncio.Condition()
 
+    @property
+    def fetching(self) -> int:
+        return self._fetching.total()
+
     @asynccontextmanager
-    async def place(self) -> AsyncIterator[None]:
+    async def place(self, handler: str) -> AsyncIterator[None]:
         """A place for one fetch. Raises Overloaded."""
-        if self.waiting >= self.waiting_limit:
-            raise Overloaded(f"{self.waiting} fetches are waiting")
-        self.waiting += 1
+        if self._waiting[handler] >= self.waiting_limit:
+            raise Overloaded(f"{self.waiting_limit} fetches are waiting")
+        self._waiting[handler] += 1
         try:
             async with asyncio.timeout(self.timeout), self._changed:
                 await self._changed.wait_for(
-                    lambda: self.fetching < self.fetches and self.held < self.held_limit
+                    lambda: self._fetching[handler] < self.fetches and self.held < self.held_limit
                 )
-                self.fetching += 1
+                self._fetching[handler] += 1
         except TimeoutError:
             raise Overloaded(f"no place for a fetch within {self.timeout} s") from None
         finally:
-            self.waiting -= 1
+            self._waiting[handler] -= 1
         try:
             yield
         finally:
-            self.fetching -= 1
+            self._fetching[handler] -= 1
             await self._tell()
 
     @asynccontextmanager
@@ -90,6 +98,7 @@ class Originals:
 
     def __init__(
         self,
+        handler: str,
         source: Source,
         cache: ResultCache | None,
         intake: Intake,
@@ -98,6 +107,7 @@ class Originals:
         error_max_age: int,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self._handler = handler
         self.source = source
         self.cache = cache
         self.intake = intake
@@ -142,7 +152,7 @@ class Originals:
         since = self.cache.mark() if self.cache else 0
         start = time.perf_counter()
         try:
-            async with self.intake.place():
+            async with self.intake.place(self._handler):
                 found = await self.source.get(key, known.etag if known else None)
         except OriginError as error:
             await self._failed(original, error, since)

@@ -32,12 +32,17 @@ class Freshness:
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """A result with the headers that it has in every answer to one URL."""
+    """The headers of a result that are the same in every answer to one URL. It does not hold the body,
+    so that keeping it keeps no picture in memory."""
 
-    result: Result
+    digest: bytes
+    last_modified: float | None
     etag: str
     head: RawHeaders
     type: tuple[bytes, bytes]  # for all answers but 304
+
+    def fits(self, result: Result) -> bool:
+        return self.digest == result.digest and self.last_modified == result.last_modified
 
 
 class Replies:
@@ -61,10 +66,11 @@ class Replies:
         ]
         if result.last_modified is not None:
             head.append((b"last-modified", headers.http_date(result.last_modified).encode()))
-        return Face(result, etag, head, (b"content-type", result.format.mime.encode()))
+        mime = (b"content-type", result.format.mime.encode())
+        return Face(result.digest, result.last_modified, etag, head, mime)
 
     def picture(
-        self, face: Face, status: str, outcome: str, expires_in: int | None, request: Request
+        self, result: Result, face: Face, status: str, outcome: str, expires_in: int | None, request: Request
     ) -> Answer:
         """200, 304, 206 or 416. `status` is the Cache-Status; `expires_in` counts the seconds until the
         token's end, None where it has none."""
@@ -76,7 +82,6 @@ class Replies:
             max_age = min(fresh.max_age, STALE_MAX_AGE) if stale else fresh.max_age
             control = self._cache_control(max_age, expires_in)
         head = [*control, (b"cache-status", status.encode()), *face.head]
-        result = face.result
         answer = Answer(200, head, result.body, self._name, outcome=outcome)
         none_match, since = request.header(b"if-none-match"), request.header(b"if-modified-since")
         if (none_match or since) and headers.not_modified(face.etag, result.last_modified, none_match, since):
@@ -84,7 +89,7 @@ class Replies:
             return answer
         head.append(face.type)
         if request.method == "GET" and request.header(b"range") is not None:
-            self._take_range(answer, face, request)
+            self._take_range(answer, result, face.etag, request)
         head.append((b"content-length", b"%d" % len(answer.body)))
         return answer
 
@@ -109,14 +114,12 @@ class Replies:
         status = error.status if self._exact_status or busy else 404
         return Answer(status, head, result.body, self._name, error=error, kind=error.kind, outcome="error")
 
-    def _take_range(self, answer: Answer, face: Face, request: Request) -> None:
+    def _take_range(self, answer: Answer, result: Result, etag: str, request: Request) -> None:
         """Make the answer the part that was asked for (RFC 9110 section 14.2)."""
-        whole, result = request.header(b"range"), face.result
         length = len(result.body)
+        asked, condition = request.header(b"range"), request.header(b"if-range")
         try:
-            part = headers.byte_range(
-                whole, request.header(b"if-range"), face.etag, result.last_modified, length
-            )
+            part = headers.byte_range(asked, condition, etag, result.last_modified, length)
         except headers.UnsatisfiableRange as exc:
             answer.status, answer.body = 416, b""
             answer.headers[:] = [h for h in answer.headers if h[0] not in (b"content-type", b"cache-control")]
