@@ -15,7 +15,6 @@ import os
 import socket
 import subprocess
 import sys
-import sysconfig
 import threading
 import time
 from collections.abc import Callable
@@ -36,6 +35,7 @@ from origin import server
 from origin.app import Origin
 from origin.app import Verify
 from origin.app import create_app
+from origin.config import Config
 from origin.errors import NotFound
 from origin.errors import OriginError
 from origin.handler import Handler
@@ -44,7 +44,7 @@ from origin.source import Source
 
 T = TypeVar("T")
 PATIENCE = 30.0  # seconds before a test that waits gives up
-PROGRAM = str(Path(sysconfig.get_path("scripts"), "origin"))
+PROGRAM = (sys.executable, "-m", "origin")
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class Running(Client):
 
     def __init__(
         self,
-        config: Mapping[str, Any] | Path,
+        config: Config | Mapping[str, Any] | Path,
         *,
         source: Source | None = None,
         clock: Callable[[], float] | None = None,
@@ -254,7 +254,7 @@ def wait_until(holds: Callable[[], object], what: str) -> None:
 def command(*arguments: str, text: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run `origin ...` to its end, `text` being its stdin."""
     return subprocess.run(
-        [PROGRAM, *arguments],
+        [*PROGRAM, *arguments],
         input=text,
         capture_output=True,
         text=True,
@@ -268,7 +268,7 @@ def command(*arguments: str, text: str | None = None, **environment: str) -> sub
 def serving(*arguments: str, port: int, text: str | None = None) -> Iterator[subprocess.Popen[str]]:
     """`origin ...` as a process of its own, from when `port` answers; SIGTERM at the end."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "origin", *arguments],
+        [*PROGRAM, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
