@@ -17,8 +17,11 @@ from typing import Any
 
 from pydantic import SecretStr
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request as StarletteRequest
+from starlette.responses import PlainTextResponse
+from starlette.responses import Response
 
 from . import admin
 from . import configfile
@@ -236,7 +239,16 @@ def create_admin_app(origin: Origin) -> Starlette:
 def _settled(app: Starlette) -> Starlette:
     app.router.redirect_slashes = False  # a redirect would repeat the Host of the request
     app.router.default = _not_found
+    app.add_exception_handler(HTTPException, _refused)
     return app
+
+
+async def _refused(_: StarletteRequest, exc: Exception) -> Response:
+    """What Starlette refuses, a wrong method in the main, with the headers of every answer of ours."""
+    assert isinstance(exc, HTTPException)
+    head = {name.decode(): value.decode() for name, value in headers.SECURITY}
+    head |= {"cache-control": "no-store", **(exc.headers or {})}
+    return PlainTextResponse(f"{exc.status_code} {exc.detail}\n".lower(), exc.status_code, head)
 
 
 async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
