@@ -9,17 +9,23 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Protocol
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.responses import PlainTextResponse
 from starlette.responses import Response
 from starlette.routing import Route
 
+from . import headers
 from .metrics import CONTENT_TYPE
 from .metrics import Metrics
 
 MAX_PURGE = 16_384  # bytes of a request to purge
-_PRIVATE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+_PRIVATE = {
+    "cache-control": headers.NO_STORE,
+    "cache-status": headers.cache_status(detail="admin"),
+    **{name.decode(): value.decode() for name, value in headers.SECURITY},
+}
 
 
 class Purgeable(Protocol):
@@ -78,5 +84,12 @@ async def _purge(request: Request, handlers: Mapping[str, Purgeable], metrics: M
     return JSONResponse({"purged": count}, headers=_PRIVATE)
 
 
-def _refusal(status: int, text: str, **headers: str) -> Response:
-    return JSONResponse({"error": text}, status, headers={**_PRIVATE, **headers})
+async def refused(_: Request, error: Exception) -> Response:
+    """What Starlette refuses, a wrong method in the main, with the headers of every answer."""
+    assert isinstance(error, HTTPException)
+    text = f"{error.status_code} {error.detail}\n".lower()
+    return PlainTextResponse(text, error.status_code, headers={**_PRIVATE, **(error.headers or {})})
+
+
+def _refusal(status: int, text: str, **more: str) -> Response:
+    return JSONResponse({"error": text}, status, headers={**_PRIVATE, **more})

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from dataclasses import field
 from typing import Any
 
+from . import headers
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -74,16 +76,19 @@ class Answer:
         await send({"type": "http.response.body", "body": b"" if method == "HEAD" else self.body})
 
 
-def plain(status: int, text: str, *headers: tuple[bytes, bytes]) -> Answer:
+def plain(status: int, text: str, *more: tuple[bytes, bytes]) -> Answer:
     """A short answer in plain text that no cache keeps."""
-    body = text.encode()
+    body = f"{status} {text}\n".encode()
+    reason = text.lower().replace(" ", "-")
     return Answer(
         status,
         [
             (b"content-type", b"text/plain; charset=utf-8"),
             (b"content-length", b"%d" % len(body)),
-            (b"cache-control", b"no-store"),
-            *headers,
+            (b"cache-control", headers.NO_STORE.encode()),
+            (b"cache-status", headers.cache_status(detail=reason).encode()),
+            *headers.SECURITY,
+            *more,
         ],
         body,
     )

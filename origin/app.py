@@ -20,12 +20,9 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request as StarletteRequest
-from starlette.responses import PlainTextResponse
-from starlette.responses import Response
 
 from . import admin
 from . import configfile
-from . import headers
 from .answer import Receive
 from .answer import Request
 from .answer import Scope
@@ -239,21 +236,13 @@ def create_admin_app(origin: Origin) -> Starlette:
 def _settled(app: Starlette) -> Starlette:
     app.router.redirect_slashes = False  # a redirect would repeat the Host of the request
     app.router.default = _not_found
-    app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(HTTPException, admin.refused)
     return app
-
-
-async def _refused(_: StarletteRequest, exc: Exception) -> Response:
-    """What Starlette refuses, a wrong method in the main, with the headers of every answer of ours."""
-    assert isinstance(exc, HTTPException)
-    head = {name.decode(): value.decode() for name, value in headers.SECURITY}
-    head |= {"cache-control": "no-store", **(exc.headers or {})}
-    return PlainTextResponse(f"{exc.status_code} {exc.detail}\n".lower(), exc.status_code, head)
 
 
 async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "http":
-        await plain(404, "404 not found\n", *headers.SECURITY).send(send, scope["method"])
+        await plain(404, "not found").send(send, scope["method"])
 
 
 def admin_routes(origin: Origin) -> list[Any]:

@@ -10,7 +10,6 @@ from urllib.parse import unquote
 from starlette.types import ASGIApp
 
 from . import address
-from . import headers
 from . import logs
 from .answer import Answer
 from .answer import ClientGone
@@ -88,7 +87,7 @@ class Pictures:
             if planned is None:
                 return None
         if request.method not in ("GET", "HEAD"):
-            return plain(405, "405 method not allowed\n", _METHODS, *headers.SECURITY)
+            return plain(405, "method not allowed", _METHODS)
         handler, plan = planned
         try:
             answer = await handler.answer(plan, request)
@@ -119,7 +118,7 @@ class Pictures:
     def _refusal(self, request: Request) -> Answer | None:
         """What is refused whatever is mounted."""
         if len(request.raw_path) + len(request.query) > MAX_URL:
-            return plain(414, "414 URI too long\n", *headers.SECURITY)
+            return plain(414, "URI too long")
         if not self._hosts or request.raw_path.startswith((b"/status", b"/-/")):
             return None  # load balancers ask by address
         host = (request.header(b"host") or "").lower()
@@ -127,7 +126,7 @@ class Pictures:
         if self._https_port is not None and request.scope.get("scheme") == "http":
             return self._to_https(name if name in self._hosts else self._hosts[0], request)
         if name not in self._hosts:
-            return plain(421, "421 misdirected request\n", *headers.SECURITY)
+            return plain(421, "misdirected request")
         return None
 
     def _to_https(self, host: str, request: Request) -> Answer:
@@ -136,7 +135,7 @@ class Pictures:
         query = b"?" + request.query if request.query else b""
         # A second slash at the front would make the path a host name.
         location = f"https://{host}{port}".encode() + b"/" + request.raw_path.lstrip(b"/") + query
-        return plain(301, "301 moved to https\n", (b"location", location), *headers.SECURITY)
+        return plain(301, "moved to https", (b"location", location))
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> Answer:
         """Let the app behind answer; what the log needs is noted as it passes."""
