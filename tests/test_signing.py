@@ -34,7 +34,7 @@ from origin.signing import decode_query
 from origin.signing import message
 
 ROOT = Path(__file__).parent.parent
-README = next(path for path in (ROOT / "README.signing.md", ROOT / "README.md") if path.exists())
+README = ROOT / "README.md"
 VECTORS = json.loads((ROOT / "tests/vectors/signing.json").read_text())
 ROWS = [pytest.param(row, id=row["name"]) for row in VECTORS["exact"]]
 GRANTS = [pytest.param(row, id=row["name"]) for row in VECTORS["grants"]]
