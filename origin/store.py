@@ -9,77 +9,47 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import re
 import shutil
 import sqlite3
+import tempfile
+import threading
 import time
 from collections.abc import Callable
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 from typing import TypeVar
 
 import diskcache
 
+from .rawdisk import LOCK_TIMEOUT
+from .rawdisk import RawCache
+from .rawdisk import RawDisk
+
 log = logging.getLogger("origin.store")
 
 T = TypeVar("T")
-FAILURES = (sqlite3.Error, OSError, diskcache.Timeout, ValueError, TypeError, OverflowError)
+# What the library may raise over a folder in which anything may stand.
+FAILURES = (
+    sqlite3.Error,
+    OSError,
+    diskcache.Timeout,
+    ValueError,
+    TypeError,
+    ArithmeticError,
+    LookupError,
+    AttributeError,
+    AssertionError,
+    MemoryError,
+)
 BACK_OFF = 1.0  # seconds without another try after a failure
-LOCK_TIMEOUT = 2.0  # seconds to wait for SQLite's write lock
+CALM = 10.0  # seconds without a failure after which all is well again
 MAX_TOUCHED = 100_000
+MAX_DOOMED = 1_000
+ROOM = 65_536  # bytes that SQLite's file and log grow by with a new entry, at most
 _DIGEST = 32  # bytes of SHA-256 before every value
-
-
-class RawDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache is not typed
-    """Text keys and bytes values only; never unpickles, never leaves the folder.
-
-    diskcache 5.6.3 unpickles what it finds and follows any file name in its table
-    (CVE-2025-69872); its own JSONDisk does so too.
-    """
-
-    def put(self, key: Any) -> tuple[str, bool]:
-        if type(key) is not str:
-            raise TypeError(f"a key is text, not {type(key)}")
-        return key, True
-
-    def get(self, key: Any, raw: bool) -> str:
-        if not raw or type(key) is not str:
-            raise ValueError("a key in the store is not text")
-        return key
-
-    def store(self, value: Any, read: bool, key: Any = None) -> Any:
-        if type(value) is not bytes:
-            raise TypeError(f"a value is bytes, not {type(value)}")
-        return super().store(value, False, key=key)
-
-    def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> bytes:
-        if mode == diskcache.core.MODE_RAW and type(value) is bytes:
-            return value
-        if mode != diskcache.core.MODE_BINARY or filename is None:
-            raise ValueError("a value in the store is not bytes")
-        self._confine(filename)
-        fetched: bytes = super().fetch(mode, filename, value, False)
-        return fetched
-
-    def remove(self, file_path: str) -> None:
-        try:
-            self._confine(file_path)
-        except ValueError:
-            return  # the row that named it goes; what it named is not ours
-        super().remove(file_path)
-
-    def _write(self, full_path: str, iterator: Iterable[bytes], mode: str, encoding: Any = None) -> int:
-        try:
-            size: int = super()._write(full_path, iterator, mode, encoding)
-            return size
-        except OSError:
-            Path(full_path).unlink(missing_ok=True)  # a full disk leaves half a file otherwise
-            raise
-
-    def _confine(self, filename: str) -> None:
-        root = os.path.realpath(self._directory) + os.sep
-        if not os.path.realpath(root + filename).startswith(root):
-            raise ValueError("a file name in the store leads out of it")
+_LAST = "\U0010ffff"
+_OURS = re.compile(r"cache\.db.*|[0-9a-f]{2}")  # names of what diskcache makes in its folder
+_DAMAGED = "damaged-"
 
 
 class DiskStore:
@@ -89,156 +59,226 @@ class DiskStore:
     what the disk does.
     """
 
-    def __init__(self, path: Path, max_size: int) -> None:
+    def __init__(self, path: Path, max_size: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.path = path
         self.max_size = max_size
         self.failures = 0
-        self.ill = False
-        self._retry_at = 0.0
+        self.ill: set[str] = set()  # what has failed, "read" or "write", and not gone well for long enough
+        self._clock = clock
+        self._failed_at = 0.0
+        self._retry_at = {"read": 0.0, "write": 0.0}  # a full disk can still be read
         self._touched: set[int] = set()  # hashes of keys read since the culler last looked at them
-        self._cache: Any = None
-        self._inode: int | None = None
+        self._doomed: tuple[str, ...] = ()  # prefixes of keys that could not be deleted yet
+        self._open: tuple[RawCache, int] | None = None  # and the inode of its file
+        self._opening = threading.Lock()
 
     def get(self, key: str) -> bytes | None:
         """The value stored under `key`, if all of it is there."""
-        value = self._attempt(lambda cache: cache.get(key), None)
+        if self._doomed and key.startswith(self._doomed):
+            return None
+        value = self._attempt("read", lambda cache: cache.get(key), None)
         if value is None:
             return None
-        if hashlib.sha256(key.encode() + value[_DIGEST:]).digest() != value[:_DIGEST]:
-            self._fail(ValueError("a value in the store was cut or changed"))
+        body = memoryview(value)[_DIGEST:]
+        if _digest(key, body) != value[:_DIGEST]:
+            self._fail("read", ValueError("a value was cut or changed"))
             return None
         if len(self._touched) < MAX_TOUCHED:
             self._touched.add(hash(key))
-        return bytes(value[_DIGEST:])
+        return bytes(body)
 
     def put(self, key: str, value: bytes) -> None:
         """Keep `value`, unless it alone would take a twentieth of the folder."""
         if len(value) > self.max_size // 20:
             return
-        digest = hashlib.sha256(key.encode() + value).digest()
-        self._attempt(lambda cache: cache.set(key, digest + value), None)
-        self._attempt(self._cull, None)
+        if self._doomed:
+            self._attempt("write", self._delete_doomed, None)
+        if self._doomed:
+            return  # or the delete that comes too late takes it away
+        self._attempt("write", lambda cache: self._put(cache, key, value), None)
 
     def delete(self, prefix: str) -> set[str]:
-        """Remove everything whose key starts with `prefix`; the keys that were there."""
-        return self._attempt(lambda cache: self._delete(cache, _range(prefix)), set())
+        """Remove everything whose key starts with `prefix`; the keys that were there.
+
+        What the disk does not let go is as good as gone, and goes with the next write.
+        """
+        self._doomed = (*self._doomed, prefix)
+        if len(self._doomed) > MAX_DOOMED:
+            self._doomed = ("",)  # all of it
+        return self._attempt("write", self._delete_doomed, set())
 
     def volume(self) -> int:
         """Bytes the folder takes, as far as SQLite knows them."""
-        return self._attempt(self._volume, 0)
+        return self._attempt("read", self._volume, 0)
 
     def count(self, prefix: str = "") -> int:
         """How many entries there are, or how many whose key starts with `prefix`."""
         if not prefix:
-            return self._attempt(len, 0)
+            return self._attempt("read", len, 0)
         sql = "SELECT count(*) FROM Cache WHERE key >= ? AND key < ?"
-        return self._attempt(lambda cache: int(cache._sql(sql, _range(prefix)).fetchone()[0]), 0)
+        return self._attempt("read", lambda cache: int(cache._sql(sql, _range(prefix)).fetchone()[0]), 0)
 
     def close(self) -> None:
-        if self._cache is not None:
-            self._cache.close()  # the connection of the calling thread; the others end with theirs
-            self._cache = None
+        if self._doomed:
+            self._attempt("write", self._delete_doomed, None)
+        if self._open is not None:
+            self._open[0].close()  # the connection of the calling thread; the others end with theirs
+            self._open = None
 
-    def _attempt(self, action: Callable[[Any], T], otherwise: T) -> T:
-        if self.ill and time.monotonic() < self._retry_at:
+    # Failures
+
+    def _attempt(self, what: str, action: Callable[[RawCache], T], otherwise: T) -> T:
+        if self._clock() < self._retry_at[what]:
             return otherwise
+        cache = None
         try:
-            result = action(self._opened())
+            cache = self._opened()
+            result = action(cache)
         except FAILURES as exc:
-            self._fail(exc)
+            self._fail(what, exc)
+            if _is_damage(exc, cache is None):
+                self._set_aside(cache)
             return otherwise
-        if self.ill:
-            self.ill = False
-            log.warning("the cache in %s works again", self.path)
+        if what in self.ill and self._clock() - self._failed_at > CALM:
+            self.ill.discard(what)
+            if not self.ill:
+                log.warning("the cache in %s works again", self.path)
         return result
 
-    def _fail(self, exc: Exception) -> None:
-        """Count a failure; say it when it is the first; start a new folder when SQLite's file is broken."""
+    def _fail(self, what: str, exc: BaseException) -> None:
+        """Count a failure, and say it when it is the first of its time."""
         self.failures += 1
+        self._failed_at = self._clock()
+        if not isinstance(exc, ValueError):  # one bad value, not a bad store
+            self._retry_at[what] = self._failed_at + BACK_OFF
         if not self.ill:
-            log.error(
-                "the cache in %s fails, going on without it: %s: %s", self.path, type(exc).__name__, exc
-            )
-        if isinstance(exc, ValueError):
-            return  # one bad value, not a bad store
-        self.ill = True
-        self._retry_at = time.monotonic() + BACK_OFF
-        if isinstance(exc, sqlite3.DatabaseError) and not isinstance(exc, sqlite3.OperationalError):
-            self._set_aside()
+            text = "the cache in %s fails to %s, going on without what fails: %s: %s"
+            log.error(text, self.path, what, type(exc).__name__, exc)
+        self.ill.add(what)
 
-    def _set_aside(self) -> None:
-        """Move a damaged folder out of the way, over the one set aside before it."""
-        damaged = self.path.with_name(self.path.name + ".damaged")
-        self._cache = None
-        try:
-            shutil.rmtree(damaged, ignore_errors=True)
-            self.path.rename(damaged)
-        except OSError as exc:
-            log.error("the damaged cache in %s cannot be moved aside: %s", self.path, exc)
-            return
-        self._retry_at = 0.0
-        log.error("the damaged cache was moved to %s; a new one is started", damaged)
-
-    def _opened(self) -> Any:
-        """The open cache; opened anew where its folder was removed or replaced under it."""
-        cache = self._cache
-        if cache is not None:
+    def _set_aside(self, cache: RawCache | None) -> None:
+        """Move what `cache` made of the folder out of the way. Nothing else in it is touched."""
+        with self._opening:
+            if self._open is not None and self._open[0] is not cache and self._open[1] == self._inode():
+                return  # another thread was here before
+            self._open = None
             try:
-                if os.stat(self.path / diskcache.core.DBNAME).st_ino == self._inode:
-                    return cache
-            except FileNotFoundError:
-                pass
-        # diskcache would make it 0755, and whoever writes here chooses what we serve.
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        cache = diskcache.Cache(
-            str(self.path),
-            timeout=LOCK_TIMEOUT,
-            disk=RawDisk,
-            eviction_policy="least-recently-stored",
-            cull_limit=0,  # its own culling overshoots without bound for mixed sizes
-            size_limit=2**60,
-            sqlite_wal_autocheckpoint=256,  # pages: keeps the log, which counts as well, near 1 MB
-        )
-        self._inode = os.stat(self.path / diskcache.core.DBNAME).st_ino
-        self._cache = cache
-        return cache
+                damaged = tempfile.mkdtemp(prefix=_DAMAGED, dir=self.path)
+                for name in filter(_OURS.fullmatch, os.listdir(self.path)):
+                    os.rename(self.path / name, os.path.join(damaged, name))
+            except OSError as exc:
+                log.error("the damaged cache in %s cannot be moved aside: %s", self.path, exc)
+                return
+            self._retry_at = {"read": 0.0, "write": 0.0}
+            log.error("the cache in %s was damaged; a new one is started", self.path)
 
-    def _volume(self, cache: Any) -> int:
+    def _opened(self) -> RawCache:
+        """The open cache; opened anew where its folder was removed or replaced under it."""
+        opened = self._open
+        if opened is not None and opened[1] == self._inode():
+            return opened[0]
+        with self._opening:
+            opened = self._open
+            if opened is not None and opened[1] == self._inode():
+                return opened[0]
+            # diskcache would make it 0755, and whoever writes here chooses what we serve.
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._sweep()
+            cache = RawCache(
+                str(self.path),
+                timeout=LOCK_TIMEOUT,
+                disk=RawDisk,
+                eviction_policy="least-recently-stored",
+                cull_limit=0,  # its own culling overshoots without bound for mixed sizes
+                size_limit=2**60,
+                sqlite_wal_autocheckpoint=128,  # pages: keeps the log, which counts as well, near 512 kB
+                sqlite_journal_size_limit=1 << 19,  # bytes it is cut to where it had to grow
+            )
+            self._open = (cache, self._inode())
+            return cache
+
+    def _inode(self) -> int:
+        """Of the database, 0 where there is none."""
+        try:
+            return os.stat(self.path / diskcache.core.DBNAME).st_ino
+        except FileNotFoundError:
+            return 0
+
+    def _sweep(self) -> None:
+        """Delete, behind everything else, what was set aside; it may be much."""
+        for path in self.path.glob(_DAMAGED + "*"):
+            threading.Thread(target=shutil.rmtree, args=(path, True), daemon=True).start()
+
+    def _put(self, cache: RawCache, key: str, value: bytes) -> None:
+        self._cull(cache, 2 * len(value) + ROOM)
+        cache.set(key, _digest(key, value) + value)
+
+    # The limit
+
+    def _volume(self, cache: RawCache) -> int:
         log_file = self.path / (diskcache.core.DBNAME + "-wal")
         written_ahead = log_file.stat().st_size if log_file.exists() else 0
-        return int(cache.volume()) + written_ahead
+        # It grows while another program reads, and no entry that goes makes it shorter.
+        return int(cache.volume()) + min(written_ahead, max(self.max_size // 10, 2_000_000))
 
-    def _cull(self, cache: Any) -> None:
-        """Delete from the oldest until the folder is under its limit; what was read gets another round."""
+    def _cull(self, cache: RawCache, room: int) -> None:
+        """Delete from the oldest until there is `room` under the limit; what was read gets another round."""
+        if self._volume(cache) + room <= self.max_size:
+            return
+        goal = self.max_size - room - self.max_size // 50  # so that not every write has to cull
         spared = 0
-        while self._volume(cache) > self.max_size:
-            rows = cache._sql("SELECT rowid, key FROM Cache ORDER BY store_time LIMIT 10").fetchall()
+        while self._volume(cache) > goal:
+            rows = cache._sql(
+                "SELECT rowid, key, filename FROM Cache ORDER BY store_time LIMIT 10"
+            ).fetchall()
             if not rows:
-                cache._sql("PRAGMA wal_checkpoint(TRUNCATE)")
                 return
-            for rowid, key in rows:
+            for rowid, key, filename in rows:
                 if hash(key) in self._touched and spared < 1000:
                     self._touched.discard(hash(key))
                     spared += 1
                     cache._sql("UPDATE Cache SET store_time = ? WHERE rowid = ?", (time.time(), rowid))
-                elif not cache.delete(key):
-                    cache._sql("DELETE FROM Cache WHERE rowid = ?", (rowid,))
-                if self._volume(cache) <= self.max_size:
+                    continue
+                with cache._transact() as (sql, cleanup):
+                    sql("DELETE FROM Cache WHERE rowid = ?", (rowid,))
+                    cleanup(filename)
+                if self._volume(cache) <= goal:
                     return
 
-    def _delete(self, cache: Any, bounds: tuple[str, str]) -> set[str]:
+    def _delete_doomed(self, cache: RawCache) -> set[str]:
+        gone = set()
         with cache._transact() as (sql, cleanup):
-            rows = sql("SELECT key, filename FROM Cache WHERE key >= ? AND key < ?", bounds).fetchall()
-            sql("DELETE FROM Cache WHERE key >= ? AND key < ?", bounds)
-            for _, filename in rows:
-                cleanup(filename)
-        return {key for key, _ in rows}
+            for bounds in map(_range, self._doomed):
+                for key, filename in sql(
+                    "SELECT key, filename FROM Cache WHERE key >= ? AND key < ?", bounds
+                ):
+                    gone.add(key)
+                    cleanup(filename)
+                sql("DELETE FROM Cache WHERE key >= ? AND key < ?", bounds)
+        self._doomed = ()
+        return gone
+
+
+def _digest(key: str, value: bytes | memoryview) -> bytes:
+    digest = hashlib.sha256(f"{len(key)}:{key}".encode())
+    digest.update(value)
+    return digest.digest()
+
+
+def _is_damage(exc: BaseException, opening: bool) -> bool:
+    """Whether SQLite's file is at fault, and not the disk under it or another process."""
+    code = getattr(exc, "sqlite_errorcode", None) or 0
+    damage = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+    if opening:
+        damage.add(sqlite3.SQLITE_ERROR)  # tables that are not diskcache's
+    return (code & 0xFF) in damage
 
 
 def _range(prefix: str) -> tuple[str, str]:
-    """The bounds, in SQLite's order of text, of all that starts with `prefix`, which is not empty."""
-    last = ord(prefix[-1])
+    """The bounds, in SQLite's order of text, of all that starts with `prefix`."""
+    head = prefix.rstrip(_LAST)
+    if not head:
+        return prefix, _LAST * (len(prefix) + 1)
+    last = ord(head[-1])
     following = 0xE000 if last == 0xD7FF else last + 1  # no text holds a surrogate
-    if following > 0x10FFFF:
-        raise ValueError("a prefix cannot end in U+10FFFF")
-    return prefix, prefix[:-1] + chr(following)
+    return prefix, head[:-1] + chr(following)
