@@ -243,6 +243,16 @@ class Shelf:
         asyncio.run_coroutine_threadsafe(act(), self._loop).result(PATIENCE)
 
 
+class Clock:
+    """Unix time that passes when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 def wait_until(holds: Callable[[], object], what: str) -> None:
     """Poll until `holds()` is true; fail, saying `what` was waited for, when it takes too long."""
     deadline = time.monotonic() + PATIENCE

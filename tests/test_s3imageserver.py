@@ -20,6 +20,7 @@ import pytest
 import servers
 from PIL import Image
 from running import Client
+from running import Clock
 from running import Running
 from running import Shelf
 from running import serving
@@ -378,14 +379,6 @@ def test_a_verify_function_sees_the_token(folder: Path) -> None:
     assert [answer.kind for answer in answers] == ["forbidden", "forbidden", None, None]
     assert {pictures.opened(answer.body).size for answer in answers} == {(100, 50)}
     assert len(shelf.gets) == 1
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def test_within_cache_time_the_source_is_asked_once(folder: Path) -> None:
