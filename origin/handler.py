@@ -15,9 +15,12 @@ import json
 import logging
 import math
 import time
+from collections import Counter
+from collections.abc import AsyncIterator
 from collections.abc import Awaitable
 from collections.abc import Callable
 from collections.abc import Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from dataclasses import field
 from typing import Protocol
@@ -167,6 +170,7 @@ class Handler:
         self._quarantine = Quarantine()
         self._flights: SingleFlight[Served] = SingleFlight()
         self._refreshes: set[asyncio.Task[None]] = set()
+        self._making: Counter[str] = Counter()  # variants on their way, by original
 
     async def open(self) -> None:
         """Get ready, once the pool has started. Raises SourceUnavailable where the source is not; it is
@@ -308,9 +312,9 @@ class Handler:
             if current.asked == "unchanged" and found.result is not None:
                 status = headers.cache_status(fwd="stale", fwd_status=304)
                 return Served(found.result, status, "revalidated", {"source": current.took})
-            await self._admit(wish, current)
-            current = await self.originals.body(original, key, current)
-            return await self._render(wish, current, since)
+            async with self._admitted(wish, current):
+                current = await self.originals.body(original, key, current)
+                return await self._render(wish, current, since)
         except (SourceUnavailable, Overloaded):
             served = self._despite_error(found)
             if served is None:
@@ -323,13 +327,22 @@ class Handler:
                 self.cache.keep_failure(original, error, until, since)
             raise
 
-    async def _admit(self, wish: Wish, current: Current) -> None:
+    @asynccontextmanager
+    async def _admitted(self, wish: Wish, current: Current) -> AsyncIterator[None]:
         """Refuse what would render in vain: one variant too many, or an original that kills renderers."""
-        self._quarantine.check(wish.plan.original + current.version.etag, self._clock())
+        original = wish.plan.original
+        self._quarantine.check(original + current.version.etag, self._clock())
         if self._variants is not None and self.cache is not None:
-            count = await self.cache.count_results(wish.plan.original)
-            if count >= self._variants:
-                raise BadRequest(f"{count} variants of this original are kept, and there may be no more")
+            kept = await self.cache.count_results(original)
+            if kept + self._making[original] >= self._variants:
+                raise BadRequest(f"{kept} variants of this original are kept, and there may be no more")
+        self._making[original] += 1
+        try:
+            yield
+        finally:
+            self._making[original] -= 1
+            if not self._making[original]:
+                del self._making[original]
 
     async def _render(self, wish: Wish, current: Current, since: int) -> Served:
         body, version = current.body or b"", current.version
