@@ -36,6 +36,7 @@ MAX_FAILURES = 10_000
 MAX_PURGES = 1_000  # remembered, for writers that began before them
 MAX_UNWRITTEN = 64_000_000  # bytes on their way to the disk; past that, results are served and not kept
 _OVERHEAD = 500  # bytes that an entry in memory takes beside its body
+_FOREIGN = (ValueError, KeyError, TypeError)  # what a record raises that another release has written
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +168,11 @@ class ResultCache:
         record = await loop.run_in_executor(self._readers, self._get, original + "O")
         if record is None or self._purged(original, mark):
             return None
-        meta, body = _unpack(record)
-        return body if meta["etag"] == etag else None
+        try:
+            meta, body = _unpack(record)
+            return body if meta["etag"] == etag else None
+        except _FOREIGN:
+            return None
 
     async def count_results(self, original: str) -> int:
         """How many results of this original are kept."""
@@ -180,7 +184,7 @@ class ResultCache:
     def failure(self, original: str, now: float) -> OriginError | None:
         """Why this original could not be had or rendered, while that is remembered."""
         error, until = self._failures.get(original, (None, 0.0))
-        return error if now < until else None
+        return None if error is None or now >= until else _bare(error)
 
     # Writing
 
@@ -216,7 +220,7 @@ class ResultCache:
     def keep_failure(self, original: str, error: OriginError, until: float, since: int) -> None:
         if self._purged(original, since):
             return
-        self._failures[original] = (error, until)
+        self._failures[original] = (_bare(error), until)
         if len(self._failures) > MAX_FAILURES:
             self._failures.popitem(last=False)
 
@@ -225,8 +229,8 @@ class ResultCache:
 
         Returns how many results and originals that were.
         """
-        self._mark += 1
-        self._purges.append((self._mark, prefix))
+        self._purges.append((self._mark + 1, prefix))
+        self._mark += 1  # after it, since the writer's thread looks there when this has changed
         keys = self.results.delete(prefix)
         self.versions.delete(prefix)
         for original in [key for key in self._failures if key.startswith(prefix)]:
@@ -238,7 +242,7 @@ class ResultCache:
         keys.update(unwritten)
         loop = asyncio.get_running_loop()
         keys |= await loop.run_in_executor(self._writer, self.store.delete, prefix)
-        return sum(key.rpartition("\0")[2][0] in "RO" for key in keys)
+        return sum(key.rpartition("\0")[2].startswith(("R", "O")) for key in keys)
 
     async def drop(self, original: str) -> None:
         """Forget an original that is gone; what is under way for it is not held back, as a purge does."""
@@ -288,6 +292,12 @@ class ResultCache:
 
     def _read(self, original: str, variant: str, version: Version | None) -> Found:
         """In a reader's thread."""
+        try:
+            return self._read_records(original, variant, version)
+        except _FOREIGN:
+            return Found(version)
+
+    def _read_records(self, original: str, variant: str, version: Version | None) -> Found:
         if version is None:
             record = self._get(original + "V")
             if record is None:
@@ -311,6 +321,11 @@ def name_original(handler: str, source: str, key: str) -> str:
 def _result_key(original: str, etag: str, variant: str) -> str:
     text = f"{len(etag)}:{etag}{variant}"
     return f"{original}R{hashlib.sha256(text.encode()).hexdigest()[:40]}"
+
+
+def _bare(error: OriginError) -> OriginError:
+    """The same error without its traceback, whose frames hold originals, and grow each time it is raised."""
+    return type(error)(*error.args)
 
 
 def _pack(meta: dict[str, Any], body: bytes) -> bytes:
