@@ -1,0 +1,395 @@
+"""Originals: how many come in at once, and when the source is asked and what for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import pytest
+
+from origin.cache import ResultCache
+from origin.cache import Version
+from origin.cache import name_original
+from origin.errors import NotFound
+from origin.errors import OriginError
+from origin.errors import Overloaded
+from origin.errors import SourceTimeout
+from origin.errors import SourceUnavailable
+from origin.errors import Unprocessable
+from origin.originals import DOWN
+from origin.originals import Current
+from origin.originals import Intake
+from origin.originals import Originals
+from origin.source import Original
+from origin.store import DiskStore
+
+KEY = "cat.jpg"
+CAT = name_original("photos", "bucket", KEY)
+
+
+async def settle() -> None:
+    """Let every task run until it waits for something that has not come."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+# Intake
+
+
+class Guest:
+    """Someone inside one of the intake's contexts, until told to leave."""
+
+    def __init__(self, context: AbstractAsyncContextManager[None]) -> None:
+        self.inside = False
+        self.leave = asyncio.Event()
+        self.task = asyncio.ensure_future(self._stay(context))
+
+    async def _stay(self, context: AbstractAsyncContextManager[None]) -> None:
+        async with context:
+            self.inside = True
+            await self.leave.wait()
+        self.inside = False
+
+
+async def test_fetches_of_one_handler_are_bounded() -> None:
+    intake = Intake(fetches=3)
+    guests = [Guest(intake.place("photos")) for _ in range(10)]
+    for left in range(8):
+        await settle()
+        assert [guest.inside for guest in guests].count(True) == 3
+        assert intake.fetching == 3
+        next(guest for guest in guests if guest.inside).leave.set()
+        guests = [guest for guest in guests if not guest.leave.is_set()]
+        assert len(guests) == 9 - left
+    for guest in guests:
+        guest.leave.set()
+    await settle()
+    assert intake.fetching == 0
+
+
+async def test_a_handler_whose_source_hangs_takes_no_place_of_another() -> None:
+    intake = Intake(fetches=2, waiting=2)
+    hanging = [Guest(intake.place("hangs")) for _ in range(4)]
+    await settle()
+    with pytest.raises(Overloaded):
+        async with intake.place("hangs"):
+            pass
+    async with intake.place("well"):
+        assert intake.fetching == 3
+    for guest in hanging:
+        guest.task.cancel()
+    await settle()
+    assert intake.fetching == 0
+
+
+async def test_who_waits_too_long_for_a_place_is_turned_away() -> None:
+    intake = Intake(fetches=1, timeout=0.02)
+    first = Guest(intake.place("photos"))
+    await settle()
+    with pytest.raises(Overloaded):
+        async with intake.place("photos"):
+            pass
+    first.leave.set()
+    await first.task
+    async with intake.place("photos"):
+        assert intake.fetching == 1
+
+
+async def test_places_in_the_queue_are_bounded_and_given_back() -> None:
+    intake = Intake(fetches=1, waiting=2)
+    guests = [Guest(intake.place("photos")) for _ in range(3)]
+    await settle()
+    with pytest.raises(Overloaded):
+        async with intake.place("photos"):
+            pass
+    guests[1].task.cancel()
+    await settle()
+    another = Guest(intake.place("photos"))
+    await settle()
+    assert not another.task.done()
+    for guest in (guests[0], guests[2], another):
+        guest.leave.set()
+    await settle()
+    assert another.task.done()
+    assert intake.fetching == 0
+
+
+async def test_a_fetch_that_fails_or_is_cancelled_gives_its_place_back() -> None:
+    intake = Intake(fetches=1)
+    with pytest.raises(SourceUnavailable):
+        async with intake.place("photos"):
+            raise SourceUnavailable("down")
+    guest = Guest(intake.place("photos"))
+    await settle()
+    guest.task.cancel()
+    await settle()
+    assert intake.fetching == 0
+    async with intake.place("photos"):
+        pass
+
+
+async def test_no_fetch_begins_while_too_many_bytes_are_held() -> None:
+    intake = Intake(held=1000)
+    rendering = [Guest(intake.holding(600)), Guest(intake.holding(600))]
+    await settle()
+    assert intake.held == 1200
+    fetch = Guest(intake.place("photos"))
+    await settle()
+    assert not fetch.inside
+    rendering[0].leave.set()
+    await settle()
+    assert intake.held == 600
+    assert fetch.inside
+    for guest in (rendering[1], fetch):
+        guest.leave.set()
+    await settle()
+    assert (intake.held, intake.fetching) == (0, 0)
+
+
+async def test_a_render_that_is_cancelled_holds_no_bytes() -> None:
+    intake = Intake(held=1000)
+    guest = Guest(intake.holding(5000))
+    await settle()
+    guest.task.cancel()
+    await settle()
+    assert intake.held == 0
+
+
+# Originals
+
+
+class FakeSource:
+    """One original under every key, as told; every call is noted."""
+
+    def __init__(self) -> None:
+        self.original: Original | OriginError = Original(b"cat 1", "v1", 1_700_000_000.0)
+        self.asked: list[str | None] = []  # the version that each call named
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def check(self) -> None: ...
+
+    async def get(self, key: str, if_none_match: str | None = None) -> Original | None:
+        self.asked.append(if_none_match)
+        answer = self.original
+        await self.gate.wait()
+        if isinstance(answer, OriginError):
+            raise answer
+        return None if answer.etag == if_none_match else answer
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def source() -> FakeSource:
+    return FakeSource()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def cache(tmp_path: Path) -> AsyncIterator[ResultCache]:
+    cache = ResultCache(DiskStore(tmp_path / "cache", 50_000_000), 1_000_000)
+    yield cache
+    await cache.close()
+
+
+@pytest.fixture
+def originals(source: FakeSource, cache: ResultCache, clock: Clock) -> Originals:
+    return Originals("photos", source, cache, Intake(), cache_time=100, error_max_age=10, clock=clock)
+
+
+async def test_the_first_request_fetches_and_keeps(
+    originals: Originals, cache: ResultCache, clock: Clock
+) -> None:
+    current = await originals.current(CAT, KEY, None)
+    assert (current.body, current.asked) == (b"cat 1", "fetched")
+    assert current.version == Version("v1", 1_700_000_000.0, clock.now)
+    assert cache.peek(CAT, "any").version == current.version
+    assert await cache.find_original(CAT, "v1") == b"cat 1"
+
+
+async def test_a_fresh_version_is_served_unasked(
+    originals: Originals, source: FakeSource, clock: Clock
+) -> None:
+    known = (await originals.current(CAT, KEY, None)).version
+    clock.now += 99
+    assert originals.ttl(known) == 1
+    assert await originals.current(CAT, KEY, known) == Current(known)
+    assert source.asked == [None]
+
+
+async def test_an_unchanged_original_is_renewed_without_its_body(
+    originals: Originals, source: FakeSource, cache: ResultCache, clock: Clock
+) -> None:
+    known = (await originals.current(CAT, KEY, None)).version
+    clock.now += 100
+    assert originals.ttl(known) == 0
+    current = await originals.current(CAT, KEY, known)
+    assert source.asked == [None, "v1"]
+    assert (current.body, current.asked) == (None, "unchanged")
+    assert current.version == Version("v1", 1_700_000_000.0, clock.now)
+    assert cache.peek(CAT, "any").version == current.version
+    with_body = await originals.body(CAT, KEY, current)
+    assert with_body.body == b"cat 1"  # from the disk
+    assert source.asked == [None, "v1"]
+
+
+async def test_a_changed_original_comes_with_its_body(
+    originals: Originals, source: FakeSource, cache: ResultCache, clock: Clock
+) -> None:
+    known = (await originals.current(CAT, KEY, None)).version
+    clock.now += 100
+    source.original = Original(b"cat 2", "v2", 1_700_000_500.0)
+    current = await originals.current(CAT, KEY, known)
+    assert (current.body, current.version.etag, current.asked) == (b"cat 2", "v2", "fetched")
+    assert await cache.find_original(CAT, "v1") is None
+    assert await cache.find_original(CAT, "v2") == b"cat 2"
+
+
+async def test_an_original_that_was_evicted_is_fetched_whole(
+    originals: Originals, source: FakeSource, cache: ResultCache
+) -> None:
+    version = Version("v1", 1_700_000_000.0, 0.0)
+    current = await originals.body(CAT, KEY, Current(version))
+    assert (current.body, source.asked) == (b"cat 1", [None])
+
+
+async def test_an_evicted_original_that_has_changed_brings_its_own_version(
+    originals: Originals, source: FakeSource
+) -> None:
+    source.original = Original(b"cat 2", "v2", None)
+    current = await originals.body(CAT, KEY, Current(Version("v1", None, 0.0)))
+    assert (current.body, current.version.etag) == (b"cat 2", "v2")
+
+
+async def test_a_hundred_at_once_ask_the_source_once(originals: Originals, source: FakeSource) -> None:
+    source.gate.clear()
+    asking = [asyncio.ensure_future(originals.current(CAT, KEY, None)) for _ in range(100)]
+    await settle()
+    source.gate.set()
+    assert {current.body for current in await asyncio.gather(*asking)} == {b"cat 1"}
+    assert source.asked == [None]
+
+
+@pytest.mark.parametrize("error", [NotFound("no cat"), Unprocessable("over 50 MB")])
+async def test_a_failure_of_the_original_is_remembered_for_its_time(
+    originals: Originals, source: FakeSource, cache: ResultCache, clock: Clock, error: OriginError
+) -> None:
+    source.original = error
+    with pytest.raises(type(error)):
+        await originals.current(CAT, KEY, None)
+    assert type(cache.failure(CAT, clock.now + 9.9)) is type(error)
+    assert cache.failure(CAT, clock.now + 10) is None
+    assert not originals.is_down()
+
+
+async def test_where_cdns_keep_no_failure_we_keep_it_a_second(
+    source: FakeSource, cache: ResultCache, clock: Clock
+) -> None:
+    originals = Originals("photos", source, cache, Intake(), cache_time=100, error_max_age=0, clock=clock)
+    source.original = NotFound("no cat")
+    with pytest.raises(NotFound):
+        await originals.current(CAT, KEY, None)
+    assert cache.failure(CAT, clock.now + 0.9) is not None
+    assert cache.failure(CAT, clock.now + 1.0) is None
+
+
+async def test_an_original_that_is_gone_takes_its_results_with_it(
+    originals: Originals, source: FakeSource, cache: ResultCache, clock: Clock
+) -> None:
+    known = (await originals.current(CAT, KEY, None)).version
+    clock.now += 100
+    source.original = NotFound("deleted")
+    with pytest.raises(NotFound):
+        await originals.current(CAT, KEY, known)
+    assert (await cache.find(CAT, "any")).version is None
+    assert await cache.find_original(CAT, "v1") is None
+
+
+@pytest.mark.parametrize("error", [SourceUnavailable("refused"), SourceTimeout("10 s")])
+async def test_a_source_that_is_down_is_remembered_and_costs_no_result(
+    originals: Originals, source: FakeSource, cache: ResultCache, clock: Clock, error: OriginError
+) -> None:
+    known = (await originals.current(CAT, KEY, None)).version
+    clock.now += 100
+    source.original = error
+    with pytest.raises(SourceUnavailable):
+        await originals.current(CAT, KEY, known)
+    assert originals.is_down()
+    assert cache.failure(CAT, clock.now) is None
+    assert cache.peek(CAT, "any").version == known
+    assert await cache.find_original(CAT, "v1") == b"cat 1"
+    clock.now += DOWN
+    assert not originals.is_down()
+
+
+async def test_a_source_that_answers_again_is_up_at_once(
+    originals: Originals, source: FakeSource, clock: Clock
+) -> None:
+    good = source.original
+    source.original = SourceUnavailable("refused")
+    with pytest.raises(SourceUnavailable):
+        await originals.current(CAT, KEY, None)
+    source.original = good
+    await originals.current(CAT, KEY, None)
+    assert not originals.is_down()
+
+
+async def test_a_fetch_that_a_purge_overtook_is_served_and_not_kept(
+    originals: Originals, source: FakeSource, cache: ResultCache
+) -> None:
+    source.gate.clear()
+    before = asyncio.ensure_future(originals.current(CAT, KEY, None))
+    await settle()
+    source.original = Original(b"cat 2", "v2", None)
+    originals.forget("photos\0")
+    await cache.purge("photos\0")
+    after = asyncio.ensure_future(originals.current(CAT, KEY, None))
+    await settle()
+    assert len(source.asked) == 2  # who came after the purge did not join
+    source.gate.set()
+    assert (await before).body == b"cat 1"
+    assert (await after).body == b"cat 2"
+    found = cache.peek(CAT, "any").version
+    assert found is not None
+    assert found.etag == "v2"
+    assert await cache.find_original(CAT, "v1") is None
+
+
+async def test_without_a_cache_each_request_fetches(source: FakeSource, clock: Clock) -> None:
+    originals = Originals("photos", source, None, Intake(), cache_time=-1, error_max_age=10, clock=clock)
+    for _ in range(2):
+        current = await originals.current(CAT, KEY, None)
+        assert (await originals.body(CAT, KEY, current)).body == b"cat 1"
+    assert source.asked == [None, None]
+    source.original = NotFound("deleted")
+    with pytest.raises(NotFound):
+        await originals.current(CAT, KEY, None)
+
+
+async def test_a_full_intake_is_no_failure_of_the_source(
+    source: FakeSource, cache: ResultCache, clock: Clock
+) -> None:
+    intake = Intake(fetches=1, waiting=0)
+    originals = Originals("photos", source, cache, intake, cache_time=100, error_max_age=10, clock=clock)
+    with pytest.raises(Overloaded):
+        await originals.current(CAT, KEY, None)
+    assert not originals.is_down()
+    assert cache.failure(CAT, clock.now) is None
+    assert source.asked == []
