@@ -192,7 +192,8 @@ class Shelf:
     """A source of originals in memory, which counts, waits and fails as it is told.
 
     `gets` holds the key and the version asked about of every call; `cancelled` counts those that were
-    given up. Set `failure` to make the source fail, and call `hold` to let calls wait for `release`.
+    given up. `failures` are raised for their keys, and `failure` for all; `hold` lets calls wait for
+    `release`.
     """
 
     def __init__(self, **originals: bytes) -> None:
@@ -200,6 +201,7 @@ class Shelf:
         self.gets: list[tuple[str, str | None]] = []
         self.cancelled = 0
         self.failure: OriginError | None = None
+        self.failures: dict[str, OriginError] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._free: asyncio.Event
 
@@ -219,8 +221,9 @@ class Shelf:
         except asyncio.CancelledError:
             self.cancelled += 1
             raise
-        if self.failure is not None:
-            raise self.failure
+        failure = self.failure or self.failures.get(key)
+        if failure is not None:
+            raise failure
         if key not in self.originals:
             raise NotFound(f"no {key!r} on the shelf")
         body = self.originals[key]
@@ -275,28 +278,21 @@ def command(*arguments: str, text: str | None = None, **environment: str) -> sub
 
 
 @contextmanager
-def serving(*arguments: str, port: int, text: str | None = None) -> Iterator[subprocess.Popen[str]]:
-    """`origin ...` as a process of its own, from when `port` answers; SIGTERM at the end."""
-    process = subprocess.Popen(
-        [*PROGRAM, *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        try:
-            assert process.stdin is not None
-            process.stdin.write(text or "")
-            process.stdin.close()
-            wait_until(lambda: process.poll() is not None or _answers(port), "the port answers")
-            yield process
-        finally:
-            process.terminate()
-            try:
-                process.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                process.kill()
+def serving(folder: Path, *arguments: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """`origin ...` as a process of its own, from when `port` answers; SIGTERM at the end.
+
+    What it writes is in `folder`, in the files `stdout` and `stderr`.
+    """
+    with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
+        process = subprocess.Popen([*PROGRAM, *arguments], stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+    try:
+        wait_until(lambda: process.poll() is not None or _answers(port), "the port answers")
+        yield process
+        process.terminate()
+        process.wait(PATIENCE)
+    finally:
+        process.kill()
+        process.wait()
 
 
 def _answers(port: int) -> bool:
