@@ -177,9 +177,10 @@ class ResultCache:
     async def count_results(self, original: str) -> int:
         """How many results of this original are kept."""
         with self._lock:
-            unwritten = sum(key.startswith(original + "R") for key in self._unwritten)
+            unwritten = {key for key in self._unwritten if key.startswith(original + "R")}
         loop = asyncio.get_running_loop()
-        return unwritten + await loop.run_in_executor(self._readers, self.store.count, original + "R")
+        # What is just being written is in both.
+        return len(unwritten | await loop.run_in_executor(self._readers, self.store.keys, original + "R"))
 
     def failure(self, original: str, now: float) -> OriginError | None:
         """Why this original could not be had or rendered, while that is remembered."""

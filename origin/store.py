@@ -118,6 +118,11 @@ class DiskStore:
         sql = "SELECT count(*) FROM Cache WHERE key >= ? AND key < ?"
         return self._attempt("read", lambda cache: int(cache._sql(sql, _range(prefix)).fetchone()[0]), 0)
 
+    def keys(self, prefix: str) -> set[str]:
+        """The keys that start with `prefix`."""
+        sql = "SELECT key FROM Cache WHERE key >= ? AND key < ?"
+        return self._attempt("read", lambda cache: {key for (key,) in cache._sql(sql, _range(prefix))}, set())
+
     def close(self) -> None:
         if self._doomed:
             self._attempt("write", self._delete_doomed, None)

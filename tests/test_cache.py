@@ -468,6 +468,14 @@ async def test_the_count_of_results_of_an_original(cache: ResultCache, store: Wa
     assert await cache.count_results(CAT) == 3
 
 
+async def test_a_result_that_is_being_written_counts_once(cache: ResultCache, store: WaitingStore) -> None:
+    keep(cache, CAT, "300")
+    await written(cache)
+    store.writes.clear()
+    keep(cache, CAT, "300")
+    assert await cache.count_results(CAT) == 1
+
+
 async def test_a_cache_that_closes_finishes_what_it_writes(tmp_path: Path) -> None:
     cache = ResultCache(DiskStore(tmp_path, 50_000_000), 1_000_000)
     for i in range(100):

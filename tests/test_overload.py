@@ -209,12 +209,19 @@ def test_a_client_that_leaves_ends_its_render(start: Start) -> None:
     assert origin.origin.intake.held == 0
 
 
+def waiting_for_the_same(origin: Running) -> int:
+    """How many wait for the one result that is being made."""
+    ((_, waiters),) = origin.origin.handlers["h"]._flights._flights.values()
+    return waiters[0]
+
+
 def test_a_client_that_leaves_takes_nothing_from_who_waits_for_the_same(start: Start) -> None:
     origin = start({"queue_timeout": 30})
     with stopped(origin):
-        left, stays = (origin.send("/h/k0.jpg?w=10") for _ in range(2))
-        wait_until(lambda: origin.origin.metrics.in_flight == 2, "both wait")
+        left = origin.send("/h/k0.jpg?w=10")
         wait_for_renders(origin, 0)
+        stays = origin.send("/h/k0.jpg?w=10")
+        wait_until(lambda: waiting_for_the_same(origin) == 2, "both wait")
         left.leave()
         wait_until(lambda: origin.origin.metrics.in_flight == 1, "one has gone")
     assert stays.answer().status == 200
