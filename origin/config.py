@@ -110,6 +110,13 @@ def _prefix(value: Any) -> str:
     return prefix
 
 
+def _filled(data: dict[str, Any], ports: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Without what Go has for absent: empty text, and 0 for a port."""
+    return {
+        key: value for key, value in data.items() if value not in ("", None) and (value or key not in ports)
+    }
+
+
 Strict = Field(strict=True)
 Text = Annotated[str, Strict, Field(min_length=1), expects("text")]
 Secret = Annotated[SecretStr, expects("text")]
@@ -276,7 +283,7 @@ class Handler(Part):
         """s3imageserver: `aws` for `source`, a prefix that may be empty, WebP unless told otherwise."""
         if not isinstance(data, dict):
             return data
-        data = dict(data)
+        data = _filled(data) if "aws" in data else dict(data)
         data["prefix"] = data.get("prefix") or data.get("name", "")
         if "aws" in data and "source" in data:
             raise PydanticCustomError("expected", "either `source` or `aws`, not both")
@@ -336,6 +343,15 @@ class Config(Part):
     limits: Limits = Limits()
     admin: Admin = Admin()
     log: Log = Log()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_the_old_form(cls, data: Any) -> Any:
+        """s3imageserver: a port of 0 and an empty path are as absent."""
+        handlers = data.get("handlers") if isinstance(data, dict) else None
+        if not isinstance(handlers, list) or not any("aws" in h for h in handlers if isinstance(h, dict)):
+            return data
+        return _filled(data, ports=("http_port", "https_port"))
 
     @property
     def legacy(self) -> bool:

@@ -493,3 +493,13 @@ def test_the_sample_configuration_starts_unchanged(old_s3: servers.S3Server, tmp
 def test_the_sample_keeps_its_secrets_to_itself(tmp_path: Path) -> None:
     text = SAMPLE.replace("HTTP_PORT", "80").replace("HTTPS_PORT", "443")
     assert "not-a-secret" not in repr(configfile.parse(text, base=tmp_path))
+
+
+def test_what_go_left_blank_is_as_absent() -> None:
+    blank = """{"http_port": 0, "https_port": 0, "https_cert": "", "handlers": [{
+        "name": "large", "prefix": "", "error_image": "", "output_format": "",
+        "aws": {"bucket_name": "b", "file_path": "", "aws_access": "", "aws_secret": ""}}]}"""
+    config = configfile.parse(blank)
+    handler = config.handlers[0]
+    assert (config.http_port, config.https_port, config.https_cert) == (80, 443, None)
+    assert (handler.prefix, handler.error_image, handler.output_format) == ("large", None, "webp")

@@ -150,6 +150,8 @@ class S3Source:
             return self._client
 
     async def _connect(self) -> S3Client:
+        if not self._bucket:  # s3imageserver started without one
+            raise SourceUnavailable("the configuration names no bucket")
         session = get_session()
         session.register_component("data_loader", _MODELS)
         # A client made without credentials would never look for them again.
