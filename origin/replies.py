@@ -84,6 +84,10 @@ class Replies:
         head = [*control, (b"cache-status", status.encode()), *face.head]
         answer = Answer(200, head, result.body, self._name, outcome=outcome)
         none_match, since = request.header(b"if-none-match"), request.header(b"if-modified-since")
+        # A 304 makes nginx renew what it has for the max-age it had, `no-store` or not. So there is none
+        # in the seconds of leeway behind a token's end.
+        if expires_in is not None and expires_in <= 0:
+            none_match = since = None
         if (none_match or since) and headers.not_modified(face.etag, result.last_modified, none_match, since):
             answer.status, answer.body = 304, b""
             return answer
