@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import pytest
 import servers
 
+pytest.register_assert_rewrite("cache_contract")
+
 
 @pytest.fixture(scope="session")
 def moto_server() -> Iterator[servers.S3Server]:

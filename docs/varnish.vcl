@@ -1,0 +1,118 @@
+# Varnish in front of the image origin. Tested with 7.1 and the vmod xkey (Debian: varnish-modules).
+
+vcl 4.1;
+
+import std;
+import xkey;
+
+backend origin {
+    .host = "127.0.0.1";
+    .port = "8080";
+    .connect_timeout = 2s;
+    .first_byte_timeout = 35s;  # the origin gives up earlier: 5 s + 10 s source, 5 s + 10 s render
+    .probe = {
+        .url = "/-/ready";
+        .interval = 2s;
+        .timeout = 1s;
+        .window = 3;
+        .threshold = 2;
+    }
+}
+
+# Who may purge.
+acl purgers {
+    "127.0.0.1";
+    "::1";
+}
+
+sub vcl_recv {
+    if (req.method == "PURGE") {
+        call purge_tags;
+    }
+    # Metrics and purge of the origin are not for the public.
+    if (req.url ~ "^/(-|%2[dD])/") {
+        return (synth(404));
+    }
+
+    # Nothing the origin answers depends on these, and with them Varnish would not cache.
+    unset req.http.Cookie;
+    unset req.http.Authorization;
+
+    # One object for every order of the options. A token covers the options, not their order.
+    set req.url = std.querysort(req.url);
+
+    # Three classes of browsers, of which `Vary: Accept` then makes at most three objects. A format with
+    # parameters, such as `image/avif;q=0.5`, does not count: no browser sends that, and refusals (q=0)
+    # look the same.
+    std.collect(req.http.Accept);
+    if (req.http.Accept ~ "(?i)(^|[ \t,])image/avif[ \t]*(,|$)") {
+        set req.http.Accept = "image/avif";
+    } elsif (req.http.Accept ~ "(?i)(^|[ \t,])image/webp[ \t]*(,|$)") {
+        set req.http.Accept = "image/webp";
+    } else {
+        set req.http.Accept = "image/*";
+    }
+
+    # While the origin is well, stale pictures are served for the longest `stale_while_revalidate` of
+    # your handlers; while it is not, for all their grace, which is `stale_if_error`.
+    if (std.healthy(req.backend_hint)) {
+        set req.grace = 1d;
+    }
+}
+
+# PURGE with `Surrogate-Key: TAG ...` removes what carries one of the tags. With `Soft-Purge: 1` it only
+# becomes stale: it is served once more while it is fetched anew, or for longer if that fails.
+sub purge_tags {
+    if (client.ip !~ purgers) {
+        return (synth(405));
+    }
+    if (!req.http.Surrogate-Key) {
+        return (synth(400, "Surrogate-Key is missing"));
+    }
+    if (req.http.Soft-Purge) {
+        return (synth(200, "Purged " + xkey.softpurge(req.http.Surrogate-Key)));
+    }
+    return (synth(200, "Purged " + xkey.purge(req.http.Surrogate-Key)));
+}
+
+sub vcl_backend_response {
+    # A refresh that failed must not take the place of the picture. By default the origin says 404 when it
+    # cannot reach its source, so the class of error decides, not the status alone.
+    if (bereq.is_bgfetch && (beresp.status >= 500
+            || beresp.http.X-Origin-Error ~ "^(source-unavailable|render-failed|overloaded)$")) {
+        return (abandon);
+    }
+
+    # Varnish takes `stale-while-revalidate` for grace, and 10 s where there is none: but a token's end or
+    # a missing picture knows no grace.
+    if (beresp.http.Cache-Control !~ "stale-while-revalidate") {
+        set beresp.grace = 0s;
+    }
+    if (beresp.http.Cache-Control ~ "stale-if-error=[0-9]+") {
+        set beresp.grace = std.duration(
+            regsub(beresp.http.Cache-Control, ".*stale-if-error=([0-9]+).*", "\1s"), beresp.grace);
+    }
+    # Past its grace a picture is only good for a question with If-None-Match.
+    if (beresp.status == 200) {
+        set beresp.keep = 7d;
+    }
+
+    # What says no-store is passed through, but for seconds, not the two minutes of the built-in code.
+    if (beresp.http.Cache-Control ~ "no-store") {
+        set beresp.uncacheable = true;
+        set beresp.ttl = 1s;
+        return (deliver);
+    }
+
+    # The name under which the vmod looks for tags.
+    set beresp.http.xkey = beresp.http.Surrogate-Key;
+}
+
+sub vcl_deliver {
+    unset resp.http.xkey;
+    if (obj.hits > 0) {
+        set resp.http.Cache-Status = resp.http.Cache-Status + ", varnish; hit";
+    } else {
+        set resp.http.Cache-Status = resp.http.Cache-Status + ", varnish; fwd=miss";
+    }
+}
