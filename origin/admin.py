@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.responses import PlainTextResponse
@@ -64,10 +65,13 @@ def private_routes(handlers: Mapping[str, Purgeable], token: str | None, metrics
 
 async def _purge(request: Request, handlers: Mapping[str, Purgeable], metrics: Metrics) -> Response:
     body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_PURGE:
-            return _refusal(413, f"a purge has at most {MAX_PURGE} bytes")
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MAX_PURGE:
+                return _refusal(413, f"a purge has at most {MAX_PURGE} bytes")
+    except ClientDisconnect:
+        return _refusal(400, "the body is not whole")  # nobody is left to read it
     try:
         wanted = json.loads(body)
     except (ValueError, RecursionError):

@@ -118,7 +118,7 @@ class Guard(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._in_time()
-        self._reader.trust()
+        self._reader.stop()
         self._unset_keepalive_if_required()  # uvicorn forgets it after a reset
         if self._running is not None and not self._running.response_complete:
             self._running.disconnected = True
@@ -272,7 +272,7 @@ class Guard(HttpToolsProtocol):
 
     def _end_linger(self) -> None:
         self._late = None
-        if self._reader.unsent():
+        if self._reader.pending():
             self._reader.watch()
             self._late = self.loop.call_later(self._bounds.linger, self._end_linger)
         else:
@@ -287,11 +287,11 @@ class Guard(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self.transport.is_closing():  # but not before the client has taken everything
+        if self.transport.is_closing() or self.scheme == "https":  # TLS has buffers that say nothing
             self._reader.watch()
 
     def timeout_keep_alive_handler(self) -> None:
-        if self._reader.unsent():
+        if self._reader.pending():
             self._reader.cut_off()
         else:
             super().timeout_keep_alive_handler()
@@ -299,11 +299,6 @@ class Guard(HttpToolsProtocol):
     def pause_writing(self) -> None:
         super().pause_writing()
         self._reader.watch()
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        if not self.transport.is_closing():
-            self._reader.trust()
 
 
 class _LingeringTransport(asyncio.Transport):

@@ -9,6 +9,7 @@ import asyncio
 import resource
 import select
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -41,12 +42,16 @@ HASTY = Bounds(arrival=0.4, stall=0.5, linger=0.4)
 class Raw:
     """A connection that says exactly what it is told to."""
 
-    def __init__(self, port: int, *, window: int | None = None) -> None:
+    def __init__(
+        self, port: int, *, window: int | None = None, context: ssl.SSLContext | None = None
+    ) -> None:
         self.socket = socket.socket()
         self.socket.settimeout(PATIENCE)
         if window:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
         self.socket.connect(("127.0.0.1", port))
+        if context:
+            self.socket = context.wrap_socket(self.socket, server_hostname="pictures.example")
         self._file: BinaryIO = self.socket.makefile("rb")
 
     def __enter__(self) -> Raw:
@@ -170,6 +175,14 @@ def hasty() -> Iterator[Door]:
     """A listener whose patience lasts fractions of a second."""
     with door(HASTY) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Door, ssl.SSLContext]]:
+    """The same with TLS, and what a client needs to trust it."""
+    cert, key = certificate(tmp_path_factory.mktemp("tls"))
+    with door(HASTY, (Path(cert), Path(key))) as opened:
+        yield opened, ssl.create_default_context(cafile=cert)
 
 
 # Heads
@@ -327,6 +340,22 @@ def test_a_purge_has_an_end(origin: Running) -> None:
         assert raw.send(PURGE % 5_000_000 + b" " * 2_000_000).refused() == 413
 
 
+def test_a_purge_that_breaks_off_is_no_accident(origin: Running, caplog: pytest.LogCaptureFixture) -> None:
+    with Raw(origin.port) as raw:
+        raw.send(PURGE % 15 + b'{"han')
+        wait_until(lambda: origin._listener.server_state.tasks, "it is being read")
+    wait_until(lambda: not origin._listener.server_state.tasks, "it is over")
+    assert [record for record in caplog.records if record.exc_info] == []
+
+
+def test_an_upload_over_tls_gets_its_answer(secure: tuple[Door, ssl.SSLContext]) -> None:
+    app, context = secure
+    with Raw(app.port, context=context) as raw:
+        raw.send(b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 50000000\r\n\r\n" + b"x" * 1_000_000)
+        status, fields, _ = raw.answer()
+        assert (status, fields["connection"]) == (200, "close")
+
+
 # Slow-loris
 
 
@@ -385,9 +414,8 @@ def test_a_slow_answer_is_waited_for() -> None:
         assert raw.refused() == 408
 
 
-def test_slow_loris_that_never_shakes_hands(tmp_path: Path) -> None:
-    cert, key = map(Path, certificate(tmp_path))
-    with door(HASTY, (cert, key)) as app, Raw(app.port) as raw:
+def test_slow_loris_that_never_shakes_hands(secure: tuple[Door, ssl.SSLContext]) -> None:
+    with Raw(secure[0].port) as raw:
         assert raw.send(b"\x16\x03\x01").is_closed()
 
 
@@ -402,6 +430,15 @@ def test_slow_reader_that_stops(hasty: Door) -> None:
 
 
 @pytest.mark.parametrize("last", [b"", b"Connection: close\r\n"])
+def test_slow_reader_over_tls(secure: tuple[Door, ssl.SSLContext], last: bytes) -> None:
+    app, context = secure
+    with Raw(app.port, window=4096, context=context) as raw:
+        raw.send(b"GET /big HTTP/1.1\r\nHost: x\r\n" + last + b"\r\n")
+        assert not raw.is_quiet(PATIENCE)
+        wait_until(lambda: app.connections == 0, "it is cut off")
+
+
+@pytest.mark.parametrize("last", [b"", b"Connection: close\r\n"])
 def test_slow_reader_that_crawls(hasty: Door, last: bytes) -> None:
     with Raw(hasty.port, window=4096) as raw:
         raw.send(b"GET /big HTTP/1.1\r\nHost: x\r\n" + last + b"\r\n")
@@ -413,18 +450,33 @@ def test_slow_reader_that_crawls(hasty: Door, last: bytes) -> None:
         wait_until(cut_off_after_a_bite, "it is cut off")
 
 
+def take_slowly(raw: Raw, last: bytes) -> int:
+    """Take the big answer in several times the patience for one that does not read; its bytes."""
+    raw.send(b"GET /big HTTP/1.1\r\nHost: x\r\n" + last + b"\r\n")
+    received, start = 0, time.monotonic()
+    while received < BIG:
+        data = raw.socket.recv(200_000)
+        if not data:
+            break
+        received += len(data)
+        if time.monotonic() - start < 3 * HASTY.stall:
+            time.sleep(0.02)
+    return received
+
+
 @pytest.mark.parametrize("last", [b"", b"Connection: close\r\n"])
 def test_a_reader_that_takes_its_time_gets_everything(hasty: Door, last: bytes) -> None:
-    """In several times the patience for one that does not read."""
     with Raw(hasty.port, window=65_536) as raw:
-        raw.send(b"GET /big HTTP/1.1\r\nHost: x\r\n" + last + b"\r\n")
-        received, start = 0, time.monotonic()
-        while received < BIG:
-            data = raw.socket.recv(200_000)
-            assert data, "cut off"
-            received += len(data)
-            if time.monotonic() - start < 3 * HASTY.stall:
-                time.sleep(0.02)
+        assert take_slowly(raw, last) >= BIG
+
+
+@pytest.mark.parametrize("last", [b"", b"Connection: close\r\n"])
+def test_a_reader_over_tls_that_takes_its_time_gets_everything(
+    secure: tuple[Door, ssl.SSLContext], last: bytes
+) -> None:
+    app, context = secure
+    with Raw(app.port, window=65_536, context=context) as raw:
+        assert take_slowly(raw, last) >= BIG
 
 
 def test_a_client_that_leaves_is_noticed(hasty: Door) -> None:
