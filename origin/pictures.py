@@ -23,8 +23,8 @@ from .cache import Lru
 from .errors import BadRequest
 from .errors import OriginError
 from .handler import Handler
-from .handler import Plan
 from .metrics import Metrics
+from .plan import Plan
 
 log = logging.getLogger("origin")
 
