@@ -60,7 +60,7 @@ class Fallback:
         if not self._pool.idle and not self._flights.flying(key):
             return self.prepared(target)
         try:
-            result = await self._flights.run(key, lambda: self._render(options, target))
+            result = await self._flights.run(key, lambda: self._render(options, target, wait=False))
         except OriginError:
             return self.prepared(target)
         self._sizes.put(key, result)
@@ -70,7 +70,7 @@ class Fallback:
         """The image at its own size."""
         return self._prepared.get(target) or _result(self._image, sniff(self._image) or Format.PNG)
 
-    async def _render(self, options: Options, target: str) -> Result:
+    async def _render(self, options: Options, target: str, wait: bool = True) -> Result:
         job = Job(
             width=options.width,
             height=options.height,
@@ -81,7 +81,7 @@ class Fallback:
             max_pixels=MAX_PIXELS,
             max_frames=1,
         )
-        rendered = await self._pool.render(self._image, job, RENDER_TIMEOUT)
+        rendered = await self._pool.render(self._image, job, RENDER_TIMEOUT, wait=wait)
         return _result(rendered.body, rendered.format)
 
 

@@ -9,9 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
-import socket
-import sys
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -25,22 +22,16 @@ from .errors import RenderTimeout
 from .errors import Unprocessable
 from .errors import UnsupportedFormat
 from .formats import Format
-from .frames import PREFIX_SIZE
 from .frames import Job
-from .frames import pack_head
-from .frames import unpack_head
-from .frames import unpack_prefix
+from .process import NONSENSE
+from .process import Renderer
+from .process import RendererBroken
+
+__all__ = ["RenderPool", "Rendered", "Renderer", "RendererBroken"]
 
 log = logging.getLogger("origin.renderer")
 
-START_TIMEOUT = 30.0  # seconds to import libvips and warm up
-MAX_RESULT = 256_000_000  # bytes that a renderer may answer with
 MAX_JOBS = 2_000  # of one process, against what leaks in forty C libraries
-_PAGE = os.sysconf("SC_PAGE_SIZE")
-
-
-class RendererBroken(Exception):
-    """Renderers cannot start here at all. The message is one line for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,99 +42,6 @@ class Rendered:
     height: int
     waited: float  # seconds in the queue
     took: float  # seconds in the renderer
-
-
-class Renderer:
-    """One render process and the socket to it."""
-
-    def __init__(self, process: asyncio.subprocess.Process, link: socket.socket) -> None:
-        self.process = process
-        self.link = link
-        self.jobs = 0
-        self.hello: dict[str, Any] = {}
-
-    @classmethod
-    async def start(cls, arguments: Sequence[str]) -> Renderer:
-        """A renderer that is warm. Raises RendererBroken."""
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)
-        with theirs:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "origin.worker", *arguments),
-                stdin=theirs.fileno(),
-                stdout=theirs.fileno(),
-                stderr=asyncio.subprocess.DEVNULL,  # a picture could fill the log with GLib's warnings
-                env=_environment(),
-                start_new_session=True,  # the terminal's Ctrl-C is for us alone
-            )
-        renderer = cls(process, ours)
-        try:
-            async with asyncio.timeout(START_TIMEOUT):
-                head, _ = await renderer._receive()
-                renderer.hello = head["hello"]
-        except (OSError, EOFError, ValueError, KeyError, TimeoutError) as exc:
-            await renderer.kill()
-            raise RendererBroken(f"a renderer did not start: {type(exc).__name__}: {exc}") from exc
-        except asyncio.CancelledError:
-            await renderer.kill()
-            raise
-        if renderer.hello.get("error"):
-            await renderer.kill()
-            raise RendererBroken(str(renderer.hello["error"])[:300])
-        return renderer
-
-    async def run(self, job: Job, original: bytes) -> tuple[dict[str, Any], bytes]:
-        """The answer's head and body. Raises OSError, EOFError or ValueError where it has gone wrong."""
-        self.jobs += 1
-        loop = asyncio.get_running_loop()
-        await loop.sock_sendall(self.link, pack_head(job.to_head(), len(original)))
-        await loop.sock_sendall(self.link, original)
-        return await self._receive()
-
-    async def kill(self) -> None:
-        """End the process at once, whatever it is doing."""
-        self.link.close()
-        if self.process.returncode is None:
-            try:
-                self.process.kill()
-            except ProcessLookupError:
-                pass
-        await self.process.wait()
-
-    @property
-    def alive(self) -> bool:
-        return self.process.returncode is None
-
-    @property
-    def ended_by(self) -> str:
-        code = self.process.returncode
-        if code is None:
-            return "still running"
-        return signal.Signals(-code).name if code < 0 else f"exit status {code}"
-
-    def memory(self) -> int:
-        """Bytes resident; 0 where the system does not tell."""
-        try:
-            with open(f"/proc/{self.process.pid}/statm", "rb") as file:
-                return int(file.read().split()[1]) * _PAGE
-        except (OSError, IndexError, ValueError):
-            return 0
-
-    async def _receive(self) -> tuple[dict[str, Any], bytes]:
-        head_length, body_length = unpack_prefix(await self._read(PREFIX_SIZE), MAX_RESULT)
-        head = unpack_head(await self._read(head_length))
-        return head, await self._read(body_length)
-
-    async def _read(self, length: int) -> bytes:
-        loop = asyncio.get_running_loop()
-        buffer = bytearray(length)
-        view = memoryview(buffer)
-        while view:
-            count = await loop.sock_recv_into(self.link, view)
-            if not count:
-                raise EOFError("the renderer closed its end")
-            view = view[count:]
-        return bytes(buffer)
 
 
 class RenderPool:
@@ -216,12 +114,19 @@ class RenderPool:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(*(renderer.kill() for renderer in self._renderers))
+        for renderer in self._renderers:
+            renderer.end()
+        await asyncio.gather(*(renderer.process.wait() for renderer in self._renderers))
+        for renderer in self._renderers:
+            if not renderer.running:  # those that are, end with their process, and close in `_release`
+                renderer.link.close()
         self._renderers.clear()
         self._idle.clear()
 
-    async def render(self, original: bytes, job: Job, timeout: float) -> Rendered:
-        """Render within `timeout` seconds of getting a renderer."""
+    async def render(self, original: bytes, job: Job, timeout: float, *, wait: bool = True) -> Rendered:
+        """Render within `timeout` seconds of getting a renderer. Without `wait`, only where one is free."""
+        if not (wait or self._idle):
+            raise Overloaded("no renderer is free")
         start = time.perf_counter()
         renderer = await self._acquire()
         begun = time.perf_counter()
@@ -237,7 +142,7 @@ class RenderPool:
             raise
         except TimeoutError:
             raise RenderTimeout(f"no result after {timeout} s; the renderer was killed") from None
-        except (OSError, EOFError, ValueError, KeyError, TypeError) as exc:
+        except (OSError, EOFError, *NONSENSE) as exc:
             await renderer.kill()
             raise RenderFailed(f"the renderer ended by {renderer.ended_by}: {exc}") from exc
         finally:
@@ -271,6 +176,7 @@ class RenderPool:
 
     def _release(self, renderer: Renderer, fit: bool) -> None:
         if self._closing:
+            renderer.link.close()
             return
         worn = renderer.jobs >= MAX_JOBS or renderer.memory() > self.memory // 2
         if fit and renderer.alive and not worn:
@@ -303,15 +209,15 @@ class RenderPool:
             self._spawn(self._replace(renderer))
 
     async def _replace(self, renderer: Renderer, counted: bool = True) -> None:
-        self._renderers.discard(renderer)
         await renderer.kill()
+        self._renderers.discard(renderer)
         self.restarts += counted
         pause = 0.1  # seconds, doubled with every failure
         while not self._closing:
             try:
                 self._take_in(await Renderer.start(self._arguments))
                 return
-            except (RendererBroken, OSError) as exc:
+            except RendererBroken as exc:
                 log.error("a renderer cannot be started, next try in %s s: %s", pause, exc)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 5.0)
@@ -327,7 +233,7 @@ class RenderPool:
 
 def _result(head: dict[str, Any], body: bytes, waited: float, took: float) -> Rendered:
     """What a renderer answered; it may be lying, so nothing is taken for granted. Raises OriginError
-    for a failed job and ValueError, KeyError or TypeError for nonsense."""
+    for a failed job and one of `NONSENSE`."""
     if head["ok"] is True:
         found = Format(head["format"])
         if not body or not found.is_output:
@@ -336,19 +242,3 @@ def _result(head: dict[str, Any], body: bytes, waited: float, took: float) -> Re
     reason = str(head["reason"])[:1000]
     errors = {"unprocessable": Unprocessable, "unsupported-format": UnsupportedFormat}
     raise errors.get(head["kind"], RenderFailed)(reason)
-
-
-def _environment() -> dict[str, str]:
-    """What a renderer may know: where the code is, and nothing of ours that is secret."""
-    environment = {
-        "PATH": os.defpath,
-        "LANG": "C.UTF-8",
-        "PYTHONPATH": os.pathsep.join(os.path.abspath(path) for path in sys.path),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "MALLOC_ARENA_MAX": "2",  # glibc's arenas are where memory that "leaks" in libvips stays
-        "VIPS_CONCURRENCY": "1",  # one core a renderer
-        "VIPS_MAX_COORD": "100000",  # px of a side; libvips refuses more at the header
-    }
-    if "LD_LIBRARY_PATH" in os.environ:
-        environment["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
-    return environment
