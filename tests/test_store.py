@@ -86,6 +86,18 @@ def test_a_value_comes_back_as_it_was_put(store: DiskStore, value: bytes) -> Non
     assert store.get("key") == value
 
 
+def test_a_value_is_written_in_one_piece(store: DiskStore) -> None:
+    called: list[str] = []
+    value = b"\n" * len(BIG)
+    sys.setprofile(lambda frame, event, what: called.append(what.__name__) if event == "c_call" else None)
+    try:
+        store.put("key", value)
+    finally:
+        sys.setprofile(None)
+    assert called.count("write") == 1
+    assert store.get("key") == value
+
+
 def test_a_value_is_there_after_a_restart(store: DiskStore) -> None:
     store.put("key", BIG)
     store.close()
