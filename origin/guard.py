@@ -35,6 +35,7 @@ class Bounds:
     """What a connection may cost; times in seconds."""
 
     head: int = 16_384  # bytes of request line and header fields
+    body: int = 65_536  # bytes; only a purge has one
     arrival: float = 5.0  # from the connection or a request's first byte to the request's last
     stall: float = 20.0  # without reading a noticeable part of an answer
     linger: float = 2.0  # for a client to read a refusal while it still sends
@@ -79,7 +80,7 @@ class Guard(HttpToolsProtocol):
         self._bounds = bounds
         self._arriving = False  # from the first byte of a request to its last
         self._in_head = False
-        self._head = 0  # bytes of a head that has not ended
+        self._size = 0  # bytes of a request that has not ended
         self._deaf = False  # whatever still comes in is thrown away
         self._running: RequestResponseCycle | None = None  # `self.cycle` is the newest, perhaps in the queue
         self._late: asyncio.TimerHandle | None = None
@@ -152,16 +153,22 @@ class Guard(HttpToolsProtocol):
         except httptools.HttpParserError as exc:
             self._refuse(_Refused(400, str(exc)))
         else:
-            if self._in_head:
-                self._head += len(data)
-                if self._head > self._bounds.head + _SLICE:  # what came before the head counts as well
-                    self._refuse(self._too_large())
+            if self._arriving:
+                self._measure(len(data))
+
+    def _measure(self, size: int) -> None:
+        self._size += size
+        if self._in_head:
+            if self._size > self._bounds.head + _SLICE:  # what came before the head counts as well
+                self._refuse(self._too_large())
+        elif self._size > self._bounds.head + self._bounds.body:
+            self._deaf = True  # more than the app can want; its answer, or `_overdue`, is the end
 
     # The request
 
     def on_message_begin(self) -> None:
         self._arriving = self._in_head = True
-        self._head = 0
+        self._size = 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -183,7 +190,7 @@ class Guard(HttpToolsProtocol):
 
     def _check_head(self) -> None:
         """Raises _Refused."""
-        if self._head > self._bounds.head - _SLICE and self._head_size() > self._bounds.head:
+        if self._size > self._bounds.head - _SLICE and self._head_size() > self._bounds.head:
             raise self._too_large()
         names = [name for name, _ in self.headers]
         hosts = names.count(b"host")

@@ -6,6 +6,8 @@ Named after the attacks. What is expected comes from RFC 9110, RFC 9112 and RFC 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import resource
 import select
 import socket
@@ -340,6 +342,20 @@ def test_a_purge_has_an_end(origin: Running) -> None:
         assert raw.send(PURGE % 5_000_000 + b" " * 2_000_000).refused() == 413
 
 
+@pytest.mark.parametrize("end", [b"1\r\na\r\n" * 1_000_000, b"0\r\n" + b"X-Trailer: flood\r\n" * 500_000])
+def test_chunk_and_trailer_floods_are_not_kept(end: bytes) -> None:
+    chunked = b"POST /held HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with door(HASTY) as app, Raw(app.port) as raw:
+        raw.send(chunked)
+        assert app.held.wait(PATIENCE)
+        (connection,) = app.listener.server_state.connections
+        with contextlib.suppress(OSError):
+            raw.send(end)
+        wait_until(lambda: app.connections == 0, "it is cut off")
+        kept = len(connection.cycle.body) + sum(map(len, itertools.chain(*connection.headers)))
+        assert kept < HASTY.head + HASTY.body
+
+
 def test_a_purge_that_breaks_off_is_no_accident(origin: Running, caplog: pytest.LogCaptureFixture) -> None:
     with Raw(origin.port) as raw:
         raw.send(PURGE % 15 + b'{"han')
@@ -527,7 +543,7 @@ def test_ten_thousand_idle_connections_do_not_stop_a_hit(tmp_path: Path) -> None
         with process(tmp_path, on_loopback(tmp_path, tmp_path / "cache")) as running, ExitStack() as idle:
             for _ in range(count):
                 raw = idle.enter_context(socket.create_connection(("127.0.0.1", running.port), PATIENCE))
-                raw.sendall(STATUS)
+                raw.sendall(b"GET /h/a.jpg?w=16 HTTP/1.1\r\nHost: x\r\n\r\n")
                 assert raw.recv(4096).startswith(b"HTTP/1.1 200 ")
             start = time.monotonic()
             for _ in range(2):
