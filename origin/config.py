@@ -5,9 +5,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated
 from typing import Any
 from typing import Literal
@@ -17,131 +14,32 @@ from pydantic import BeforeValidator
 from pydantic import ConfigDict
 from pydantic import Field
 from pydantic import SecretStr
-from pydantic import ValidationError
-from pydantic import ValidationInfo
 from pydantic import WithJsonSchema
-from pydantic import WrapValidator
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
+from .fields import QUALITY
+from .fields import Count
+from .fields import Duration
+from .fields import FilePath
+from .fields import Flag
+from .fields import Port
+from .fields import Quality
+from .fields import Seconds
+from .fields import Secret
+from .fields import Size
+from .fields import SourceFormat
+from .fields import Strict
+from .fields import Text
+from .fields import expects
+from .fields import filled
+from .fields import number
+from .fields import output
+from .fields import prefix_path
+from .fields import qualities
 from .formats import Format
 
 MIN_KEY = 32  # characters of a signing key
-QUALITY = {
-    "jpg": 80,
-    "webp": 78,
-    "avif": 60,
-}  # PNG and GIF have none
-
-
-class Referred(str):
-    """Text that came from `env:NAME` or `file:PATH`; an error names the reference, not the text."""
-
-    reference: str
-
-
-def expects(text: str) -> WrapValidator:
-    """Turn whatever a type has to complain of into one sentence: `expected {text}`."""
-
-    def check(value: Any, handler: Callable[[Any], Any]) -> Any:
-        try:
-            return handler(value)
-        except ValidationError:
-            raise PydanticCustomError("expected", "{text}", {"text": text}) from None
-
-    return WrapValidator(check)
-
-
-def _number(value: Any) -> Any:
-    """A number given through the environment is text; a boolean is never a number."""
-    if isinstance(value, Referred) and re.fullmatch(r"-?[0-9]{1,18}(\.[0-9]{1,9})?", value):
-        return float(value) if "." in value else int(value)
-    return value
-
-
-def _size(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    match = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,3})?) ?([KMGT]?)(i?)B?", value.strip(), re.IGNORECASE)
-    if match is None:
-        return value
-    number, unit, binary = match.groups()
-    return int(float(number) * (1024 if binary else 1000) ** " KMGT".index(unit.upper() or " "))
-
-
-def _path(value: Any, info: ValidationInfo) -> Any:
-    """Relative paths are relative to the folder of the configuration file."""
-    if not isinstance(value, str) or not value or "\0" in value:
-        raise PydanticCustomError("expected", "a path")
-    return Path(info.context["base"] if info.context else ".") / value
-
-
-def _format(value: Any) -> Any:
-    return Format.named(value) if isinstance(value, str) else value
-
-
-def _output(value: Any) -> Any:
-    if not isinstance(value, str) or value.lower() in ("original", "auto"):
-        return value.lower() if isinstance(value, str) else value
-    found = Format.named(value)
-    if not found.is_output:
-        raise ValueError(value)
-    return found.value
-
-
-def _qualities(value: Any) -> Any:
-    """One number for every format, or a number per format over the defaults."""
-    value = _number(value)
-    if not isinstance(value, dict):
-        return dict.fromkeys(QUALITY, value)
-    own = {Format.named(name).value: _number(quality) for name, quality in value.items()}
-    if not own.keys() <= QUALITY.keys():
-        raise ValueError(value)
-    return QUALITY | own
-
-
-def _prefix(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError(value)
-    prefix = value.strip("/")
-    segments = prefix.split("/")
-    if any(s in ("", ".", "..") for s in segments) or not prefix.isprintable() or segments[0] == "-":
-        raise ValueError(value)
-    return prefix
-
-
-def _filled(data: dict[str, Any], ports: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Without what Go has for absent: empty text, and 0 for a port."""
-    return {
-        key: value for key, value in data.items() if value not in ("", None) and (value or key not in ports)
-    }
-
-
-Strict = Field(strict=True)
-Text = Annotated[str, Strict, Field(min_length=1), expects("text")]
-Secret = Annotated[SecretStr, expects("text")]
-Flag = Annotated[bool, Strict, expects("true or false")]
-FilePath = Annotated[Path, BeforeValidator(_path), WithJsonSchema({"type": "string"})]
-Port = Annotated[int, Strict, Field(ge=1, le=65535), BeforeValidator(_number), expects("a port, 1 to 65535")]
-Count = Annotated[int, Strict, Field(ge=1), BeforeValidator(_number), expects("a whole number >= 1")]
-Seconds = Annotated[int, Strict, Field(ge=0), BeforeValidator(_number), expects("seconds >= 0")]
-Duration = Annotated[float, Field(gt=0, le=3600), BeforeValidator(_number), expects("seconds > 0")]
-Size = Annotated[
-    int,
-    Strict,
-    Field(ge=0),
-    BeforeValidator(_size),
-    BeforeValidator(_number),
-    expects('bytes, as a number or as "10GB" or "512MiB"'),
-    WithJsonSchema({"type": ["integer", "string"]}),
-]
-Quality = Annotated[int, Strict, Field(ge=1, le=100)]
-SourceFormat = Annotated[
-    Format,
-    BeforeValidator(_format),
-    expects("one of jpg, png, webp, gif, avif, tiff, svg"),
-    WithJsonSchema({"type": "string"}),
-]
 
 
 class Part(BaseModel):
@@ -155,7 +53,12 @@ class S3(Part):
     bucket: Text
     folder: Annotated[str, Strict, expects("text")] = ""
     region: Text | None = None
-    endpoint_url: Annotated[str, Field(pattern="^https?://"), expects("an http or https URL")] | None = None
+    endpoint_url: (
+        Annotated[
+            str, Field(pattern="^https?://[^/?#@]+(/|$)"), expects("an http or https URL without a user")
+        ]
+        | None
+    ) = None
     addressing_style: (
         Annotated[Literal["auto", "path", "virtual"], expects("auto, path or virtual")] | None
     ) = None
@@ -200,7 +103,7 @@ class Signing(Part):
     @model_validator(mode="after")
     def _has_keys(self) -> Signing:
         if not self.keys:
-            raise PydanticCustomError("expected", "at least one key in `keys`; without one nothing is signed")
+            raise PydanticCustomError("together", "at least one key in `keys`; without one nothing is signed")
         return self
 
 
@@ -225,7 +128,7 @@ class Limits(Part):
     render_memory: Annotated[Size, Field(ge=200_000_000), expects("200MB or more")] = (
         1_000_000_000  # per renderer
     )
-    queue: Annotated[int, Strict, Field(ge=0), BeforeValidator(_number), expects("a whole number >= 0")] = 64
+    queue: Annotated[int, Strict, Field(ge=0), BeforeValidator(number), expects("a whole number >= 0")] = 64
     queue_timeout: Duration = 5.0  # seconds
 
     def within(self, own: HandlerLimits) -> Limits:
@@ -236,7 +139,7 @@ class Limits(Part):
 class Handler(Part):
     name: Text
     prefix: Annotated[
-        str, BeforeValidator(_prefix), expects("a path such as img/photos; the first part may not be -")
+        str, BeforeValidator(prefix_path), expects("a path such as img/photos; the first part may not be -")
     ]
     source: Annotated[S3 | Local, Field(discriminator="type")]
     aws: Aws | None = None
@@ -248,11 +151,11 @@ class Handler(Part):
         Format.AVIF,
     )
     output_format: Annotated[
-        str, BeforeValidator(_output), expects("original, auto, jpg, png, webp, avif or gif")
+        str, BeforeValidator(output), expects("original, auto, jpg, png, webp, avif or gif")
     ] = "original"
     quality: Annotated[
         dict[str, Quality],
-        BeforeValidator(_qualities),
+        BeforeValidator(qualities),
         expects('1 to 100, or one per format such as {"jpg": 80, "webp": 78, "avif": 60}'),
         WithJsonSchema({"type": ["integer", "object"]}),
     ] = Field(default_factory=QUALITY.copy)
@@ -262,7 +165,7 @@ class Handler(Part):
     error_max_age: Seconds = 10
     cache_enabled: Flag = True
     cache_path: FilePath | None = None
-    cache_time: Annotated[int, Strict, Field(ge=-1), BeforeValidator(_number), expects("seconds >= -1")] = (
+    cache_time: Annotated[int, Strict, Field(ge=-1), BeforeValidator(number), expects("seconds >= -1")] = (
         604_800
     )
     max_age: Seconds = 86_400
@@ -283,10 +186,11 @@ class Handler(Part):
         """s3imageserver: `aws` for `source`, a prefix that may be empty, WebP unless told otherwise."""
         if not isinstance(data, dict):
             return data
-        data = _filled(data) if "aws" in data else dict(data)
-        data["prefix"] = data.get("prefix") or data.get("name", "")
+        data = filled(data) if "aws" in data else dict(data)
+        if data.get("prefix") in ("", None):
+            data["prefix"] = data.get("name", "")
         if "aws" in data and "source" in data:
-            raise PydanticCustomError("expected", "either `source` or `aws`, not both")
+            raise PydanticCustomError("together", "either `source` or `aws`, not both")
         if "aws" in data:
             data["source"] = {"type": "s3", "bucket": "from aws"}
             data.setdefault("output_format", "webp")
@@ -338,7 +242,7 @@ class Config(Part):
     hosts: tuple[Text, ...] = ()
     cache: Cache = Field(default_factory=lambda: Cache.model_validate({}))
     renderers: Annotated[
-        int, Strict, Field(ge=0), BeforeValidator(_number), expects("a whole number >= 0")
+        int, Strict, Field(ge=0), BeforeValidator(number), expects("a whole number >= 0")
     ] = 0
     limits: Limits = Limits()
     admin: Admin = Admin()
@@ -351,7 +255,7 @@ class Config(Part):
         handlers = data.get("handlers") if isinstance(data, dict) else None
         if not isinstance(handlers, list) or not any("aws" in h for h in handlers if isinstance(h, dict)):
             return data
-        return _filled(data, ports=("http_port", "https_port"))
+        return filled(data, ports=("http_port", "https_port"))
 
     @property
     def legacy(self) -> bool:

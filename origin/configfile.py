@@ -26,9 +26,9 @@ from .config import Limits
 from .config import Local
 from .config import Log
 from .config import Part
-from .config import Referred
 from .config import Signing
 from .errors import ConfigError
+from .fields import Referred
 
 
 def load(path: Path) -> Config:
@@ -37,7 +37,7 @@ def load(path: Path) -> Config:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
-        raise ConfigError(f"{path.name}: cannot be read: {reason}") from exc
+        raise _refused(path.name, f"cannot be read: {reason}") from exc
     return parse(text, name=path.name, base=path.parent)
 
 
@@ -46,31 +46,52 @@ def parse(text: str, *, name: str = "config", base: Path = Path(".")) -> Config:
     try:
         data = json5.loads(text, allow_duplicate_keys=False)
     except (ValueError, RecursionError) as exc:
-        raise ConfigError(f"{name}: not JSON: {str(exc).removeprefix('<string>:')}") from exc
+        raise _refused(name, f"not JSON: {str(exc).replace('<string>:', 'line ')}") from exc
     return build(data, name=name, base=base)
 
 
 def build(data: Any, *, name: str = "config", base: Path = Path(".")) -> Config:
     """The configuration of a parsed file. Raises ConfigError."""
     try:
-        config = Config.model_validate(_resolve(data, name, "", base), context={"base": base})
+        resolved = _resolve(data, name, "", base)
+        if isinstance(resolved, dict):
+            resolved.setdefault("cache", {})  # a default of pydantic's knows no base
+        config = Config.model_validate(resolved, context={"base": base})
     except ValidationError as exc:
         errors = exc.errors(include_url=False)
         # A list with a bad entry is also reported as too short, which says nothing new.
         others = sum(error["type"] != "too_short" for error in errors[1:])
         more = f" (and {others} more)" if others else ""
-        raise ConfigError(f"{name}: {_sentence(errors[0])}{more}") from None
+        raise _refused(name, _sentence(errors[0]) + more) from None
     _check_together(config, name)
     return config
 
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema of the configuration file."""
-    schema = Config.model_json_schema()
+    schema = _with_references(Config.model_json_schema())
     handler = schema["$defs"]["Handler"]
     handler["required"] = ["name"]  # prefix defaults to name
     handler["oneOf"] = [{"required": ["source"]}, {"required": ["aws"]}]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+_REFERENCE = {"type": "string", "pattern": "^(env|file):"}
+_NOTES = ("title", "default", "description")
+
+
+def _with_references(schema: Any) -> Any:
+    """The schema where a reference may stand for every number and for every text that is not just any."""
+    if isinstance(schema, list):
+        return [_with_references(entry) for entry in schema]
+    if not isinstance(schema, dict):
+        return schema
+    narrow = schema.get("type") == "string" and {"minLength", "pattern", "enum"} & schema.keys()
+    if schema.get("type") in ("integer", "number") or narrow:
+        notes = {name: schema[name] for name in _NOTES if name in schema}
+        own = {name: value for name, value in schema.items() if name not in _NOTES}
+        return {**notes, "anyOf": [own, _REFERENCE]}
+    return {name: _with_references(value) for name, value in schema.items()}
 
 
 def _resolve(data: Any, name: str, place: str, base: Path) -> Any:
@@ -85,15 +106,22 @@ def _resolve(data: Any, name: str, place: str, base: Path) -> Any:
     try:
         found = os.environ[target] if kind == "env" else (base / target).read_text(encoding="utf-8").strip()
     except KeyError:
-        raise ConfigError(f"{name}: {place}: the environment has no {target}; set it") from None
+        raise _refused(name, f"{place}: the environment has no {target}; set it") from None
     except (OSError, UnicodeDecodeError, ValueError) as exc:
-        raise ConfigError(f"{name}: {place}: the file {target} cannot be read") from exc
+        raise _refused(name, f"{place}: the file {target} cannot be read") from exc
     text = Referred(found)
     text.reference = data
     return text
 
 
+def _refused(name: str, text: str) -> ConfigError:
+    """One line, whatever the file has for keys and values."""
+    printable = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return ConfigError(f"{name}: {''.join(printable)}")
+
+
 _SECRETS = {"keys", "token", "access_key", "secret_key", "session_token", "aws_access", "aws_secret"}
+_HOLDERS = {"source", "aws", "signing", "admin"}  # a secret may stand where one of these should be
 _EXPECTED = {
     "dict_type": "an object",
     "model_type": "an object",
@@ -118,18 +146,24 @@ def _sentence(error: ErrorDetails) -> str:
     if error["type"] == "cache_time_zero":
         return f"{place}.cache_time: expected {error['msg']}"
     expected = _EXPECTED.get(error["type"], error["msg"])
-    return f"{place or 'the file'}: expected {expected}{_got(error['input'], loc)}"
+    got = "" if error["type"] == "together" else f", got {_shown(error['input'], loc)}"
+    return f"{place or 'the file'}: expected {expected}{got}"
 
 
-def _got(value: Any, loc: list[int | str]) -> str:
+def _shown(value: Any, loc: list[int | str]) -> str:
+    """A value as an error tells of it: never a secret, and nothing that could hold one."""
     if isinstance(value, Referred):
-        return f", got the content of {value.reference}"
-    if _SECRETS & {str(part) for part in loc}:
-        return ", got a value that is not shown here"
+        return f"the content of {value.reference}"
+    if _SECRETS & {str(part) for part in loc} or (loc and loc[-1] in _HOLDERS and isinstance(value, str)):
+        return "a value that is not shown here"
     if isinstance(value, dict | Part):
-        return ""
+        return "an object"
+    if isinstance(value, list):
+        return "a list" if value else "an empty list"
+    if isinstance(value, str) and "@" in value:
+        return "a value that is not shown here"  # user:password@host
     text = json.dumps(value, ensure_ascii=False, default=str)
-    return f", got {text if len(text) <= 60 else text[:57] + '...'}"
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _similar(key: str, place: list[int | str]) -> str:
@@ -147,22 +181,23 @@ def _check_together(config: Config, name: str) -> None:
         for i, handler in enumerate(config.handlers):
             value = getattr(handler, what)
             if value in seen:
-                raise ConfigError(
-                    f'{name}: handlers[{i}].{what}: expected a {what} of its own, got "{value}", '
-                    f"which handlers[{seen[value]}] has"
+                raise _refused(
+                    name,
+                    f'handlers[{i}].{what}: expected a {what} of its own, got "{value}", '
+                    f"which handlers[{seen[value]}] has",
                 )
             seen[value] = i
     if config.https_enabled and not (config.https_cert and config.https_key):
-        raise ConfigError(f"{name}: https_enabled: expected https_cert and https_key beside it")
+        raise _refused(name, "https_enabled: expected https_cert and https_key beside it")
     if config.https_enabled and config.https_strict and not config.hosts:
-        raise ConfigError(f"{name}: https_strict: expected the host name to redirect to in hosts")
+        raise _refused(name, "https_strict: expected the host name to redirect to in hosts")
     ports = {"http_port": config.http_port, "admin.port": config.admin.port}
     if config.https_enabled:
         ports["https_port"] = config.https_port
     taken: dict[int, str] = {}
     for place, port in ports.items():
         if port is not None and taken.setdefault(port, place) != place:
-            raise ConfigError(f"{name}: {place}: expected a port of its own, got {port}, as {taken[port]}")
+            raise _refused(name, f"{place}: expected a port of its own, got {port}, as {taken[port]}")
     _check_files(config, name)
 
 
@@ -173,10 +208,8 @@ def _check_files(config: Config, name: str) -> None:
     for place in ("https_cert", "https_key") if config.https_enabled else ():
         path = getattr(config, place)
         if not path.is_file():
-            raise ConfigError(f'{name}: {place}: expected a file, got "{path}", which is not there')
+            raise _refused(name, f'{place}: expected a file, got "{path}", which is not there')
     for i, handler in enumerate(config.handlers):
         if handler.error_image is not None and not handler.error_image.is_file():
-            place = f"handlers[{i}].error_image"
-            raise ConfigError(
-                f'{name}: {place}: expected a file, got "{handler.error_image}", which is not there'
-            )
+            place, path = f"handlers[{i}].error_image", handler.error_image
+            raise _refused(name, f'{place}: expected a file, got "{path}", which is not there')
