@@ -242,6 +242,8 @@ class Handler:
         original, key = wish.plan.original, wish.plan.key
         since = self.cache.mark() if self.cache else 0
         try:
+            if found.result is None:
+                self._pool.check_room()  # an original is not fetched to be thrown away
             current = await self.originals.current(original, key, found.version)
             if current.asked == "unchanged" and found.result is not None:
                 status = headers.cache_status(fwd="stale", fwd_status=304)

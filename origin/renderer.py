@@ -148,11 +148,15 @@ class RenderPool:
         finally:
             self._release(renderer, fit)
 
+    def check_room(self) -> None:
+        """Raise Overloaded where a job that came now would be turned away."""
+        if not self._idle and len(self._waiting) >= self.queue:
+            raise Overloaded(f"{len(self._waiting)} renders are waiting")
+
     async def _acquire(self) -> Renderer:
+        self.check_room()
         if self._idle:
             return self._idle.pop()
-        if len(self._waiting) >= self.queue:
-            raise Overloaded(f"{len(self._waiting)} renders are waiting")
         place: asyncio.Future[Renderer] = asyncio.get_running_loop().create_future()
         self._waiting.append(place)
         try:

@@ -132,6 +132,7 @@ def test_all_else_goes_on_while_the_queue_is_full(start: Start) -> None:
     origin = start({"queue": 1, "queue_timeout": 30})
     first = origin.get("/h/k30.jpg?w=10")
     origin.get("/h/k31.jpg?w=10")
+    origin.get("/h/nothing.jpg")
     with stopped(origin):
         admitted = fill(origin, waiting=1)
         assert origin.get("/h/k35.jpg?w=10").status == 503
@@ -145,6 +146,17 @@ def test_all_else_goes_on_while_the_queue_is_full(start: Start) -> None:
         assert origin.get("/h/nothing.jpg?w=30").status == 404
         assert purge(origin, "k31.jpg") == {"purged": 2}
     assert [exchange.answer().status for exchange in admitted] == [200, 200]
+
+
+def test_an_original_is_not_fetched_to_be_thrown_away(start: Start, shelf: Shelf) -> None:
+    origin = start({"queue": 0})
+    with stopped(origin):
+        admitted = fill(origin, waiting=0)
+        shelf.hold()  # however slow the source is
+        assert origin.get("/h/k9.jpg?w=10").status == 503
+        assert [key for key, _ in shelf.gets] == ["k0.jpg"]
+        shelf.release()
+    assert admitted[0].answer().status == 200
 
 
 def test_a_wait_longer_than_the_queue_timeout_ends_as_overloaded(start: Start) -> None:
