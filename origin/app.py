@@ -79,6 +79,7 @@ class Origin:
         )
         self.intake = Intake(timeout=limits.queue_timeout)
         self.caches: dict[Path, ResultCache] = {}
+        self.fallbacks: dict[tuple[bytes, str], Fallback] = {}
         self.handlers = {handler.prefix: self._handler(handler, verify) for handler in config.handlers}
         self._gauges()
 
@@ -113,7 +114,7 @@ class Origin:
                 error_max_age=config.error_max_age,
             ),
             pool=self.pool,
-            fallback=Fallback(load_image(config.error_image), self.pool, config.quality),
+            fallback=self._fallback(config),
             rules=Rules(
                 format=config.output_format,
                 crop=config.crop,
@@ -141,6 +142,14 @@ class Origin:
             tag_header=config.tag_header,
             variants=config.variants,
         )
+
+    def _fallback(self, config: HandlerConfig) -> Fallback:
+        """Handlers with the same image and quality share it, since preparing it takes a while."""
+        image = load_image(config.error_image)
+        name = (image, str(sorted(config.quality.items())))
+        if name not in self.fallbacks:
+            self.fallbacks[name] = Fallback(image, self.pool, config.quality)
+        return self.fallbacks[name]
 
     def _cache(self, config: HandlerConfig) -> ResultCache | None:
         """The cache of the folder that the handler names; handlers share it with its limits."""

@@ -31,7 +31,7 @@ _FORMATS = ("jpg", "png", "webp", "gif", "avif")
 
 
 class Fallback:
-    """One handler's fallback image."""
+    """A fallback image, for every handler that has the same one."""
 
     def __init__(self, image: bytes, pool: RenderPool, quality: Mapping[str, int]) -> None:
         self._image = image
@@ -42,7 +42,9 @@ class Fallback:
         self._flights: SingleFlight[Result] = SingleFlight()
 
     async def open(self) -> None:
-        """Render it in every format at its own size."""
+        """Render it in every format at its own size, unless that is done."""
+        if self._prepared:
+            return
         for name in ("original", "auto:plain", "auto:avif", "auto:webp", *_FORMATS):
             try:
                 self._prepared[name] = await self._render(Options(format=name), name)

@@ -1,0 +1,111 @@
+"""What an embedding program gets from `create_app`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pictures
+import pytest
+from running import Running
+from running import Shelf
+from running import settings
+from starlette.requests import Request
+
+from origin.app import Origin
+from origin.app import Verify
+from origin.configfile import build
+
+KEY = "0123456789abcdef0123456789abcdef"
+
+
+def _sync(token: str, request: Request) -> bool:
+    return token == f"for {request.scope['path']}"
+
+
+async def _async(token: str, request: Request) -> bool:
+    return _sync(token, request)
+
+
+def _broken(token: str, request: Request) -> bool:
+    raise RuntimeError("the session store is down")
+
+
+def _truthy(token: str, request: Request) -> Any:
+    return {"claims": "of anybody"}
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Callable[..., Running]:
+    shelf = Shelf(**{"land.jpg": pictures.land()})
+
+    def start(verify: Verify, **handler: Any) -> Running:
+        return Running(settings(tmp_path, tmp_path / "cache", **handler), source=shelf, verify=verify)
+
+    return start
+
+
+@pytest.mark.parametrize("verify", [_sync, _async])
+def test_the_embedding_program_decides_who_sees_a_picture(
+    running: Callable[..., Running], verify: Verify
+) -> None:
+    with running(verify) as origin:
+        path = "/h/land.jpg?w=30"
+        assert origin.get(f"{path}&t=for%20/h/land.jpg").status == 200
+        assert origin.get(f"{path}&token=for+/h/land.jpg").status == 200
+        for refused in (path, f"{path}&t=", f"{path}&t=for+/h/x.jpg", f"{path}&t=a&t=for+/h/land.jpg"):
+            answer = origin.get(refused)
+            assert (answer.status, answer.kind) == (404, "forbidden")
+            assert answer.headers["Cache-Control"] == "no-store"
+            assert pictures.opened(answer.body).width == 30
+
+
+def test_a_hit_is_verified_as_well(running: Callable[..., Running]) -> None:
+    answers = iter([True, True, False])
+    with running(lambda token, request: next(answers)) as origin:
+        statuses = [origin.get("/h/land.jpg?w=30&t=x").status for _ in range(3)]
+    assert statuses == [200, 200, 404]
+
+
+@pytest.mark.parametrize("verify", [_broken, _truthy])
+def test_only_true_lets_a_request_in(running: Callable[..., Running], verify: Verify) -> None:
+    with running(verify) as origin:
+        assert origin.get("/h/land.jpg?w=30&t=x").kind == "forbidden"
+
+
+def test_it_stands_in_the_place_of_signing(running: Callable[..., Running]) -> None:
+    with running(_sync, signing={"keys": [KEY]}) as origin:
+        assert origin.get("/h/land.jpg?w=30&t=for+/h/land.jpg").status == 200
+
+
+def test_the_example_with_pyjwt_in_the_readme(
+    running: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", Path("README.md").read_text(), re.DOTALL)
+    (example,) = [block for block in blocks if "import jwt" in block]
+    names: dict[str, Any] = {}
+    exec(example.replace('app = create_app("config.json", verify=verify)', ""), names)  # noqa: S102 - our own README
+    monkeypatch.setenv("JWT_KEY", KEY)
+    claims = {"path": "/h/land.jpg", "exp": 4_000_000_000}
+    good = jwt.encode(claims, KEY, "HS256")
+    with running(names["verify"]) as origin:
+        assert origin.get(f"/h/land.jpg?w=30&t={good}").status == 200
+        for bad in (
+            jwt.encode(claims | {"exp": 1}, KEY, "HS256"),
+            jwt.encode(claims | {"path": "/h/x.jpg"}, KEY, "HS256"),
+            jwt.encode(claims, KEY[::-1], "HS256"),
+            jwt.encode(claims, "", "none"),
+            jwt.encode(claims, KEY + KEY, "HS512"),
+        ):
+            assert origin.get(f"/h/land.jpg?w=30&t={bad}").kind == "forbidden"
+
+
+def test_handlers_with_the_same_fallback_share_it(tmp_path: Path) -> None:
+    source = {"type": "local", "root": str(tmp_path)}
+    names = ({"name": "a"}, {"name": "b"}, {"name": "c", "quality": 10})
+    a, b, c = Origin(build({"handlers": [{"source": source, **name} for name in names]})).handlers.values()
+    assert a.fallback is b.fallback
+    assert a.fallback is not c.fallback
