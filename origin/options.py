@@ -98,10 +98,9 @@ def _value(name: str, text: bytes) -> Any:
 
 
 def _decimal(text: bytes) -> float:
-    match = _NUMBER.fullmatch(text)
-    if match is None or len(text) > 40:
+    if _NUMBER.fullmatch(text) is None:
         raise ValueError(text)
-    return float(text)
+    return min(float(text), 1e9)  # a long one is as good as infinite, and no less valid for it
 
 
 def _side(text: bytes) -> int:
@@ -149,7 +148,7 @@ _READERS: dict[str, Callable[[bytes], Any]] = {
 def _options(values: dict[str, Any], rules: Rules) -> Options:
     width = _device(values.get("w"), values.get("dpr"), rules)
     height = _device(values.get("h"), values.get("dpr"), rules)
-    width, height = _snap(width, height, rules.widths)
+    width, height = _snap(width, height, rules)
     crop = values.get("c")
     format = values.get("f") or rules.format
     return Options(
@@ -168,14 +167,15 @@ def _device(side: int | None, ratio: float | None, rules: Rules) -> int | None:
     return min(int(side * (ratio or 1) + 0.5), rules.max_dimension)
 
 
-def _snap(width: int | None, height: int | None, widths: tuple[int, ...]) -> tuple[int | None, int | None]:
+def _snap(width: int | None, height: int | None, rules: Rules) -> tuple[int | None, int | None]:
     """The box with its width on the ladder, and its height in proportion; a lone height on the ladder."""
-    if not widths:
+    steps, most = rules.widths, rules.max_dimension
+    if not steps:
         return width, height
     if width is None:
-        return None, height and _step(height, widths)
-    step = _step(width, widths)
-    return step, height and max(1, int(height * step / width + 0.5))
+        return None, height and min(_step(height, steps), most)
+    step = min(_step(width, steps), most)
+    return step, height and max(1, min(int(height * step / width + 0.5), most))
 
 
 def _step(side: int, widths: tuple[int, ...]) -> int:
