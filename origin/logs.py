@@ -7,6 +7,7 @@ import json
 import logging
 import sys
 import time
+from collections import deque
 from typing import TextIO
 from urllib.parse import unquote_to_bytes
 
@@ -27,7 +28,7 @@ class Lines(logging.StreamHandler[TextIO]):
     def __init__(self, stream: TextIO, format: str) -> None:
         super().__init__(stream)
         self._shape = _json_line if format == "json" else _text_line
-        self._held: list[str] = []
+        self._held: deque[str] = deque()  # taken from by any thread that has something to tell
 
     def request(self, level: int, fields: Fields) -> None:
         if not self._held:
@@ -39,10 +40,9 @@ class Lines(logging.StreamHandler[TextIO]):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        line = self._shape(record.created, record.levelno, fields)
-        if not record.exc_info:
-            return line
-        return f"{line}\n{logging.Formatter().formatException(record.exc_info)}"
+        if record.exc_info:
+            fields["traceback"] = logging.Formatter().formatException(record.exc_info)
+        return self._shape(record.created, record.levelno, fields)
 
     def emit(self, record: logging.LogRecord) -> None:
         self._release()
@@ -53,9 +53,11 @@ class Lines(logging.StreamHandler[TextIO]):
         super().flush()
 
     def _release(self) -> None:
-        held, self._held = self._held, []
+        held = []
+        while self._held:
+            held.append(self._held.popleft() + "\n")
         if held:
-            self.stream.write("\n".join(held) + "\n")
+            self.stream.write("".join(held))
 
 
 def configure(format: str) -> None:
@@ -89,7 +91,7 @@ def request_line(method: str, raw_path: bytes, query: bytes, answer: Answer, sec
     if len(handlers) == 1 and type(handlers[0]) is Lines:
         handlers[0].request(level, fields)
     else:  # an embedding program has a log of its own
-        text = _request_text(fields)
+        text = _printable(_request_text(fields))
         record = access.makeRecord(access.name, level, "", 0, text, (), None, extra={"request": fields})
         access.handle(record)
 
@@ -124,7 +126,9 @@ def _request_text(fields: Fields) -> str:
 
 def _text_line(created: float, level: int, fields: Fields) -> str:
     text = _request_text(fields) if "method" in fields else str(fields["message"])
-    return f"{_timestamp(created)} {logging.getLevelName(level).lower()} {_printable(text)}"
+    line = f"{_timestamp(created)} {logging.getLevelName(level).lower()} {_printable(text)}"
+    # Indented, or what stands in a message could pass for a line of the log.
+    return "\n    ".join([line, *map(_printable, str(fields.get("traceback", "")).splitlines())])
 
 
 def _json_line(created: float, level: int, fields: Fields) -> str:
