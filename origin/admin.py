@@ -54,8 +54,9 @@ def private_routes(handlers: Mapping[str, Purgeable], token: str | None, metrics
         return Response(metrics.text(), headers={**_PRIVATE, "content-type": CONTENT_TYPE})
 
     async def purge(request: Request) -> Response:
-        given = request.headers.get("authorization", "").encode()
-        if not secrets.compare_digest(given, f"Bearer {token}".encode()):
+        # A scheme has no case (RFC 9110 section 11.1).
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not secrets.compare_digest(given.encode(), str(token).encode()):
             return _refusal(401, "a bearer token is needed", **{"www-authenticate": "Bearer"})
         return await _purge(request, handlers, metrics)
 
@@ -80,6 +81,8 @@ async def _purge(request: Request, handlers: Mapping[str, Purgeable], metrics: M
         return _refusal(400, 'expected {"handler": NAME}, and "key" or "prefix" beside it')
     if not all(isinstance(value, str) and value for value in wanted.values()) or len(wanted) > 2:
         return _refusal(400, 'expected text, and not both "key" and "prefix"')
+    if any(value.encode(errors="replace").decode() != value for value in wanted.values()):
+        return _refusal(400, "half a surrogate pair is no text")
     if wanted["handler"] not in handlers:
         return _refusal(404, "no handler has that name")
     work: Awaitable[int] = handlers[wanted["handler"]].purge(wanted.get("key"), wanted.get("prefix"))

@@ -102,6 +102,8 @@ class DiskStore:
 
         What the disk does not let go is as good as gone, and goes with the next write.
         """
+        if not _is_text(prefix):
+            return set()  # no key starts like that, and SQLite would refuse to look
         self._doomed = (*self._doomed, prefix)
         if len(self._doomed) > MAX_DOOMED:
             self._doomed = ("",)  # all of it
@@ -262,6 +264,11 @@ class DiskStore:
                 sql("DELETE FROM Cache WHERE key >= ? AND key < ?", bounds)
         self._doomed = ()
         return gone
+
+
+def _is_text(prefix: str) -> bool:
+    """Whether it has no half of a surrogate pair, as `"\\ud800"` in JSON has."""
+    return prefix.encode(errors="replace").decode() == prefix
 
 
 def _digest(key: str, value: bytes | memoryview) -> bytes:

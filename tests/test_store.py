@@ -147,6 +147,13 @@ def test_delete_takes_exactly_what_starts_with_the_prefix(
     assert len(value_files(store)) == sum(key.endswith("V") for key in keys - gone)
 
 
+def test_a_delete_of_what_is_no_text_does_not_stop_the_store(store: DiskStore) -> None:
+    assert store.delete("photos\ud800") == set()
+    store.put("key", SMALL)
+    assert store.get("key") == SMALL
+    assert store.failures == 0
+
+
 # What an attacker plants
 
 
