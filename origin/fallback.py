@@ -95,9 +95,10 @@ def load_image(path: Path | None) -> bytes:
         except OSError as exc:
             log.warning("error_image %s cannot be read (%s); the built-in one is used", path, exc.strerror)
         else:
-            if sniff(image) is not None:
+            found = sniff(image)
+            if found is not None and found.value in _FORMATS:
                 return image
-            log.warning("error_image %s is not a picture; the built-in one is used", path)
+            log.warning("error_image %s is not a %s; the built-in one is used", path, "/".join(_FORMATS))
     return resources.files("origin").joinpath("placeholder.png").read_bytes()
 
 
