@@ -1,0 +1,113 @@
+"""What the cases share: where they work, how long they measure, and whom they measure beside ours."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+
+from benchmarks import pictures
+from benchmarks import servers
+from benchmarks.drive import Targets
+from benchmarks.drive import drive
+from benchmarks.rounds import Contender
+from benchmarks.rounds import Drive
+from benchmarks.rounds import Row
+from benchmarks.rounds import tell
+from benchmarks.servers import Server
+from benchmarks.servers import Start
+
+
+@dataclass(frozen=True)
+class Form:
+    """How thorough a run is."""
+
+    name: str
+    rounds: int
+    hit_seconds: float  # of one round
+    miss_seconds: float
+    replay_seconds: float
+    entries: int  # of the large store, and URLs of the replay
+    sizes: tuple[str, ...]  # of originals
+    photographs: int  # of the quality case
+    formats: tuple[str, ...] = ("jpg", "webp", "avif", "png")
+
+
+TINY = Form("tiny", 1, 0.3, 0.3, 1, 2000, ("2MP",), 1, ("jpg",))
+"""Whether the benchmarks themselves work; its figures say nothing."""
+QUICK = Form("quick", 2, 1, 1, 6, 20_000, ("2MP",), 2)
+FULL = Form("full", 3, 4, 3, 60, 200_000, ("2MP", "6MP", "24MP"), 99)
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One thing that has to hold, and whether it does."""
+
+    text: str
+    wanted: float
+    measured: float
+    unit: str = ""  # empty: a ratio
+    at_most: bool = False
+
+    @property
+    def met(self) -> bool:
+        return self.measured <= self.wanted if self.at_most else self.measured >= self.wanted
+
+
+@dataclass
+class Outcome:
+    """What a case found. `tables` are further ones, ready to print."""
+
+    rows: list[Row] = field(default_factory=list)
+    bars: list[Bar] = field(default_factory=list)
+    tables: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Bench:
+    """One run of the benchmarks."""
+
+    form: Form
+    work: Path
+    peers: frozenset[str]  # what is there of nginx, thumbor, ipx and score
+    guests: tuple[Server, ...] = ()  # that others have started
+
+    @property
+    def originals(self) -> Path:
+        folder = self.work / "originals"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def can(self, *starts: tuple[str, Start]) -> list[Start]:
+        """Those of these servers whose program is there."""
+        return [start for name, start in starts if name in self.peers]
+
+
+def contender(server: Server, targets: Targets, connections: int, name: str = "") -> Contender:
+    def run(seconds: float) -> Drive:
+        return drive(server, targets, connections, seconds)
+
+    return Contender(name or server.name, run, server.pid)
+
+
+def expect(server: Server, target: str, width: int, format: str) -> bytes:
+    """The picture at a target, looked at. Raises WrongPicture for anything else."""
+    status, fields, body = server.get(target)
+    if status != 200 or fields.get("content-type") != pictures.MIME[format]:
+        what = f"{status} {fields.get('content-type')}"
+        raise pictures.WrongPicture(f"{server.name} answers {target} with {what}")
+    pictures.check(body, width, format)
+    return body
+
+
+def started(stack: contextlib.ExitStack, starts: Iterable[Start]) -> list[Server]:
+    """Those servers that do start; it is told of the others."""
+    found = []
+    for start in starts:
+        try:
+            found.append(stack.enter_context(start()))
+        except servers.NotStarted as exc:
+            tell(str(exc))
+    return found

@@ -1,0 +1,115 @@
+"""A run as a table, as JSON and as a plot."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.bench import Bar
+from benchmarks.bench import Outcome
+from benchmarks.machine import About
+from benchmarks.rounds import Row
+
+QUIET = 0.05  # share of the machine that others may use before the figures say little
+
+_HEAD = "| case | server | per second | p50 ms | p99 ms | CPU ms each | memory MB | kB each | origin is |"
+
+
+def table(rows: Iterable[Row]) -> str:
+    """As Markdown. `origin is` compares ours with each line: by throughput, and by CPU time each."""
+    rows = list(rows)
+    first = {row.case: row for row in reversed(rows)}
+    lines = [_HEAD, "|---|---|--:|--:|--:|--:|--:|--:|--:|"]
+    lines += [_line(row, first[row.case]) for row in rows]
+    return "\n".join(lines)
+
+
+def _line(row: Row, ours: Row) -> str:
+    drive = row.rounds[-1].drive
+    figures = [
+        _number(row.rate),
+        _number(row.median(lambda one: one.drive.p50)),
+        _number(row.median(lambda one: one.drive.p99)),
+        _number(row.median(lambda one: one.cpu)),
+        _number(row.rounds[-1].memory / 1e6),
+        _number(drive.size / 1000),
+        "" if row is ours else f"{ours.times(row):.2f}x ({ours.times_by_cpu(row):.2f}x)",
+    ]
+    name = f"{row.server} ({row.note})" if row.note else row.server
+    if row.errors:
+        name += f" **{row.errors} errors**"
+    return f"| {row.case} | {name} | " + " | ".join(figures) + " |"
+
+
+def _number(value: float) -> str:
+    """Three digits that count."""
+    if value <= 0:
+        return "-"
+    digits = max(0, 2 - math.floor(math.log10(value)))
+    return f"{value:,.{min(digits, 3)}f}"
+
+
+def bars(found: Iterable[Bar]) -> str:
+    lines = ["| bar | wanted | measured | |", "|---|--:|--:|---|"]
+    for bar in found:
+        sign = "<=" if bar.at_most else ">="
+        unit = f" {bar.unit}" if bar.unit else ""
+        verdict = "met" if bar.met else "**not met**"
+        lines.append(f"| {bar.text} | {sign} {bar.wanted:g}{unit} | {bar.measured:.3g}{unit} | {verdict} |")
+    return "\n".join(lines)
+
+
+def others(rows: Iterable[Row]) -> float:
+    """The largest share of the machine that others used in any round."""
+    return max((one.others for row in rows for one in row.rounds), default=0.0)
+
+
+def write(folder: Path, form: str, about: About, outcome: Outcome) -> Path:
+    """Write the JSON, and the plot where matplotlib is there; the path without its ending."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / form
+    whole = {"form": form, "machine": dataclasses.asdict(about), **_plain(outcome)}
+    path.with_suffix(".json").write_text(json.dumps(whole, indent=1) + "\n")
+    try:
+        plot(path.with_suffix(".png"), outcome.rows)
+    except ImportError:
+        pass  # it comes with the extra `bench`
+    return path
+
+
+def _plain(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "rows": [dataclasses.asdict(row) for row in outcome.rows],
+        "bars": [{**dataclasses.asdict(bar), "met": bar.met} for bar in outcome.bars],
+        "tables": outcome.tables,
+    }
+
+
+def plot(path: Path, rows: list[Row]) -> None:
+    """Throughput of every case, each on its own scale. Raises ImportError."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    cases = list(dict.fromkeys(row.case for row in rows))
+    across = 4
+    down = math.ceil(len(cases) / across)
+    figure, axes = pyplot.subplots(down, across, figsize=(4 * across, 2.2 * down), squeeze=False)
+    for axis in axes.flat[len(cases) :]:
+        axis.set_visible(False)
+    for axis, case in zip(axes.flat, cases, strict=False):
+        shown = [row for row in rows if row.case == case]
+        colours = ["#c0392b" if row is shown[0] else "#7f8c8d" for row in shown]
+        axis.barh([row.server for row in shown], [row.rate for row in shown], color=colours)
+        axis.invert_yaxis()
+        axis.set_title(f"{case}: per second", fontsize=9)
+        axis.tick_params(labelsize=8)
+        axis.locator_params(axis="x", nbins=4)
+    figure.tight_layout()
+    figure.savefig(path, dpi=110)
+    pyplot.close(figure)

@@ -1,0 +1,125 @@
+"""Rounds: who is measured takes turns, A B A B, so that a machine's drift meets all alike."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from dataclasses import field
+
+from benchmarks import machine
+
+
+@dataclass(frozen=True)
+class Drive:
+    """What a load generator saw in one round."""
+
+    requests: int
+    seconds: float
+    p50: float  # milliseconds
+    p99: float
+    errors: int
+    size: int  # bytes of one answer's body, on average
+
+
+@dataclass(frozen=True)
+class Round:
+    """One turn of one contender."""
+
+    drive: Drive
+    cpu: float  # CPU milliseconds of its processes for each request; 0 where they are not ours
+    memory: int  # bytes of its processes after it: shared pages count once
+    resident: int  # the same, shared pages counted in each process
+    others: float  # share of the machine that neither it nor the load took
+
+    @property
+    def rate(self) -> float:
+        return self.drive.requests / self.drive.seconds
+
+
+@dataclass(frozen=True)
+class Contender:
+    """Somebody to measure."""
+
+    name: str
+    run: Callable[[float], Drive]  # for so many seconds
+    pid: int | None = None
+    cpu: Callable[[], float] | None = None  # CPU seconds so far, where /proc is not the way to know
+
+
+@dataclass
+class Row:
+    """One line of the table: a contender in a case, over all its rounds."""
+
+    case: str
+    server: str
+    rounds: list[Round] = field(default_factory=list)
+    note: str = ""
+
+    def median(self, figure: Callable[[Round], float]) -> float:
+        return statistics.median(map(figure, self.rounds))
+
+    @property
+    def rate(self) -> float:
+        return self.median(lambda one: one.rate)
+
+    @property
+    def errors(self) -> int:
+        return sum(one.drive.errors for one in self.rounds)
+
+    def times(self, other: Row) -> float:
+        """How many times as fast as the other: the median of the ratios within each round."""
+        return _ratio([(mine.rate, its.rate) for mine, its in zip(self.rounds, other.rounds, strict=True)])
+
+    def times_by_cpu(self, other: Row) -> float:
+        """The same by CPU time for one request, which says more where others use the machine."""
+        return _ratio([(its.cpu, mine.cpu) for mine, its in zip(self.rounds, other.rounds, strict=True)])
+
+
+def _ratio(pairs: list[tuple[float, float]]) -> float:
+    ratios = [mine / its for mine, its in pairs if its]
+    return statistics.median(ratios) if ratios else 0.0
+
+
+def take_turns(case: str, contenders: list[Contender], rounds: int, seconds: float) -> list[Row]:
+    """Every contender `rounds` times for `seconds` each, in turns."""
+    rows = {contender.name: Row(case, contender.name) for contender in contenders}
+    for number in range(rounds):
+        for contender in contenders:
+            tell(f"{case}: {contender.name}, round {number + 1} of {rounds}")
+            rows[contender.name].rounds.append(measure(contender, seconds))
+    return list(rows.values())
+
+
+def measure(contender: Contender, seconds: float) -> Round:
+    """One turn, with what the contender and everybody else use meanwhile."""
+    cpu = contender.cpu or (lambda: machine.cpu_seconds(contender.pid))
+    start, used, own, busy = time.perf_counter(), cpu(), machine.own_seconds(), machine.busy_seconds()
+    drive = contender.run(seconds)
+    used = cpu() - used
+    own, busy = machine.own_seconds() - own, machine.busy_seconds() - busy
+    others = max(0.0, busy - own) / ((time.perf_counter() - start) * machine.CORES)
+    each = used * 1000 / drive.requests if drive.requests else 0.0
+    return Round(drive, each, *machine.memory(contender.pid), others)
+
+
+@contextmanager
+def stage(text: str) -> Iterator[None]:
+    """Say what takes time before there is anything to measure."""
+    start = time.perf_counter()
+    tell(text)
+    yield
+    tell(f"{text}: {time.perf_counter() - start:.1f} s")
+
+
+def tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def by_server(rows: list[Row]) -> Mapping[str, Row]:
+    return {row.server: row for row in rows}

@@ -1,0 +1,155 @@
+"""`python -m benchmarks.run`: measures the origin beside others on this machine. See README.md here."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from benchmarks import crowds
+from benchmarks import hits
+from benchmarks import machine
+from benchmarks import misses
+from benchmarks import peers
+from benchmarks import pictures
+from benchmarks import quality
+from benchmarks import replay
+from benchmarks import report
+from benchmarks import servers
+from benchmarks.bench import FULL
+from benchmarks.bench import QUICK
+from benchmarks.bench import TINY
+from benchmarks.bench import Bench
+from benchmarks.bench import Form
+from benchmarks.bench import Outcome
+from benchmarks.rounds import tell
+
+HERE = Path(__file__).parent
+CASES: dict[str, Callable[[Bench], Outcome]] = {
+    "hot-20kB": partial(hits.hot, kilobytes=20),
+    "hot-80kB": partial(hits.hot, kilobytes=80),
+    "not-modified": hits.not_modified,
+    "disk": hits.disk,
+    "miss-2MP": partial(misses.misses, size="2MP"),
+    "miss-6MP": partial(misses.misses, size="6MP"),
+    "miss-24MP": partial(misses.misses, size="24MP"),
+    "srcset": crowds.srcset,
+    "crowd": crowds.crowd,
+    "replay": replay.replay,
+    "quality": quality.quality,
+}
+
+
+def main() -> None:
+    arguments = _arguments()
+    form = FULL if arguments.full else TINY if arguments.tiny else QUICK
+    cases = _chosen(arguments.only, form)
+    start = time.perf_counter()
+    there = _nginx() if form is TINY else _nginx() | _peers(arguments.install)
+    bench = Bench(form, arguments.work, there, tuple(arguments.peer))
+    bench.work.mkdir(parents=True, exist_ok=True)
+    machine.pin_self(machine.cores(1, last=True))  # where the load comes from
+    outcome = Outcome()
+    failed = False
+    for name in cases:
+        try:
+            found = CASES[name](bench)
+        except (pictures.WrongPicture, servers.NotStarted, OSError) as exc:
+            failed = True
+            tell(f"{name}: {exc}")
+            continue
+        outcome.rows += found.rows
+        outcome.bars += found.bars
+        outcome.tables += found.tables
+    _show(form, outcome, time.perf_counter() - start, arguments.results)
+    if failed or any(row.errors for row in outcome.rows):
+        sys.exit(1)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--quick", action="store_true", help="two minutes; the default")
+    form.add_argument("--tiny", action="store_true", help="seconds: to see whether the benchmarks work")
+    form.add_argument(
+        "--full", action="store_true", help="fifteen minutes, on a machine that does nothing else"
+    )
+    parser.add_argument("--only", metavar="CASE", action="append", default=[], help=f"of {', '.join(CASES)}")
+    parser.add_argument(
+        "--peer",
+        metavar="NAME=URL-TEMPLATE",
+        action="append",
+        default=[],
+        type=_peer,
+        help="a running server over the same originals; {key} {width} {format} {quality} in its URLs",
+    )
+    parser.add_argument(
+        "--no-install",
+        dest="install",
+        action="store_false",
+        help="measure thumbor and ipx only where an earlier run has installed them",
+    )
+    parser.add_argument(
+        "--work", type=Path, default=HERE / ".work", help="where originals and caches are made"
+    )
+    parser.add_argument("--results", type=Path, default=HERE / "results", help="where JSON and plot go")
+    return parser.parse_args()
+
+
+def _peer(text: str) -> servers.Server:
+    name, _, template = text.partition("=")
+    return servers.running_already(name, template)
+
+
+def _chosen(only: list[str], form: Form) -> list[str]:
+    """The cases of that name or whose name begins so; sizes that the form leaves out, only by name."""
+    names = [name for name in CASES if not only or any(name.startswith(start) for start in only)]
+    if not names:
+        sys.exit(f"no such case; there are {', '.join(CASES)}")
+    left_out = {f"miss-{size}" for size in ("2MP", "6MP", "24MP")} - {f"miss-{size}" for size in form.sizes}
+    return [name for name in names if name not in left_out or name in only]
+
+
+def _peers(install: bool) -> frozenset[str]:
+    """What of the peers can be measured, after an attempt to install them all."""
+    names = {"thumbor", "ipx", "score"}
+    if install:
+        for name, reason in peers.install(names).items():
+            tell(f"{name} is left out: {reason}")
+    return frozenset(filter(peers.is_there, names))
+
+
+def _nginx() -> frozenset[str]:
+    found = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
+    return frozenset({"nginx"} if found else ())
+
+
+def _show(form: Form, outcome: Outcome, seconds: float, folder: Path) -> None:
+    about = machine.about()
+    print(f"{form.name} form, {seconds:.0f} s, at {_commit()}")
+    print(f"{about.cores} cores of {about.cpu}; {about.system}; Python {about.python}\n")
+    for table in (report.table(outcome.rows), *outcome.tables, report.bars(outcome.bars)):
+        print(table + "\n")
+    busy = report.others(outcome.rows)
+    if busy > report.QUIET:
+        print(f"Others used up to {busy:.0%} of this machine meanwhile: the figures say little.")
+    path = report.write(folder, form.name, about, outcome)
+    tell(f"written: {path}.json" + (f", {path}.png" if path.with_suffix(".png").exists() else ""))
+
+
+def _commit() -> str:
+    command = ["git", "describe", "--always", "--dirty"]
+    with contextlib.suppress(OSError):
+        return subprocess.run(command, capture_output=True, text=True, check=False, cwd=HERE).stdout.strip()
+    return "an unknown commit"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,199 @@
+"""How each measured server is started on loopback, and how a picture is asked of it."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.parse
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks import peers
+from benchmarks.machine import free_port
+from benchmarks.machine import pinned
+
+PATIENCE = 40.0  # seconds until a server answers
+REPOSITORY = Path(__file__).parent.parent
+QUALITY = {"jpg": 80, "webp": 80, "avif": 60}
+"""Asked of every server alike. PNG has none."""
+
+
+class NotStarted(Exception):
+    """A server did not come up; the message says why, as far as it did."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server, and how it spells what is wanted."""
+
+    name: str
+    port: int
+    template: str  # path and query, with {key} {width} {format} {quality}
+    pid: int | None  # of the root of its processes; None where others have started it
+    quality: str = "{}"  # what stands for {quality}; left out for PNG, which has none
+    host: str = "127.0.0.1"
+
+    def target(self, key: str, width: int, format: str = "jpg", quality: int | None = None) -> str:
+        number = quality or QUALITY.get(format)
+        clause = self.quality.format(number) if number else ""
+        return self.template.format(key=key, width=width, format=format, quality=clause)
+
+    def get(self, target: str, headers: Mapping[str, str] | None = None) -> tuple[int, dict[str, str], bytes]:
+        """One request on a connection of its own: status, headers by lower-case name, body."""
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=PATIENCE)
+        with contextlib.closing(connection):
+            connection.request("GET", target, headers=dict(headers or {}))
+            response = connection.getresponse()
+            return response.status, {k.lower(): v for k, v in response.getheaders()}, response.read()
+
+
+Start = Callable[[], contextlib.AbstractContextManager[Server]]
+
+
+def running_already(name: str, template: str) -> Server:
+    """A server that others have started, by the template of its URLs. Raises ValueError."""
+    parts = urllib.parse.urlsplit(template)
+    if parts.scheme != "http" or not parts.hostname or "{key}" not in template:
+        raise ValueError(f"{name}: expected http://HOST:PORT/... with {{key}}, got {template}")
+    path = parts.path + (f"?{parts.query}" if parts.query else "")
+    return Server(name, parts.port or 80, path, None, host=parts.hostname)
+
+
+@contextlib.contextmanager
+def origin(
+    work: Path, originals: Path, on: Sequence[int], home: str = "origin", **more: Any
+) -> Iterator[Server]:
+    """Ours, over a folder, with its defaults: it logs every request to a file and keeps what it renders.
+
+    `more`: top-level keys of the configuration beside those that have to be set.
+    """
+    port, folder = free_port(), work / home
+    folder.mkdir(parents=True, exist_ok=True)
+    config = {
+        "handlers": [{"name": "p", "source": {"type": "local", "root": str(originals)}}],
+        "http_host": "127.0.0.1",
+        "http_port": port,
+        "cache": {"path": str(folder / "cache")},
+        "renderers": len(on),
+        **more,
+    }
+    path = folder / "config.json"
+    path.write_text(json.dumps(config))
+    command = [sys.executable, "-m", "origin", "serve", "-c", str(path)]
+    with _running("origin", command, on, folder, port) as pid:
+        yield Server("origin", port, "/p/{key}?w={width}&f={format}{quality}", pid, "&q={}")
+
+
+@contextlib.contextmanager
+def nginx(work: Path, root: Path, on: Sequence[int]) -> Iterator[Server]:
+    """Static files by one worker without an access log, as fast as its manual's advice makes it."""
+    port, folder = free_port(), work / "nginx"
+    (folder / "temporary").mkdir(parents=True, exist_ok=True)
+    temporary = "".join(
+        f"{kind}_temp_path {folder}/temporary/{kind};\n"
+        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    path = folder / "nginx.conf"
+    user = "user root;" if os.geteuid() == 0 else ""  # or its worker may not read what we have made
+    path.write_text(
+        f"""daemon off; {user} worker_processes 1; pid {folder}/pid; error_log {folder}/errors;
+events {{ worker_connections 1024; }}
+http {{
+    types {{ image/jpeg jpg; }}
+    access_log off; sendfile on; tcp_nopush on; tcp_nodelay on; keepalive_requests 1000000000;
+    open_file_cache max=10000 inactive=60s;
+    {temporary}
+    server {{ listen 127.0.0.1:{port}; root {root}; }}
+}}
+"""
+    )
+    program = "/usr/sbin/nginx" if os.path.exists("/usr/sbin/nginx") else "nginx"
+    command = [program, "-p", str(folder), "-c", str(path)]
+    with _running("nginx", command, on, folder, port) as pid:
+        yield Server("nginx", port, "/{key}", pid)
+
+
+@contextlib.contextmanager
+def uvicorn(work: Path, body: Path, on: Sequence[int]) -> Iterator[Server]:
+    """The web server under ours with an app that does nothing but send one picture."""
+    port, folder = free_port(), work / "uvicorn"
+    folder.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "benchmarks.bare_app", str(body), str(port)]
+    with _running("uvicorn", command, on, folder, port) as pid:
+        yield Server("uvicorn", port, "/{key}", pid)
+
+
+@contextlib.contextmanager
+def thumbor(work: Path, originals: Path, on: Sequence[int]) -> Iterator[Server]:
+    """thumbor over the same folder, its results kept in files, one process a core."""
+    port, folder = free_port(), work / "thumbor"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "thumbor.conf"
+    path.write_text(
+        f"""LOADER = "thumbor.loaders.file_loader"
+FILE_LOADER_ROOT_PATH = {str(originals)!r}
+STORAGE = "thumbor.storages.no_storage"
+RESULT_STORAGE = "thumbor.result_storages.file_storage"
+RESULT_STORAGE_FILE_STORAGE_ROOT_PATH = {str(folder / "results")!r}
+RESULT_STORAGE_STORES_UNSAFE = True
+"""
+    )
+    command = [peers.thumbor(), "-i", "127.0.0.1", "-p", str(port), "-c", str(path)]
+    command += ["--processes", str(len(on))]
+    template = "/unsafe/{width}x0/filters:format({format}){quality}/{key}"
+    with _running("thumbor", command, on, folder, port) as pid:
+        yield Server("thumbor", port, template, pid, ":quality({})")
+
+
+@contextlib.contextmanager
+def ipx(work: Path, originals: Path, on: Sequence[int]) -> Iterator[Server]:
+    """ipx over the same folder. It keeps nothing."""
+    port, folder = free_port(), work / "ipx"
+    folder.mkdir(parents=True, exist_ok=True)
+    command = [*peers.ipx(), "serve", "--dir", str(originals), "--host", "127.0.0.1", "--port", str(port)]
+    with _running("ipx", command, on, folder, port) as pid:
+        yield Server("ipx", port, "/w_{width},f_{format}{quality}/{key}", pid, ",q_{}")
+
+
+@contextlib.contextmanager
+def _running(name: str, command: list[str], on: Sequence[int], folder: Path, port: int) -> Iterator[int]:
+    """The process, from when its port answers; it and its descendants are ended at the end."""
+    with open(folder / "log", "wb") as log:
+        process = subprocess.Popen(
+            pinned(command, on), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=REPOSITORY
+        )
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while not _answers(port):
+            if process.poll() is not None or time.monotonic() > deadline:
+                lines = (folder / "log").read_text(errors="replace").strip().splitlines()
+                raise NotStarted(f"{name} does not start: {lines[-1] if lines else 'no word'}"[:300])
+            time.sleep(0.05)
+        yield process.pid
+    finally:
+        process.terminate()
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _answers(port: int) -> bool:
+    """Whether something there speaks HTTP; what it says does not matter."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+        connection.request("GET", "/")
+        connection.getresponse()
+        return True
+    return False
