@@ -159,7 +159,7 @@ def _shown(value: Any, loc: list[int | str]) -> str:
     if isinstance(value, dict | Part):
         return "an object"
     if isinstance(value, list):
-        return "a list" if value else "an empty list"
+        return "a list" if value else "[]"
     if isinstance(value, str) and "@" in value:
         return "a value that is not shown here"  # user:password@host
     text = json.dumps(value, ensure_ascii=False, default=str)
