@@ -106,6 +106,22 @@ def test_a_value_is_there_after_a_restart(store: DiskStore) -> None:
     again.close()
 
 
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="needs /proc of Linux")
+def test_reading_everything_takes_little_memory(store: DiskStore) -> None:
+    for number in range(300):
+        store.put(f"key {number}", bytes(30_000))  # 9 MB, all in SQLite's file
+    before = resident()
+    for number in range(300):
+        assert store.get(f"key {number}") == bytes(30_000)
+    assert resident() - before < 4 * MB
+    assert str(store.path / "cache.db\n") not in Path("/proc/self/maps").read_text()
+
+
+def resident() -> int:
+    """Bytes of this process in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
 def test_what_was_never_put_is_a_miss(store: DiskStore) -> None:
     assert store.get("key") is None
     assert store.failures == 0
