@@ -70,10 +70,16 @@ def has_ended(process: int) -> bool:
     return False
 
 
+async def freeze(process: int) -> None:
+    """Stop a process, and wait until all its threads have: the signal takes effect when one is next run."""
+    os.kill(process, signal.SIGSTOP)
+    await until(lambda: told(process, "stat").rpartition(b")")[2].split()[0] == b"T")
+
+
 async def stopped(pool: RenderPool) -> tuple[asyncio.Task[Rendered], int]:
     """A render that does not go on, and the process it is in."""
     [process] = pool.processes
-    os.kill(process, signal.SIGSTOP)
+    await freeze(process)
     task = rendering(pool)
     await until(lambda: pool.busy)
     return task, process
@@ -106,7 +112,7 @@ async def test_an_original_that_cannot_be_rendered_leaves_the_renderer_in_servic
 async def test_a_renderer_that_dies_costs_its_own_job_alone(killer: int) -> None:
     async with started(2) as pool:
         victim, survivor = pool.processes
-        os.kill(victim, signal.SIGSTOP)
+        await freeze(victim)
         first = rendering(pool)
         second = rendering(pool)  # one of the two is in the stopped renderer
         done, _ = await asyncio.wait({first, second}, return_when=asyncio.FIRST_COMPLETED, timeout=LONG)
@@ -139,7 +145,7 @@ async def test_a_render_past_its_time_is_killed_and_answered_at_once() -> None:
         for _ in range(3):
             await until(lambda: pool.idle)
             [process] = pool.processes
-            os.kill(process, signal.SIGSTOP)
+            await freeze(process)
             start = time.monotonic()
             with pytest.raises(RenderTimeout):
                 await rendering(pool, timeout=0.2)
@@ -257,7 +263,7 @@ async def test_closing_leaves_no_process_and_answers_who_waits() -> None:
     await pool.start()
     processes = pool.processes
     for process in processes:
-        os.kill(process, signal.SIGSTOP)
+        await freeze(process)
     tasks = [rendering(pool) for _ in range(6)]
     await until(lambda: pool.waiting == 4)
     await pool.close()
