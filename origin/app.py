@@ -120,6 +120,7 @@ class Origin:
                 crop=config.crop,
                 max_dimension=limits.max_dimension,
                 widths=tuple(sorted(config.widths or ())),
+                quality=config.quality,
             ),
             recipe=Recipe(
                 quality=config.quality,

@@ -45,7 +45,7 @@ def explain(config: Config, url: str, now: float) -> tuple[list[str], bool]:
 def _rules(config: Config, handler: Handler) -> Rules:
     limits = config.limits.within(handler.limits)
     widths = tuple(sorted(handler.widths or ()))
-    return Rules(handler.output_format, handler.crop, limits.max_dimension, widths)
+    return Rules(handler.output_format, handler.crop, limits.max_dimension, widths, handler.quality)
 
 
 def _signature(handler: Handler, key: str, pairs: list[Pair], now: float) -> tuple[list[str], bool]:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field
 from typing import Any
 
 from .errors import BadRequest
@@ -53,6 +55,7 @@ class Rules:
     crop: bool = True  # where the URL names none and has both sides
     max_dimension: int = 4096  # device pixels
     widths: tuple[int, ...] = ()  # device pixels, ascending: sides snap up to one of them
+    quality: Mapping[str, int] = field(default_factory=dict)  # by format, where the URL names none
 
 
 def parse(pairs: Iterable[tuple[bytes, bytes]], rules: Rules) -> Options:
@@ -151,12 +154,15 @@ def _options(values: dict[str, Any], rules: Rules) -> Options:
     width, height = _snap(width, height, rules)
     crop = values.get("c")
     format = values.get("f") or rules.format
+    quality = values.get("q")
+    if format in ("png", "gif") or quality == rules.quality.get(format):
+        quality = None  # it means nothing, or nothing new
     return Options(
         width=width,
         height=height,
         crop=bool(width and height and (rules.crop if crop is None else crop)),
         format=format,
-        quality=None if format in ("png", "gif") else values.get("q"),
+        quality=quality,
     )
 
 

@@ -211,6 +211,14 @@ def test_urls_that_mean_the_same_picture_have_one_canonical_form(queries: list[s
     assert len({read(query).canonical() for query in queries}) == 1
 
 
+def test_the_quality_that_a_handler_has_anyway_makes_no_other_picture() -> None:
+    rules = Rules(quality={"jpg": 80, "webp": 78})
+    assert read("w=300&f=jpg&q=80", rules) == read("w=300&f=jpg", rules)
+    assert read("w=300&f=webp&q=80", rules) != read("w=300&f=webp", rules)
+    # The format is not known before the original is.
+    assert read("w=300&q=80", rules) != read("w=300", rules)
+
+
 def test_urls_that_mean_another_picture_have_another_canonical_form() -> None:
     queries = [
         "", "w=30", "w=300", "h=300", "w=30&h=30", "w=30&h=30&c=0", "w=3&h=30", "w=33&h=0", "w=3&h=3",
