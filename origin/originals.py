@@ -26,15 +26,17 @@ DOWN = 5.0  # seconds for which a source that failed is not asked for what we ca
 class Intake:
     """What may come in at once: fetches of each handler, and bytes of originals in memory over all.
 
-    A source that hangs takes the places of its own handler and no others.
+    A source that hangs takes the places of its own handler and no others. How large an original is going
+    to be is not known before it is there, so each one on its way counts as the largest of late.
     """
 
     def __init__(self, fetches: int = 32, waiting: int = 256, held: int = 256_000_000, timeout: float = 5.0):
         self.fetches = fetches  # of one handler
         self.waiting_limit = waiting  # of one handler
-        self.held_limit = held  # bytes; a fetch begins below it, and may then pass it by one original
+        self.held_limit = held  # bytes; where the sizes surprise, what is on its way may pass it once
         self.timeout = timeout  # seconds to wait for a place
         self.held = 0
+        self._largest = 0.0  # bytes of one original; forgotten slowly
         self._fetching: Counter[str] = Counter()
         self._waiting: Counter[str] = Counter()
         self._changed = asyncio.Condition()
@@ -51,9 +53,7 @@ class Intake:
         self._waiting[handler] += 1
         try:
             async with asyncio.timeout(self.timeout), self._changed:
-                await self._changed.wait_for(
-                    lambda: self._fetching[handler] < self.fetches and self.held < self.held_limit
-                )
+                await self._changed.wait_for(lambda: self._has_room(handler))
                 self._fetching[handler] += 1
         except TimeoutError:
             raise Overloaded(f"no place for a fetch within {self.timeout} s") from None
@@ -65,9 +65,14 @@ class Intake:
             self._fetching[handler] -= 1
             await self._tell()
 
+    def _has_room(self, handler: str) -> bool:
+        coming = self.fetching * self._largest
+        return self._fetching[handler] < self.fetches and self.held + coming < self.held_limit
+
     @asynccontextmanager
     async def holding(self, size: int) -> AsyncIterator[None]:
         """Count the bytes of an original for as long as a render needs them."""
+        self._largest = max(size, self._largest * 0.99)
         self.held += size
         try:
             yield
@@ -139,9 +144,11 @@ class Originals:
         """With the bytes: those just fetched, those kept, or fetched once more."""
         if current.body is not None:
             return current
-        kept = await self.cache.find_original(original, current.version.etag) if self.cache else None
-        if kept is not None:
-            return Current(current.version, kept, current.asked, current.took)
+        if self.cache is not None:
+            async with self.intake.place(self._handler):
+                kept = await self.cache.find_original(original, current.version.etag)
+            if kept is not None:
+                return Current(current.version, kept, current.asked, current.took)
         return await self._flights.run(original + "body", lambda: self._ask(original, key, None))
 
     def forget(self, prefix: str) -> None:
@@ -173,7 +180,7 @@ class Originals:
             current = Current(version, found.body, "fetched", took)
         if self.cache is not None:
             self.cache.keep_version(original, version, since)
-            if found is not None:
+            if found is not None and not found.near:
                 self.cache.keep_original(original, found.etag, found.body, since)
         return current
 

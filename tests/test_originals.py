@@ -160,6 +160,21 @@ async def test_a_render_that_is_cancelled_holds_no_bytes() -> None:
 # Originals
 
 
+async def test_what_is_on_its_way_counts_as_the_largest_of_late() -> None:
+    intake = Intake(held=1000, timeout=0.02)
+    async with intake.holding(400):
+        pass
+    async with intake.place("a"), intake.place("b"), intake.place("c"):
+        with pytest.raises(Overloaded):
+            async with intake.place("d"):
+                pass
+    for _ in range(500):  # small ones since
+        async with intake.holding(1):
+            pass
+    async with intake.place("a"), intake.place("b"), intake.place("c"), intake.place("d"):
+        assert intake.fetching == 4
+
+
 class FakeSource:
     """One original under every key, as told; every call is noted."""
 
@@ -222,6 +237,17 @@ async def test_the_first_request_fetches_and_keeps(
     assert current.version == Version("v1", 1_700_000_000.0, clock.now)
     assert cache.peek(CAT, "any").version == current.version
     assert await cache.find_original(CAT, "v1") == b"cat 1"
+
+
+async def test_an_original_from_near_by_is_not_copied(
+    originals: Originals, source: FakeSource, cache: ResultCache
+) -> None:
+    source.original = Original(b"cat 1", "v1", None, near=True)
+    current = await originals.current(CAT, KEY, None)
+    assert await cache.find_original(CAT, "v1") is None
+    again = await originals.body(CAT, KEY, Current(current.version))
+    assert again.body == b"cat 1"
+    assert source.asked == [None, None]
 
 
 async def test_a_fresh_version_is_served_unasked(

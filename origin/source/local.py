@@ -107,7 +107,7 @@ class LocalSource:
             body = opened.read(found.st_size + 1)
         if len(body) != found.st_size or _version(os.fstat(file)) != etag:
             raise SourceUnavailable("the file changed while it was read")
-        return Original(body, etag, found.st_mtime)
+        return Original(body, etag, found.st_mtime, near=True)
 
 
 def _open(name: str | Path, flags: int, stack: contextlib.ExitStack, folder: int | None = None) -> int:

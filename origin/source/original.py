@@ -16,12 +16,14 @@ PROBE = "origin-check"  # the key that `check` asks for; it need not exist
 class Original:
     """One original as the source holds it.
 
-    `etag` is the source's version of it: opaque, never empty. `last_modified` is in Unix seconds.
+    `etag` is the source's version of it: opaque, never empty. `last_modified` is in Unix seconds. `near`
+    says that getting it again costs no more than getting a copy from a cache would.
     """
 
     body: bytes
     etag: str
     last_modified: float | None
+    near: bool = False
 
 
 class Source(Protocol):
