@@ -8,6 +8,7 @@ import inspect
 import logging
 import os
 import time
+import traceback
 from collections.abc import AsyncIterator
 from collections.abc import Awaitable
 from collections.abc import Callable
@@ -58,7 +59,7 @@ from .store import DiskStore
 
 log = logging.getLogger("origin")
 
-Verify = Callable[[str, StarletteRequest], bool | Awaitable[bool]]
+Verify = Callable[[str, StarletteRequest], bool | int | Awaitable[bool | int]]
 
 
 class Origin:
@@ -199,7 +200,9 @@ def create_app(
     """The origin as an ASGI app, from a configuration, its dictionary or its file.
 
     With `verify`, an embedding program decides who sees a picture: it gets the token (the option `t`,
-    or empty) and the request, and stands in the place of `signing` on every handler.
+    or empty) and the request, and stands in the place of `signing` on every handler. It answers False,
+    True, or the Unix second (an int) until which it is true, past which no cache is told to keep the
+    picture.
 
     Raises ConfigError.
     """
@@ -323,10 +326,14 @@ def _embedded(verify: Verify) -> Check:
             verdict = verify(token, StarletteRequest(request.scope))
             allowed = await verdict if inspect.isawaitable(verdict) else verdict
         except Exception as exc:
-            log.exception("verify failed")
-            raise Forbidden(f"verify failed: {exc}") from exc
-        if allowed is not True:
-            raise Forbidden("verify refused the token")
-        return None
+            # The program's own text may hold what it was given.
+            report = "".join(traceback.format_exception(exc))
+            log.error("verify failed: %s", report.replace(token, "[token]") if token else report)
+            raise Forbidden(f"verify failed: {type(exc).__name__}") from exc
+        if allowed is True:
+            return None
+        if type(allowed) is int and allowed > time.time():
+            return allowed
+        raise Forbidden("verify refused the token")
 
     return asked

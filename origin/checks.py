@@ -22,6 +22,7 @@ async def run(config: Config) -> list[tuple[str, bool]]:
 async def _all(config: Config) -> AsyncIterator[list[tuple[str, bool]]]:
     for handler in config.handlers:
         yield [await _source(handler, config), *_error_image(handler)]
+    yield _shared_keys(config)
     yield [await _renderer(config)]
 
 
@@ -51,6 +52,20 @@ def _error_image(handler: Handler) -> list[tuple[str, bool]]:
     if sniff(image) is None:
         return [(f"handler {handler.name}: error_image {path}: FAILED: it is not a picture", False)]
     return []
+
+
+def _shared_keys(config: Config) -> list[tuple[str, bool]]:
+    """A grant names keys of pictures and no prefix, so it opens every handler that holds its secret."""
+    holders: dict[str, str] = {}
+    lines = []
+    for handler in config.handlers:
+        for secret in handler.signing.keys if handler.signing else ():
+            other = holders.setdefault(secret.get_secret_value(), handler.name)
+            if other != handler.name:
+                lines.append(
+                    (f"handler {handler.name}: a signing key of {other}'s: grants hold for both", True)
+                )
+    return lines
 
 
 async def _renderer(config: Config) -> tuple[str, bool]:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import sys
 import time
 import urllib.error
@@ -156,7 +157,9 @@ def _signs(command: Command) -> Command:
     for decorate in (
         click.argument("options", nargs=-1),
         click.argument("path"),
-        click.option("--expires-in", type=click.FloatRange(min=1), help="Seconds; rounded up to the hour."),
+        click.option(
+            "--expires-in", type=click.FloatRange(1, 10**9), help="Seconds; rounded up to the hour."
+        ),
         click.option("--base-url", default="", help="Scheme and host before the path."),
         click.option("--prefix", help="Take the keys from ORIGIN_SIGNING_KEYS, for this prefix."),
         click.option("-c", "--config", "config_path", default="config.json", show_default=True),
@@ -220,6 +223,8 @@ def sign_grant(
 def _signer(path: str, config_path: str, prefix: str | None, base_url: str) -> tuple[UrlSigner, str]:
     """The signer of the handler that `path` leads to, and the key in it."""
     path = path.removeprefix("/")
+    if "?" in path:
+        _misuse("options stand behind the path, each on its own: photos/cat.jpg w=300")
     if prefix is not None:
         prefix = prefix.strip("/")
         keys = os.environ.get("ORIGIN_SIGNING_KEYS", "").split()
@@ -243,6 +248,8 @@ def _options(texts: tuple[str, ...]) -> dict[str, Any]:
         name, equals, value = text.partition("=")
         if not equals or name not in (*SIGNED_OPTIONS, *ALIASES):
             _misuse(f"expected an option such as w=300, got {text}")
+        if name in options:
+            _misuse(f"option {name} comes twice")
         options[name] = value
     return options
 
@@ -261,6 +268,8 @@ def _value(name: str, text: str) -> Any:
         return {"true": True, "false": False}.get(text.lower(), text)
     if name in ("f", "format"):
         return text
+    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
+        _misuse(f"expected a number or a range such as 1..1600 for {name}, got {text}")
     return float(text) if "." in text else int(text)
 
 

@@ -104,7 +104,11 @@ def _resolve(data: Any, name: str, place: str, base: Path) -> Any:
         return data
     kind, _, target = data.partition(":")
     try:
-        found = os.environ[target] if kind == "env" else (base / target).read_text(encoding="utf-8").strip()
+        found = (
+            os.environ[target]
+            if kind == "env"
+            else (base / target).read_text(encoding="utf-8").rstrip("\r\n")
+        )
     except KeyError:
         raise _refused(name, f"{place}: the environment has no {target}; set it") from None
     except (OSError, UnicodeDecodeError, ValueError) as exc:

@@ -20,25 +20,31 @@ from .signing import decode_query
 
 def explain(config: Config, url: str, now: float) -> tuple[list[str], bool]:
     """Lines for people, and whether the request would go on to the picture."""
-    parts = urlsplit(url)
     lines: list[str] = []
     try:
-        path = address.decode(parts.path.encode())
+        parts = urlsplit(url)
+        path = address.decode(parts.path.encode("utf-8", "surrogateescape"))
+    except (ValueError, BadRequest) as error:
+        return [
+            f"refused: {error}",
+            "answer: 404, plain text, or the fallback image, class bad-request",
+        ], False
+    try:
         found = address.find(path, {handler.prefix: handler for handler in config.handlers})
         if found is None:
             prefixes = ", ".join(f"/{handler.prefix}/" for handler in config.handlers)
             return [f"no handler is mounted there; there are {prefixes}", "answer: 404, plain text"], False
         handler, key = found
         lines += [f"handler: {handler.name}, mounted at /{handler.prefix}/", f"key: {key}"]
-        address.check_key(key)
-        pairs = decode_query(parts.query.encode())
+        pairs = decode_query(parts.query.encode("utf-8", "surrogateescape"))
         signature, accepted = _signature(handler, key, pairs, now)
         lines += signature
         if not accepted:
             return [*lines, _failure(handler, 403, "forbidden")], False
+        address.check_key(key)
         options = parse(pairs, _rules(config, handler))
     except BadRequest as error:
-        return [*lines, f"refused: {error}", "answer: the fallback image, class bad-request"], False
+        return [*lines, f"refused: {error}", _failure(handler, 400, "bad-request")], False
     return [*lines, *_what_happens(handler, key, options)], True
 
 
@@ -53,8 +59,8 @@ def _signature(handler: Handler, key: str, pairs: list[Pair], now: float) -> tup
         return ["signature: not needed here"], True
     keys = [secret.get_secret_value() for secret in handler.signing.keys]
     verifier = Verifier(handler.prefix, keys, handler.signing.required)
-    lines = [f"signed {line}" for line in verifier.describe(key, pairs, now)]
-    return lines, verifier.verify(key, pairs, now).accepted
+    lines = [f"  {line}" for line in verifier.describe(key, pairs, now)]
+    return ["signature:", *lines], verifier.verify(key, pairs, now).accepted
 
 
 def _failure(handler: Handler, exact: int, kind: str) -> str:

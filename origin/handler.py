@@ -59,6 +59,8 @@ from .replies import Replies
 
 log = logging.getLogger("origin.handler")
 
+MAX_PAIRS = 100  # of a query; each costs microseconds before a token is looked at
+
 
 class Handler:
     """One mounted prefix, bound to one source. Times are Unix seconds of `clock`."""
@@ -134,8 +136,11 @@ class Handler:
 
     def read(self, key: str, query: bytes, error: BadRequest | None = None) -> Plan:
         """The plan for a decoded key and a raw query; `error` is what is wrong with the path already."""
-        pairs = self._decode_query(query)
+        many = query.count(b"&") > MAX_PAIRS
+        pairs = [] if many else self._decode_query(query)
         try:
+            if many:
+                raise BadRequest(f"the query has more than {MAX_PAIRS} pairs")
             address.check_key(key)
             options = parse(pairs, self._rules)
         except BadRequest as exc:

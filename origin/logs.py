@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import sys
 import time
 from collections import deque
@@ -17,6 +18,10 @@ access = logging.getLogger("origin.access")
 
 HOLD = 0.1  # seconds that lines of requests may wait for company, since a write each costs as much as a hit
 _LONGEST = 2000  # characters of a path or reason
+
+# Tokens where they should not be, in URLs that were put together wrongly: `;t=`, `%3Ft=`, `T=`, `&amp;t=`.
+_SIGNATURE = re.compile(rb"[A-Za-z0-9_.-]*[A-Za-z0-9_-]{43}")
+_MISPLACED = re.compile(rb"(?i)((?:[;&?+]|%3f|%26|%3b)(?:t|token)(?:=|%3d))[^;&?]*")
 
 Fields = dict[str, object]
 
@@ -98,11 +103,12 @@ def request_line(method: str, raw_path: bytes, query: bytes, answer: Answer, sec
 
 def _path(raw_path: bytes, query: bytes) -> str:
     """Path and query as they came, without the value of a token under any spelling of its name."""
-    text = raw_path
+    text = _MISPLACED.sub(rb"\1[token]", raw_path) if b"=" in raw_path or b"%" in raw_path else raw_path
     if query:
         # Only a name that ends in n or t, or has an escape in it, can be a token's.
         hides = b"t=" in query or b"n=" in query or b"%" in query
-        text += b"?" + (b"&".join(map(_redacted, query.split(b"&"))) if hides else query)
+        query = b"&".join(map(_redacted, query.split(b"&"))) if hides else query
+        text += b"?" + _SIGNATURE.sub(b"[token]", query)
     return text[:_LONGEST].decode("latin-1")
 
 

@@ -32,6 +32,8 @@ class Grant:
         key, expires, bounds = fields["k"], fields.get("e", 0), fields.get("o", {})
         if (type(key), type(expires), type(bounds)) != (str, int, dict):
             raise ValueError("a field of another type")
+        if not 0 <= expires < 10**15:
+            raise ValueError("an expiry that is no Unix second")
         names = [ALIASES.get(name, name) for name in bounds]
         if len(set(names)) < len(names) or not set(names) <= set(OPTIONS) - {"t"}:
             raise ValueError("an option that is unknown or repeated")

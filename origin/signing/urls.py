@@ -27,6 +27,9 @@ from .tokens import make_grant
 from .verifier import Verifier
 
 MAX_KEY = 1024  # bytes
+HORIZON = 100 * 365 * 86_400  # seconds; an expiry beyond it is in milliseconds
+_FORMATS = frozenset({"jpg", "png", "webp", "avif", "gif", "auto", "original"})
+_RANGES = {"q": (1, 100), "dpr": (1, 4)}
 Option = str | int | float | bool | None
 
 
@@ -95,6 +98,8 @@ class UrlSigner:
             raise TypeError("a srcset is over widths or over densities")
         if densities and not {"w", "h", "width", "height"} & arguments.keys():
             raise TypeError("densities multiply w or h; give one")
+        if any(type(width) is not int for width in widths):
+            raise TypeError("the widths of a srcset are whole numbers")
         urls = [f"{self.url(key, w=width, **arguments)} {width}w" for width in widths]
         urls += [f"{self.url(key, dpr=density, **arguments)} {density:g}x" for density in densities]
         return ", ".join(urls)
@@ -114,14 +119,18 @@ class UrlSigner:
         A URL has to hold each of the options that are bound here, and no other.
         """
         _check_key(key)
-        if key == "*":
-            raise ValueError("a grant is for a key, or for a prefix that ends in /*; * alone is neither")
+        if "*" in key.removesuffix("/*"):
+            raise ValueError(
+                "a grant is for a key, or for a prefix that ends in /*; no other * means anything"
+            )
         fields: dict[str, Any] = {"k": key, "o": bounds}
         expires = self._expiry(expires_in, expires_at, time.time() if now is None else now)
         if expires is not None:
             fields["e"] = expires
         token = make_grant(self._keys, fields)
         Grant.read(token.rpartition(".")[0].encode())
+        for option, bound in bounds.items():
+            _check_bound(option, bound)
         if len(token) > MAX_GRANT:
             raise ValueError(f"a grant has at most {MAX_GRANT} characters")
         return token
@@ -135,6 +144,8 @@ class UrlSigner:
             return None
         if expires_at <= now:
             raise ValueError("the expiry has passed")
+        if expires_at > now + HORIZON:
+            raise ValueError("the expiry is a hundred years away; it is in seconds, not milliseconds")
         return math.ceil(expires_at / self._bucket) * self._bucket
 
 
@@ -155,12 +166,35 @@ def _text(option: str, value: str | int | float | bool) -> bytes:
     if isinstance(value, float):
         text = format(Decimal(text).normalize(), "f")  # 2.0 is 2, and never 1e-05
     try:
-        is_absent = meaning(option, text.encode()) is None
+        found = meaning(option, text.encode())
+        _check_value(option, found)
     except ValueError as exc:
         raise ValueError(f"{option}={value!r} has no meaning") from exc
-    if is_absent:
+    if found is None:
         raise ValueError(f"{option}={value!r} is as absent; leave it out")
     return text.encode()
+
+
+def _check_value(option: str, value: object) -> None:
+    """Raises ValueError for what the origin refuses although it could read it."""
+    if option in _RANGES and isinstance(value, Decimal):
+        low, high = _RANGES[option]
+        if not low <= value <= high or (option == "q" and value % 1):
+            raise ValueError(f"not from {low} to {high}, or not whole")
+    if option == "f" and value not in _FORMATS:
+        raise ValueError("no such format")
+
+
+def _check_bound(option: str, bound: Any) -> None:
+    """Raises ValueError for a bound that no URL can meet."""
+    option = ALIASES.get(option, option)
+    if isinstance(bound, dict):
+        low, high = bound.get("min"), bound.get("max")
+        if low is not None and high is not None and low > high:
+            raise ValueError(f"{option}: min is over max")
+        return
+    for value in bound if isinstance(bound, list | tuple) else [bound]:
+        _text(option, value)
 
 
 def _check_key(key: str) -> None:

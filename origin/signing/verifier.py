@@ -103,7 +103,12 @@ class Verifier:
             return refusal.verdict
 
     def _signed(self, token: bytes, key: str, pairs: Sequence[Pair], now: float) -> Verdict:
-        index = _signed_by(self._exact, message(self._prefix, key, pairs), token)
+        _check_shape(token)
+        try:
+            text = message(self._prefix, key, pairs)
+        except ValueError as exc:
+            raise _Refusal(Reason.MALFORMED, str(exc)) from exc
+        index = _signed_by(self._exact, text, token)
         # Of the options only the expiry is judged: a key holder signed the others as they are.
         options = _options(pair for pair in pairs if NAMES.get(pair[0]) == "e")
         return Verdict(Reason.SIGNED, "", index, _unexpired([options.get("e")], now))
@@ -112,6 +117,7 @@ class Verifier:
         if len(token) > MAX_GRANT:
             raise _Refusal(Reason.MALFORMED, f"a grant has at most {MAX_GRANT} characters")
         payload, _, signature = token.rpartition(b".")
+        _check_shape(signature)
         index = _signed_by(self._grants, payload, signature)
         try:
             grant = Grant.read(payload)
@@ -126,10 +132,11 @@ class Verifier:
         """Lines for a person who asks why a URL is accepted or refused: the message, the verdict, and
         between them a grant's content or the usual mistakes that would make a wrong token right."""
         verdict = self.verify(key, pairs, now)
-        message_lines = message(self._prefix, key, pairs).decode().split("\n")
-        lines = [f"{name}: {line}" for name, line in zip(_LINES, message_lines, strict=True)]
         if verdict.reason in (Reason.GRANTED, Reason.OUTSIDE):
-            lines.append(f"grant: {read_payload(_token(pairs).rpartition(b'.')[0])}")
+            lines = [f"grant: {read_payload(_token(pairs).rpartition(b'.')[0])}"]
+        else:
+            text = message(self._prefix, key, pairs).decode().split("\n")
+            lines = [f"{name}: {line}" for name, line in zip(_LINES, text, strict=True)]
         if verdict.reason is Reason.WRONG:
             lines += [f"the token is right if {mistake}" for mistake in self._mistakes(key, pairs)]
         return [*lines, f"verdict: {verdict}"]
@@ -168,9 +175,12 @@ def _token(pairs: Iterable[Pair]) -> bytes:
     return tokens[0] if tokens else b""
 
 
-def _signed_by(signers: Sequence[Signer], text: bytes, signature: bytes) -> int:
+def _check_shape(signature: bytes) -> None:
     if not is_signature(signature):
         raise _Refusal(Reason.MALFORMED, f"a signature is {SIGNATURE} characters of base64url")
+
+
+def _signed_by(signers: Sequence[Signer], text: bytes, signature: bytes) -> int:
     index = signed_by(signers, text, signature)
     if index is None:
         raise _Refusal(Reason.WRONG, "no key made this token for this URL")
