@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import ssl
 from collections.abc import AsyncIterator
 
 from .app import make_source
@@ -9,7 +11,9 @@ from .config import Config
 from .config import Handler
 from .errors import ConfigError
 from .errors import OriginError
+from .fallback import FORMATS
 from .formats import sniff
+from .frames import Job
 from .renderer import Renderer
 from .renderer import RendererBroken
 
@@ -20,10 +24,21 @@ async def run(config: Config) -> list[tuple[str, bool]]:
 
 
 async def _all(config: Config) -> AsyncIterator[list[tuple[str, bool]]]:
+    try:
+        renderer = await Renderer.start(("--render-memory", str(config.limits.render_memory)))
+    except RendererBroken as error:
+        renderer = None
+        yield [(f"renderer: FAILED: {error}", False)]
     for handler in config.handlers:
-        yield [await _source(handler, config), *_error_image(handler)]
+        yield [await _source(handler, config)]
+        if renderer is not None:
+            yield await _error_image(handler, renderer)
     yield _shared_keys(config)
-    yield [await _renderer(config)]
+    yield _certificate(config)
+    yield _folders(config)
+    if renderer is not None:
+        yield [_locks(renderer)]
+        await renderer.kill()
 
 
 async def _source(handler: Handler, config: Config) -> tuple[str, bool]:
@@ -41,17 +56,43 @@ async def _source(handler: Handler, config: Config) -> tuple[str, bool]:
     return f"{name}: ok", True
 
 
-def _error_image(handler: Handler) -> list[tuple[str, bool]]:
+async def _error_image(handler: Handler, renderer: Renderer) -> list[tuple[str, bool]]:
     path = handler.error_image
     if path is None:
         return []
+    where = f"handler {handler.name}: error_image {path}"
     try:
         image = path.read_bytes()
+        job = Job(64, 64, False, "png", {}, FORMATS, 10**9, 1)
+        head, _ = await renderer.run(job, image)
     except OSError as exc:
-        return [(f"handler {handler.name}: error_image {path}: FAILED: {exc.strerror}", False)]
-    if sniff(image) is None:
-        return [(f"handler {handler.name}: error_image {path}: FAILED: it is not a picture", False)]
-    return []
+        return [(f"{where}: FAILED: {exc.strerror}", False)]
+    reason = "it is not a picture" if sniff(image) is None else head.get("reason")
+    return [] if head["ok"] else [(f"{where}: FAILED: {reason}", False)]
+
+
+def _certificate(config: Config) -> list[tuple[str, bool]]:
+    if not config.https_enabled:
+        return []
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
+            str(config.https_cert), str(config.https_key)
+        )
+    except OSError as exc:  # an SSLError is one
+        return [(f"https: FAILED: https_cert and https_key cannot be used: {exc}", False)]
+    return [("https: ok", True)]
+
+
+def _folders(config: Config) -> list[tuple[str, bool]]:
+    """The cache folders that are there already, or could not be made."""
+    lines = []
+    for path in sorted(
+        {handler.cache_path or config.cache.path for handler in config.handlers if handler.caches}
+    ):
+        there = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+            lines.append((f"cache {path}: FAILED: {there} is no folder that this user may write to", False))
+    return lines
 
 
 def _shared_keys(config: Config) -> list[tuple[str, bool]]:
@@ -68,13 +109,8 @@ def _shared_keys(config: Config) -> list[tuple[str, bool]]:
     return lines
 
 
-async def _renderer(config: Config) -> tuple[str, bool]:
-    """Start one renderer and tell which of its locks hold on this machine."""
-    try:
-        renderer = await Renderer.start(("--render-memory", str(config.limits.render_memory)))
-    except RendererBroken as error:
-        return f"renderer: FAILED: {error}", False
+def _locks(renderer: Renderer) -> tuple[str, bool]:
+    """Which of the locks of a render process hold on this machine."""
     locks = renderer.hello.get("jail") or {}
-    await renderer.kill()
     states = ", ".join(f"{name} {'on' if active else 'OFF'}" for name, active in locks.items())
     return f"renderer: ok, libvips {renderer.hello.get('libvips')}; {states}", True

@@ -61,7 +61,9 @@ def serve(path: str) -> None:
 
 
 @main.command()
-@click.option("--port", default=8080, show_default=True, help="The port on 127.0.0.1.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="The port on 127.0.0.1."
+)
 def demo(port: int) -> None:
     """Serve pictures of its own: no configuration, no S3."""
     from . import demonstration
@@ -118,19 +120,20 @@ def purge(path: str, key: str | None, prefix: str | None, url: str | None, handl
     config = _load(path)
     if config.admin.token is None:
         _misuse("the configuration has no admin.token, so there is no purge")
-    if key and prefix:
-        _misuse("give --key or --prefix, not both")
-    wanted = {"handler": handler, **({"key": key} if key else {}), **({"prefix": prefix} if prefix else {})}
+    part = {name: text for name, text in (("key", key), ("prefix", prefix)) if text is not None}
+    if len(part) > 1 or "" in part.values():
+        _misuse("give --key or --prefix, not both, and not empty; neither purges the whole handler")
+    wanted = {"handler": handler, **part}
     base = url or f"http://127.0.0.1:{config.admin.port or config.http_port}"
-    request = urllib.request.Request(
-        f"{base.rstrip('/')}/-/purge",
-        json.dumps(wanted).encode(),
-        {
-            "authorization": f"Bearer {config.admin.token.get_secret_value()}",
-            "content-type": "application/json",
-        },
-    )
     try:
+        request = urllib.request.Request(
+            f"{base.rstrip('/')}/-/purge",
+            json.dumps(wanted).encode(),
+            {
+                "authorization": f"Bearer {config.admin.token.get_secret_value()}",
+                "content-type": "application/json",
+            },
+        )
         with urllib.request.urlopen(request, timeout=60) as response:
             click.echo(response.read().decode())
     except urllib.error.HTTPError as error:

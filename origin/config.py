@@ -172,9 +172,14 @@ class Handler(Part):
     stale_while_revalidate: Seconds = 86_400
     stale_if_error: Seconds = 604_800
     cdn_max_age: Seconds | None = None  # adds CDN-Cache-Control
-    tag_header: Annotated[str, Field(pattern="^[A-Za-z0-9-]+$"), expects("a header name, or null")] | None = (
-        "Surrogate-Key"
-    )
+    tag_header: (
+        Annotated[
+            str,
+            Field(pattern="^(?i:surrogate-key|(edge-)?cache-tag|xkey|x-[a-z0-9-]+)$"),
+            expects("Surrogate-Key, Cache-Tag, Edge-Cache-Tag, xkey, or a name with x-; null for none"),
+        ]
+        | None
+    ) = "Surrogate-Key"
     signing: Signing | None = None
     limits: HandlerLimits = HandlerLimits()
     widths: Annotated[tuple[Count, ...], Field(min_length=1)] | None = None  # steps that w snaps up to
@@ -239,7 +244,10 @@ class Config(Part):
     https_port: Port = 443
     https_cert: FilePath | None = None
     https_key: FilePath | None = None
-    hosts: tuple[Text, ...] = ()
+    hosts: tuple[
+        Annotated[str, Strict, Field(pattern=r"^[A-Za-z0-9._-]+$"), expects("a host name, without a port")],
+        ...,
+    ] = ()
     cache: Cache = Field(default_factory=lambda: Cache.model_validate({}))
     renderers: Annotated[
         int, Strict, Field(ge=0), BeforeValidator(number), expects("a whole number >= 0")

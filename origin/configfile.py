@@ -193,8 +193,14 @@ def _check_together(config: Config, name: str) -> None:
             seen[value] = i
     if config.https_enabled and not (config.https_cert and config.https_key):
         raise _refused(name, "https_enabled: expected https_cert and https_key beside it")
+    if config.https_strict and not config.https_enabled and not config.legacy:
+        raise _refused(name, "https_strict: expected https_enabled beside it")
     if config.https_enabled and config.https_strict and not config.hosts:
         raise _refused(name, "https_strict: expected the host name to redirect to in hosts")
+    for i, handler in enumerate(config.handlers):
+        source = handler.source
+        if isinstance(source, S3) and (source.access_key is None) != (source.secret_key is None):
+            raise _refused(name, f"handlers[{i}].source: expected access_key and secret_key together")
     ports = {"http_port": config.http_port, "admin.port": config.admin.port}
     if config.https_enabled:
         ports["https_port"] = config.https_port

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from . import configfile
+from . import headers
 from .config import Config
 
 _QUERIES = (
@@ -63,7 +64,9 @@ def add_page(app: Starlette) -> None:
     text = (_pictures() / "index.html").read_text(encoding="utf-8")
 
     async def page(_: Request) -> Response:
-        return HTMLResponse(text, headers={"content-security-policy": _POLICY, "cache-control": "no-store"})
+        common = {name.decode(): value.decode() for name, value in headers.SECURITY}
+        own = {"content-security-policy": _POLICY, "cache-control": headers.NO_STORE}
+        return HTMLResponse(text, headers={**common, **own, "cache-status": "origin; detail=demo"})
 
     app.router.routes.append(Route("/", page))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
@@ -25,9 +26,11 @@ from .renderer import RenderPool
 log = logging.getLogger("origin.fallback")
 
 MEMORY = 8_000_000  # bytes of rendered sizes
+LARGEST = 2000  # px of a side
 RENDER_TIMEOUT = 2.0  # seconds
+START_TIMEOUT = 30.0  # seconds, before the first request
 MAX_PIXELS = 100_000_000
-_FORMATS = ("jpg", "png", "webp", "gif", "avif")
+FORMATS = ("jpg", "png", "webp", "gif", "avif")
 
 
 class Fallback:
@@ -42,19 +45,30 @@ class Fallback:
         self._flights: SingleFlight[Result] = SingleFlight()
 
     async def open(self) -> None:
-        """Render it in every format at its own size, unless that is done."""
+        """Render it in every format at its own size, unless that is done.
+
+        A large one is made smaller first. One that does not render gives way to our own.
+        """
         if self._prepared:
             return
-        for name in ("original", "auto:plain", "auto:avif", "auto:webp", *_FORMATS):
+        most = Options(width=LARGEST, height=LARGEST)
+        try:
+            self._image = (await self._render(most, "original", START_TIMEOUT)).body
+        except OriginError as error:
+            log.error("error_image cannot be rendered; the built-in one is used: %s", error)
+            self._image = built_in()
+        for name in ("original", "auto:plain", "auto:avif", "auto:webp", *FORMATS):
             try:
-                self._prepared[name] = await self._render(Options(format=name), name)
+                self._prepared[name] = await self._render(Options(format=name), name, START_TIMEOUT)
             except OriginError as error:
                 log.error("the fallback image cannot be made into %s: %s", name, error)
 
     async def get(self, options: Options, target: str) -> Result:
-        """The image for these options, with `target` as in a job."""
-        if options.width is None and options.height is None and options.quality is None:
+        """The image for these options, with `target` as in a job. Quality is the handler's: it would only
+        make more of them."""
+        if options.width is None and options.height is None:
             return self.prepared(target)
+        options = replace(options, quality=None)
         key = f"{options.canonical()}|{target}"
         found = self._sizes.get(key)
         if found is not None:
@@ -62,7 +76,9 @@ class Fallback:
         if not self._pool.idle and not self._flights.flying(key):
             return self.prepared(target)
         try:
-            result = await self._flights.run(key, lambda: self._render(options, target, wait=False))
+            result = await self._flights.run(
+                key, lambda: self._render(options, target, RENDER_TIMEOUT, wait=False)
+            )
         except OriginError:
             return self.prepared(target)
         self._sizes.put(key, result)
@@ -72,18 +88,18 @@ class Fallback:
         """The image at its own size."""
         return self._prepared.get(target) or _result(self._image, sniff(self._image) or Format.PNG)
 
-    async def _render(self, options: Options, target: str, wait: bool = True) -> Result:
+    async def _render(self, options: Options, target: str, timeout: float, wait: bool = True) -> Result:
         job = Job(
             width=options.width,
             height=options.height,
             crop=options.crop,
             target=target,
-            quality=dict.fromkeys(self._quality, options.quality) if options.quality else self._quality,
-            allowed=_FORMATS,
+            quality=self._quality,
+            allowed=FORMATS,
             max_pixels=MAX_PIXELS,
             max_frames=1,
         )
-        rendered = await self._pool.render(self._image, job, RENDER_TIMEOUT, wait=wait)
+        rendered = await self._pool.render(self._image, job, timeout, wait=wait)
         return _result(rendered.body, rendered.format)
 
 
@@ -96,9 +112,13 @@ def load_image(path: Path | None) -> bytes:
             log.warning("error_image %s cannot be read (%s); the built-in one is used", path, exc.strerror)
         else:
             found = sniff(image)
-            if found is not None and found.value in _FORMATS:
+            if found is not None and found.value in FORMATS:
                 return image
-            log.warning("error_image %s is not a %s; the built-in one is used", path, "/".join(_FORMATS))
+            log.warning("error_image %s is not a %s; the built-in one is used", path, "/".join(FORMATS))
+    return built_in()
+
+
+def built_in() -> bytes:
     return resources.files("origin").joinpath("placeholder.png").read_bytes()
 
 

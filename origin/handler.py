@@ -30,10 +30,10 @@ from .cache import Result
 from .cache import ResultCache
 from .cache import name_original
 from .errors import BadRequest
-from .errors import NotFound
 from .errors import OriginError
 from .errors import Overloaded
 from .errors import RenderFailed
+from .errors import RenderTimeout
 from .errors import SourceUnavailable
 from .errors import UnsupportedFormat
 from .fallback import Fallback
@@ -194,9 +194,10 @@ class Handler:
                 if found.tier == "disk":
                     served.stages["cache"] = time.perf_counter() - start
                 return served
-            failure = self.cache.failure(plan.original, self._clock())
-            if failure is not None:
-                raise failure
+            for name in (plan.original, wish.name):
+                failure = self.cache.failure(name, self._clock())
+                if failure is not None:
+                    raise failure
         made: list[bool] = []  # stays empty where another request's work gives the result
 
         def make() -> Awaitable[Served]:
@@ -262,17 +263,18 @@ class Handler:
                 raise
             return served
         except OriginError as error:
-            # The source's own answers are remembered where it is asked.
-            if error.remembered and self.cache is not None and not isinstance(error, NotFound):
-                until = self._clock() + self.originals.remember
-                self.cache.keep_failure(original, error, until, since)
+            # Of this picture alone: another size of the same original may do well. What the source said is
+            # remembered of the original, where it is asked.
+            if error.remembered and self.cache is not None:
+                self.cache.keep_failure(wish.name, error, self._clock() + self.originals.remember, since)
             raise
 
     @asynccontextmanager
     async def _admitted(self, wish: Wish, current: Current) -> AsyncIterator[None]:
         """Refuse what would render in vain: one variant too many, or an original that kills renderers."""
         original = wish.plan.original
-        self._quarantine.check(original + current.version.etag, self._clock())
+        for suspect in self._suspects(wish, current):
+            self._quarantine.check(suspect, self._clock())
         if self._variants is not None and self.cache is not None:
             kept = await self.cache.count_results(original)
             if kept + self._making[original] >= self._variants:
@@ -285,20 +287,28 @@ class Handler:
             if not self._making[original]:
                 del self._making[original]
 
+    @staticmethod
+    def _suspects(wish: Wish, current: Current) -> tuple[str, str]:
+        """What is blamed for a crash: the original; and for an overrun: it in this format, since a large
+        picture may be slow to encode in one and quick in the others."""
+        version = wish.plan.original + current.version.etag
+        return version, f"{version}|{wish.target}"
+
     async def _render(self, wish: Wish, current: Current, since: int) -> Served:
         body, version = current.body or b"", current.version
         seen = sniff(body)
         if seen is None or seen.value not in self._recipe.allowed:
             raise UnsupportedFormat(f"{seen.value if seen else 'no picture'}: not allowed here")
-        suspect = wish.plan.original + version.etag
+        crashed, overran = self._suspects(wish, current)
         try:
             async with self.originals.intake.holding(len(body)):
                 job = self._recipe.job(wish.plan.options, wish.target)
                 rendered = await self._pool.render(body, job, self._recipe.timeout)
-        except RenderFailed:
-            self._quarantine.struck(suspect, self._clock())
+        except RenderFailed as error:
+            self._quarantine.struck(overran if isinstance(error, RenderTimeout) else crashed, self._clock())
             raise
-        self._quarantine.went_well(suspect)
+        self._quarantine.went_well(crashed)
+        self._quarantine.went_well(overran)
         digest = hashlib.sha256(rendered.body).digest()[:16]
         result = Result(rendered.body, rendered.format, digest, version.last_modified)
         if self.cache is not None:

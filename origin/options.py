@@ -22,6 +22,7 @@ ALIASES = {
     "height": "h",
     "crop": "c",
     "format": "f",
+    "quality": "q",
     "expires": "e",
     "token": "t",
 }

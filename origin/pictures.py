@@ -119,7 +119,7 @@ class Pictures:
         """What is refused whatever is mounted."""
         if len(request.raw_path) + len(request.query) > MAX_URL:
             return plain(414, "URI too long")
-        if not self._hosts or request.raw_path.startswith((b"/status", b"/-/")):
+        if not self._hosts or request.raw_path == b"/status" or request.raw_path.startswith(b"/-/"):
             return None  # load balancers ask by address
         host = (request.header(b"host") or "").lower()
         name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host

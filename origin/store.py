@@ -190,6 +190,8 @@ class DiskStore:
                 return opened[0]
             # diskcache would make it 0755, and whoever writes here chooses what we serve.
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if self.path.stat().st_mode & 0o022:
+                log.warning("others may write to the cache in %s, and choose what is served", self.path)
             self._sweep()
             cache = RawCache(
                 str(self.path),

@@ -327,7 +327,24 @@ MISTAKES: list[tuple[Any, str, str]] = [
         "expected the host name to redirect to in hosts",
     ),
     (config({"hosts": "example.com"}), "hosts", 'expected a list, got "example.com"'),
-    (config({"hosts": [1]}), "hosts[0]", "expected text, got 1"),
+    (config({"hosts": [1]}), "hosts[0]", "expected a host name, without a port, got 1"),
+    (
+        config({"hosts": ["a.example:8080"]}),
+        "hosts[0]",
+        'expected a host name, without a port, got "a.example:8080"',
+    ),
+    (config({"https_strict": True}), "https_strict", "expected https_enabled beside it"),
+    (
+        config(source={"type": "s3", "bucket": "b", "access_key": "a"}),
+        "handlers[0].source",
+        "expected access_key and secret_key together",
+    ),
+    (
+        config(tag_header="Content-Length"),
+        "handlers[0].tag_header",
+        "expected Surrogate-Key, Cache-Tag, Edge-Cache-Tag, xkey, or a name with x-; null for none, "
+        'got "Content-Length"',
+    ),
     (config({"log": {"format": "xml"}}), "log.format", 'expected text or json, got "xml"'),
     (config(source={}), "handlers[0].source", 'expected a "type", s3 or local, got an object'),
     (config(source={"type": "ftp"}), "handlers[0].source", 'expected s3 or local as "type", got an object'),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pictures
@@ -15,6 +16,7 @@ from origin.errors import Overloaded
 from origin.errors import RenderFailed
 from origin.errors import RenderTimeout
 from origin.fallback import Fallback
+from origin.fallback import built_in
 from origin.fallback import load_image
 from origin.formats import Format
 from origin.formats import sniff
@@ -81,7 +83,9 @@ async def test_a_size_is_rendered_once_and_then_at_hand(opened: Fallback, pool: 
     pool.free = False
     assert await opened.get(options, "jpg") == first
     [job] = pool.jobs
-    assert (job.width, job.height, job.crop, job.quality["jpg"]) == (300, 200, True, 40)
+    # The quality asked for would only make more sizes to render for nothing.
+    assert (job.width, job.height, job.crop, job.quality["jpg"]) == (300, 200, True, QUALITY["jpg"])
+    assert await opened.get(replace(options, quality=41), "jpg") == first
 
 
 async def test_where_no_renderer_is_free_the_prepared_one_goes_out(opened: Fallback, pool: Pool) -> None:
@@ -119,13 +123,13 @@ async def test_a_render_that_fails_leaves_the_prepared_one(
     assert (await opened.get(Options(width=300), "png")).body == b"NonexNone png"
 
 
-async def test_what_could_not_even_be_prepared_goes_out_as_it_is(pool: Pool) -> None:
+async def test_an_image_that_does_not_render_gives_way_to_the_built_in_one(pool: Pool) -> None:
     pool.broken = RenderFailed("died")
     fallback = Fallback(pictures.port(), pool, QUALITY)
     await fallback.open()
     result = await fallback.get(Options(width=300), "jpg")
-    assert (result.body, result.format) == (pictures.port(), Format.PNG)
-    assert fallback.prepared("webp").body == pictures.port()
+    assert (result.body, result.format) == (built_in(), Format.PNG)
+    assert fallback.prepared("webp").body == built_in()
 
 
 async def test_it_is_prepared_once_for_all_its_handlers(opened: Fallback, pool: Pool) -> None:

@@ -40,6 +40,7 @@ def read(query: str, rules: Rules = RULES) -> Options:
         ("f=auto", Options(format="auto")),
         ("f=original", Options(format="original")),
         ("q=55", Options(quality=55)),
+        ("quality=55", Options(quality=55)),
         ("w=100&dpr=2", Options(width=200)),
         ("w=100&h=50&dpr=1.5&c=0", Options(150, 75)),
         # Decimals are rounded, half up; 0 is as absent.

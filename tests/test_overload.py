@@ -296,6 +296,16 @@ def test_a_picture_that_crashed_once_is_tried_again(start: Start) -> None:
         assert origin.get(f"/h/k0.jpg?w={width + 1}").status == 200
 
 
+def test_a_picture_that_overran_twice_is_left_alone_in_that_format(start: Start) -> None:
+    origin = start({"render_timeout": 0.3}, Clock())
+    for width in (10, 11):
+        with stopped(origin):
+            assert origin.get(f"/h/k0.jpg?w={width}&f=gif").kind == "render-failed"
+        wait_until(lambda: origin.origin.pool.idle, "there is a renderer again")
+    assert origin.get("/h/k0.jpg?w=12&f=gif").kind == "unprocessable"
+    assert origin.get("/h/k0.jpg?w=12&f=png").status == 200
+
+
 # --- variants without end ---------------------------------------------------------------------------
 
 

@@ -473,3 +473,23 @@ def test_the_picture_is_the_original_and_not_another(origin: Running, format: st
 def test_auto_is_what_the_client_mentions(origin: Running, accept: str | None, key: str, type: str) -> None:
     answer = origin.get(f"/auto/{key}?w=71", headers={"Accept": accept} if accept else {})
     assert (answer.status, answer.type, answer.headers["Vary"]) == (200, type, "Accept")
+
+
+def test_what_cannot_be_encoded_in_one_format_is_served_in_others(tmp_path: Path) -> None:
+    wide = pictures.encoded(pictures.field(20_000, 40), "PNG")  # WebP ends at 16,383 pixels
+    shelf = Shelf(**{"wide.png": wide})
+    with Running(settings(tmp_path, tmp_path / "cache"), source=shelf) as origin:
+        for _ in range(2):
+            assert origin.get("/h/wide.png?f=webp").kind == "unprocessable"
+        answer = origin.get("/h/wide.png?w=300")
+        assert (answer.status, answer.type) == (200, "image/png")
+    assert len(shelf.gets) == 1
+
+
+def test_only_status_itself_is_open_to_any_host(tmp_path: Path) -> None:
+    config = {**settings(tmp_path, tmp_path / "cache", prefix="statuspics"), "hosts": ["img.example.com"]}
+    with Running(config, source=Shelf(**{"land.jpg": pictures.land()})) as origin:
+        assert origin.get("/status").status == 200
+        assert origin.get("/statuspics/land.jpg?w=30").status == 421
+        named = {"Host": "img.example.com"}
+        assert origin.get("/statuspics/land.jpg?w=30", headers=named).status == 200

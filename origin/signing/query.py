@@ -11,7 +11,15 @@ from urllib.parse import unquote_to_bytes
 
 # The options in the order in which we write them, and their other spellings.
 OPTIONS = ("w", "h", "c", "f", "q", "dpr", "e", "t")
-ALIASES = {"width": "w", "height": "h", "crop": "c", "format": "f", "expires": "e", "token": "t"}
+ALIASES = {
+    "width": "w",
+    "height": "h",
+    "crop": "c",
+    "format": "f",
+    "quality": "q",
+    "expires": "e",
+    "token": "t",
+}
 NAMES = {name.encode(): ALIASES.get(name, name) for name in (*OPTIONS, *ALIASES)}
 _BOOLEANS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 _SECONDS = re.compile("0|[1-9][0-9]{0,14}")
