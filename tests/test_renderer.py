@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from collections.abc import Callable
 from collections.abc import Coroutine
 from contextlib import asynccontextmanager
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -113,12 +114,15 @@ async def test_a_renderer_that_dies_costs_its_own_job_alone(killer: int) -> None
     async with started(2) as pool:
         victim, survivor = pool.processes
         await freeze(victim)
-        first = rendering(pool)
-        second = rendering(pool)  # one of the two is in the stopped renderer
+        await freeze(survivor)  # or it may answer both, one after the other
+        first, second = rendering(pool), rendering(pool)
+        await until(lambda: pool.busy == 2)
+        os.kill(survivor, signal.SIGCONT)
         done, _ = await asyncio.wait({first, second}, return_when=asyncio.FIRST_COMPLETED, timeout=LONG)
         queued = rendering(pool)
         os.kill(victim, killer)
-        os.kill(victim, signal.SIGCONT)
+        with suppress(ProcessLookupError):  # SIGKILL does not wait for it
+            os.kill(victim, signal.SIGCONT)
         outcomes = await asyncio.gather(first, second, queued, return_exceptions=True)
         assert len(done) == 1
         assert [type(outcome) for outcome in outcomes].count(RenderFailed) == 1
@@ -203,10 +207,16 @@ async def test_who_leaves_the_queue_frees_the_place() -> None:
 
 async def test_a_renderer_handed_to_someone_who_just_left_goes_to_the_next() -> None:
     async with started() as pool:
-        task, process = await stopped(pool)
+        _, process = await stopped(pool)
         leaving, staying = rendering(pool), rendering(pool)
         await until(lambda: pool.waiting == 2)
-        task.add_done_callback(lambda _: leaving.cancel())  # the renderer is in its hands by then
+        hand_over = pool._offer
+
+        def to_someone_who_leaves(renderer: Renderer) -> None:
+            hand_over(renderer)
+            leaving.cancel()  # the renderer is in its hands, and it has not run since
+
+        pool._offer = to_someone_who_leaves  # type: ignore[method-assign]
         os.kill(process, signal.SIGCONT)
         assert (await staying).width == 50
         assert leaving.cancelled()
