@@ -285,6 +285,7 @@ def _misuse_of_signing() -> Iterator[None]:
 
 
 def _load(path: str) -> Config:
+    path = path.removeprefix("=")  # s3imageserver was started with -c=config.json
     try:
         if path == "-":
             return configfile.parse(sys.stdin.read(), name="stdin")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,29 @@ def test_only_true_lets_a_request_in(running: Callable[..., Running], verify: Ve
         assert origin.get("/h/land.jpg?w=30&t=x").kind == "forbidden"
 
 
+def test_it_may_say_until_when(running: Callable[..., Running]) -> None:
+    now = int(time.time())
+    until = {"": now - 1, "soon": now + 60}
+    with running(lambda token, request: until[token]) as origin:
+        assert origin.get("/h/land.jpg?w=30").kind == "forbidden"
+        answer = origin.get("/h/land.jpg?w=30&t=soon")
+        match = re.fullmatch(r"public, max-age=(\d+)", answer.headers["Cache-Control"])
+        assert match
+        assert 50 <= int(match[1]) <= 60
+
+
+def test_what_it_raises_is_logged_without_the_token(
+    running: Callable[..., Running], caplog: pytest.LogCaptureFixture
+) -> None:
+    def careless(token: str, request: Request) -> bool:
+        raise ValueError(f"bad {token}")
+
+    with running(careless) as origin:
+        origin.get("/h/land.jpg?w=30&t=a-secret-token")
+    assert "bad [token]" in caplog.text
+    assert "a-secret-token" not in caplog.text
+
+
 def test_it_stands_in_the_place_of_signing(running: Callable[..., Running]) -> None:
     with running(_sync, signing={"keys": [KEY]}) as origin:
         assert origin.get("/h/land.jpg?w=30&t=for+/h/land.jpg").status == 200
@@ -92,7 +116,9 @@ def test_the_example_with_pyjwt_in_the_readme(
     claims = {"path": "/h/land.jpg", "exp": 4_000_000_000}
     good = jwt.encode(claims, KEY, "HS256")
     with running(names["verify"]) as origin:
-        assert origin.get(f"/h/land.jpg?w=30&t={good}").status == 200
+        answer = origin.get(f"/h/land.jpg?w=30&t={good}")
+        assert answer.status == 200
+        assert answer.headers["Cache-Control"].startswith("public, max-age=86400")
         for bad in (
             jwt.encode(claims | {"exp": 1}, KEY, "HS256"),
             jwt.encode(claims | {"path": "/h/x.jpg"}, KEY, "HS256"),

@@ -225,3 +225,27 @@ def test_the_program_logs_to_stderr(format: str, capsys: pytest.CaptureFixture[s
     assert out == ""
     assert "listening" in err
     assert "chatter" not in err
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        (b"/cat.jpg", b"w=300&amp;t=TOKEN"),
+        (b"/cat.jpg", b"T=TOKEN"),
+        (b"/cat.jpg", b"t[]=TOKEN"),
+        (b"/cat.jpg", b"w=300;t=TOKEN"),
+        (b"/cat.jpg", b"w=300%26t%3DTOKEN"),
+        (b"/cat.jpg", b"w=300?t=eyJrIjoiY2F0In0.TOKEN"),
+        (b"/cat.jpg%3Fw=300&t=TOKEN", b""),
+        (b"/cat.jpg;t=TOKEN", b""),
+        (b"/cat.jpg%3ft%3dTOKEN", b""),
+    ],
+)
+async def test_a_token_in_a_url_put_together_wrongly_is_not_written_either(
+    stream: io.StringIO, path: bytes, query: bytes
+) -> None:
+    token = b"Hmu1XoNDhQD0O6vlwjalyAV9kYaxfOW5jvHaENvZy1U"
+    log(path.replace(b"TOKEN", token), query.replace(b"TOKEN", token))
+    [line] = lines(stream)
+    assert token.decode() not in line
+    assert "[token]" in line
