@@ -32,13 +32,14 @@ class Form:
     entries: int  # of the large store, and URLs of the replay
     sizes: tuple[str, ...]  # of originals
     photographs: int  # of the quality case
+    budget: float  # seconds after which no further case begins
     formats: tuple[str, ...] = ("jpg", "webp", "avif", "png")
 
 
-TINY = Form("tiny", 1, 0.3, 0.3, 1, 2000, ("2MP",), 1, ("jpg",))
+TINY = Form("tiny", 1, 0.3, 0.3, 1, 2000, ("2MP",), 1, 300, ("jpg",))
 """Whether the benchmarks themselves work; its figures say nothing."""
-QUICK = Form("quick", 2, 1, 1, 6, 20_000, ("2MP",), 2)
-FULL = Form("full", 3, 4, 3, 60, 200_000, ("2MP", "6MP", "24MP"), 99)
+QUICK = Form("quick", 2, 1, 0.7, 5, 10_000, ("2MP",), 1, 110)
+FULL = Form("full", 3, 4, 3, 60, 200_000, ("2MP", "6MP", "24MP"), 99, 870)
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,8 @@ def _measured(bench: Bench, case: str, size: str, wishes: Sequence[Wish]) -> Out
         runs = [Pages(server, size, wishes) for server in found]
         contenders = [Contender(run.server.name, run, run.server.pid) for run in runs]
         rendered = _renders(found[0])
-        rows = take_turns(case, contenders, bench.form.rounds, bench.form.miss_seconds)
+        rounds = max(1, bench.form.rounds - 1)  # a page takes ipx many seconds
+        rows = take_turns(case, contenders, rounds, bench.form.miss_seconds)
         each = (_renders(found[0]) - rendered) / runs[0].pages
     rows[0].note = f"{each:.2f} renders each"
     return Outcome(rows)

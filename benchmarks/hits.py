@@ -107,10 +107,9 @@ def disk(bench: Bench) -> Outcome:
     with contextlib.ExitStack() as stack:
         contenders, checks = [], []
         for count, name in names.items():
-            home = f"store-{count}"
-            filled(bench, count)
-            more = {"cache": {"path": str(bench.work / home / "cache"), "memory": 0, "max_size": "50GB"}}
-            start = servers.origin(bench.work, folder, on, home, **more)
+            home = _filled(bench, count)
+            more = {"cache": {"path": str(home / "cache"), "memory": 0, "max_size": "50GB"}}
+            start = servers.origin(bench.work, folder, on, home.name, **more)
             ours = stack.enter_context(start)
             checks.append(partial(_look, ours, count))
             asked = Targets(stores.TEMPLATE, count, pictures.MIME["jpg"])
@@ -131,14 +130,13 @@ def many_originals(bench: Bench) -> Path:
     return folder
 
 
-def filled(bench: Bench, count: int) -> None:
-    """The store with that many entries, filled when it is not there yet."""
+def _filled(bench: Bench, count: int) -> Path:
+    """A folder with a store of that many entries, filled anew: the origin may name them otherwise now."""
     home = bench.work / f"store-{count}"
-    if not (home / "filled").exists():
-        shutil.rmtree(home, ignore_errors=True)
-        with stage(f"filling a store with {count:,} entries"):
-            stores.fill(home / "cache", bench.work / "many", range(count))
-        (home / "filled").touch()
+    shutil.rmtree(home, ignore_errors=True)
+    with stage(f"filling a store with {count:,} entries"):
+        stores.fill(home / "cache", bench.work / "many", range(count))
+    return home
 
 
 def _look(ours: Server, count: int) -> None:
