@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -90,7 +91,7 @@ def origin(
     path = folder / "config.json"
     path.write_text(json.dumps(config))
     command = [sys.executable, "-m", "origin", "serve", "-c", str(path)]
-    with _running("origin", command, on, folder, port) as pid:
+    with running("origin", command, on, folder, port) as pid:
         yield Server("origin", port, "/p/{key}?w={width}&f={format}{quality}", pid, "&q={}")
 
 
@@ -119,7 +120,7 @@ http {{
     )
     program = "/usr/sbin/nginx" if os.path.exists("/usr/sbin/nginx") else "nginx"
     command = [program, "-p", str(folder), "-c", str(path)]
-    with _running("nginx", command, on, folder, port) as pid:
+    with running("nginx", command, on, folder, port) as pid:
         yield Server("nginx", port, "/{key}", pid)
 
 
@@ -129,7 +130,7 @@ def uvicorn(work: Path, body: Path, on: Sequence[int]) -> Iterator[Server]:
     port, folder = free_port(), work / "uvicorn"
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "benchmarks.bare_app", str(body), str(port)]
-    with _running("uvicorn", command, on, folder, port) as pid:
+    with running("uvicorn", command, on, folder, port) as pid:
         yield Server("uvicorn", port, "/{key}", pid)
 
 
@@ -151,7 +152,7 @@ RESULT_STORAGE_STORES_UNSAFE = True
     command = [peers.thumbor(), "-i", "127.0.0.1", "-p", str(port), "-c", str(path)]
     command += ["--processes", str(len(on))]
     template = "/unsafe/{width}x0/filters:format({format}){quality}/{key}"
-    with _running("thumbor", command, on, folder, port) as pid:
+    with running("thumbor", command, on, folder, port) as pid:
         yield Server("thumbor", port, template, pid, ":quality({})")
 
 
@@ -161,16 +162,21 @@ def ipx(work: Path, originals: Path, on: Sequence[int]) -> Iterator[Server]:
     port, folder = free_port(), work / "ipx"
     folder.mkdir(parents=True, exist_ok=True)
     command = [*peers.ipx(), "serve", "--dir", str(originals), "--host", "127.0.0.1", "--port", str(port)]
-    with _running("ipx", command, on, folder, port) as pid:
+    with running("ipx", command, on, folder, port) as pid:
         yield Server("ipx", port, "/w_{width},f_{format}{quality}/{key}", pid, ",q_{}")
 
 
 @contextlib.contextmanager
-def _running(name: str, command: list[str], on: Sequence[int], folder: Path, port: int) -> Iterator[int]:
+def running(name: str, command: list[str], on: Sequence[int], folder: Path, port: int) -> Iterator[int]:
     """The process, from when its port answers; it and its descendants are ended at the end."""
     with open(folder / "log", "wb") as log:
         process = subprocess.Popen(
-            pinned(command, on), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=REPOSITORY
+            pinned(command, on),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=REPOSITORY,
+            start_new_session=True,
         )
     try:
         deadline = time.monotonic() + PATIENCE
@@ -187,6 +193,8 @@ def _running(name: str, command: list[str], on: Sequence[int], folder: Path, por
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # thumbor's first process leaves its others behind
 
 
 def _answers(port: int) -> bool:

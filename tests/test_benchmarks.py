@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -149,6 +150,36 @@ def test_servers_are_compared_within_each_round() -> None:
 )
 def test_a_bar_says_whether_it_is_met(bar: Bar, verdict: str) -> None:
     assert report.bars([bar]).endswith(f"| {verdict} |")
+
+
+FORKING = """
+import http.server, os, pathlib, sys, time
+child = os.fork()
+if child == 0:
+    time.sleep(600)
+pathlib.Path(sys.argv[2]).write_text(str(child))
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), http.server.BaseHTTPRequestHandler).serve_forever()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc of Linux")
+def test_an_ended_server_leaves_none_of_its_processes(tmp_path: Path) -> None:
+    port = machine.free_port()
+    command = [sys.executable, "-c", FORKING, str(port), str(tmp_path / "child")]
+    with servers.running("forking", command, (0,), tmp_path, port) as root:
+        child = int((tmp_path / "child").read_text())
+        assert child in machine.tree(root)
+    deadline = time.monotonic() + 10
+    while runs(child):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_a_running_server_is_named_by_the_template_of_its_urls() -> None:
