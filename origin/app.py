@@ -19,7 +19,6 @@ from typing import Any
 from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request as StarletteRequest
 
 from . import admin
@@ -194,6 +193,20 @@ class Origin:
         )
 
 
+class OriginApp(Starlette):
+    """Starlette for all but the pictures, which are answered before its middleware: that would wrap every
+    message of every hit."""
+
+    pictures: Pictures
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"] = self
+        await self.pictures(scope, receive, send)
+
+    async def without_pictures(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await super().__call__(scope, receive, send)
+
+
 def create_app(
     config: Config | Mapping[str, Any] | str | os.PathLike[str], verify: Verify | None = None
 ) -> Starlette:
@@ -223,18 +236,13 @@ def create_app(
     routes = admin.public_routes(lambda: not origin.draining)
     if config.admin.port is None:
         routes += admin_routes(origin)
-    app = Starlette(
-        routes=routes,
-        lifespan=lifespan,
-        middleware=[
-            Middleware(
-                Pictures,
-                handlers=origin.handlers,
-                metrics=origin.metrics,
-                hosts=config.hosts,
-                https_port=config.https_port if config.https_enabled and config.https_strict else None,
-            )
-        ],
+    app = OriginApp(routes=routes, lifespan=lifespan)
+    app.pictures = Pictures(
+        app.without_pictures,
+        handlers=origin.handlers,
+        metrics=origin.metrics,
+        hosts=config.hosts,
+        https_port=config.https_port if config.https_enabled and config.https_strict else None,
     )
     app.state.origin = origin
     return _settled(app)

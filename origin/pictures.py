@@ -35,7 +35,7 @@ _METHODS = (b"allow", b"GET, HEAD")
 
 
 class Pictures:
-    """ASGI middleware: answers what belongs to a handler and leaves the rest to the app behind it."""
+    """Answers what belongs to a handler, and leaves the rest to the app behind it."""
 
     def __init__(
         self,
