@@ -143,7 +143,13 @@ class ResultCache:
         version = self.versions.get(original)
         if version is None:
             return Found(None)
-        return Found(version, self.results.get(_result_key(original, version.etag, variant)))
+        key = _result_key(original, version.etag, variant)
+        result = self.results.get(key)
+        if result is not None:
+            # What memory serves is never read on the disk, and the culler would take the hottest first.
+            self.store.touch(key)
+            self.store.touch(original + "V")
+        return Found(version, result)
 
     async def find(self, original: str, variant: str) -> Found:
         """What is in memory or on disk, with one hop to a thread at most."""

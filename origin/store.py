@@ -83,9 +83,13 @@ class DiskStore:
         if _digest(key, body) != value[:_DIGEST]:
             self._fail("read", ValueError("a value was cut or changed"))
             return None
+        self.touch(key)
+        return bytes(body)
+
+    def touch(self, key: str) -> None:
+        """Count `key` among those that were read lately, which the culler passes by once."""
         if len(self._touched) < MAX_TOUCHED:
             self._touched.add(hash(key))
-        return bytes(body)
 
     def put(self, key: str, value: bytes) -> None:
         """Keep `value`, unless it alone would take a twentieth of the folder."""

@@ -133,6 +133,20 @@ async def test_after_a_restart_results_versions_and_originals_are_there(
     await again.close()
 
 
+async def test_what_memory_serves_is_not_culled_from_the_disk(tmp_path: Path) -> None:
+    cache = ResultCache(DiskStore(tmp_path, 2_000_000), 10_000_000)
+    keep(cache, CAT, "300")
+    for i in range(60):  # three times what the disk holds
+        cache.keep_result(CATS, "v1", str(i), picture("x" * 90_000), cache.mark())
+        assert cache.peek(CAT, "300").result is not None
+        await written(cache)
+    await cache.close()
+    again = ResultCache(DiskStore(tmp_path, 2_000_000), 10_000_000)
+    assert await again.find(CAT, "300") == Found(V1, picture("v1 300"), "disk")
+    assert (await again.find(CATS, "0")).result is None
+    await again.close()
+
+
 async def test_a_variant_that_was_not_made_has_its_version_alone(cache: ResultCache) -> None:
     keep(cache, CAT, "300")
     assert await cache.find(CAT, "400") == Found(V1, None)
