@@ -69,7 +69,7 @@ class DiskStore:
         self._retry_at = {"read": 0.0, "write": 0.0}  # a full disk can still be read
         self._touched: set[int] = set()  # hashes of keys read since the culler last looked at them
         self._doomed: tuple[str, ...] = ()  # prefixes of keys that could not be deleted yet
-        self._open: tuple[RawCache, int] | None = None  # and the inode of its file
+        self._open: tuple[RawCache, tuple[int, int]] | None = None  # and its `_files`
         self._opening = threading.Lock()
 
     def get(self, key: str) -> bytes | None:
@@ -168,30 +168,36 @@ class DiskStore:
         self.ill.add(what)
 
     def _set_aside(self, cache: RawCache | None) -> None:
-        """Move what `cache` made of the folder out of the way. Nothing else in it is touched."""
+        """Move what `cache` made of the folder out of the way, unless another thread did."""
         with self._opening:
-            if self._open is not None and self._open[0] is not cache and self._open[1] == self._inode():
-                return  # another thread was here before
-            self._open = None
-            try:
-                damaged = tempfile.mkdtemp(prefix=_DAMAGED, dir=self.path)
-                for name in filter(_OURS.fullmatch, os.listdir(self.path)):
-                    os.rename(self.path / name, os.path.join(damaged, name))
-            except OSError as exc:
-                log.error("the damaged cache in %s cannot be moved aside: %s", self.path, exc)
-                return
-            self._retry_at = {"read": 0.0, "write": 0.0}
-            log.error("the cache in %s was damaged; a new one is started", self.path)
+            if self._open is None or self._open[0] is cache or self._open[1] != self._files():
+                self._move_aside()
+
+    def _move_aside(self) -> None:
+        """Move what is ours out of the way. Nothing else in the folder is touched."""
+        self._open = None
+        try:
+            damaged = tempfile.mkdtemp(prefix=_DAMAGED, dir=self.path)
+            for name in filter(_OURS.fullmatch, os.listdir(self.path)):
+                os.rename(self.path / name, os.path.join(damaged, name))
+        except OSError as exc:
+            log.error("the damaged cache in %s cannot be moved aside: %s", self.path, exc)
+            return
+        self._retry_at = {"read": 0.0, "write": 0.0}
+        log.error("the cache in %s was damaged; a new one is started", self.path)
 
     def _opened(self) -> RawCache:
         """The open cache; opened anew where its folder was removed or replaced under it."""
         opened = self._open
-        if opened is not None and opened[1] == self._inode():
+        if opened is not None and opened[1] == self._files():
             return opened[0]
         with self._opening:
-            opened = self._open
-            if opened is not None and opened[1] == self._inode():
+            opened, files = self._open, self._files()
+            if opened is not None and opened[1] == files:
                 return opened[0]
+            if opened is not None and opened[1][0] == files[0]:
+                # Its log was taken away, which SQLite does not see: each connection would go on with its own.
+                self._move_aside()
             # diskcache would make it 0755, and whoever writes here chooses what we serve.
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             if self.path.stat().st_mode & 0o022:
@@ -211,15 +217,12 @@ class DiskStore:
                 sqlite_cache_size=512,  # pages
                 sqlite_mmap_size=0,
             )
-            self._open = (cache, self._inode())
+            self._open = (cache, self._files())
             return cache
 
-    def _inode(self) -> int:
-        """Of the database, 0 where there is none."""
-        try:
-            return os.stat(self.path / diskcache.core.DBNAME).st_ino
-        except FileNotFoundError:
-            return 0
+    def _files(self) -> tuple[int, int]:
+        """The inodes of the database and of its log, 0 where there is none."""
+        return _inode(self.path / diskcache.core.DBNAME), _inode(self.path / (diskcache.core.DBNAME + "-wal"))
 
     def _sweep(self) -> None:
         """Delete, behind everything else, what was set aside; it may be much."""
@@ -274,6 +277,13 @@ class DiskStore:
                 sql("DELETE FROM Cache WHERE key >= ? AND key < ?", bounds)
         self._doomed = ()
         return gone
+
+
+def _inode(path: Path) -> int:
+    try:
+        return os.stat(path).st_ino
+    except FileNotFoundError:
+        return 0
 
 
 def _is_text(prefix: str) -> bool:

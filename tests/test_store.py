@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from contextlib import contextmanager
 from pathlib import Path
@@ -447,6 +448,22 @@ def test_a_removed_folder_is_made_again(store: DiskStore, caplog: pytest.LogCapt
     assert store.get("key") == BIG
     assert (store.path / "cache.db").exists()
     assert said(caplog) == []
+
+
+def test_a_log_that_was_removed_under_the_database_ends_it(
+    store: DiskStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As when a folder is removed file by file while it is written to: the threads' connections would each
+    go on with a log of their own."""
+    store.put("key", BIG)
+    for name in ("cache.db-wal", "cache.db-shm"):
+        (store.path / name).unlink()
+    store.put("other", BIG)
+    with ThreadPoolExecutor(1) as another:
+        assert another.submit(store.get, "other").result() == BIG
+    assert said(caplog) == [f"the cache in {store.path} was damaged; a new one is started"]
+    store.close()
+    assert DiskStore(store.path, store.max_size).get("other") == BIG
 
 
 def test_a_folder_swapped_for_another_is_used(store: DiskStore, tmp_path: Path) -> None:
