@@ -81,14 +81,17 @@ def own_seconds() -> float:
 def memory(root: int | None) -> tuple[int, int]:
     """Bytes of a tree: what it takes of this machine (PSS: a shared page counts once), and the sum of
     what each process has resident (RSS: a shared page counts in each)."""
-    proportional = resident = 0
-    for pid in tree(root) if root is not None else ():
-        with contextlib.suppress(OSError):
-            text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-            sizes = dict(line.split(":", 1) for line in text.splitlines()[1:])
-            proportional += int(sizes["Pss"].split()[0]) * 1024
-            resident += int(sizes["Rss"].split()[0]) * 1024
-    return proportional, resident
+    sizes = [memory_of(pid) for pid in tree(root)] if root is not None else []
+    return sum(proportional for proportional, _ in sizes), sum(resident for _, resident in sizes)
+
+
+def memory_of(pid: int) -> tuple[int, int]:
+    """The same of one process alone."""
+    with contextlib.suppress(OSError):
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        sizes = dict(line.split(":", 1) for line in text.splitlines()[1:])
+        return int(sizes["Pss"].split()[0]) * 1024, int(sizes["Rss"].split()[0]) * 1024
+    return 0, 0
 
 
 def busy_seconds() -> float:

@@ -84,8 +84,9 @@ def wish(number: int, dice: random.Random) -> Wish:
     if choice == 1:
         kind = "jpg" if accept == "plain" else accept
         return Wish(number, "w=200&f=auto", accept, kind, 200, round(height * 200 / width))
-    kind = (own, own, "webp", "jpg", "png", "avif")[choice - 2]
-    across = (100, 160, 240)[dice.randrange(3)]
+    kind, across = ((own, 100), (own, 240), ("webp", 240), ("jpg", 240), ("png", 100), ("avif", 160))[
+        choice - 2
+    ]
     wanted = "" if kind == own else f"&f={kind}"
     return Wish(number, f"w={across}{wanted}", accept, kind, across, round(height * across / width))
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 ROWS = 10  # of the table
-EXPECTED = frozenset({"hit", "made", "304", "missing", "bad-request", "status", "purge"})
+EXPECTED = frozenset({"hit", "revalidated", "made", "304", "missing", "bad-request", "status", "purge"})
 GROWTH = 1.10  # of memory in the last third over the second
 JUDGED = 120.0  # seconds from which on memory says something
 MB = 1e6
@@ -25,9 +25,8 @@ class Record:
     seconds: float  # planned
     started: float = field(default_factory=time.monotonic)
     outcomes: list[tuple[float, str, float]] = field(default_factory=list)  # second, outcome, milliseconds
-    memory: list[tuple[float, int, int]] = field(
-        default_factory=list
-    )  # second, PSS, RSS of the tree in bytes
+    # Second; bytes of the tree, PSS and RSS; PSS of the process that serves.
+    memory: list[tuple[float, int, int, int]] = field(default_factory=list)
     marks: list[tuple[float, str]] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)  # processes that are missing or left over
@@ -47,7 +46,7 @@ class Record:
     @property
     def growth(self) -> float:
         """Memory (PSS) of the last third over that of the second."""
-        thirds = [self._mean(n * self.seconds / 3, (n + 1) * self.seconds / 3) for n in (1, 2)]
+        thirds = [self.mean(n * self.seconds / 3, (n + 1) * self.seconds / 3) for n in (1, 2)]
         return thirds[1] / thirds[0] if thirds[0] else 0.0
 
     @property
@@ -58,8 +57,9 @@ class Record:
             found.append(f"memory: {self.growth:.2f} times that of the second third")
         return found
 
-    def _mean(self, start: float, end: float) -> float:
-        values = [pss for second, pss, _ in self.memory if start <= second < end]
+    def mean(self, start: float, end: float, column: int = 1) -> float:
+        """Of a column of `memory`, between two seconds."""
+        values = [row[column] for row in self.memory if start <= row[0] < end]
         return sum(values) / len(values) if values else 0.0
 
 
@@ -71,8 +71,8 @@ def percentile(values: list[float], share: float) -> float:
 def table(record: Record) -> str:
     """As Markdown: a line for each tenth of the time, then the outcomes in all."""
     lines = [
-        "| until s | requests | hits | made | failed | hit p50 ms | p99 | made p50 ms | p99 | memory MB |",
-        "|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "| to s | requests | hits | made | failed | hit p50 ms | p99 | made p50 ms | p99 | all MB | server |",
+        "|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
         *(_line(record, n) for n in range(ROWS)),
         "",
         "| outcome | requests | p50 ms | p99 ms |",
@@ -94,7 +94,8 @@ def _line(record: Record, row: int) -> str:
     failed = sum(outcome not in EXPECTED for outcome, _ in here)
     figures = [f"{end:.0f}", str(len(here)), str(len(hits)), str(len(made)), str(failed)]
     figures += [f"{percentile(values, share):.1f}" for values in (hits, made) for share in (0.5, 0.99)]
-    return f"| {' | '.join(figures)} | {record._mean(start, end) / MB:.0f} |"
+    figures += [f"{record.mean(start, end, column) / MB:.0f}" for column in (1, 3)]
+    return f"| {' | '.join(figures)} |"
 
 
 def _verdict(record: Record) -> str:
@@ -140,7 +141,10 @@ def _plot(record: Record, path: Path) -> None:
     for label, wanted in (("answered as expected", True), ("failed", False)):
         times = [at for at, name, _ in record.outcomes if (name in EXPECTED) is wanted]
         axes[1].hist(times, bins, histtype="step", label=label)
-    axes[2].plot([at for at, *_ in record.memory], [pss / MB for _, pss, _ in record.memory], label="PSS, MB")
+    for label, column in (("all processes, MB (PSS)", 1), ("the one that serves", 3)):
+        axes[2].plot(
+            [row[0] for row in record.memory], [row[column] / MB for row in record.memory], label=label
+        )
     axes[2].set_ylim(bottom=0)
     axes[2].set_xlabel("seconds")
     for axis in axes:

@@ -48,7 +48,7 @@ class Traffic:
                 await self.ask(soak_pictures.wish(number, dice))
 
     async def ask(self, wish: Wish) -> str:
-        """The outcome: `hit`, `made`, or the class of a failure."""
+        """The outcome: `hit`, `revalidated`, `made`, or the class of a failure."""
         reply, took = await self._get(wish.target, f"Accept: {soak_pictures.ACCEPTS[wish.accept]}\r\n")
         if reply.status != 200:
             return self._excuse(wish.target, reply, took, EXCUSED | QUARANTINED)
@@ -58,7 +58,7 @@ class Traffic:
         self._etags[wish] = reply.headers.get("etag", "")
         if len(self._etags) > 500:
             del self._etags[next(iter(self._etags))]
-        outcome = "hit" if "hit" in reply.headers.get("cache-status", "") else "made"
+        outcome = _outcome(reply)
         self._record.note(outcome, took)
         return outcome
 
@@ -106,3 +106,11 @@ class Traffic:
 
     def _wrong(self, target: str, what: str) -> None:
         self._record.wrong.append(f"at {self._record.now:.1f} s: {target}: {what}")
+
+
+def _outcome(reply: Reply) -> str:
+    """How a picture was come by, as its Cache-Status has it (RFC 9211)."""
+    told = reply.headers.get("cache-status", "")
+    if "hit" in told:
+        return "hit"
+    return "revalidated" if "fwd-status=304" in told else "made"
