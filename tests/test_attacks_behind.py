@@ -267,7 +267,6 @@ def test_purge_by_a_stranger(origin: Running) -> None:
         "",
         "Bearer ",
         f"Bearer {ADMIN[:-1]}",
-        f"bearer {ADMIN}",
         f"Basic {ADMIN}",
         f"{ADMIN}",
     ):
