@@ -42,6 +42,7 @@ from benchmarks.soak_faults import play
 from benchmarks.soak_faults import renderers
 from benchmarks.soak_faults import timetable
 from benchmarks.soak_report import EXPECTED
+from benchmarks.soak_report import FAULTS_END
 from benchmarks.soak_report import JUDGED
 from benchmarks.soak_report import Record
 from benchmarks.soak_traffic import Traffic
@@ -54,7 +55,6 @@ DISK = 160  # MB
 QUICK = 16.0  # seconds
 GROWTH = 2.0  # seconds until there is one picture more
 TOKEN = "a token for the purges of a soak"
-FAULTS_END = 0.93  # of the time; then all has to be well again
 HEALED = 15.0  # seconds until it is
 
 

@@ -179,25 +179,25 @@ class Killer:
             self.kills += not still
 
 
-Step = tuple[float, str, Callable[[], Awaitable[Any]]]  # second, what is told, what is done
+Step = tuple[float, str, Callable[[], Awaitable[Any]]]  # second, what is told once it is done, what is done
 
 
 def timetable(seconds: float, store: Store, disk: Disk) -> Iterator[Step]:
     """Everything but the killing, in order."""
     brief = max(2.0, seconds * 0.03)
     yield seconds * 0.20, "S3 stops", lambda: asyncio.to_thread(store.stop)
-    yield seconds * 0.20 + brief, "S3 starts", lambda: asyncio.to_thread(store.start)
+    yield seconds * 0.20 + brief, "S3 is back", lambda: asyncio.to_thread(store.start)
     if disk.mounted:
-        yield seconds * 0.42, "disk full", lambda: asyncio.to_thread(disk.fill)
-        yield seconds * 0.42 + brief, "disk freed", lambda: asyncio.to_thread(disk.free)
-    yield seconds * 0.60, "S3 stops", lambda: asyncio.to_thread(store.stop)
-    yield seconds * 0.60 + brief, "S3 starts", lambda: asyncio.to_thread(store.start)
-    yield seconds * 0.78, "cache removed", lambda: asyncio.to_thread(disk.lose)
+        yield seconds * 0.36, "disk full", lambda: asyncio.to_thread(disk.fill)
+        yield seconds * 0.36 + brief, "disk freed", lambda: asyncio.to_thread(disk.free)
+    yield seconds * 0.50, "cache removed", lambda: asyncio.to_thread(disk.lose)
+    yield seconds * 0.70, "S3 stops", lambda: asyncio.to_thread(store.stop)
+    yield seconds * 0.70 + brief, "S3 is back", lambda: asyncio.to_thread(store.start)
 
 
 async def play(steps: Iterator[Step], tell: Tell) -> None:
     start = time.monotonic()
     for second, name, action in steps:
         await asyncio.sleep(max(0.0, start + second - time.monotonic()))
-        tell(name)
         await action()
+        tell(name)
