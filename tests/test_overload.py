@@ -173,7 +173,8 @@ def test_a_crowd_of_different_pictures_is_shed(start: Start) -> None:
     origin = start({"queue": 3, "queue_timeout": 30})
     with stopped(origin):
         crowd = [origin.send(f"/h/{key}?w=10") for key in KEYS]
-        wait_until(lambda: origin.origin.metrics.in_flight == 4, "all but four have their answer")
+        shed = f'status="503"}} {len(KEYS) - 4}.0'.encode()
+        wait_until(lambda: shed in origin.get("/-/metrics").body, "all but four have their answer")
         assert origin.origin.intake.held == 4 * len(pictures.small())
     statuses = sorted(exchange.answer().status for exchange in crowd)
     assert statuses == [200] * 4 + [503] * (len(KEYS) - 4)
