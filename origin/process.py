@@ -8,9 +8,11 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
 from typing import ClassVar
+from typing import cast
 
 from .frames import PREFIX_SIZE
 from .frames import Job
@@ -22,10 +24,87 @@ START_TIMEOUT = 30.0  # seconds to import libvips and warm up
 MAX_RESULT = 256_000_000  # bytes that a renderer may answer with
 NONSENSE = (ValueError, KeyError, TypeError, OverflowError)  # what reading an odd answer raises
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+# Bytes that the socket takes at once, where the system allows as many. What does not fit has to be sent
+# when the renderer has read some, which wakes this process once more for each job.
+_SOCKET_BUFFER = 1 << 20
+
+Answer = tuple[dict[str, Any], bytes]  # head and body of a frame
 
 
 class RendererBroken(Exception):
     """Renderers cannot start here at all. The message is one line for people."""
+
+
+class Link(asyncio.Protocol):
+    """Our end of the socket: whole frames go out, and one answer comes in for each."""
+
+    def __init__(self) -> None:
+        self.on_unasked: Callable[[], None] = self.close  # what to do about a renderer that speaks first
+        self._transport: asyncio.Transport | None = None
+        self._waiter: asyncio.Future[Answer] | None = None
+        self._pieces: list[bytes] = []
+        self._length = 0  # bytes of the pieces
+        self._needed = PREFIX_SIZE  # bytes, until more is known
+        self._head_length = 0
+
+    @classmethod
+    async def over(cls, ours: socket.socket) -> Link:
+        _, link = await asyncio.get_running_loop().create_unix_connection(cls, sock=ours)
+        return link
+
+    def answer(self, *frame: bytes) -> asyncio.Future[Answer]:
+        """Send a frame; its answer. That fails with OSError, EOFError or one of `NONSENSE`."""
+        self._waiter = asyncio.get_running_loop().create_future()
+        if self._transport is None or self._transport.is_closing():
+            self._waiter.set_exception(EOFError("the renderer is gone"))
+            return self._waiter
+        for part in frame:
+            self._transport.write(part)
+        return self._waiter
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(exc or EOFError("the renderer closed its end"))
+
+    def data_received(self, data: bytes) -> None:
+        waiter = self._waiter
+        if waiter is None or waiter.done():
+            self.on_unasked()
+            return
+        self._pieces.append(data)
+        self._length += len(data)
+        if self._length < self._needed:
+            return
+        try:
+            answer = self._whole()
+        except NONSENSE as exc:
+            waiter.set_exception(exc)
+            return
+        if answer is not None:
+            waiter.set_result(answer)
+
+    def _whole(self) -> Answer | None:
+        """The answer, where all of it is there. Raises ValueError."""
+        data = b"".join(self._pieces)
+        if not self._head_length:
+            self._head_length, body_length = unpack_prefix(data[:PREFIX_SIZE], MAX_RESULT)
+            self._needed = PREFIX_SIZE + self._head_length + body_length
+        self._pieces = [data]
+        if self._length < self._needed:
+            return None
+        if self._length > self._needed:
+            raise ValueError(f"{self._length - self._needed} bytes behind the answer")
+        end = PREFIX_SIZE + self._head_length
+        self._pieces, self._length, self._needed, self._head_length = [], 0, PREFIX_SIZE, 0
+        return unpack_head(data[PREFIX_SIZE:end]), data[end:]
 
 
 class Renderer:
@@ -33,20 +112,23 @@ class Renderer:
 
     command: ClassVar[Sequence[str]] = (sys.executable, "-m", "origin.worker")
 
-    def __init__(self, process: asyncio.subprocess.Process, link: socket.socket) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, link: Link) -> None:
         self.process = process
         self.link = link
         self.jobs = 0
-        self.running = False
         self.hello: dict[str, Any] = {}
+        link.on_unasked = self.end
 
     @classmethod
     async def start(cls, arguments: Sequence[str]) -> Renderer:
         """A renderer that is warm. Raises RendererBroken."""
         ours, theirs = socket.socketpair()
-        ours.setblocking(False)
-        try:
-            with theirs:
+        for end in (ours, theirs):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BUFFER)
+        with theirs:
+            link = await Link.over(ours)
+            hello = link.answer()
+            try:
                 process = await asyncio.create_subprocess_exec(
                     *(*cls.command, *arguments),
                     stdin=theirs.fileno(),
@@ -55,15 +137,16 @@ class Renderer:
                     env=_environment(),
                     start_new_session=True,  # the terminal's Ctrl-C is for us alone
                 )
-        except BaseException as exc:
-            ours.close()
-            if isinstance(exc, OSError):
-                raise RendererBroken(f"a renderer did not start: {exc}") from exc
-            raise
-        renderer = cls(process, ours)
+            except BaseException as exc:
+                hello.cancel()
+                link.close()
+                if isinstance(exc, OSError):
+                    raise RendererBroken(f"a renderer did not start: {exc}") from exc
+                raise
+        renderer = cls(process, link)
         try:
             async with asyncio.timeout(START_TIMEOUT):
-                head, _ = await renderer._receive()
+                head, _ = await hello
                 renderer.hello = dict(head["hello"])
         except (OSError, EOFError, *NONSENSE) as exc:
             await renderer.kill()
@@ -76,17 +159,10 @@ class Renderer:
             raise RendererBroken(str(renderer.hello["error"])[:300])
         return renderer
 
-    async def run(self, job: Job, original: bytes) -> tuple[dict[str, Any], bytes]:
-        """The answer's head and body. Raises OSError, EOFError or ValueError where it has gone wrong."""
+    async def run(self, job: Job, original: bytes) -> Answer:
+        """The answer's head and body. Raises OSError, EOFError or one of `NONSENSE` where it goes wrong."""
         self.jobs += 1
-        self.running = True
-        loop = asyncio.get_running_loop()
-        try:
-            await loop.sock_sendall(self.link, pack_head(job.to_head(), len(original)))
-            await loop.sock_sendall(self.link, original)
-            return await self._receive()
-        finally:
-            self.running = False
+        return await self.link.answer(pack_head(job.to_head(), len(original)), original)
 
     def end(self) -> None:
         """End the process at once, whatever it is doing. Who waits for its answer reads the end."""
@@ -95,8 +171,7 @@ class Renderer:
                 self.process.kill()
 
     async def kill(self) -> None:
-        """End the process and wait for that. Not while someone waits for its answer: a socket that is
-        closed under a reader never wakes it."""
+        """End the process and wait for that. Who waits for its answer learns that there is none."""
         self.link.close()
         self.end()
         await self.process.wait()
@@ -120,22 +195,6 @@ class Renderer:
         except (OSError, IndexError, ValueError):
             return 0
 
-    async def _receive(self) -> tuple[dict[str, Any], bytes]:
-        head_length, body_length = unpack_prefix(await self._read(PREFIX_SIZE), MAX_RESULT)
-        head = unpack_head(await self._read(head_length))
-        return head, await self._read(body_length)
-
-    async def _read(self, length: int) -> bytes:
-        loop = asyncio.get_running_loop()
-        buffer = bytearray(length)
-        view = memoryview(buffer)
-        while view:
-            count = await loop.sock_recv_into(self.link, view)
-            if not count:
-                raise EOFError("the renderer closed its end")
-            view = view[count:]
-        return bytes(buffer)
-
 
 def _environment() -> dict[str, str]:
     """What a renderer may know: where the code is, and nothing of ours that is secret."""
@@ -145,6 +204,9 @@ def _environment() -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(os.path.abspath(path) for path in sys.path),
         "PYTHONDONTWRITEBYTECODE": "1",
         "MALLOC_ARENA_MAX": "2",  # glibc's arenas are where memory that "leaks" in libvips stays
+        # Or a buffer of some hundred kB, which each picture takes many of, is new pages each time.
+        "MALLOC_MMAP_THRESHOLD_": str(4 << 20),
+        "MALLOC_TRIM_THRESHOLD_": str(32 << 20),
         "VIPS_CONCURRENCY": "1",  # one core a renderer
         "VIPS_MAX_COORD": "100000",  # px of a side; libvips refuses more at the header
     }

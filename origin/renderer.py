@@ -32,6 +32,7 @@ __all__ = ["RenderPool", "Rendered", "Renderer", "RendererBroken"]
 log = logging.getLogger("origin.renderer")
 
 MAX_JOBS = 2_000  # of one process, against what leaks in forty C libraries
+LOOK_AFTER = 8  # jobs between looks at the memory of a renderer, which take longer than sending a job
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +119,7 @@ class RenderPool:
             renderer.end()
         await asyncio.gather(*(renderer.process.wait() for renderer in self._renderers))
         for renderer in self._renderers:
-            if not renderer.running:  # those that are, end with their process, and close in `_release`
-                renderer.link.close()
+            renderer.link.close()
         self._renderers.clear()
         self._idle.clear()
 
@@ -182,11 +182,16 @@ class RenderPool:
         if self._closing:
             renderer.link.close()
             return
-        worn = renderer.jobs >= MAX_JOBS or renderer.memory() > self.memory // 2
+        worn = self._worn(renderer)
         if fit and renderer.alive and not worn:
             self._offer(renderer)
         else:
             self._spawn(self._replace(renderer, counted=not (fit and worn)))
+
+    def _worn(self, renderer: Renderer) -> bool:
+        if renderer.jobs % LOOK_AFTER == 0 and renderer.memory() > self.memory // 2:
+            return True
+        return renderer.jobs >= MAX_JOBS
 
     def _offer(self, renderer: Renderer) -> None:
         """Hand a free renderer to the first in the queue."""

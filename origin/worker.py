@@ -158,10 +158,14 @@ def _read(pipe: BinaryIO, length: int) -> bytes:
 
 
 def _send(pipe: BinaryIO, head: dict[str, Any], body: bytes = b"") -> None:
-    for part in (pack_head(head, len(body)), body):
-        view = memoryview(part)
-        while view:
-            view = view[pipe.write(view) :]
+    """In one piece, as far as the socket takes it: each piece wakes the parent."""
+    parts = [memoryview(pack_head(head, len(body))), memoryview(body)]
+    while parts:
+        written = os.writev(pipe.fileno(), parts)
+        while parts and written >= len(parts[0]):
+            written -= len(parts.pop(0))
+        if parts:
+            parts[0] = parts[0][written:]
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import signal
 import socket
@@ -22,6 +23,7 @@ from typing import Any
 import pictures
 import pytest
 import uvloop
+from PIL import Image
 
 from origin import frames
 from origin import renderer as module
@@ -247,10 +249,29 @@ async def test_a_renderer_whose_memory_grew_is_replaced() -> None:
     async with started(memory=1_000_000_000) as pool:
         [first] = pool.processes
         pool.memory = 2_000_000  # less than any process takes
-        await rendering(pool)
+        for _ in range(module.LOOK_AFTER):
+            assert pool.processes == [first]
+            await rendering(pool)
         await until(lambda: pool.processes and pool.processes != [first])
         pool.memory = 1_000_000_000
         assert (await rendering(pool)).width == 50
+
+
+async def test_rendering_again_takes_no_new_memory() -> None:
+    original = pictures.encoded(Image.effect_noise((1600, 1200), 50).convert("RGB"), "JPEG")
+    job = dataclasses.replace(JOB, width=500, target="jpg")
+    async with started() as pool:
+        [process] = pool.processes
+        for _ in range(15):
+            await pool.render(original, job, LONG)
+        before = page_faults(process)
+        for _ in range(20):
+            await pool.render(original, job, LONG)
+        assert page_faults(process) - before < 20 * 20  # the original alone has 230 pages
+
+
+def page_faults(process: int) -> int:
+    return int(told(process, "stat").rpartition(b")")[2].split()[7])
 
 
 async def test_nothing_secret_reaches_a_renderer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -407,6 +428,34 @@ async def test_a_renderer_that_talks_nonsense_fails_its_job_and_is_replaced(
         assert liar not in pool.processes
         assert has_ended(liar)
         assert pool.restarts == 1
+
+
+async def test_a_renderer_that_speaks_unasked_is_replaced_before_a_request_finds_out(script: Script) -> None:
+    script.write(
+        """
+        receive()
+        send(GOOD, b"picture")
+        time.sleep(0.2)
+        send(GOOD, b"the answer to a question not yet asked")
+        time.sleep(1000)
+        """
+    )
+    async with started() as pool:
+        [liar] = pool.processes
+        assert (await rendering(pool)).body == b"picture"
+        script.serve('send(GOOD, b"another")')
+        await until(lambda: pool.idle and pool.processes != [liar])
+        assert (await rendering(pool)).body == b"another"
+        assert has_ended(liar)
+
+
+async def test_a_renderer_that_says_more_than_its_answer_fails_its_job(script: Script) -> None:
+    script.serve('send(GOOD, b"picture" + b"more", length=7)')
+    async with started() as pool:
+        [liar] = pool.processes
+        with pytest.raises(RenderFailed, match="behind the answer"):
+            await rendering(pool)
+        await until(lambda: has_ended(liar))
 
 
 async def test_a_renderer_that_never_answers_is_killed_at_the_deadline(script: Script) -> None:
