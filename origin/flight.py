@@ -11,6 +11,10 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
+class Left(Exception):
+    """A waiter has gone before there was a result."""
+
+
 class SingleFlight(Generic[T]):
     """Runs the work for a key once for all who ask while it runs.
 
@@ -24,8 +28,13 @@ class SingleFlight(Generic[T]):
     def __len__(self) -> int:
         return len(self._flights)
 
-    async def run(self, key: str, work: Callable[[], Awaitable[T]]) -> T:
-        """The result of the work under way for `key`, which is `work()` where there is none."""
+    async def run(
+        self, key: str, work: Callable[[], Awaitable[T]], leaving: asyncio.Future[None] | None = None
+    ) -> T:
+        """The result of the work under way for `key`, which is `work()` where there is none.
+
+        Raises Left where `leaving` is done first: it tells that this waiter wants no result any more.
+        """
         flight = self._flights.get(key)
         if flight is None:
             task = asyncio.ensure_future(work())
@@ -34,7 +43,12 @@ class SingleFlight(Generic[T]):
         task, waiters = flight
         waiters[0] += 1
         try:
-            return await asyncio.shield(task)
+            if leaving is None:
+                return await asyncio.shield(task)
+            await asyncio.wait((task, leaving), return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise Left
+            return task.result()
         finally:
             waiters[0] -= 1
             if not waiters[0] and not task.done():

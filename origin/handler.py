@@ -37,6 +37,7 @@ from .errors import RenderTimeout
 from .errors import SourceUnavailable
 from .errors import UnsupportedFormat
 from .fallback import Fallback
+from .flight import Left
 from .flight import SingleFlight
 from .formats import sniff
 from .options import Options
@@ -204,7 +205,7 @@ class Handler:
             made.append(True)
             return self._make(wish, found)
 
-        served = await _unless_gone(self._flights.run(wish.name, make), request)
+        served = await self._unless_gone(wish.name, make, request)
         return served if made else Served(served.result, f"{served.status}; collapsed", served.outcome)
 
     def _from_cache(self, found: Found, wish: Wish) -> Served | None:
@@ -242,6 +243,18 @@ class Handler:
         task.add_done_callback(self._refreshes.discard)
 
     # 4  The work, once for all who ask
+
+    async def _unless_gone(
+        self, name: str, make: Callable[[], Awaitable[Served]], request: Request
+    ) -> Served:
+        """Wait for the work, or for the client to go away, which leaves the work to whoever else waits."""
+        leaving = asyncio.ensure_future(request.gone())
+        try:
+            return await self._flights.run(name, make, leaving)
+        except Left:
+            raise ClientGone from None
+        finally:
+            leaving.cancel()
 
     async def _make(self, wish: Wish, found: Found) -> Served:
         """What the source says, then the kept result or a new one."""
@@ -346,17 +359,3 @@ def _target(options: Options, request: Request) -> str:
 
 def _stale(result: Result, ttl: int, why: str) -> Served:
     return Served(result, headers.cache_status(hit=True, ttl=ttl, detail=why), "stale")
-
-
-async def _unless_gone(work: Awaitable[Served], request: Request) -> Served:
-    """Wait for the work, or for the client to go away, which leaves the work to whoever else waits."""
-    working = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(request.gone())
-    try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise ClientGone
-        return working.result()
-    finally:
-        leaving.cancel()
-        working.cancel()

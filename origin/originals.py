@@ -50,20 +50,24 @@ class Intake:
         """A place for one fetch. Raises Overloaded."""
         if self._waiting[handler] >= self.waiting_limit:
             raise Overloaded(f"{self.waiting_limit} fetches are waiting")
-        self._waiting[handler] += 1
-        try:
-            async with asyncio.timeout(self.timeout), self._changed:
-                await self._changed.wait_for(lambda: self._has_room(handler))
-                self._fetching[handler] += 1
-        except TimeoutError:
-            raise Overloaded(f"no place for a fetch within {self.timeout} s") from None
-        finally:
-            self._waiting[handler] -= 1
+        if self._waiting[handler] or not self._has_room(handler):
+            await self._wait(handler)
+        self._fetching[handler] += 1
         try:
             yield
         finally:
             self._fetching[handler] -= 1
             await self._tell()
+
+    async def _wait(self, handler: str) -> None:
+        self._waiting[handler] += 1
+        try:
+            async with asyncio.timeout(self.timeout), self._changed:
+                await self._changed.wait_for(lambda: self._has_room(handler))
+        except TimeoutError:
+            raise Overloaded(f"no place for a fetch within {self.timeout} s") from None
+        finally:
+            self._waiting[handler] -= 1
 
     def _has_room(self, handler: str) -> bool:
         coming = self.fetching * self._largest
@@ -81,8 +85,9 @@ class Intake:
             await self._tell()
 
     async def _tell(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
+        if any(self._waiting.values()):
+            async with self._changed:
+                self._changed.notify_all()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from origin.errors import NotFound
+from origin.flight import Left
 from origin.flight import SingleFlight
 
 
@@ -193,3 +194,49 @@ async def test_work_that_fails_at_once_leaves_nothing() -> None:
     with pytest.raises(NotFound):
         await flights.run("key", fail)
     assert len(flights) == 0
+
+
+async def test_a_waiter_that_tells_so_leaves_and_the_work_goes_on_for_the_others() -> None:
+    flights: SingleFlight[str] = SingleFlight()
+    work = Work()
+    leaving: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    first = asyncio.ensure_future(flights.run("key", work, leaving))
+    second = start(flights, "key", work)
+    await settle()
+    leaving.set_result(None)
+    await settle()
+    with pytest.raises(Left):
+        await first
+    work.outcome.set_result("picture")
+    assert await second == "picture"
+    assert work.cancelled == 0
+
+
+async def test_the_last_waiter_that_leaves_ends_the_work() -> None:
+    flights: SingleFlight[str] = SingleFlight()
+    work = Work()
+    leaving: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    alone = asyncio.ensure_future(flights.run("key", work, leaving))
+    await settle()
+    leaving.set_result(None)
+    await settle()
+    with pytest.raises(Left):
+        await alone
+    assert (work.cancelled, len(flights)) == (1, 0)
+
+
+async def test_who_may_leave_and_stays_gets_the_result_or_the_error() -> None:
+    flights: SingleFlight[str] = SingleFlight()
+    leaving: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    for outcome in ("picture", NotFound("gone")):
+        work = Work()
+        waiter = asyncio.ensure_future(flights.run("key", work, leaving))
+        await settle()
+        if isinstance(outcome, str):
+            work.outcome.set_result(outcome)
+            assert await waiter == outcome
+        else:
+            work.outcome.set_exception(outcome)
+            with pytest.raises(NotFound):
+                await waiter
+    assert not leaving.done()
