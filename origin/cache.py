@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from functools import partial
-from threading import Lock
+from threading import Condition
 from typing import Any
 from typing import Generic
 from typing import TypeVar
@@ -35,6 +35,8 @@ MAX_VERSIONS = 20_000  # in memory
 MAX_FAILURES = 10_000
 MAX_PURGES = 1_000  # remembered, for writers that began before them
 MAX_UNWRITTEN = 64_000_000  # bytes on their way to the disk; past that, results are served and not kept
+GATHER = 0.05  # seconds for which what is to be written waits for more, to share a transaction
+MAX_GATHERED = 32  # records of one transaction
 _OVERHEAD = 500  # bytes that an entry in memory takes beside its body
 _FOREIGN = (ValueError, KeyError, TypeError)  # what a record raises that another release has written
 
@@ -105,6 +107,16 @@ class Lru(Generic[K, T]):
         return keys
 
 
+@dataclass(frozen=True, slots=True)
+class _Write:
+    """A record on its way to the disk."""
+
+    original: str
+    key: str
+    record: bytes
+    since: int
+
+
 class ResultCache:
     """The cache of one folder, for every handler that names it.
 
@@ -117,9 +129,10 @@ class ResultCache:
         self.results: Lru[str, Result] = Lru(memory, lambda result: len(result.body) + _OVERHEAD)
         self.versions: Lru[str, Version] = Lru(MAX_VERSIONS, lambda _: 1)
         self._failures: OrderedDict[str, tuple[OriginError, float]] = OrderedDict()
-        self._lock = Lock()  # over the two below, which the writer's thread changes as well
+        self._lock = Condition()  # over the three below, which the writer's thread changes as well
         self._unwritten: dict[str, bytes] = {}
         self._unwritten_bytes = 0
+        self._batch: list[_Write] = []  # what is written next, and may still grow
         self._purges: deque[tuple[int, str]] = deque(maxlen=MAX_PURGES)
         self._mark = 0
         self._readers = ThreadPoolExecutor(READERS, "cache-read")
@@ -128,6 +141,7 @@ class ResultCache:
 
     async def close(self) -> None:
         """Finish what is being written."""
+        self._end_batch()
         await asyncio.to_thread(self._writer.shutdown)
         await asyncio.to_thread(self._readers.shutdown)
         self.store.close()
@@ -204,6 +218,7 @@ class ResultCache:
         self._failures.pop(original, None)
         if known is not None and known.etag != version.etag:
             self.results.delete(original)
+            self._end_batch()
             self._submit(partial(self.store.delete, original))
         meta = {"etag": version.etag, "last_modified": version.last_modified, "checked": version.checked}
         self._write(original, "V", _pack(meta, b""), since)
@@ -247,6 +262,7 @@ class ResultCache:
             for key in unwritten:
                 del self._unwritten[key]
         keys.update(unwritten)
+        self._end_batch()
         loop = asyncio.get_running_loop()
         keys |= await loop.run_in_executor(self._writer, self.store.delete, prefix)
         return sum(key.rpartition("\0")[2].startswith(("R", "O")) for key in keys)
@@ -255,6 +271,7 @@ class ResultCache:
         """Forget an original that is gone; what is under way for it is not held back, as a purge does."""
         self.versions.pop(original)
         self.results.delete(original)
+        self._end_batch()
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._writer, self.store.delete, original)
 
@@ -277,7 +294,18 @@ class ResultCache:
                 return
             self._unwritten[key] = record
             self._unwritten_bytes += len(record)
-        self._submit(partial(self._put, original, key, record, since))
+            batch = self._batch
+            batch.append(_Write(original, key, record, since))
+        if len(batch) == 1:
+            self._submit(partial(self._put_all, batch))
+        if len(batch) == MAX_GATHERED:
+            self._end_batch()
+
+    def _end_batch(self) -> None:
+        """What is written from now on comes after what is submitted next."""
+        with self._lock:
+            self._batch = []
+            self._lock.notify()
 
     def _submit(self, work: Callable[[], Any]) -> None:
         try:
@@ -285,14 +313,19 @@ class ResultCache:
         except RuntimeError:
             pass  # closing; what was not written is rendered again
 
-    def _put(self, original: str, key: str, record: bytes, since: int) -> None:
+    def _put_all(self, batch: list[_Write]) -> None:
         """In the writer's thread, where no purge is under way."""
-        if not self._purged(original, since):
-            self.store.put(key, record)
         with self._lock:
-            self._unwritten_bytes -= len(record)
-            if self._unwritten.get(key) is record:
-                del self._unwritten[key]
+            self._lock.wait_for(lambda: self._batch is not batch, GATHER)
+            if self._batch is batch:
+                self._batch = []
+        writes = [one for one in batch if not self._purged(one.original, one.since)]
+        self.store.put_all([(one.key, one.record) for one in writes])
+        with self._lock:
+            for one in batch:
+                self._unwritten_bytes -= len(one.record)
+                if self._unwritten.get(one.key) is one.record:
+                    del self._unwritten[one.key]
 
     def _get(self, key: str) -> bytes | None:
         return self._unwritten.get(key) or self.store.get(key)

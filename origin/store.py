@@ -16,6 +16,9 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -100,6 +103,30 @@ class DiskStore:
         if self._doomed:
             return  # or the delete that comes too late takes it away
         self._attempt("write", lambda cache: self._put(cache, key, value), None)
+
+    def put_all(self, records: Sequence[tuple[str, bytes]]) -> None:
+        """Keep all of them as `put` does, in few transactions: those are most of what writing costs."""
+        for some in self._portions(records):
+            together = len(some) > 1 and not self._doomed
+            if together and self._attempt("write", partial(self._put_together, records=some), False):
+                continue
+            for key, value in some:  # one alone may have been what failed
+                self.put(key, value)
+
+    def _portions(self, records: Sequence[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
+        """Such that making room for one does not empty a small folder."""
+        some: list[tuple[str, bytes]] = []
+        left = 0
+        for key, value in records:
+            left -= _room(value)
+            if some and left < 0:
+                yield some
+                some = []
+            if not some:
+                left = self.max_size // 10 - _room(value)
+            some.append((key, value))
+        if some:
+            yield some
 
     def delete(self, prefix: str) -> set[str]:
         """Remove everything whose key starts with `prefix`; the keys that were there.
@@ -230,8 +257,23 @@ class DiskStore:
             threading.Thread(target=shutil.rmtree, args=(path, True), daemon=True).start()
 
     def _put(self, cache: RawCache, key: str, value: bytes) -> None:
-        self._cull(cache, 2 * len(value) + ROOM)
+        self._cull(cache, _room(value))
         cache.set(key, _digest(key, value) + value)
+
+    def _put_together(self, cache: RawCache, records: Sequence[tuple[str, bytes]]) -> bool:
+        fit = [(key, value) for key, value in records if len(value) <= self.max_size // 20]
+        self._cull(cache, sum(_room(value) for _, value in fit))
+        files: list[str | None] = []
+        try:
+            with cache._transact():
+                for key, value in fit:
+                    cache.set(key, _digest(key, value) + value)
+                    files.append(cache._disk._last)
+        except BaseException:
+            for file in filter(None, files):  # of rows that are not there
+                cache._disk.remove(file)
+            raise
+        return True
 
     # The limit
 
@@ -277,6 +319,11 @@ class DiskStore:
                 sql("DELETE FROM Cache WHERE key >= ? AND key < ?", bounds)
         self._doomed = ()
         return gone
+
+
+def _room(value: bytes) -> int:
+    """Bytes that the folder grows by with a new entry, at most."""
+    return 2 * len(value) + ROOM
 
 
 def _inode(path: Path) -> int:

@@ -7,10 +7,12 @@ import gc
 import json
 import sys
 import threading
+import time
 import traceback
 import weakref
 from collections.abc import AsyncIterator
 from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -67,6 +69,10 @@ class WaitingStore(DiskStore):
         assert self.writes.wait(10)
         self.noted.append("put")
         super().put(key, value)
+
+    def put_all(self, records: Sequence[tuple[str, bytes]]) -> None:
+        for key, value in records:
+            self.put(key, value)
 
 
 @pytest.fixture
@@ -488,6 +494,30 @@ async def test_a_result_that_is_being_written_counts_once(cache: ResultCache, st
     store.writes.clear()
     keep(cache, CAT, "300")
     assert await cache.count_results(CAT) == 1
+
+
+async def test_what_comes_within_a_moment_is_written_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "GATHER", 10.0)
+    monkeypatch.setattr(module, "MAX_GATHERED", 4)
+    store, batches = DiskStore(tmp_path, 50_000_000), []
+
+    def put_all(records: Sequence[tuple[str, bytes]]) -> None:
+        batches.append(len(records))
+        DiskStore.put_all(store, records)
+
+    monkeypatch.setattr(store, "put_all", put_all)
+    cache = ResultCache(store, 1_000_000)
+    keep(cache, CAT, "300", "400", "500", "600")  # with the version and the original, six
+    start = time.monotonic()
+    await cache.purge(DOG)  # and what waits for company is not waited for
+    assert batches == [4, 2]
+    keep(cache, CATS, "300")
+    await cache.close()
+    assert batches == [4, 2, 3]
+    assert time.monotonic() - start < 5
+    assert DiskStore(tmp_path, 50_000_000).count() == 9
 
 
 async def test_a_cache_that_closes_finishes_what_it_writes(tmp_path: Path) -> None:

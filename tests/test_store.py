@@ -99,6 +99,23 @@ def test_a_value_is_written_in_one_piece(store: DiskStore) -> None:
     assert store.get("key") == value
 
 
+def test_values_that_are_put_together_come_back_each(store: DiskStore) -> None:
+    store.put("b", SMALL)
+    store.put_all([("a", BIG), ("b", BIG), ("c", SMALL), ("huge", bytes(3 * MB)), ("a", SMALL)])
+    assert [store.get(key) for key in ("a", "b", "c", "huge")] == [SMALL, BIG, SMALL, None]
+    assert len(value_files(store)) == 1  # what was replaced is gone
+    store.put_all([])
+    store.put_all([("alone", BIG)])
+    assert store.get("alone") == BIG
+    assert store.failures == 0
+
+
+def test_one_value_that_cannot_be_put_does_not_keep_the_others_out(store: DiskStore) -> None:
+    store.put_all([("a", BIG), ("\ud800", SMALL), ("c", SMALL)])
+    assert [store.get(key) for key in ("a", "c")] == [BIG, SMALL]
+    assert len(value_files(store)) == 1  # none stays from the first try
+
+
 def test_a_value_is_there_after_a_restart(store: DiskStore) -> None:
     store.put("key", BIG)
     store.close()
@@ -656,6 +673,21 @@ def test_the_folder_never_passes_its_limit_with_mixed_sizes(tmp_path: Path) -> N
     assert store.failures == 0
     assert highest <= limit
     assert du(store.path) > limit * 0.8  # it holds what it may
+    store.close()
+
+
+def test_the_folder_never_passes_its_limit_with_values_put_together(tmp_path: Path) -> None:
+    limit = 8 * MB
+    store = DiskStore(tmp_path / "cache", limit)
+    kept = []
+    for i in range(20):
+        found = [random.Random(i).randbytes(size) for size in sizes(i, 32, limit // 20)]
+        store.put_all([(f"key{i} {n}", value) for n, value in enumerate(found)])
+        assert du(store.path) <= limit
+        assert store.get(f"key{i} 31") == found[31]
+        kept.append(du(store.path))
+    assert store.failures == 0
+    assert min(kept[10:]) > limit * 0.7  # making room for many at once does not empty it
     store.close()
 
 
