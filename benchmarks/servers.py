@@ -85,7 +85,6 @@ def origin(
         "http_host": "127.0.0.1",
         "http_port": port,
         "cache": {"path": str(folder / "cache")},
-        "renderers": len(on),
         **more,
     }
     path = folder / "config.json"

@@ -1,6 +1,7 @@
 """The pool of render processes: admission, deadlines, replacement. libvips never runs in this process.
 
-One renderer a core, one job at a time each. A renderer that dies, overruns its time or talks nonsense
+One renderer more than cores, one job at a time each: while one waits for its next job, another has its
+core. A renderer that dies, overruns its time or talks nonsense
 is killed and replaced, and costs only the request it was rendering for.
 """
 
@@ -46,7 +47,7 @@ class Rendered:
 
 
 class RenderPool:
-    """`size` renderers and the queue before them.
+    """`size` renderers (0: one more than cores) and the queue before them.
 
     Raises what a render raises: Unprocessable, UnsupportedFormat, RenderFailed, RenderTimeout; and
     Overloaded where the queue is full or a place in it took longer than `queue_timeout` seconds.
@@ -61,7 +62,7 @@ class RenderPool:
         queue: int = 64,
         queue_timeout: float = 5.0,
     ) -> None:
-        self.size = size or os.cpu_count() or 1
+        self.size = size or _cores() + 1
         self.queue = queue
         self.queue_timeout = queue_timeout
         self.memory = memory  # bytes of one renderer
@@ -238,6 +239,13 @@ class RenderPool:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _cores() -> int:
+    """Those that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _result(head: dict[str, Any], body: bytes, waited: float, took: float) -> Rendered:

@@ -8,6 +8,7 @@ of its input ends it.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import time
 from collections.abc import Iterable
@@ -26,6 +27,7 @@ from origin.frames import pack_head
 from origin.frames import unpack_head
 from origin.frames import unpack_prefix
 
+_NICENESS = 5  # beyond the parent's
 _OLDEST_LIBVIPS = (8, 18)
 _LOADERS = {
     "jpg": "Jpeg",
@@ -43,6 +45,7 @@ _FONTS = tuple(
 
 def main() -> None:
     arguments = _arguments()
+    _give_way()
     requests, answers = _take_pipes()
     hello: dict[str, Any] = {"libvips": None, "pipeline": None, "jail": None, "error": None}
     try:
@@ -60,6 +63,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--cpu-seconds", type=int, default=300, help="of one job; the parent ends it sooner")
     parser.add_argument("--formats", default="jpg,png,webp,gif,avif", help="formats that are ever decoded")
     return parser.parse_args()
+
+
+def _give_way() -> None:
+    """Let the parent go first where both want a core: it serves hits, and feeds the other renderers."""
+    os.nice(_NICENESS)
+    # Where Linux shares out cores by session, which is one of our own, that alone would have no effect.
+    with contextlib.suppress(OSError), open("/proc/self/autogroup", "w") as autogroup:
+        autogroup.write(str(os.getpriority(os.PRIO_PROCESS, 0)))
 
 
 def _take_pipes() -> tuple[BinaryIO, BinaryIO]:

@@ -274,6 +274,18 @@ def page_faults(process: int) -> int:
     return int(told(process, "stat").rpartition(b")")[2].split()[7])
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no way to take cores away")
+def test_there_is_a_renderer_more_than_cores_if_not_told() -> None:
+    cores = os.sched_getaffinity(0)
+    assert RenderPool(0).size == len(cores) + 1
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        assert RenderPool(0).size == 2
+    finally:
+        os.sched_setaffinity(0, cores)
+    assert RenderPool(5).size == 5
+
+
 async def test_nothing_secret_reaches_a_renderer(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_SECRET_ACCESS_KEY", "SIGNING_KEY", "PYTHONSTARTUP", "HOME", "LD_PRELOAD_CANARY"):
         monkeypatch.setenv(name, "canary-in-the-environment")

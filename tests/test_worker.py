@@ -88,6 +88,14 @@ def test_the_hello_tells_versions_and_locks(shared: Worker) -> None:
     assert shared.hello["jail"]["rlimits"]
 
 
+def test_it_lets_the_parent_go_first(shared: Worker) -> None:
+    process = shared.process.pid
+    assert os.getpriority(os.PRIO_PROCESS, process) > os.getpriority(os.PRIO_PROCESS, 0)
+    assert shared.ask(JOB, pictures.small())[0]["ok"]
+    for thread in os.listdir(f"/proc/{process}/task"):  # those of libvips as well
+        assert os.getpriority(os.PRIO_PROCESS, int(thread)) > os.getpriority(os.PRIO_PROCESS, 0)
+
+
 @pytest.mark.parametrize("target", ["jpg", "png", "webp", "avif", "gif"])
 @pytest.mark.parametrize(
     "original", [pictures.land, pictures.port, pictures.wide, pictures.avif, pictures.animation]
