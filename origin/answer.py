@@ -16,6 +16,8 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 RawHeaders = list[tuple[bytes, bytes]]
+AtOnce = Callable[[str, str, bytes, RawHeaders], "Answer | None"]
+"""Method, scheme, target and headers of a request, for an app that may have the answer without waiting."""
 
 
 class ClientGone(Exception):
@@ -70,10 +72,19 @@ class Answer:
     kind: str = ""  # the class of that error
     outcome: str = ""  # hit, miss, stale, revalidated
     stages: dict[str, float] = field(default_factory=dict)  # seconds spent in source, queue, render, cache
+    lines: bytes = b""  # the headers as HTTP/1.1 writes them, where they are there instead of `headers`
 
     async def send(self, send: Send, method: str) -> None:
         await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
         await send({"type": "http.response.body", "body": b"" if method == "HEAD" else self.body})
+
+
+def written(fields: RawHeaders) -> bytes:
+    """The fields as HTTP/1.1 writes them. Raises ValueError where one would be more than one."""
+    lines = b"".join([b"%s: %s\r\n" % field for field in fields])
+    if lines.count(b"\n") != len(fields) or lines.count(b"\r") != len(fields):
+        raise ValueError("a line end in a header")
+    return lines
 
 
 def plain(status: int, text: str, *more: tuple[bytes, bytes]) -> Answer:

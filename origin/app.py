@@ -23,6 +23,8 @@ from starlette.requests import Request as StarletteRequest
 
 from . import admin
 from . import configfile
+from .answer import Answer
+from .answer import RawHeaders
 from .answer import Receive
 from .answer import Request
 from .answer import Scope
@@ -198,6 +200,9 @@ class OriginApp(Starlette):
     message of every hit."""
 
     pictures: Pictures
+
+    def at_once(self, method: str, scheme: str, target: bytes, fields: RawHeaders) -> Answer | None:
+        return self.pictures.at_once(method, scheme, target, fields)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self

@@ -3,6 +3,9 @@
 A request arrives whole within its time and size, or is refused; whoever stops reading an answer is cut
 off; what could be read in two ways (RFC 9112 section 11.2) is read in none. None of it costs a request
 that behaves more than a few comparisons: timers run only while something is late.
+
+An app that has an answer ready (`answer.AtOnce`) is not called as an ASGI app: task, scope and messages
+cost more than the rest of a hit.
 """
 
 from __future__ import annotations
@@ -16,16 +19,21 @@ from typing import Any
 import httptools
 import uvicorn
 from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
+from .answer import AtOnce
 from .answer import plain
+from .answer import written
 from .reader import Reader
 
 log = logging.getLogger("origin.guard")
 
 MAX_URL = 8192  # bytes; beyond it a head that is too large is a URL that is too long
+_AT_ONCE = 16  # answers in a row before other connections have their turn
+_MOMENT = 1.0  # seconds
 _SLICE = 8192  # bytes parsed at once: how far a head can outgrow its bound before somebody looks
 _BODILESS = (b"GET", b"HEAD")
 
@@ -75,9 +83,15 @@ class Guard(HttpToolsProtocol):
 
     server_state: Connections
 
-    def __init__(self, config: uvicorn.Config, connections: Connections, bounds: Bounds) -> None:
+    def __init__(
+        self, config: uvicorn.Config, connections: Connections, bounds: Bounds, at_once: AtOnce | None = None
+    ) -> None:
         super().__init__(config, connections, {}, asyncio.get_running_loop())
         self._bounds = bounds
+        self._at_once = at_once
+        self._ready = 0  # answers that may still be given at once to what was received
+        self._answered = False  # whether the last request has been, at once
+        self._idle_since = 0.0  # loop's time of the last answer
         self._arriving = False  # from the first byte of a request to its last
         self._in_head = False
         self._size = 0  # bytes of a request that has not ended
@@ -130,13 +144,13 @@ class Guard(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._deaf:
             return
-        self._unset_keepalive_if_required()
+        self._ready = _AT_ONCE
         if len(data) <= _SLICE:
             self._feed(data)
         else:
             for start in range(0, len(data), _SLICE):
                 self._feed(data[start : start + _SLICE])
-        if self._late is None and not self._deaf and (self._arriving or not self.answering):
+        if self._late is None and (self._arriving or not (self._answered or self.answering or self._deaf)):
             self._late = self.loop.call_later(self._bounds.arrival, self._overdue)
 
     def _feed(self, data: bytes) -> None:
@@ -168,12 +182,17 @@ class Guard(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._arriving = self._in_head = True
+        self._answered = False
         self._size = 0
-        super().on_message_begin()
+        self.url, self.headers, self.expect_100_continue = b"", [], False
 
     def on_headers_complete(self) -> None:
         self._check_head()
         self._in_head = False
+        if self._can_answer_at_once() and self._answer_at_once():
+            self._answered = True
+            return
+        self._make_scope()
         super().on_headers_complete()
         if self.server_state.draining:
             self.cycle.keep_alive = False
@@ -186,7 +205,54 @@ class Guard(HttpToolsProtocol):
         self._arriving = False
         if self._late is not None:
             self._in_time()
-        super().on_message_complete()
+        if not self._answered:
+            super().on_message_complete()
+
+    def _make_scope(self) -> None:
+        """What uvicorn does when a request begins."""
+        self._unset_keepalive_if_required()
+        url, fields, expect = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expect
+        self.headers += fields  # this list is in the scope
+
+    def _can_answer_at_once(self) -> bool:
+        """Not between other answers, nor to a client that does not read, nor where it is the last one."""
+        return (
+            self._at_once is not None
+            and self._ready > 0
+            and not self.answering
+            and not self.pipeline
+            and not self.flow.write_paused
+            and not self.expect_100_continue
+            and not self.server_state.draining
+            and not self.transport.is_closing()
+            and self.parser.get_http_version() == "1.1"
+            and self.parser.should_keep_alive()
+            and not self.parser.should_upgrade()
+        )
+
+    def _answer_at_once(self) -> bool:
+        """Whether the app had the answer ready; then it is on its way."""
+        assert self._at_once is not None
+        assert self.scheme is not None
+        method = self.parser.get_method().decode()
+        answer = self._at_once(method, self.scheme, self.url, self.headers)
+        if answer is None:
+            return False
+        self._ready -= 1
+        head = STATUS_LINE[answer.status] + written(self.server_state.default_headers) + answer.lines
+        self.transport.write(head + b"\r\n" + (b"" if method == "HEAD" else answer.body))
+        self.server_state.total_requests += 1
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:  # a timer that looks again is cheaper than one each
+            self._stay_alive(self.timeout_keep_alive)
+        if self.scheme == "https":  # TLS has buffers that say nothing
+            self._reader.watch()
+        return True
+
+    def _stay_alive(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
 
     def _check_head(self) -> None:
         """Raises _Refused."""
@@ -263,6 +329,7 @@ class Guard(HttpToolsProtocol):
     def _stop_listening(self) -> None:
         self._deaf = True
         self._in_time()
+        self._unset_keepalive_if_required()
 
     def linger(self) -> None:
         """Close once the client had time to read: closing while it sends would throw away what we said
@@ -293,12 +360,17 @@ class Guard(HttpToolsProtocol):
     # The answer
 
     def on_response_complete(self) -> None:
+        self._idle_since = self.loop.time()
         super().on_response_complete()
         if self.transport.is_closing() or self.scheme == "https":  # TLS has buffers that say nothing
             self._reader.watch()
 
     def timeout_keep_alive_handler(self) -> None:
-        if self._reader.pending():
+        self.timeout_keep_alive_task = None
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if self._arriving or left > 0:
+            self._stay_alive(max(left, _MOMENT))
+        elif self._reader.pending():
             self._reader.cut_off()
         else:
             super().timeout_keep_alive_handler()

@@ -73,14 +73,14 @@ def configure(format: str) -> None:
     logging.getLogger("origin").setLevel(logging.INFO)
 
 
-def request_line(method: str, raw_path: bytes, query: bytes, answer: Answer, seconds: float) -> None:
-    """Log one request: 5xx as an error, anything else as information."""
+def request_line(method: str, shown: str, answer: Answer, seconds: float) -> None:
+    """Log one request: 5xx as an error, anything else as information. `shown`: see there."""
     level = logging.ERROR if answer.status >= 500 else logging.INFO
     if not access.isEnabledFor(level):
         return
     fields: Fields = {
         "method": method,
-        "path": _path(raw_path, query),
+        "path": shown,
         "status": answer.status,
         "handler": answer.handler,
         "cache": answer.outcome,
@@ -101,7 +101,7 @@ def request_line(method: str, raw_path: bytes, query: bytes, answer: Answer, sec
         access.handle(record)
 
 
-def _path(raw_path: bytes, query: bytes) -> str:
+def shown(raw_path: bytes, query: bytes) -> str:
     """Path and query as they came, without the value of a token under any spelling of its name."""
     text = _MISPLACED.sub(rb"\1[token]", raw_path) if b"=" in raw_path or b"%" in raw_path else raw_path
     if query:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from urllib.parse import unquote
 
 from starlette.types import ASGIApp
@@ -14,6 +15,7 @@ from . import logs
 from .answer import Answer
 from .answer import ClientGone
 from .answer import Message
+from .answer import RawHeaders
 from .answer import Receive
 from .answer import Request
 from .answer import Scope
@@ -34,6 +36,15 @@ CLIENT_GONE = 499  # in the log only, as nginx has it
 _METHODS = (b"allow", b"GET, HEAD")
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a target has turned out to mean."""
+
+    handler: Handler
+    plan: Plan
+    shown: str  # in the log
+
+
 class Pictures:
     """Answers what belongs to a handler, and leaves the rest to the app behind it."""
 
@@ -50,8 +61,27 @@ class Pictures:
         self._handlers = handlers
         self._metrics = metrics
         self._hosts = tuple(host.lower() for host in hosts)
-        self._plans: Lru[bytes, tuple[Handler, Plan]] = Lru(MAX_PLANS, lambda _: 1)
+        self._plans: Lru[bytes, _Known] = Lru(MAX_PLANS, lambda _: 1)  # by target
         self._https_port = https_port  # where everything in plain text is sent to
+
+    def at_once(self, method: str, scheme: str, target: bytes, fields: RawHeaders) -> Answer | None:
+        """The answer to a hit in memory, logged and counted; None for everything else. A listener of ours
+        asks here before it makes a task of a request, which costs more than the answer."""
+        known = self._plans.get(target)
+        if known is None or method not in ("GET", "HEAD"):
+            return None
+        start = time.perf_counter()
+        path, _, query = target.partition(b"?")
+        scope = {"method": method, "scheme": scheme, "raw_path": path, "query_string": query}
+        request = Request({**scope, "headers": fields}, _nothing)
+        try:
+            answer = None if self._refusal(request) else known.handler.at_once(known.plan, request)
+        except Exception:
+            log.exception("an answer failed")
+            return None
+        if answer is not None:
+            self._note(answer, request, known.shown, start)
+        return answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -71,21 +101,23 @@ class Pictures:
             answer = Answer(CLIENT_GONE, [], b"")
         finally:
             self._metrics.in_flight -= 1
+        self._note(answer, request, logs.shown(request.raw_path, request.query), start)
+
+    def _note(self, answer: Answer, request: Request, shown: str, start: float) -> None:
         seconds = time.perf_counter() - start
         self._metrics.observe(answer, 0 if request.method == "HEAD" else len(answer.body), seconds)
-        logs.request_line(request.method, request.raw_path, request.query, answer, seconds)
+        logs.request_line(request.method, shown, answer, seconds)
 
     async def _answer(self, request: Request) -> Answer | None:
         """The answer; None where the request belongs to no handler."""
-        url = request.raw_path + b"?" + request.query
-        known = planned = None if self._hosts else self._plans.get(url)
+        refused = self._refusal(request)
+        if refused is not None:
+            return refused
+        target = request.raw_path + b"?" + request.query if request.query else request.raw_path
+        known = self._plans.get(target)
+        planned = (known.handler, known.plan) if known else self._read(request)
         if planned is None:
-            refused = self._refusal(request)
-            if refused is not None:
-                return refused
-            planned = self._read(request)
-            if planned is None:
-                return None
+            return None
         if request.method not in ("GET", "HEAD"):
             return plain(405, "method not allowed", _METHODS)
         handler, plan = planned
@@ -97,7 +129,7 @@ class Pictures:
             log.exception("an answer failed")
             return await handler.refuse_broken(OriginError(repr(exc)), plan, request)
         if known is None and answer.outcome == "hit":
-            self._plans.put(url, planned)
+            self._plans.put(target, _Known(handler, plan, logs.shown(request.raw_path, request.query)))
         return answer
 
     def _read(self, request: Request) -> tuple[Handler, Plan] | None:
@@ -148,3 +180,8 @@ class Pictures:
 
         await self._app(scope, receive, note)
         return noted
+
+
+async def _nothing() -> Message:
+    """What comes after a request that is answered at once."""
+    return {"type": "http.disconnect"}

@@ -8,6 +8,7 @@ from . import headers
 from .answer import Answer
 from .answer import RawHeaders
 from .answer import Request
+from .answer import written
 from .cache import Result
 from .errors import OriginError
 from .errors import Overloaded
@@ -40,6 +41,8 @@ class Face:
     etag: str
     head: RawHeaders
     type: tuple[bytes, bytes]  # for all answers but 304
+    lines: bytes  # `head` as HTTP/1.1 writes it
+    lines_of_body: bytes  # type and length
 
     def fits(self, result: Result) -> bool:
         return self.digest == result.digest and self.last_modified == result.last_modified
@@ -53,8 +56,8 @@ class Replies:
         self._freshness = freshness
         self._exact_status = exact_status
         self._tag_header = tag_header.lower().encode() if tag_header else None
-        self._lasting = self._cache_control(freshness.max_age, None)
-        self._passing = self._cache_control(min(freshness.max_age, STALE_MAX_AGE), None)
+        self._lasting = self._control(False, None)
+        self._lines_lasting = written(self._lasting)
 
     def face(self, result: Result, key: str, options: Options) -> Face:
         etag = headers.etag(result.digest)
@@ -67,35 +70,37 @@ class Replies:
         if result.last_modified is not None:
             head.append((b"last-modified", headers.http_date(result.last_modified).encode()))
         mime = (b"content-type", result.format.mime.encode())
-        return Face(result.digest, result.last_modified, etag, head, mime)
+        about_body = written([mime, _length(result.body)])
+        return Face(result.digest, result.last_modified, etag, head, mime, written(head), about_body)
 
     def picture(
         self, result: Result, face: Face, status: str, outcome: str, expires_in: int | None, request: Request
     ) -> Answer:
         """200, 304, 206 or 416. `status` is the Cache-Status; `expires_in` counts the seconds until the
         token's end, None where it has none."""
-        fresh = self._freshness
-        stale = outcome == "stale"
-        if expires_in is None:
-            control = self._passing if stale else self._lasting
-        else:
-            max_age = min(fresh.max_age, STALE_MAX_AGE) if stale else fresh.max_age
-            control = self._cache_control(max_age, expires_in)
+        control = self._control(outcome == "stale", expires_in)
         head = [*control, (b"cache-status", status.encode()), *face.head]
         answer = Answer(200, head, result.body, self._name, outcome=outcome)
-        none_match, since = request.header(b"if-none-match"), request.header(b"if-modified-since")
-        # A 304 makes nginx renew what it has for the max-age it had, `no-store` or not. So there is none
-        # in the seconds of leeway behind a token's end.
-        if expires_in is not None and expires_in <= 0:
-            none_match = since = None
-        if (none_match or since) and headers.not_modified(face.etag, result.last_modified, none_match, since):
+        if _not_modified(face, expires_in, request):
             answer.status, answer.body = 304, b""
             return answer
         head.append(face.type)
         if request.method == "GET" and request.header(b"range") is not None:
             self._take_range(answer, result, face.etag, request)
-        head.append((b"content-length", b"%d" % len(answer.body)))
+        head.append(_length(answer.body))
         return answer
+
+    def at_once(
+        self, result: Result, face: Face, status: str, expires_in: int | None, request: Request
+    ) -> Answer | None:
+        """The same 200 or 304 to a hit, written already; None for what is not worth it."""
+        if request.header(b"range") is not None:
+            return None
+        control = self._lines_lasting if expires_in is None else written(self._control(False, expires_in))
+        lines = b"%scache-status: %s\r\n%s" % (control, status.encode(), face.lines)
+        if _not_modified(face, expires_in, request):
+            return Answer(304, [], b"", self._name, outcome="hit", lines=lines)
+        return Answer(200, [], result.body, self._name, outcome="hit", lines=lines + face.lines_of_body)
 
     def fallback(
         self, error: OriginError, result: Result, key: str, options: Options, expires_in: int | None
@@ -107,7 +112,7 @@ class Replies:
             control = headers.missing_cache_control(self._freshness.error_max_age, expires_in)
         head: RawHeaders = [
             (b"content-type", result.format.mime.encode()),
-            (b"content-length", b"%d" % len(result.body)),
+            _length(result.body),
             (b"cache-control", control.encode()),
             (b"x-origin-error", error.kind.encode()),
             (b"cache-status", headers.cache_status(detail=error.kind).encode()),
@@ -145,8 +150,9 @@ class Replies:
             head.append((self._tag_header, between.join(headers.surrogate_tags(self._name, key)).encode()))
         return head
 
-    def _cache_control(self, max_age: int, expires_in: int | None) -> RawHeaders:
+    def _control(self, stale: bool, expires_in: int | None) -> RawHeaders:
         fresh = self._freshness
+        max_age = min(fresh.max_age, STALE_MAX_AGE) if stale else fresh.max_age
         windows = (fresh.stale_while_revalidate, fresh.stale_if_error)
         text = headers.cache_control(max_age, *windows, expires_in)
         if fresh.cdn_max_age is None:
@@ -154,3 +160,19 @@ class Replies:
         cdn_max_age = min(fresh.cdn_max_age, max_age) if max_age < fresh.max_age else fresh.cdn_max_age
         cdn = headers.cache_control(cdn_max_age, *windows, expires_in)
         return [(b"cache-control", text.encode()), (b"cdn-cache-control", cdn.encode())]
+
+
+def _not_modified(face: Face, expires_in: int | None, request: Request) -> bool:
+    """Whether the client has it already."""
+    none_match, since = request.header(b"if-none-match"), request.header(b"if-modified-since")
+    if none_match is None and since is None:
+        return False
+    # A 304 makes nginx renew what it has for the max-age it had, `no-store` or not. So there is none
+    # in the seconds of leeway behind a token's end.
+    if expires_in is not None and expires_in <= 0:
+        return False
+    return headers.not_modified(face.etag, face.last_modified, none_match, since)
+
+
+def _length(body: bytes) -> tuple[bytes, bytes]:
+    return b"content-length", b"%d" % len(body)

@@ -56,7 +56,8 @@ class _Listener(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Raises ConfigError where the port was taken since `_bind`."""
         bounds = dataclasses.replace(BOUNDS, connections=_room())
-        protocol = functools.partial(Guard, self.config, self.server_state, bounds)
+        at_once = getattr(self.config.app, "at_once", None)
+        protocol = functools.partial(Guard, self.config, self.server_state, bounds, at_once)
         loop = asyncio.get_running_loop()
         # uvicorn's own would let a client take a minute over the TLS handshake.
         handshake = bounds.arrival if self.config.is_ssl else None

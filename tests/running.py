@@ -95,7 +95,7 @@ class Client:
         """Send a request and do not wait. `target` is the request target, byte for byte."""
         if isinstance(target, str):
             target = target.encode("ascii")
-        fields = {"Host": f"127.0.0.1:{self.port}", "Connection": "close", **(headers or {})}
+        fields = {"Host": f"127.0.0.1:{self.port}", **(headers or {})}
         lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
         head = method.encode() + b" " + target + b" HTTP/1.1\r\n" + lines.encode("latin-1") + b"\r\n"
         return Exchange(self.port, head, method)

@@ -51,7 +51,7 @@ def log(path: bytes, query: bytes = b"", answered: Answer | None = None) -> None
     """Log a request to our log alone, as in the program: pytest adds handlers of its own to each test."""
     root = logging.getLogger()
     root.handlers[:] = [handler for handler in root.handlers if isinstance(handler, logs.Lines)]
-    logs.request_line("GET", path, query, answered or answer(), 0.25)
+    logs.request_line("GET", logs.shown(path, query), answered or answer(), 0.25)
 
 
 async def test_a_request_is_one_line(stream: io.StringIO) -> None:
@@ -204,7 +204,8 @@ async def test_requests_are_written_in_time_and_before_what_follows_them(stream:
 
 def test_the_log_of_an_embedding_program_gets_one_line_of_text(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "origin.access"):
-        logs.request_line("GET", b"/photos/\x9b31m", b"t=SECRET", answer(404, NotFound("a\nb")), 0.1)
+        shown = logs.shown(b"/photos/\x9b31m", b"t=SECRET")
+        logs.request_line("GET", shown, answer(404, NotFound("a\nb")), 0.1)
     [record] = caplog.records
     assert record.getMessage().isprintable()
     assert "SECRET" not in record.getMessage()
