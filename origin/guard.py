@@ -241,8 +241,9 @@ class Guard(HttpToolsProtocol):
         if answer is None:
             return False
         self._ready -= 1
-        head = STATUS_LINE[answer.status] + written(self.server_state.default_headers) + answer.lines
-        self.transport.write(head + b"\r\n" + (b"" if method == "HEAD" else answer.body))
+        fields = written(self.server_state.default_headers) + answer.lines
+        head = STATUS_LINE[answer.status] + fields + b"\r\n"
+        self.transport.writelines([head] if method == "HEAD" else [head, answer.body])  # no copy of the body
         self.server_state.total_requests += 1
         self._idle_since = self.loop.time()
         if self.timeout_keep_alive_task is None:  # a timer that looks again is cheaper than one each
