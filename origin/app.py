@@ -172,7 +172,11 @@ class Origin:
             "origin_renderer_restarts", "Renderers replaced after a death or a kill.", lambda: pool.restarts
         )
         gauge("origin_fetches", "Originals being fetched.", lambda: self.intake.fetching)
-        gauge("origin_original_bytes", "Bytes of originals held for renders.", lambda: self.intake.held)
+        gauge(
+            "origin_original_bytes",
+            "Bytes of originals in memory, and room kept for those on their way.",
+            lambda: self.intake.held,
+        )
         gauge(
             "origin_cache_bytes",
             "Bytes of the caches' folders.",

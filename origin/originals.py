@@ -17,28 +17,31 @@ from .errors import OriginError
 from .errors import Overloaded
 from .errors import SourceUnavailable
 from .flight import SingleFlight
+from .source import EXPECTED
 from .source import Original
+from .source import Room
 from .source import Source
 
+UNPACKING = 4  # originals that come from the cache at once; there is no room for them before they are read
 DOWN = 5.0  # seconds for which a source that failed is not asked for what we can serve stale
 
 
 class Intake:
     """What may come in at once: fetches of each handler, and bytes of originals in memory over all.
 
-    A source that hangs takes the places of its own handler and no others. How large an original is going
-    to be is not known before it is there, so each one on its way counts as the largest of late.
+    A source that hangs takes the places of its own handler and no others. Each fetch has room for an
+    original of the usual size, and asks for more before it reads a larger one.
     """
 
     def __init__(self, fetches: int = 32, waiting: int = 256, held: int = 256_000_000, timeout: float = 5.0):
         self.fetches = fetches  # of one handler
         self.waiting_limit = waiting  # of one handler
-        self.held_limit = held  # bytes; where the sizes surprise, what is on its way may pass it once
-        self.timeout = timeout  # seconds to wait for a place
-        self.held = 0
-        self._largest = 0.0  # bytes of one original; forgotten slowly
+        self.held_limit = held  # bytes; an original that is larger comes alone
+        self.timeout = timeout  # seconds to wait for a place, and for room
+        self.held = 0  # bytes, of what is on its way as well
         self._fetching: Counter[str] = Counter()
-        self._waiting: Counter[str] = Counter()
+        self._waiting: Counter[str] = Counter()  # for a place
+        self._hungry = 0  # fetches that wait for room
         self._changed = asyncio.Condition()
 
     @property
@@ -46,37 +49,33 @@ class Intake:
         return self._fetching.total()
 
     @asynccontextmanager
-    async def place(self, handler: str) -> AsyncIterator[None]:
-        """A place for one fetch. Raises Overloaded."""
+    async def place(self, handler: str) -> AsyncIterator[Room]:
+        """A place for one fetch, and the room it may ask for. Raises Overloaded."""
         if self._waiting[handler] >= self.waiting_limit:
             raise Overloaded(f"{self.waiting_limit} fetches are waiting")
-        if self._waiting[handler] or not self._has_room(handler):
-            await self._wait(handler)
+        if self._waiting[handler] or not self._has_place(handler):
+            await self._wait_for_place(handler)
         self._fetching[handler] += 1
+        mine = EXPECTED
+        self.held += mine
+
+        async def room(size: int) -> None:
+            nonlocal mine
+            if size > mine:
+                await self._wait_for_room(size, mine)
+                self.held += size - mine
+                mine = size
+
         try:
-            yield
+            yield room
         finally:
             self._fetching[handler] -= 1
+            self.held -= mine
             await self._tell()
-
-    async def _wait(self, handler: str) -> None:
-        self._waiting[handler] += 1
-        try:
-            async with asyncio.timeout(self.timeout), self._changed:
-                await self._changed.wait_for(lambda: self._has_room(handler))
-        except TimeoutError:
-            raise Overloaded(f"no place for a fetch within {self.timeout} s") from None
-        finally:
-            self._waiting[handler] -= 1
-
-    def _has_room(self, handler: str) -> bool:
-        coming = self.fetching * self._largest
-        return self._fetching[handler] < self.fetches and self.held + coming < self.held_limit
 
     @asynccontextmanager
     async def holding(self, size: int) -> AsyncIterator[None]:
         """Count the bytes of an original for as long as a render needs them."""
-        self._largest = max(size, self._largest * 0.99)
         self.held += size
         try:
             yield
@@ -84,8 +83,36 @@ class Intake:
             self.held -= size
             await self._tell()
 
+    def _has_place(self, handler: str) -> bool:
+        return self._fetching[handler] < self.fetches and self._has_room(EXPECTED, 0)
+
+    def _has_room(self, size: int, mine: int) -> bool:
+        others = self.held - mine
+        return others + size <= self.held_limit or not others
+
+    async def _wait_for_place(self, handler: str) -> None:
+        self._waiting[handler] += 1
+        try:
+            await self._wait(lambda: self._has_place(handler), "no place for a fetch")
+        finally:
+            self._waiting[handler] -= 1
+
+    async def _wait_for_room(self, size: int, mine: int) -> None:
+        self._hungry += 1
+        try:
+            await self._wait(lambda: self._has_room(size, mine), f"no room for an original of {size} bytes")
+        finally:
+            self._hungry -= 1
+
+    async def _wait(self, over: Callable[[], bool], otherwise: str) -> None:
+        try:
+            async with asyncio.timeout(self.timeout), self._changed:
+                await self._changed.wait_for(over)
+        except TimeoutError:
+            raise Overloaded(f"{otherwise} within {self.timeout} s") from None
+
     async def _tell(self) -> None:
-        if any(self._waiting.values()):
+        if self._hungry or any(self._waiting.values()):
             async with self._changed:
                 self._changed.notify_all()
 
@@ -127,6 +154,7 @@ class Originals:
         self._down_until = 0.0
         self._clock = clock
         self._flights: SingleFlight[Current] = SingleFlight()
+        self._unpacking = asyncio.Semaphore(UNPACKING)
 
     def ttl(self, version: Version) -> int:
         """Seconds for which it is served unasked; 0 or less when it is stale."""
@@ -150,8 +178,9 @@ class Originals:
         if current.body is not None:
             return current
         if self.cache is not None:
-            async with self.intake.place(self._handler):
+            async with self.intake.place(self._handler) as room, self._unpacking:
                 kept = await self.cache.find_original(original, current.version.etag)
+                await room(len(kept or b""))
             if kept is not None:
                 return Current(current.version, kept, current.asked, current.took)
         return await self._flights.run(original + "body", lambda: self._ask(original, key, None))
@@ -164,8 +193,8 @@ class Originals:
         since = self.cache.mark() if self.cache else 0
         start = time.perf_counter()
         try:
-            async with self.intake.place(self._handler):
-                found = await self.source.get(key, known.etag if known else None)
+            async with self.intake.place(self._handler) as room:
+                found = await self.source.get(key, known.etag if known else None, room)
         except OriginError as error:
             await self._failed(original, error, since)
             raise

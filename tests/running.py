@@ -40,6 +40,7 @@ from origin.errors import NotFound
 from origin.errors import OriginError
 from origin.handler import Handler
 from origin.source import Original
+from origin.source import Room
 from origin.source import Source
 
 T = TypeVar("T")
@@ -214,7 +215,9 @@ class Shelf:
 
     async def check(self) -> None: ...
 
-    async def get(self, key: str, if_none_match: str | None = None) -> Original | None:
+    async def get(
+        self, key: str, if_none_match: str | None = None, room: Room | None = None
+    ) -> Original | None:
         self.gets.append((key, if_none_match))
         try:
             await self._free.wait()

@@ -18,9 +18,11 @@ import pytest
 import servers
 
 from origin.errors import NotFound
+from origin.errors import Overloaded
 from origin.errors import SourceTimeout
 from origin.errors import SourceUnavailable
 from origin.errors import Unprocessable
+from origin.source import EXPECTED
 from origin.source import LocalSource
 from origin.source import Original
 from origin.source import S3Source
@@ -213,6 +215,38 @@ async def test_the_cap_is_in_bytes_and_inclusive(store: Store) -> None:
     assert (await original(enough, "cat.jpg")).body == BODY
     await enough.close()
     assert type(await fails(short, "cat.jpg")) is Unprocessable
+
+
+async def test_room_is_asked_for_before_a_large_original_is_read(store: Store) -> None:
+    """And the wait for it takes nothing of the time that the source has."""
+    source = store.source(timeout=0.5)
+    store.put("large.jpg", b"x" * (EXPECTED + 1))
+    store.put("small.jpg", b"x" * EXPECTED)
+    asked: list[int] = []
+
+    async def room(size: int) -> None:
+        asked.append(size)
+        await asyncio.sleep(0.6)
+
+    large, small = await source.get("large.jpg", None, room), await source.get("small.jpg", None, room)
+    assert large is not None
+    assert small is not None
+    assert (len(large.body), len(small.body)) == (EXPECTED + 1, EXPECTED)
+    assert asked == [EXPECTED + 1]
+    await source.close()
+
+
+async def test_without_room_a_large_original_is_not_read(store: Store, source: Source) -> None:
+    async def none(size: int) -> None:
+        raise Overloaded("no room")
+
+    store.put("large.jpg", b"x" * 5_000_000)
+    for _ in range(60):  # more than there are connections
+        with pytest.raises(Overloaded):
+            await source.get("large.jpg", None, none)
+    found = await source.get("large.jpg")
+    assert found is not None
+    assert len(found.body) == 5_000_000
 
 
 async def test_check_is_content_with_a_source_that_works(source: Source) -> None:
@@ -432,9 +466,9 @@ async def test_a_disk_that_hangs_ends_with_the_deadline(tmp_path: Path) -> None:
     answers = threading.Event()
 
     class Hanging(LocalSource):
-        def _read(self, path: list[str], if_none_match: str | None) -> Original | None:
+        def _read(self, *what: Any) -> Original | int | None:
             assert answers.wait(10)
-            return super()._read(path, if_none_match)
+            return super()._read(*what)
 
     (tmp_path / "cat.jpg").write_bytes(BODY)
     source = Hanging(tmp_path, timeout=0.05)

@@ -7,8 +7,10 @@ It never returns part of an original, never leaves its folder and never follows 
 from __future__ import annotations
 
 from origin.source.local import LocalSource
+from origin.source.original import EXPECTED
 from origin.source.original import Original
+from origin.source.original import Room
 from origin.source.original import Source
 from origin.source.s3 import S3Source
 
-__all__ = ["LocalSource", "Original", "S3Source", "Source"]
+__all__ = ["EXPECTED", "LocalSource", "Original", "Room", "S3Source", "Source"]

@@ -14,10 +14,14 @@ from origin.errors import NotFound
 from origin.errors import SourceTimeout
 from origin.errors import SourceUnavailable
 from origin.errors import Unprocessable
+from origin.source.original import EXPECTED
 from origin.source.original import MAX_BYTES
 from origin.source.original import PROBE
 from origin.source.original import TIMEOUT
 from origin.source.original import Original
+from origin.source.original import Room
+from origin.source.original import granted
+from origin.source.original import plenty
 from origin.source.original import segments
 
 _READERS = 4  # threads
@@ -59,20 +63,26 @@ class LocalSource:
         with contextlib.suppress(NotFound):
             await self.get(PROBE)
 
-    async def get(self, key: str, if_none_match: str | None = None) -> Original | None:
+    async def get(self, key: str, if_none_match: str | None = None, room: Room = plenty) -> Original | None:
         path = segments(key)
+        loop, most = asyncio.get_running_loop(), EXPECTED
         try:
-            async with asyncio.timeout(self._timeout):
-                loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(self._readers, self._read, path, if_none_match)
+            async with asyncio.timeout(self._timeout) as deadline:
+                while True:
+                    found = await loop.run_in_executor(self._readers, self._read, path, if_none_match, most)
+                    if not isinstance(found, int):
+                        return found
+                    most = found
+                    await granted(room, most, deadline)
         except TimeoutError as error:
             raise SourceTimeout(f"{self._root}: {key!r} not read in time") from error
 
-    def _read(self, path: list[str], if_none_match: str | None) -> Original | None:
+    def _read(self, path: list[str], if_none_match: str | None, most: int) -> Original | int | None:
+        """The original; its size where that is more than `most`."""
         try:
             with contextlib.ExitStack() as stack:
                 file = self._open_below_root(path, stack)
-                return self._read_file(file, if_none_match)
+                return self._read_file(file, if_none_match, most)
         except OSError as error:
             reason = f"{self._root}: {'/'.join(path)!r}: {error.strerror}"
             kind = NotFound if error.errno in _NO_SUCH_FILE else SourceUnavailable
@@ -94,7 +104,7 @@ class LocalSource:
                 f"{self._root}: {error.strerror}; check that root is a folder this user may read"
             ) from error
 
-    def _read_file(self, file: int, if_none_match: str | None) -> Original | None:
+    def _read_file(self, file: int, if_none_match: str | None, most: int) -> Original | int | None:
         found = os.fstat(file)
         if not stat.S_ISREG(found.st_mode):
             raise NotFound("not a regular file")
@@ -103,6 +113,8 @@ class LocalSource:
             return None
         if found.st_size > self._max_bytes:
             raise Unprocessable(f"an original of {found.st_size} bytes; {self._max_bytes} are allowed")
+        if found.st_size > most:
+            return found.st_size
         body = _read_all(file, found.st_size)
         if len(body) != found.st_size or _version(os.fstat(file)) != etag:
             raise SourceUnavailable("the file changed while it was read")

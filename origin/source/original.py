@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,6 +13,14 @@ from origin.errors import NotFound
 MAX_BYTES = 50_000_000  # of an original, unless a source is told otherwise
 TIMEOUT = 10.0  # seconds for one `get`, unless a source is told otherwise
 PROBE = "origin-check"  # the key that `check` asks for; it need not exist
+EXPECTED = 1_000_000  # bytes of an original that whoever calls `get` has memory for
+
+Room = Callable[[int], Awaitable[None]]
+"""Waits until there is memory for an original of so many bytes. Raises Overloaded."""
+
+
+async def plenty(size: int) -> None:
+    """There is room for anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +46,28 @@ class Source(Protocol):
 
     async def close(self) -> None: ...
 
-    async def get(self, key: str, if_none_match: str | None = None) -> Original | None:
+    async def get(self, key: str, if_none_match: str | None = None, room: Room = plenty) -> Original | None:
         """The original, or None when its version is still `if_none_match`.
+
+        Asks for `room` before it reads more than `EXPECTED` bytes, and raises what that raises.
 
         Raises NotFound, Unprocessable (over the byte cap), SourceUnavailable, SourceTimeout.
         """
 
     async def check(self) -> None:
         """Raise SourceUnavailable, with a line for the operator, when no original can come from here."""
+
+
+async def granted(room: Room, size: int, deadline: asyncio.Timeout) -> None:
+    """Wait for room, which takes nothing of the time that the source has."""
+    if size <= EXPECTED:
+        return
+    loop, until = asyncio.get_running_loop(), deadline.when()
+    assert until is not None
+    left = until - loop.time()
+    deadline.reschedule(None)
+    await room(size)
+    deadline.reschedule(loop.time() + left)
 
 
 def segments(key: str) -> list[str]:

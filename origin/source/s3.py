@@ -29,6 +29,9 @@ from origin.source.original import MAX_BYTES
 from origin.source.original import PROBE
 from origin.source.original import TIMEOUT
 from origin.source.original import Original
+from origin.source.original import Room
+from origin.source.original import granted
+from origin.source.original import plenty
 from origin.source.original import segments
 from origin.source.straight import StraightSession
 
@@ -137,11 +140,14 @@ class S3Source:
                     f"s3://{self._bucket}: the endpoint answers, but not as S3 does; check endpoint_url"
                 ) from missing
 
-    async def get(self, key: str, if_none_match: str | None = None) -> Original | None:
+    async def get(self, key: str, if_none_match: str | None = None, room: Room = plenty) -> Original | None:
         path = "/".join(([self._folder] if self._folder else []) + segments(key))
         with _library_errors_become_ours(f"s3://{self._bucket}/{path}"):
-            async with asyncio.timeout(self._timeout):
-                return await self._fetch(await self._connected(), path, if_none_match)
+            async with asyncio.timeout(self._timeout) as deadline:
+                client = await self._connected()
+                return await self._fetch(
+                    client, path, if_none_match, lambda size: granted(room, size, deadline)
+                )
 
     async def _connected(self) -> S3Client:
         async with self._opening:
@@ -161,7 +167,9 @@ class S3Source:
         client: S3Client = await self._exits.enter_async_context(creation)
         return client
 
-    async def _fetch(self, client: S3Client, path: str, if_none_match: str | None) -> Original | None:
+    async def _fetch(
+        self, client: S3Client, path: str, if_none_match: str | None, room: Room
+    ) -> Original | None:
         conditions: Any = {"IfNoneMatch": if_none_match} if if_none_match else {}
         try:
             answer = await client.get_object(Bucket=self._bucket, Key=path, **conditions)
@@ -172,17 +180,18 @@ class S3Source:
         async with answer["Body"] as stream:
             if not _is_whole(answer["ResponseMetadata"]):
                 raise SourceUnavailable(f"s3://{self._bucket}/{path}: perhaps not the whole object")
-            body = await self._read(stream, answer.get("ContentLength"))
+            body = await self._read(stream, answer.get("ContentLength"), room)
         modified = answer["LastModified"].timestamp() if "LastModified" in answer else None
         original = Original(body, answer.get("ETag") or _digest(body), modified)
         # There are servers that answer every conditional GET with a 200.
         return None if original.etag == if_none_match else original
 
-    async def _read(self, stream: Any, announced: int | None) -> bytes:
+    async def _read(self, stream: Any, announced: int | None, room: Room) -> bytes:
         """The body to its end. The stream itself raises when it ends before `Content-Length`."""
         body = bytearray()
         if (announced or 0) > self._max_bytes:
             raise Unprocessable(f"an original of {announced} bytes; {self._max_bytes} are allowed")
+        await room(self._max_bytes if announced is None else announced)
         async for piece in stream.iter_chunks(_PIECE):
             body += piece
             if len(body) > self._max_bytes:
