@@ -32,10 +32,7 @@ def main() -> None:
 
     def by_thumbnail(original: bytes, format: str, width: int, quality: int) -> bytes:
         image = pyvips.Image.thumbnail_buffer(original, width, height=10**6, size="down")
-        options: dict[str, object] = {**pipeline._ENCODER[Format(format)], "keep": "none"}
-        if format != "png":
-            options["Q"] = quality
-        return bytes(image.write_to_buffer(f".{format}", **options))
+        return pipeline._encode(image, Format(format), {format: quality})
 
     ways: dict[str, Render] = {"pipeline": by_pipeline, "thumbnail": by_thumbnail}
     for line in sys.stdin:

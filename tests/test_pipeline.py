@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pictures
 import pytest
+import pyvips
 from PIL import Image
 from PIL import ImageCms
 
@@ -411,3 +412,42 @@ def test_an_svg_is_drawn_and_reads_no_file(tmp_path: Any) -> None:
     got = pictures.pixels(render(original, job(width=100)).body, "RGBA")
     assert got[25, 25] == pytest.approx([255, 0, 0, 255], abs=2)
     assert got[25, 75, 3] == 0
+
+
+@pytest.mark.parametrize(
+    ("size", "shrink"),
+    [
+        ((1400, 933), None),  # 2.8 times as wide, halved it would leave too little to Lanczos
+        ((1732, 1155), 2),
+        ((2900, 1933), 2),
+        ((3000, 2000), 4),
+        ((3000, 2001), 4),  # a height of 334 is rounded up
+        ((6000, 4000), 8),
+    ],
+)
+def test_a_large_jpeg_is_shrunk_while_it_is_decoded(
+    size: tuple[int, int], shrink: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+
+    def new_from_buffer(*arguments: Any, **options: Any) -> Any:
+        opened.append(options.get("shrink"))
+        return new(*arguments, **options)
+
+    new = pyvips.Image.new_from_buffer
+    monkeypatch.setattr(pyvips.Image, "new_from_buffer", new_from_buffer)
+    render(pictures.encoded(Image.new("RGB", size), "JPEG"), job(width=500, target="jpg"))
+    assert opened == [None] + [shrink] * (shrink is not None)  # the header, and anew only to shrink
+
+
+def test_a_jpeg_has_the_chosen_tables() -> None:
+    """libvips leaves them out without a word where it is built without mozjpeg."""
+    ours = pictures.opened(render(pictures.land(), job(width=300, target="jpg")).body)
+    plain = pictures.opened(pictures.encoded(pictures.field(300, 180), "JPEG", quality=90))
+    assert ours.quantization[0] != plain.quantization[0]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("original", "level"), [(pictures.land, 1), (pictures.alpha, 2)])
+def test_a_png_with_alpha_is_compressed_harder(original: Callable[[], bytes], level: int) -> None:
+    body = render(original(), job(width=50, target="png")).body
+    assert body[body.index(b"IDAT") + 5] >> 6 == level  # what zlib says of itself
