@@ -20,6 +20,7 @@ from origin.errors import UnsupportedFormat
 from origin.formats import Format
 from origin.formats import sniff
 from origin.frames import Job
+from origin.pipeline import _options
 from origin.pipeline import render
 
 ALL = ("jpg", "png", "webp", "gif", "avif", "tiff", "svg")
@@ -451,3 +452,25 @@ def test_a_jpeg_has_the_chosen_tables() -> None:
 def test_a_png_with_alpha_is_compressed_harder(original: Callable[[], bytes], level: int) -> None:
     body = render(original(), job(width=50, target="png")).body
     assert body[body.index(b"IDAT") + 5] >> 6 == level  # what zlib says of itself
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "effort"), [(500, 333, 2), (2000, 1000, 2), (2001, 1000, 1), (6000, 4000, 0)]
+)
+def test_an_avif_takes_less_effort_the_larger_it_is(width: int, height: int, effort: int) -> None:
+    assert _options(pyvips.Image.black(width, height), Format.AVIF)["effort"] == effort
+
+
+def test_an_avif_has_all_of_its_colour() -> None:
+    body = render(pictures.land(), job(width=300, target="avif")).body
+    assert body[body.index(b"av1C") + 6] & 0b1100 == 0  # chroma_subsampling_x and _y
+
+
+@pytest.mark.parametrize(
+    ("kind", "target", "grey"), [("JPEG", "avif", 188), ("JPEG", "png", 128), ("PNG", "avif", 128)]
+)
+def test_a_photograph_is_resized_in_linear_light_for_avif(kind: str, target: str, grey: int) -> None:
+    board = (np.indices((200, 200)).sum(axis=0) % 2 * 255).astype(np.uint8)
+    original = pictures.encoded(Image.fromarray(board).convert("RGB"), kind, quality=100)
+    got = pictures.pixels(render(original, job(width=140, target=target)).body)
+    assert got[9:-9, 9:-9].mean() == pytest.approx(grey, abs=3)
