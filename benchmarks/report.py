@@ -75,7 +75,8 @@ def write(folder: Path, form: str, about: About, outcome: Outcome) -> Path:
     whole = {"form": form, "machine": dataclasses.asdict(about), **_plain(outcome)}
     path.with_suffix(".json").write_text(json.dumps(whole, indent=1) + "\n")
     try:
-        plot(path.with_suffix(".png"), outcome.rows)
+        if outcome.rows:  # `quality` alone has none
+            plot(path.with_suffix(".png"), outcome.rows)
     except ImportError:
         pass  # it comes with the extra `bench`
     return path

@@ -25,6 +25,7 @@ from benchmarks import report
 from benchmarks import servers
 from benchmarks import stores
 from benchmarks.bench import Bar
+from benchmarks.bench import Outcome
 from benchmarks.rounds import Drive
 from benchmarks.rounds import Round
 from benchmarks.rounds import Row
@@ -150,6 +151,11 @@ def test_servers_are_compared_within_each_round() -> None:
 )
 def test_a_bar_says_whether_it_is_met(bar: Bar, verdict: str) -> None:
     assert report.bars([bar]).endswith(f"| {verdict} |")
+
+
+def test_a_run_of_tables_alone_is_written(tmp_path: Path) -> None:
+    path = report.write(tmp_path, "full", machine.about(), Outcome(tables=["| quality |"]))
+    assert json.loads(path.with_suffix(".json").read_text())["tables"] == ["| quality |"]
 
 
 FORKING = """
