@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import shutil
 import statistics
 import subprocess
 from collections.abc import Iterator
@@ -56,6 +57,7 @@ def quality(bench: Bench) -> Outcome:
         tell("quality: left out, the metric is not installed")
         return Outcome()
     keys = _test_set(bench)
+    shutil.rmtree(bench.work / "quality", ignore_errors=True)  # results of an earlier run
     found: list[Scored] = []
     with contextlib.ExitStack() as stack:
         on = machine.cores(2)
