@@ -201,7 +201,9 @@ class Handler:
         wish = plan.wishes.get(target)
         if wish is None:
             variant = f"{plan.options.canonical()}|{target}|{self._recipe_digest}"
-            wish = plan.wishes[target] = Wish(plan, target, variant, plan.original + variant)
+            wish = plan.wishes[target] = Wish(
+                plan.key, plan.options, plan.original, target, variant, plan.original + variant
+            )
         found = Found(None)
         if self.cache is not None:
             found = self.cache.peek(plan.original, wish.variant)
@@ -254,7 +256,7 @@ class Handler:
             try:
                 await self._flights.run(wish.name, lambda: self._make(wish, found))
             except OriginError as error:
-                log.warning("refresh failed: handler=%s key=%r: %s", self.name, wish.plan.key, error)
+                log.warning("refresh failed: handler=%s key=%r: %s", self.name, wish.key, error)
 
         task = asyncio.ensure_future(refresh())
         self._refreshes.add(task)
@@ -276,7 +278,7 @@ class Handler:
 
     async def _make(self, wish: Wish, found: Found) -> Served:
         """What the source says, then the kept result or a new one."""
-        original, key = wish.plan.original, wish.plan.key
+        original, key = wish.original, wish.key
         since = self.cache.mark() if self.cache else 0
         try:
             if found.result is None:
@@ -303,7 +305,7 @@ class Handler:
     @asynccontextmanager
     async def _admitted(self, wish: Wish, current: Current) -> AsyncIterator[None]:
         """Refuse what would render in vain: one variant too many, or an original that kills renderers."""
-        original = wish.plan.original
+        original = wish.original
         for suspect in self._suspects(wish, current):
             self._quarantine.check(suspect, self._clock())
         if self._variants is not None and self.cache is not None:
@@ -322,7 +324,7 @@ class Handler:
     def _suspects(wish: Wish, current: Current) -> tuple[str, str]:
         """What is blamed for a crash: the original; and for an overrun: it in this format, since a large
         picture may be slow to encode in one and quick in the others."""
-        version = wish.plan.original + current.version.etag
+        version = wish.original + current.version.etag
         return version, f"{version}|{wish.target}"
 
     async def _render(self, wish: Wish, current: Current, since: int) -> Served:
@@ -333,7 +335,7 @@ class Handler:
         crashed, overran = self._suspects(wish, current)
         try:
             async with self.originals.intake.holding(len(body)):
-                job = self._recipe.job(wish.plan.options, wish.target)
+                job = self._recipe.job(wish.options, wish.target)
                 rendered = await self._pool.render(body, job, self._recipe.timeout)
         except RenderFailed as error:
             self._quarantine.struck(overran if isinstance(error, RenderTimeout) else crashed, self._clock())
@@ -343,7 +345,7 @@ class Handler:
         digest = hashlib.sha256(rendered.body).digest()[:16]
         result = Result(rendered.body, rendered.format, digest, version.last_modified)
         if self.cache is not None:
-            self.cache.keep_result(wish.plan.original, version.etag, wish.variant, result, since)
+            self.cache.keep_result(wish.original, version.etag, wish.variant, result, since)
         fetched = 200 if current.asked == "fetched" else None
         status = headers.cache_status(fwd="uri-miss", fwd_status=fetched, stored=self.cache is not None)
         stages = {"source": current.took, "queue": rendered.waited, "render": rendered.took}

@@ -69,9 +69,15 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """One picture: an original in one variant."""
+    """One picture: an original in one variant.
 
-    plan: Plan
+    It does not hold its plan, which holds it: of a circle, memory is freed by the collector alone, who looks
+    through everything that lives for it.
+    """
+
+    key: str
+    options: Options
+    original: str  # the name of the original in the cache
     target: str  # as in a job
     variant: str  # its name beneath the original
     name: str  # its name in full

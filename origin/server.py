@@ -8,6 +8,7 @@ import ctypes
 import dataclasses
 import errno
 import functools
+import gc
 import logging
 import resource
 import signal
@@ -110,6 +111,13 @@ def _keep_memory_flat() -> None:
         libc.mallopt(_M_MMAP_THRESHOLD, 256 * 1024)
 
 
+def _leave_alone_what_stays() -> None:
+    """Spare the collector what was made until now, modules and classes above all: it would look through
+    all of it again and again while requests come."""
+    gc.collect()
+    gc.freeze()
+
+
 async def _serve(app: Starlette) -> None:
     origin = app.state.origin
     connections = Connections()
@@ -122,6 +130,7 @@ async def _serve(app: Starlette) -> None:
         ]
         # One lifespan for all listeners, and before them: no request meets an app that has not started.
         async with app.router.lifespan_context(app):
+            _leave_alone_what_stays()
             serving = [
                 asyncio.create_task(listener.serve([sock]))
                 for listener, sock in zip(listeners, bound, strict=True)

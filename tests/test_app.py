@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import time
 from collections.abc import Callable
@@ -16,9 +17,12 @@ from running import Shelf
 from running import settings
 from starlette.requests import Request
 
+from origin import pictures as module
+from origin import server
 from origin.app import Origin
 from origin.app import Verify
 from origin.configfile import build
+from origin.plan import Plan
 
 KEY = "0123456789abcdef0123456789abcdef"
 
@@ -135,3 +139,30 @@ def test_handlers_with_the_same_fallback_share_it(tmp_path: Path) -> None:
     a, b, c = Origin(build({"handlers": [{"source": source, **name} for name in names]})).handlers.values()
     assert a.fallback is b.fallback
     assert a.fallback is not c.fallback
+
+
+def test_a_plan_that_is_no_longer_kept_is_freed_without_the_collector(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_PLANS", 8)
+    shelf = Shelf(**{"land.jpg": pictures.land()})
+    with Running(settings(tmp_path, tmp_path / "cache"), source=shelf) as origin:
+        assert origin.get("/h/land.jpg?w=30").status == 200
+        gc.collect()
+        gc.disable()
+        try:
+            for zeros in range(1, 30):  # all of them the same picture, and each a URL of its own
+                assert origin.get(f"/h/land.jpg?w=30.{'0' * zeros}").status == 200
+            plans = sum(isinstance(one, Plan) for one in gc.get_objects())
+        finally:
+            gc.enable()
+    assert plans <= 8 + 1  # and the one of the last request
+
+
+def test_the_collector_passes_by_what_was_there_before_the_first_request() -> None:
+    server._leave_alone_what_stays()
+    try:
+        assert gc.get_freeze_count() > 10_000
+        assert len(gc.get_objects()) < 1_000
+    finally:
+        gc.unfreeze()
