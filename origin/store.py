@@ -24,6 +24,7 @@ from typing import TypeVar
 
 import diskcache
 
+from .rawdisk import IN_A_FILE
 from .rawdisk import LOCK_TIMEOUT
 from .rawdisk import RawCache
 from .rawdisk import RawDisk
@@ -64,6 +65,8 @@ class DiskStore:
 
     def __init__(self, path: Path, max_size: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.path = path
+        self._database = os.path.join(path, diskcache.core.DBNAME)
+        self._log_file = self._database + "-wal"
         self.max_size = max_size
         self.failures = 0
         self.ill: set[str] = set()  # what has failed, "read" or "write", and not gone well for long enough
@@ -189,10 +192,11 @@ class DiskStore:
         self._failed_at = self._clock()
         if not isinstance(exc, ValueError):  # one bad value, not a bad store
             self._retry_at[what] = self._failed_at + BACK_OFF
-        if not self.ill:
+        was_well = not self.ill
+        self.ill.add(what)  # first: other threads run while the log is written
+        if was_well:
             text = "the cache in %s fails to %s, going on without what fails: %s: %s"
             log.error(text, self.path, what, type(exc).__name__, exc)
-        self.ill.add(what)
 
     def _set_aside(self, cache: RawCache | None) -> None:
         """Move what `cache` made of the folder out of the way, unless another thread did."""
@@ -234,14 +238,15 @@ class DiskStore:
                 str(self.path),
                 timeout=LOCK_TIMEOUT,
                 disk=RawDisk,
+                disk_min_file_size=IN_A_FILE,
                 eviction_policy="least-recently-stored",
                 cull_limit=0,  # its own culling overshoots without bound for mixed sizes
                 size_limit=2**60,
                 sqlite_wal_autocheckpoint=128,  # pages: keeps the log, which counts as well, near 512 kB
                 sqlite_journal_size_limit=1 << 19,  # bytes it is cut to where it had to grow
-                # The system's own cache serves as well. Each of five connections took 32 MB of pages
-                # and 64 MB of mapping, and was slower for it.
-                sqlite_cache_size=512,  # pages
+                # The system's own cache serves as well. Each connection took 32 MB of pages and 64 MB of
+                # mapping, and was slower for it.
+                sqlite_cache_size=256,  # pages
                 sqlite_mmap_size=0,
             )
             self._open = (cache, self._files())
@@ -249,7 +254,7 @@ class DiskStore:
 
     def _files(self) -> tuple[int, int]:
         """The inodes of the database and of its log, 0 where there is none."""
-        return _inode(self.path / diskcache.core.DBNAME), _inode(self.path / (diskcache.core.DBNAME + "-wal"))
+        return _inode(self._database), _inode(self._log_file)
 
     def _sweep(self) -> None:
         """Delete, behind everything else, what was set aside; it may be much."""
@@ -278,8 +283,7 @@ class DiskStore:
     # The limit
 
     def _volume(self, cache: RawCache) -> int:
-        log_file = self.path / (diskcache.core.DBNAME + "-wal")
-        written_ahead = log_file.stat().st_size if log_file.exists() else 0
+        written_ahead = os.path.getsize(self._log_file) if os.path.exists(self._log_file) else 0
         # It grows while another program reads, and no entry that goes makes it shorter.
         return int(cache.volume()) + min(written_ahead, max(self.max_size // 10, 2_000_000))
 
@@ -326,7 +330,7 @@ def _room(value: bytes) -> int:
     return 2 * len(value) + ROOM
 
 
-def _inode(path: Path) -> int:
+def _inode(path: str) -> int:
     try:
         return os.stat(path).st_ino
     except FileNotFoundError:

@@ -6,6 +6,7 @@ import logging
 import os
 import pickle
 import random
+import re
 import resource
 import shutil
 import sqlite3
@@ -126,11 +127,12 @@ def test_a_value_is_there_after_a_restart(store: DiskStore) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="needs /proc of Linux")
 def test_reading_everything_takes_little_memory(store: DiskStore) -> None:
-    for number in range(300):
-        store.put(f"key {number}", bytes(30_000))  # 9 MB, all in SQLite's file
+    for number in range(600):
+        store.put(f"key {number}", bytes(16_000))  # 9.6 MB, all in SQLite's file
+    assert value_files(store) == []
     before = resident()
-    for number in range(300):
-        assert store.get(f"key {number}") == bytes(30_000)
+    for number in range(600):
+        assert store.get(f"key {number}") == bytes(16_000)
     assert resident() - before < 4 * MB
     assert str(store.path / "cache.db\n") not in Path("/proc/self/maps").read_text()
 
@@ -138,6 +140,33 @@ def test_reading_everything_takes_little_memory(store: DiskStore) -> None:
 def resident() -> int:
     """Bytes of this process in memory."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+def test_a_value_of_some_pages_has_a_file_in_one_of_256_folders(store: DiskStore) -> None:
+    store.put("key", bytes(16_384))
+    [path] = value_files(store)
+    assert re.fullmatch(r"[0-9a-f]{2}/[0-9a-f]{30}\.val", str(path.relative_to(store.path)))
+    assert path.stat().st_size == 16_384 + 32  # the digest
+    store.put("key", SMALL)
+    assert value_files(store) == []
+
+
+def test_what_earlier_releases_have_kept_is_still_read(store: DiskStore) -> None:
+    """Their files lay two folders deep, and their values in SQLite were up to twice as large."""
+    store.put("deep", BIG)
+    store.put("row", BIG[:30_000])
+    deep, row = sorted(value_files(store), key=lambda path: -path.stat().st_size)
+    body = row.read_bytes()
+    name = "ab/cd/" + deep.stem[:28] + ".val"
+    (store.path / "ab" / "cd").mkdir(parents=True)
+    deep.rename(store.path / name)
+    with table(store) as db:
+        db.execute("UPDATE Cache SET filename = ? WHERE key = 'deep'", (name,))
+        db.execute("UPDATE Cache SET filename = NULL, mode = 1, value = ? WHERE key = 'row'", (body,))
+    assert store.get("deep") == BIG
+    assert store.get("row") == BIG[:30_000]
+    store.put("deep", SMALL)
+    assert not (store.path / name).exists()
 
 
 def test_what_was_never_put_is_a_miss(store: DiskStore) -> None:
@@ -268,6 +297,30 @@ def test_a_planted_link_is_not_followed(store: DiskStore, tmp_path: Path) -> Non
     assert store.get("key") is None
     store.delete("key")
     assert secret.read_bytes() == b"secret"
+
+
+@pytest.mark.parametrize("through", ["get", "delete"])
+def test_a_planted_folder_is_not_followed(store: DiskStore, tmp_path: Path, through: str) -> None:
+    store.put("key", BIG)
+    file = value_files(store)[0]
+    outside = tmp_path / "outside"
+    file.parent.rename(outside)
+    file.parent.symlink_to(outside)
+    if through == "get":
+        assert store.get("key") is None
+    else:
+        store.delete("key")
+    assert (outside / file.name).exists()
+
+
+def test_a_row_that_names_the_database_does_not_take_it_along(store: DiskStore) -> None:
+    store.put("key", BIG)
+    store.put("other", SMALL)
+    with table(store) as db:
+        db.execute("UPDATE Cache SET filename = 'cache.db' WHERE key = 'key'")
+    assert store.delete("key") == {"key"}
+    assert (store.path / "cache.db").exists()
+    assert store.get("other") == SMALL
 
 
 @pytest.mark.parametrize(
@@ -742,7 +795,7 @@ def test_a_folder_where_all_was_read_is_culled_all_the_same(tmp_path: Path) -> N
 
 
 def test_the_limit_counts_what_the_disk_gives_out(tmp_path: Path) -> None:
-    # A file of 33 kB takes nine blocks and up to two folders.
+    # A file of 33 kB takes nine blocks and, the first of its folder, that as well.
     store = DiskStore(tmp_path / "cache", 4 * MB)
     for i in range(150):
         store.put(f"key{i}", bytes(33_000))
