@@ -27,10 +27,11 @@ from typing import TypeVar
 from .errors import OriginError
 from .formats import Format
 from .store import DiskStore
+from .threads import Threads
 
 K = TypeVar("K")
 T = TypeVar("T")
-READERS = 4  # threads; each holds a connection of SQLite
+READERS = 16  # threads, as many reads as a disk has under way; each holds a connection of SQLite
 MAX_VERSIONS = 20_000  # in memory
 MAX_FAILURES = 10_000
 MAX_PURGES = 1_000  # remembered, for writers that began before them
@@ -135,7 +136,7 @@ class ResultCache:
         self._batch: list[_Write] = []  # what is written next, and may still grow
         self._purges: deque[tuple[int, str]] = deque(maxlen=MAX_PURGES)
         self._mark = 0
-        self._readers = ThreadPoolExecutor(READERS, "cache-read")
+        self._readers = Threads(READERS, "cache-read")
         # One writer: a write and a purge are never under way together.
         self._writer = ThreadPoolExecutor(1, "cache-write")
 
@@ -143,7 +144,7 @@ class ResultCache:
         """Finish what is being written."""
         self._end_batch()
         await asyncio.to_thread(self._writer.shutdown)
-        await asyncio.to_thread(self._readers.shutdown)
+        await asyncio.to_thread(self._readers.close)
         self.store.close()
 
     def mark(self) -> int:
@@ -171,8 +172,7 @@ class ResultCache:
         if found.result is not None:
             return found
         mark = self._mark
-        loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(self._readers, self._read, original, variant, found.version)
+        found = await self._readers.run(self._read, original, variant, found.version)
         if self._purged(original, mark):
             return Found(None)
         if found.version is not None and self.versions.get(original) is None:
@@ -184,8 +184,7 @@ class ResultCache:
     async def find_original(self, original: str, etag: str) -> bytes | None:
         """The bytes of that version of the original."""
         mark = self._mark
-        loop = asyncio.get_running_loop()
-        record = await loop.run_in_executor(self._readers, self._get, original + "O")
+        record = await self._readers.run(self._get, original + "O")
         if record is None or self._purged(original, mark):
             return None
         try:
@@ -198,9 +197,8 @@ class ResultCache:
         """How many results of this original are kept."""
         with self._lock:
             unwritten = {key for key in self._unwritten if key.startswith(original + "R")}
-        loop = asyncio.get_running_loop()
         # What is just being written is in both.
-        return len(unwritten | await loop.run_in_executor(self._readers, self.store.keys, original + "R"))
+        return len(unwritten | await self._readers.run(self.store.keys, original + "R"))
 
     def failure(self, original: str, now: float) -> OriginError | None:
         """Why this original could not be had or rendered, while that is remembered."""
