@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import time
 import urllib.parse
 from collections.abc import Iterator
 from dataclasses import dataclass
-from email.utils import formatdate
+from functools import lru_cache
 from typing import Literal
 
 NO_STORE = "no-store"
@@ -42,7 +43,9 @@ _LAST_TWO_DIGIT_YEAR_OF_2000 = "76"
 
 def http_date(timestamp: float) -> str:
     """Unix seconds as an IMF-fixdate, cut to whole seconds as `not_modified` cuts them."""
-    return formatdate(int(timestamp), usegmt=True)
+    year, month, day, hour, minute, second, weekday, *_ = time.gmtime(int(timestamp))
+    date = f"{_DAYS[weekday]}, {day:02d} {_MONTHS[month - 1]} {year:04d}"
+    return f"{date} {hour:02d}:{minute:02d}:{second:02d} GMT"
 
 
 def parse_http_date(text: str) -> float | None:
@@ -337,5 +340,10 @@ def surrogate_tags(handler: str, key: str) -> tuple[str, str]:
     Lowercase hex is in the alphabet of every CDN's tag header. The handler's digest has a fixed width,
     so no other pair of handler and key reads the same.
     """
-    whole = hashlib.sha256(handler.encode()).digest()
+    whole = _digest(handler)
     return whole.hex()[:16], hashlib.sha256(whole + key.encode()).hexdigest()[:16]
+
+
+@lru_cache(maxsize=256)
+def _digest(handler: str) -> bytes:
+    return hashlib.sha256(handler.encode()).digest()

@@ -34,6 +34,8 @@ log = logging.getLogger("origin.server")
 _M_MMAP_THRESHOLD = -3
 _M_ARENA_MAX = -8
 
+_BETWEEN = 10_000  # more objects between two of the collector's rounds: Python's 700 are 50 requests
+
 KEEP_ALIVE = 75  # seconds, longer than the load balancers in front keep theirs
 GRACE = 30  # seconds for requests in flight to end
 DRAIN = 1.0  # seconds between "not ready" and the closed listener
@@ -116,6 +118,7 @@ def _leave_alone_what_stays() -> None:
     all of it again and again while requests come."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(_BETWEEN)
 
 
 async def _serve(app: Starlette) -> None:

@@ -160,9 +160,12 @@ def test_a_plan_that_is_no_longer_kept_is_freed_without_the_collector(
 
 
 def test_the_collector_passes_by_what_was_there_before_the_first_request() -> None:
+    before = gc.get_threshold()
     server._leave_alone_what_stays()
     try:
         assert gc.get_freeze_count() > 10_000
         assert len(gc.get_objects()) < 1_000
+        assert gc.get_threshold()[0] >= 10_000
     finally:
         gc.unfreeze()
+        gc.set_threshold(*before)
