@@ -34,12 +34,18 @@ class Form:
     photographs: int  # of the quality case
     budget: float  # seconds after which no further case begins
     formats: tuple[str, ...] = ("jpg", "webp", "avif", "png")
+    formats_of_large: tuple[str, ...] = ("jpg", "webp", "avif", "png")  # of originals over 2 megapixels
+    widths: int = 6  # of a srcset, the smallest first
+
+    def formats_of(self, size: str) -> tuple[str, ...]:
+        return self.formats if size == "2MP" else self.formats_of_large
 
 
-TINY = Form("tiny", 1, 0.3, 0.3, 1, 2000, ("2MP",), 1, 300, ("jpg",))
+_ALL = ("2MP", "6MP", "24MP")
+TINY = Form("tiny", 1, 0.3, 0.3, 1, 2000, ("2MP",), 1, 300, ("jpg",), ("jpg",))
 """Whether the benchmarks themselves work; its figures say nothing."""
-QUICK = Form("quick", 2, 1, 0.7, 5, 10_000, ("2MP",), 1, 110)
-FULL = Form("full", 3, 4, 3, 60, 200_000, ("2MP", "6MP", "24MP"), 99, 870)
+QUICK = Form("quick", 1, 1, 0.4, 2, 10_000, _ALL, 1, 115, formats_of_large=("jpg",), widths=3)
+FULL = Form("full", 3, 3, 1.2, 60, 200_000, _ALL, 4, 870)
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,7 @@ class Bench:
     work: Path
     peers: frozenset[str]  # what is there of nginx, thumbor, ipx and score
     guests: tuple[Server, ...] = ()  # that others have started
+    stores: dict[int, Path] = field(default_factory=dict)  # filled in this run, by how many entries
 
     @property
     def originals(self) -> Path:

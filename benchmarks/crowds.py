@@ -38,7 +38,7 @@ Wish = tuple[int, str]  # width, format
 def srcset(bench: Bench) -> Outcome:
     """Six widths in three formats of one original, all at once: what the first visitor of a page costs.
     One request of the table is one page."""
-    wishes = [(width, format) for format in FORMATS for width in WIDTHS]
+    wishes = [(width, format) for format in FORMATS for width in WIDTHS[: bench.form.widths]]
     return _measured(bench, f"srcset of {len(wishes)}", "6MP", wishes)
 
 

@@ -30,6 +30,7 @@ CONNECTIONS = 32
 _SIZE = "2MP"
 _KEY = f"{_SIZE}.jpg"
 _FEW = 1000  # entries
+MOST_NEW = 0.1  # URLs beyond those in the store, as a share of them
 
 
 def hot(bench: Bench, kilobytes: int) -> Outcome:
@@ -107,7 +108,7 @@ def disk(bench: Bench) -> Outcome:
     with contextlib.ExitStack() as stack:
         contenders, checks = [], []
         for count, name in names.items():
-            home = _filled(bench, count)
+            home = filled(bench, count)
             more = {"cache": {"path": str(home / "cache"), "memory": 0, "max_size": "50GB"}}
             start = servers.origin(bench.work, folder, on, home.name, **more)
             ours = stack.enter_context(start)
@@ -124,19 +125,24 @@ def disk(bench: Bench) -> Outcome:
 
 
 def many_originals(bench: Bench) -> Path:
-    """A folder with an original for every tenth entry, all links to one of two megapixels."""
+    """A folder with an original for every tenth entry and for what is new, all links to one of two
+    megapixels."""
     folder = bench.work / "many"
-    pictures.copies(pictures.original(bench.originals, "2MP"), folder, bench.form.entries // stores.VARIANTS)
+    count = bench.form.entries * (1 + MOST_NEW) / stores.VARIANTS
+    pictures.copies(pictures.original(bench.originals, "2MP"), folder, int(count) + 1)
     return folder
 
 
-def _filled(bench: Bench, count: int) -> Path:
-    """A folder with a store of that many entries, filled anew: the origin may name them otherwise now."""
-    home = bench.work / f"store-{count}"
-    shutil.rmtree(home, ignore_errors=True)
-    with stage(f"filling a store with {count:,} entries"):
-        stores.fill(home / "cache", bench.work / "many", range(count))
-    return home
+def filled(bench: Bench, count: int) -> Path:
+    """A folder with a store of that many entries, filled once a run: the origin may name them otherwise
+    by the next."""
+    if count not in bench.stores:
+        home = bench.work / f"store-{count}"
+        shutil.rmtree(home, ignore_errors=True)
+        with stage(f"filling a store with {count:,} entries"):
+            stores.fill(home / "cache", many_originals(bench), range(count))
+        bench.stores[count] = home
+    return bench.stores[count]
 
 
 def _look(ours: Server, count: int) -> None:

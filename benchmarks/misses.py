@@ -56,7 +56,7 @@ def misses(bench: Bench, size: str) -> Outcome:
         found = [*started(stack, starts), *bench.guests]
         processes = [stack.enter_context(_bare([core])) for core in on]
         askings = [Asking(server, size) for server in found]
-        for format in bench.form.formats:
+        for format in bench.form.formats_of(size):
             contenders = [asking.contender(format) for asking in askings]
             contenders += [
                 Bare(way, processes, path, format).contender() for way in ("pipeline", "thumbnail")

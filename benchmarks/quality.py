@@ -72,7 +72,7 @@ def quality(bench: Bench) -> Outcome:
         judge = Judge(stack.enter_context(_scorer()), bench.work / "scored")
         for key in keys:
             reference = _reference(bench.originals / key)
-            for format in bench.form.formats:
+            for format in bench.form.formats_of("6MP"):
                 tell(f"quality: {key} to {format}")
                 found += _scored(judge, reference, key, format, ours, others)
     return Outcome(bars=list(_bars(found)), tables=[_table(found)])

@@ -7,7 +7,6 @@ in twenty are in the cache when the replay begins; the rest are URLs that nobody
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,7 +28,6 @@ from benchmarks.rounds import Contender
 from benchmarks.rounds import Drive
 from benchmarks.rounds import Row
 from benchmarks.rounds import measure
-from benchmarks.rounds import stage
 from benchmarks.rounds import tell
 
 RATES = {"50 million a day": 50e6 / 86_400, "100 million a day": 100e6 / 86_400}  # requests a second
@@ -48,7 +46,7 @@ class Trace:
 
 
 def traces(urls: int, seconds: float) -> dict[str, Trace]:
-    """One for each rate. What is new in one of them appears nowhere else."""
+    """One for each rate, of the first `urls`. What is new has a number behind them, once in all traces."""
     random = np.random.RandomState(_SEED)
     weights = 1 / np.arange(1, urls + 1) ** _EXPONENT
     order = random.permutation(urls)  # a URL's number says nothing of its rank
@@ -56,33 +54,26 @@ def traces(urls: int, seconds: float) -> dict[str, Trace]:
         name: order[random.choice(urls, int(rate * seconds), p=weights / weights.sum())]
         for name, rate in RATES.items()
     }
-    found, counts = np.unique(np.concatenate(list(asked.values())), return_counts=True)
-    once = set(found[counts == 1].tolist())
-    made = {}
+    made, behind = {}, urls
     for name, numbers in asked.items():
-        candidates = [number for number in numbers.tolist() if number in once]
         wanted = int(len(numbers) * MISSES)
-        if len(candidates) < wanted:
-            raise ValueError(f"only {len(candidates)} of {len(numbers)} requests are for a URL of their own")
-        new = frozenset(random.permutation(candidates)[:wanted].tolist())
+        new = range(behind, behind + wanted)
+        numbers[random.choice(len(numbers), wanted, replace=False)] = random.permutation(new)
         gaps = random.exponential(1 / RATES[name], len(numbers))
-        made[name] = Trace(np.cumsum(gaps).tolist(), numbers.tolist(), new)
+        made[name] = Trace(np.cumsum(gaps).tolist(), numbers.tolist(), frozenset(new))
+        behind += wanted
+    if behind > urls * (1 + hits.MOST_NEW):
+        raise ValueError(f"{behind - urls} new URLs to {urls} are more than there are originals for")
     return made
 
 
 def replay(bench: Bench) -> Outcome:
     """Both rates after one another against one origin with its defaults."""
     urls = bench.form.entries
-    folder = hits.many_originals(bench)
     plan = traces(urls, bench.form.replay_seconds)
-    new = frozenset[int]().union(*(trace.new for trace in plan.values()))
-    home = bench.work / "replay"
-    shutil.rmtree(home, ignore_errors=True)
-    with stage(f"filling a store with {urls - len(new):,} of {urls:,} URLs"):
-        stores.fill(home / "cache", folder, (number for number in range(urls) if number not in new))
+    home = hits.filled(bench, urls)
     outcome = Outcome()
-    on = machine.cores(2)
-    with servers.origin(bench.work, folder, on, "replay") as ours:
+    with servers.origin(bench.work, hits.many_originals(bench), machine.cores(2), home.name) as ours:
         for name, trace in plan.items():
             tell(f"replay: {name}, {len(trace.numbers):,} requests")
             run = Replay(ours.port, trace)

@@ -12,7 +12,7 @@ end
 function init(args)
   local count, wanted = tonumber(args[1]), args[2]
   local whole = wrk.format("GET")
-  math.randomseed(count)
+  math.randomseed(os.time()) -- or every round would ask for the same few thousand again
   request = function()
     if count == 0 then return whole end
     local number = math.random(0, count - 1)

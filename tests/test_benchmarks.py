@@ -22,9 +22,13 @@ from benchmarks import machine
 from benchmarks import pictures
 from benchmarks import replay
 from benchmarks import report
+from benchmarks import run as runner
 from benchmarks import servers
 from benchmarks import stores
+from benchmarks.bench import FULL
+from benchmarks.bench import QUICK
 from benchmarks.bench import Bar
+from benchmarks.bench import Form
 from benchmarks.bench import Outcome
 from benchmarks.rounds import Drive
 from benchmarks.rounds import Round
@@ -37,7 +41,7 @@ NGINX = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
 @pytest.mark.xdist_group("benchmarks")
 @pytest.mark.timeout(240)
 def test_the_tiny_form_measures_and_finds_no_wrong_answer(tmp_path: Path) -> None:
-    cases = ("hot-20kB", "miss-2MP", "replay")
+    cases = ("hot-20kB", "disk", "miss-2MP", "replay")
     command = [sys.executable, "-m", "benchmarks.run", "--tiny"]
     command += [part for case in cases for part in ("--only", case)]
     command += ["--work", str(tmp_path / "work"), "--results", str(tmp_path)]
@@ -48,6 +52,7 @@ def test_the_tiny_form_measures_and_finds_no_wrong_answer(tmp_path: Path) -> Non
     assert ("hot 20 kB", "nginx") in rows or not NGINX
     assert {case for case, _ in rows} == {
         "hot 20 kB",
+        "disk",
         "2MP to jpg",
         "replay, 50 million a day",
         "replay, 100 million a day",
@@ -57,6 +62,13 @@ def test_the_tiny_form_measures_and_finds_no_wrong_answer(tmp_path: Path) -> Non
     assert rows["2MP to jpg", "origin"]["cpu"] > 1  # milliseconds: nobody renders 2 megapixels in less
     assert "| hot 20 kB | origin |" in run.stdout
     assert "| replay: errors | <= 0 | 0 | met |" in run.stdout
+    assert run.stderr.count("filling a store with 2,000 entries:") == 1  # for both that want it
+
+
+@pytest.mark.parametrize("form", [QUICK, FULL])
+def test_a_form_touches_every_case(form: Form) -> None:
+    assert runner._chosen([], form) == list(runner.CASES)
+    assert all(form.formats_of(size) for size in pictures.MEGAPIXELS)
 
 
 @asynccontextmanager
@@ -125,6 +137,7 @@ def test_a_trace_has_the_rate_of_its_name_and_one_new_url_in_twenty() -> None:
         assert len(trace.numbers) == pytest.approx(4 * rate, abs=1)
         assert trace.seconds[-1] == pytest.approx(4, rel=0.15)
         assert len(trace.new) == pytest.approx(len(trace.numbers) / 20, abs=1)
+        assert {number for number in trace.numbers if number >= 20_000} == trace.new  # not in the store
         times = Counter(number for one in found.values() for number in one.numbers)
         assert all(times[number] == 1 for number in trace.new)
 
