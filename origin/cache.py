@@ -169,7 +169,7 @@ class ResultCache:
     async def find(self, original: str, variant: str) -> Found:
         """What is in memory or on disk, with one hop to a thread at most."""
         found = self.peek(original, variant)
-        if found.result is not None:
+        if found.result is not None or not self._may_be_kept(original, variant, found.version):
             return found
         mark = self._mark
         found = await self._readers.run(self._read, original, variant, found.version)
@@ -183,6 +183,8 @@ class ResultCache:
 
     async def find_original(self, original: str, etag: str) -> bytes | None:
         """The bytes of that version of the original."""
+        if not self.store.may_hold(original + "O"):
+            return None
         mark = self._mark
         record = await self._readers.run(self._get, original + "O")
         if record is None or self._purged(original, mark):
@@ -292,6 +294,7 @@ class ResultCache:
                 return
             self._unwritten[key] = record
             self._unwritten_bytes += len(record)
+            self.store.expect(key)
             batch = self._batch
             batch.append(_Write(original, key, record, since))
         if len(batch) == 1:
@@ -324,6 +327,11 @@ class ResultCache:
                 self._unwritten_bytes -= len(one.record)
                 if self._unwritten.get(one.key) is one.record:
                     del self._unwritten[one.key]
+
+    def _may_be_kept(self, original: str, variant: str, version: Version | None) -> bool:
+        """Whether a thread has to look; most that is asked for the first time is known to be nowhere."""
+        key = original + "V" if version is None else _result_key(original, version.etag, variant)
+        return self.store.may_hold(key)
 
     def _get(self, key: str) -> bytes | None:
         return self._unwritten.get(key) or self.store.get(key)

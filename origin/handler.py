@@ -219,6 +219,8 @@ class Handler:
                 failure = self.cache.failure(name, self._clock())
                 if failure is not None:
                     raise failure
+        if found.result is None and not self._flights.flying(wish.name):
+            self._pool.check_room()  # before an original is fetched to be thrown away, or a task started
         made: list[bool] = []  # stays empty where another request's work gives the result
 
         def make() -> Awaitable[Served]:
@@ -281,8 +283,6 @@ class Handler:
         original, key = wish.original, wish.key
         since = self.cache.mark() if self.cache else 0
         try:
-            if found.result is None:
-                self._pool.check_room()  # an original is not fetched to be thrown away
             current = await self.originals.current(original, key, found.version)
             if current.asked == "unchanged" and found.result is not None:
                 status = headers.cache_status(fwd="stale", fwd_status=304)

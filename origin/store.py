@@ -24,6 +24,7 @@ from typing import TypeVar
 
 import diskcache
 
+from .known import Known
 from .rawdisk import IN_A_FILE
 from .rawdisk import LOCK_TIMEOUT
 from .rawdisk import RawCache
@@ -77,6 +78,8 @@ class DiskStore:
         self._doomed: tuple[str, ...] = ()  # prefixes of keys that could not be deleted yet
         self._open: tuple[RawCache, tuple[int, int]] | None = None  # and its `_files`
         self._opening = threading.Lock()
+        self._known: Known | None = None  # None until all keys have been read
+        self._learning: Known | None = None  # what it becomes, and stays
 
     def get(self, key: str) -> bytes | None:
         """The value stored under `key`, if all of it is there."""
@@ -96,6 +99,16 @@ class DiskStore:
         """Count `key` among those that were read lately, which the culler passes by once."""
         if len(self._touched) < MAX_TOUCHED:
             self._touched.add(hash(key))
+
+    def may_hold(self, key: str) -> bool:
+        """Whether `get` has to look. For who else writes to the folder meanwhile, it may be wrong."""
+        known = self._known
+        return known is None or key in known
+
+    def expect(self, key: str) -> None:
+        """Let `may_hold` know what is going to be put."""
+        if self._learning is not None:
+            self._learning.add(key)
 
     def put(self, key: str, value: bytes) -> None:
         """Keep `value`, unless it alone would take a twentieth of the folder."""
@@ -162,6 +175,7 @@ class DiskStore:
     def close(self) -> None:
         if self._doomed:
             self._attempt("write", self._delete_doomed, None)
+        self._known = self._learning = None
         if self._open is not None:
             self._open[0].close()  # the connection of the calling thread; the others end with theirs
             self._open = None
@@ -250,7 +264,30 @@ class DiskStore:
                 sqlite_mmap_size=0,
             )
             self._open = (cache, self._files())
+            self._known, self._learning = None, Known()
+            threading.Thread(target=self._learn, args=(cache, self._learning), daemon=True).start()
             return cache
+
+    def _learn(self, cache: RawCache, known: Known) -> None:
+        """Read all keys, behind everything else and in portions, so that nobody waits for it."""
+        last = -1
+        try:
+            while self._learning is known:
+                rows = cache._sql(
+                    "SELECT rowid, key FROM Cache WHERE rowid > ? ORDER BY rowid LIMIT 1000", (last,)
+                ).fetchall()
+                for last, key in rows:  # noqa: B007 - the last is where the next portion begins
+                    known.add(str(key))
+                if not rows:
+                    break
+                time.sleep(0.001)
+        except FAILURES:
+            return  # all may be there; whoever reads or writes next tells what is wrong
+        finally:
+            cache.close()  # the connection of this thread
+        with self._opening:
+            if self._learning is known:  # and the folder still the same
+                self._known = known
 
     def _files(self) -> tuple[int, int]:
         """The inodes of the database and of its log, 0 where there is none."""
@@ -263,6 +300,7 @@ class DiskStore:
 
     def _put(self, cache: RawCache, key: str, value: bytes) -> None:
         self._cull(cache, _room(value))
+        self.expect(key)  # once more: the folder may be another one since
         cache.set(key, _digest(key, value) + value)
 
     def _put_together(self, cache: RawCache, records: Sequence[tuple[str, bytes]]) -> bool:
@@ -272,6 +310,7 @@ class DiskStore:
         try:
             with cache._transact():
                 for key, value in fit:
+                    self.expect(key)
                     cache.set(key, _digest(key, value) + value)
                     files.append(cache._disk._last)
         except BaseException:

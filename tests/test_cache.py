@@ -478,6 +478,23 @@ async def test_a_writer_older_than_all_remembered_purges_is_not_believed(
     await cache.close()
 
 
+async def test_what_was_never_kept_is_not_looked_for(cache: ResultCache, store: WaitingStore) -> None:
+    keep(cache, CAT, "300")
+    await written(cache)
+    async with asyncio.timeout(10):
+        while store.may_hold("strange"):  # noqa: ASYNC110 - a thread sets no event
+            await asyncio.sleep(0.01)
+    store.noted.clear()
+    assert await cache.find(DOG, "300") == Found(None)
+    assert await cache.find(CAT, "301") == Found(V1, None, "memory")
+    assert await cache.find_original(DOG, "v1") is None
+    assert store.noted == []
+    cache.results.delete(CAT)
+    cache.versions.delete(CAT)
+    assert await cache.find(CAT, "300") == Found(V1, picture("v1 300"), "disk")
+    assert await cache.find_original(CAT, "v1") is not None
+
+
 async def test_the_count_of_results_of_an_original(cache: ResultCache, store: WaitingStore) -> None:
     keep(cache, CAT, "300", "400")
     keep(cache, CATS, "300")

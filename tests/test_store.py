@@ -117,6 +117,58 @@ def test_one_value_that_cannot_be_put_does_not_keep_the_others_out(store: DiskSt
     assert len(value_files(store)) == 1  # none stays from the first try
 
 
+def test_what_was_never_put_is_known_from_memory(store: DiskStore, tmp_path: Path) -> None:
+    assert store.may_hold("a")  # nothing is known yet
+    store.put("a", SMALL)
+    store.put_all([("b", BIG), ("c", SMALL)])
+    until(lambda: not store.may_hold("x"))
+    assert all(store.may_hold(key) for key in "abc")
+    assert not store.may_hold("d")
+    store.expect("d")
+    assert store.may_hold("d")
+    store.close()
+    again = DiskStore(tmp_path / "cache", 50 * MB)
+    assert again.get("a") == SMALL
+    until(lambda: not again.may_hold("x"))
+    assert all(again.may_hold(key) for key in "abc")
+    assert not again.may_hold("d")
+    again.close()
+
+
+def test_another_folder_is_learned_anew(store: DiskStore, tmp_path: Path) -> None:
+    other = DiskStore(tmp_path / "other", store.max_size)
+    other.put("theirs", b"other")
+    other.close()
+    store.put("ours", b"first")
+    until(lambda: not store.may_hold("theirs"))
+    shutil.move(store.path, tmp_path / "away")
+    shutil.move(tmp_path / "other", store.path)
+    store.put("new", SMALL)
+    assert store.may_hold("theirs")
+    until(lambda: not store.may_hold("ours"))
+    assert store.may_hold("theirs")
+    assert store.may_hold("new")
+
+
+def test_thousands_of_keys_are_learned_and_few_strange_ones_taken_for_known(tmp_path: Path) -> None:
+    store = DiskStore(tmp_path, 50 * MB)
+    for portion in range(25):
+        store.put_all([(f"{portion} {n}", SMALL) for n in range(100)])
+    store.close()
+    assert store.get("0 0") == SMALL
+    until(lambda: not all(store.may_hold(f"x{n}") for n in range(3)))
+    assert all(store.may_hold(f"{portion} {n}") for portion in range(25) for n in range(100))
+    assert sum(store.may_hold(f"strange {n}") for n in range(10_000)) < 20
+    store.close()
+
+
+def until(holds: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def test_a_value_is_there_after_a_restart(store: DiskStore) -> None:
     store.put("key", BIG)
     store.close()
