@@ -203,7 +203,7 @@ def _environment() -> dict[str, str]:
         "LANG": "C.UTF-8",
         "PYTHONPATH": os.pathsep.join(os.path.abspath(path) for path in sys.path),
         "PYTHONDONTWRITEBYTECODE": "1",
-        "MALLOC_ARENA_MAX": "2",  # glibc's arenas are where memory that "leaks" in libvips stays
+        "MALLOC_ARENA_MAX": "1",  # arenas are where memory that "leaks" in libvips stays
         # Or a buffer of some hundred kB, which each picture takes many of, is new pages each time.
         "MALLOC_MMAP_THRESHOLD_": str(4 << 20),
         "MALLOC_TRIM_THRESHOLD_": str(32 << 20),
