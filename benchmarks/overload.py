@@ -4,7 +4,8 @@
 
 First as many clients as keep every renderer busy show the best rate. Then requests come at that rate and
 at three times that rate, whether or not earlier ones were answered, each for a picture of its own. The
-rate of pictures must stay within a tenth of the best; the rest is 503 at once.
+rate of pictures must stay within a tenth of the best; the rest is 503 at once. Where the clients share the
+server's cores, what they take of a core is told, since the server cannot render with it.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Coroutine
 from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
@@ -45,6 +48,7 @@ class Seen:
     accepted: list[float] = field(default_factory=list)
     refused: list[float] = field(default_factory=list)
     wrong: list[int] = field(default_factory=list)  # other status codes
+    clients: float = 0.0  # share of one core that the clients took
 
     @property
     def goodput(self) -> float:
@@ -115,9 +119,9 @@ def measure(server: Server, seconds: float, rounds: int) -> tuple[list[Seen], fl
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runs = []
         for _ in range(rounds):
-            best = runner.run(busy(server, wanted, seconds))
-            once = runner.run(flood(server, wanted, best.goodput, seconds))
-            thrice = runner.run(flood(server, wanted, 3 * best.goodput, seconds))
+            best = _run(runner, busy(server, wanted, seconds))
+            once = _run(runner, flood(server, wanted, best.goodput, seconds))
+            thrice = _run(runner, flood(server, wanted, 3 * best.goodput, seconds))
             runs.append((best, once, thrice))
     runs.sort(key=lambda run: run[2].goodput / run[0].goodput)
     best, once, thrice = runs[len(runs) // 2]
@@ -125,10 +129,19 @@ def measure(server: Server, seconds: float, rounds: int) -> tuple[list[Seen], fl
     return [best, once, thrice], kept
 
 
+def _run(runner: asyncio.Runner, load: Coroutine[Any, Any, Seen]) -> Seen:
+    """The load, with what it took itself."""
+    start, used = time.perf_counter(), time.process_time()
+    seen = runner.run(load)
+    seen.clients = (time.process_time() - used) / (time.perf_counter() - start)
+    return seen
+
+
 def table(seen: list[Seen]) -> str:
     lines = [
-        "| load | asked /s | made /s | of the best | p50 ms | p99 ms | 503 /s | p50 ms | p99 ms | other |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "| load | asked /s | made /s | of the best | p50 ms | p99 ms "
+        "| 503 /s | p50 ms | p99 ms | other | clients |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for name, run in zip(("best", "1x", "3x"), seen, strict=True):
         figures = [
@@ -139,6 +152,7 @@ def table(seen: list[Seen]) -> str:
             f"{len(run.refused) / run.seconds:.1f}",
             *(f"{percentile(run.refused, share):.1f}" for share in (0.5, 0.99)),
             str(len(run.wrong)),
+            f"{run.clients:.0%}",
         ]
         lines.append(f"| {name} | " + " | ".join(figures) + " |")
     return "\n".join(lines)
