@@ -32,6 +32,7 @@ from benchmarks.rounds import Row
 from benchmarks.rounds import by_server
 from benchmarks.rounds import take_turns
 from benchmarks.servers import Server
+from origin.process import environment
 
 CORES = 2  # each server's, and the load's as well where the machine has no more
 CONNECTIONS = 4  # enough to keep two cores busy; who needs seconds for one has to finish them all
@@ -150,15 +151,13 @@ class Bare:
 @contextlib.contextmanager
 def _bare(on: list[int]) -> Iterator[subprocess.Popen[str]]:
     command = machine.pinned([sys.executable, "-m", "benchmarks.bare"], on)
-    # The environment that our renderers have.
-    environment = {"VIPS_CONCURRENCY": "1", "MALLOC_ARENA_MAX": "2", "PATH": "/usr/bin:/bin"}
     with subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         cwd=servers.REPOSITORY,
-        env=environment,
+        env=environment(),  # that of our renderers
     ) as process:
         yield process
         assert process.stdin is not None

@@ -134,7 +134,7 @@ class Renderer:
                     stdin=theirs.fileno(),
                     stdout=theirs.fileno(),
                     stderr=asyncio.subprocess.DEVNULL,  # a picture could fill the log with GLib's warnings
-                    env=_environment(),
+                    env=environment(),
                     start_new_session=True,  # the terminal's Ctrl-C is for us alone
                 )
             except BaseException as exc:
@@ -196,7 +196,7 @@ class Renderer:
             return 0
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """What a renderer may know: where the code is, and nothing of ours that is secret."""
     environment = {
         "PATH": os.defpath,

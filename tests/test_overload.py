@@ -376,3 +376,21 @@ def test_variants_asked_for_at_once_stay_under_the_cap(start: Start) -> None:
     statuses = sorted(exchange.answer().status for exchange in crowd)
     assert statuses == [200] * 3 + [400] * 17
     assert results(origin, "k0.jpg") == 3
+
+
+def test_a_source_that_hangs_takes_no_renderer_and_no_place_from_others(tmp_path: Path) -> None:
+    """Requests that wait for their originals are not in the queue for renderers."""
+    config = settings(tmp_path, tmp_path / "cache", error_status="exact")
+    config["handlers"].append({**config["handlers"][0], "name": "hung"})
+    config["limits"] = {"queue": 2}
+    shelf, hung = Shelf(**dict.fromkeys(KEYS, pictures.small())), Shelf()
+    with Running(config, source=shelf) as origin:
+        handler = origin.origin.handlers["hung"]
+        handler.originals.source = hung
+        origin.call(hung.open())
+        hung.hold()
+        waiting = [origin.send(f"/hung/{key}?w=10") for key in KEYS]
+        wait_until(lambda: origin.origin.intake.fetching == 32, "the hung source has all it may have")
+        assert [origin.get(f"/h/{key}?w=10").status for key in KEYS[:5]] == [200] * 5
+        hung.release()
+        assert {exchange.answer().kind for exchange in waiting} == {"not-found"}
