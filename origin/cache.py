@@ -175,6 +175,10 @@ class ResultCache:
         found = await self._readers.run(self._read, original, variant, found.version)
         if self._purged(original, mark):
             return Found(None)
+        if found.result is None:
+            kept = self.peek(original, variant)  # since: a crowd's last must not make it a second time
+            if kept.result is not None:
+                return kept
         if found.version is not None and self.versions.get(original) is None:
             self.versions.put(original, found.version)
         if found.version is not None and found.result is not None:

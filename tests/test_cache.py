@@ -153,6 +153,15 @@ async def test_what_memory_serves_is_not_culled_from_the_disk(tmp_path: Path) ->
     await again.close()
 
 
+async def test_what_is_kept_while_the_disk_is_read_is_found(cache: ResultCache, store: WaitingStore) -> None:
+    store.reads.clear()
+    finding = asyncio.ensure_future(cache.find(CAT, "300"))
+    await until(store.reading)
+    keep(cache, CAT, "300")
+    store.reads.set()
+    assert await finding == Found(V1, picture("v1 300"), "memory")
+
+
 async def test_a_variant_that_was_not_made_has_its_version_alone(cache: ResultCache) -> None:
     keep(cache, CAT, "300")
     assert await cache.find(CAT, "400") == Found(V1, None)
