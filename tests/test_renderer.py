@@ -34,7 +34,7 @@ from origin.errors import Unprocessable
 from origin.errors import UnsupportedFormat
 from origin.formats import Format
 from origin.frames import Job
-from origin.process import _environment
+from origin.process import environment
 from origin.renderer import Rendered
 from origin.renderer import Renderer
 from origin.renderer import RendererBroken
@@ -289,7 +289,7 @@ def test_there_is_a_renderer_more_than_cores_if_not_told() -> None:
 async def test_nothing_secret_reaches_a_renderer(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_SECRET_ACCESS_KEY", "SIGNING_KEY", "PYTHONSTARTUP", "HOME", "LD_PRELOAD_CANARY"):
         monkeypatch.setenv(name, "canary-in-the-environment")
-    assert "canary" not in str(_environment())
+    assert "canary" not in str(environment())
     ours, theirs = socket.socketpair()
     os.set_inheritable(theirs.fileno(), True)  # as careless code elsewhere in the process might
     with ours, theirs:
