@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parent.parent / "origin"
 # From the bottom up. A module knows what is below it; what stands on one line does not know each other.
 LAYERS = (
-    "errors formats frames flight icc gif jail known rawdisk reader headers signing",
+    "errors formats frames flight icc gif jail known rawdisk reader headers signing threads",
     "fields address options source process store quarantine geometry answer",
     "config cache logs metrics renderer pipeline guard",
     "configfile worker fallback originals replies admin",
