@@ -20,7 +20,11 @@ from origin.errors import UnsupportedFormat
 from origin.formats import Format
 from origin.formats import sniff
 from origin.frames import Job
+from origin.geometry import Box
+from origin.pipeline import _BACK
+from origin.pipeline import _NEAR
 from origin.pipeline import _options
+from origin.pipeline import _resize
 from origin.pipeline import render
 
 ALL = ("jpg", "png", "webp", "gif", "avif", "tiff", "svg")
@@ -467,10 +471,36 @@ def test_an_avif_has_all_of_its_colour() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "target", "grey"), [("JPEG", "avif", 188), ("JPEG", "png", 128), ("PNG", "avif", 128)]
+    ("kind", "mode", "target", "grey"),
+    [
+        ("JPEG", "RGB", "avif", 188),
+        ("JPEG", "RGB", "webp", 171),
+        ("JPEG", "L", "webp", 171),
+        ("JPEG", "CMYK", "webp", 137),  # by its profile
+        ("JPEG", "RGB", "png", 128),
+        ("PNG", "RGB", "avif", 128),
+        ("PNG", "RGB", "webp", 128),
+    ],
 )
-def test_a_photograph_is_resized_in_linear_light_for_avif(kind: str, target: str, grey: int) -> None:
+def test_a_photograph_is_resized_in_linear_light_for_avif_and_nearly_for_webp(
+    kind: str, mode: str, target: str, grey: int
+) -> None:
     board = (np.indices((200, 200)).sum(axis=0) % 2 * 255).astype(np.uint8)
-    original = pictures.encoded(Image.fromarray(board).convert("RGB"), kind, quality=100)
+    original = pictures.encoded(Image.fromarray(board).convert(mode), kind, quality=100)
     got = pictures.pixels(render(original, job(width=140, target=target)).body)
     assert got[9:-9, 9:-9].mean() == pytest.approx(grey, abs=3)
+
+
+def test_nearly_linear_light_keeps_black_white_and_every_grey() -> None:
+    greys = np.arange(256)
+    back = pyvips.Image.identity().maplut(_NEAR).maplut(_BACK).numpy().ravel().astype(int)
+    assert (back[0], back[255]) == (0, 255)
+    assert abs(back - greys).max() <= 2
+    assert abs(back - greys)[64:].max() <= 1
+
+
+def test_black_that_borders_on_white_stays_black_in_nearly_linear_light() -> None:
+    image = pyvips.Image.black(1000, 50).insert(pyvips.Image.black(500, 50) + 255, 500, 0).cast("uchar")
+    small = _resize(image.copy(interpretation="srgb"), Box(416, 21, 416, 21), "near").numpy()
+    assert small[:, :206].max() <= 15  # 33 in linear light
+    assert small[:, 210:].min() >= 245
