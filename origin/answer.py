@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import MutableMapping
 from dataclasses import dataclass
 from dataclasses import field
@@ -27,7 +28,7 @@ class ClientGone(Exception):
 class Request:
     """One request for a picture."""
 
-    __slots__ = ("_headers", "_receive", "method", "query", "raw_path", "scope")
+    __slots__ = ("_fields", "_receive", "method", "query", "raw_path", "scope")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
@@ -35,29 +36,36 @@ class Request:
         self.raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
         self.query: bytes = scope["query_string"]
         self._receive = receive
-        self._headers: dict[bytes, bytes] | None = None
+        self._fields: dict[bytes, bytes] | None = None
+
+    @property
+    def fields(self) -> dict[bytes, bytes]:
+        """The headers by lower-case name; those that are repeated, joined by commas."""
+        if self._fields is None:
+            self._fields = gathered(self.scope["headers"])
+        return self._fields
 
     def header(self, name: bytes) -> str | None:
-        """The value of a header by its lower-case name; fields that are repeated, joined by commas."""
-        headers = self._headers
-        if headers is None:
-            headers = self._headers = self._gathered()
-        value = headers.get(name)
-        return None if value is None else value.decode("latin-1")
-
-    def _gathered(self) -> dict[bytes, bytes]:
-        pairs = self.scope["headers"]
-        headers = dict(pairs)
-        if len(headers) < len(pairs):
-            headers = {}
-            for name, value in pairs:
-                headers[name] = headers[name] + b", " + value if name in headers else value
-        return headers
+        return text(self.fields, name)
 
     async def gone(self) -> None:
         """Returns when the client has closed its connection."""
         while (await self._receive())["type"] != "http.disconnect":
             pass
+
+
+def gathered(pairs: RawHeaders) -> dict[bytes, bytes]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        fields = {}
+        for name, value in pairs:
+            fields[name] = fields[name] + b", " + value if name in fields else value
+    return fields
+
+
+def text(fields: Mapping[bytes, bytes], name: bytes) -> str | None:
+    value = fields.get(name)
+    return None if value is None else value.decode("latin-1")
 
 
 @dataclass(slots=True)
@@ -87,10 +95,10 @@ def written(fields: RawHeaders) -> bytes:
     return lines
 
 
-def plain(status: int, text: str, *more: tuple[bytes, bytes]) -> Answer:
+def plain(status: int, phrase: str, *more: tuple[bytes, bytes]) -> Answer:
     """A short answer in plain text that no cache keeps."""
-    body = f"{status} {text}\n".encode()
-    reason = text.lower().replace(" ", "-")
+    body = f"{status} {phrase}\n".encode()
+    reason = phrase.lower().replace(" ", "-")
     return Answer(
         status,
         [

@@ -162,8 +162,7 @@ class ResultCache:
         result = self.results.get(key)
         if result is not None:
             # What memory serves is never read on the disk, and the culler would take the hottest first.
-            self.store.touch(key)
-            self.store.touch(original + "V")
+            self.store.touch(key, original + "V")
         return Found(version, result)
 
     async def find(self, original: str, variant: str) -> Found:

@@ -25,6 +25,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
 from .answer import AtOnce
+from .answer import RawHeaders
 from .answer import plain
 from .answer import written
 from .reader import Reader
@@ -55,6 +56,13 @@ class Connections(ServerState):
     """The connections of all listeners of one origin, and what they share."""
 
     draining = False  # every answer is the last of its connection
+    _lines: tuple[RawHeaders, bytes] = ([], b"")
+
+    def lines(self) -> bytes:
+        """The headers that every answer has, which uvicorn makes anew each second."""
+        if self._lines[0] is not self.default_headers:
+            self._lines = (self.default_headers, written(self.default_headers))
+        return self._lines[1]
 
     def drain(self) -> None:
         self.draining = True
@@ -241,8 +249,7 @@ class Guard(HttpToolsProtocol):
         if answer is None:
             return False
         self._ready -= 1
-        fields = written(self.server_state.default_headers) + answer.lines
-        head = STATUS_LINE[answer.status] + fields + b"\r\n"
+        head = b"%s%s%s\r\n" % (STATUS_LINE[answer.status], self.server_state.lines(), answer.lines)
         self.transport.writelines([head] if method == "HEAD" else [head, answer.body])  # no copy of the body
         self.server_state.total_requests += 1
         self._idle_since = self.loop.time()

@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from collections.abc import Awaitable
 from collections.abc import Callable
+from collections.abc import Mapping
 from contextlib import asynccontextmanager
 
 from . import address
@@ -25,6 +26,7 @@ from . import headers
 from .answer import Answer
 from .answer import ClientGone
 from .answer import Request
+from .answer import text
 from .cache import Found
 from .cache import Result
 from .cache import ResultCache
@@ -151,11 +153,11 @@ class Handler:
 
     # A hit in memory ends here; 2 to 5 are for whatever else there is
 
-    def at_once(self, plan: Plan, request: Request) -> Answer | None:
+    def at_once(self, plan: Plan, fields: Mapping[bytes, bytes]) -> Answer | None:
         """The answer that nobody has to wait for; None where it takes more."""
         if self.cache is None or plan.error is not None or plan.permitted_until <= self._clock():
             return None
-        target = _target(plan.options, request)
+        target = _target(plan.options, fields)
         wish, face = plan.wishes.get(target), plan.faces.get(target)
         if wish is None or face is None:
             return None
@@ -165,13 +167,13 @@ class Handler:
         ttl = self.originals.ttl(found.version)
         if ttl <= 0:
             return None
-        return self._replies.at_once(found.result, face, _hit(ttl, "memory"), self._left(plan), request)
+        return self._replies.at_once(found.result, face, _hit(ttl, "memory"), self._left(plan), fields)
 
     # 2  The token
 
     async def answer(self, plan: Plan, request: Request) -> Answer:
         """Answer a GET or HEAD. Raises ClientGone."""
-        target = _target(plan.options, request)
+        target = _target(plan.options, request.fields)
         try:
             if plan.permitted_until <= self._clock():
                 await self._ask_permission(plan, request)
@@ -363,18 +365,18 @@ class Handler:
 
     async def refuse_broken(self, error: OriginError, plan: Plan, request: Request) -> Answer:
         """The answer to a mistake of ours, of which nothing is known."""
-        return await self.refuse(error, plan, _target(plan.options, request))
+        return await self.refuse(error, plan, _target(plan.options, request.fields))
 
     def _left(self, plan: Plan) -> int | None:
         """Seconds until the permission ends."""
         return None if plan.expires is None else int(plan.expires - self._clock())
 
 
-def _target(options: Options, request: Request) -> str:
+def _target(options: Options, fields: Mapping[bytes, bytes]) -> str:
     """`auto` becomes one of three classes, so that Accept makes three results at most."""
     if options.format != "auto":
         return options.format
-    return "auto:" + headers.accept_class(request.header(b"accept"))
+    return "auto:" + headers.accept_class(text(fields, b"accept"))
 
 
 def _hit(ttl: int, tier: str) -> str:

@@ -9,6 +9,8 @@ import re
 import sys
 import time
 from collections import deque
+from functools import lru_cache
+from typing import Any
 from typing import TextIO
 from urllib.parse import unquote_to_bytes
 
@@ -32,22 +34,28 @@ class Lines(logging.StreamHandler[TextIO]):
 
     def __init__(self, stream: TextIO, format: str) -> None:
         super().__init__(stream)
-        self._shape = _json_line if format == "json" else _text_line
+        self._json = format == "json"
         self._held: deque[str] = deque()  # taken from by any thread that has something to tell
 
-    def request(self, level: int, fields: Fields) -> None:
+    def request(self, level: int, *request: Any) -> None:
+        """`request`: as for `request_line`."""
         if not self._held:
             asyncio.get_running_loop().call_later(HOLD, self.flush)
-        self._held.append(self._shape(time.time(), level, fields))
+        if self._json:
+            self._held.append(_json_line(time.time(), level, _request_fields(*request)))
+        else:
+            self._held.append(_text_line(time.time(), level, _request_text(*request)))
 
     def format(self, record: logging.LogRecord) -> str:
-        fields: Fields = getattr(record, "request", None) or {
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        if record.exc_info:
-            fields["traceback"] = logging.Formatter().formatException(record.exc_info)
-        return self._shape(record.created, record.levelno, fields)
+        trace = logging.Formatter().formatException(record.exc_info) if record.exc_info else ""
+        message = record.getMessage()
+        if self._json:
+            fields: Fields = {"logger": record.name, "message": message}
+            fields |= {"traceback": trace} if trace else {}
+            return _json_line(record.created, record.levelno, fields)
+        line = _text_line(record.created, record.levelno, message)
+        # Indented, or what stands in a message could pass for a line of the log.
+        return "\n    ".join([line, *map(_printable, trace.splitlines())])
 
     def emit(self, record: logging.LogRecord) -> None:
         self._release()
@@ -78,6 +86,28 @@ def request_line(method: str, shown: str, answer: Answer, seconds: float) -> Non
     level = logging.ERROR if answer.status >= 500 else logging.INFO
     if not access.isEnabledFor(level):
         return
+    handlers = logging.root.handlers
+    if len(handlers) == 1 and type(handlers[0]) is Lines:
+        handlers[0].request(level, method, shown, answer, seconds)
+    else:  # an embedding program has a log of its own
+        text = _printable(_request_text(method, shown, answer, seconds))
+        extra = {"request": _request_fields(method, shown, answer, seconds)}
+        access.handle(access.makeRecord(access.name, level, "", 0, text, (), None, extra=extra))
+
+
+def _request_text(method: str, shown: str, answer: Answer, seconds: float) -> str:
+    """Method, path and status first, the rest as name=value. Each hit pays for this line."""
+    handler = f" handler={answer.handler}" if answer.handler else ""
+    cache = f" cache={answer.outcome}" if answer.outcome else ""
+    size = len(answer.body)
+    text = f"{method} {shown} {answer.status}{handler}{cache} bytes={size} ms={_milliseconds(seconds)}"
+    for name, value in _details(answer).items() if answer.kind or answer.stages else ():
+        text += f" {name}={value!r}" if name == "reason" else f" {name}={value}"
+    return text
+
+
+def _request_fields(method: str, shown: str, answer: Answer, seconds: float) -> Fields:
+    """The same for JSON."""
     fields: Fields = {
         "method": method,
         "path": shown,
@@ -85,20 +115,20 @@ def request_line(method: str, shown: str, answer: Answer, seconds: float) -> Non
         "handler": answer.handler,
         "cache": answer.outcome,
         "bytes": len(answer.body),
-        "ms": round(seconds * 1000, 2),
+        "ms": _milliseconds(seconds),
     }
-    if answer.kind:
-        fields["class"] = answer.kind
-        fields["reason"] = str(answer.error)[:_LONGEST]
-    for stage, took in answer.stages.items():
-        fields[f"{stage}_ms"] = round(took * 1000, 2)
-    handlers = logging.root.handlers
-    if len(handlers) == 1 and type(handlers[0]) is Lines:
-        handlers[0].request(level, fields)
-    else:  # an embedding program has a log of its own
-        text = _printable(_request_text(fields))
-        record = access.makeRecord(access.name, level, "", 0, text, (), None, extra={"request": fields})
-        access.handle(record)
+    return fields | _details(answer)
+
+
+def _details(answer: Answer) -> Fields:
+    """What a hit in memory has none of."""
+    reason = str(answer.error)[:_LONGEST]
+    details: Fields = {"class": answer.kind, "reason": reason} if answer.kind else {}
+    return details | {f"{stage}_ms": _milliseconds(took) for stage, took in answer.stages.items()}
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1000, 2)
 
 
 def shown(raw_path: bytes, query: bytes) -> str:
@@ -119,27 +149,18 @@ def _redacted(piece: bytes) -> bytes:
     return piece
 
 
-def _request_text(fields: Fields) -> str:
-    """Method, path and status first, the rest as name=value."""
-    first = f"{fields['method']} {fields['path']} {fields['status']}"
-    rest = [
-        f"{name}={value!r}" if name == "reason" else f"{name}={value}"
-        for name, value in list(fields.items())[3:]
-        if value != ""
-    ]
-    return " ".join([first, *rest])
-
-
-def _text_line(created: float, level: int, fields: Fields) -> str:
-    text = _request_text(fields) if "method" in fields else str(fields["message"])
-    line = f"{_timestamp(created)} {logging.getLevelName(level).lower()} {_printable(text)}"
-    # Indented, or what stands in a message could pass for a line of the log.
-    return "\n    ".join([line, *map(_printable, str(fields.get("traceback", "")).splitlines())])
+def _text_line(created: float, level: int, text: str) -> str:
+    return f"{_timestamp(created)} {_level(level)} {_printable(text)}"
 
 
 def _json_line(created: float, level: int, fields: Fields) -> str:
-    head = {"time": _timestamp(created), "level": logging.getLevelName(level).lower()}
+    head = {"time": _timestamp(created), "level": _level(level)}
     return json.dumps({**head, **fields})
+
+
+@lru_cache
+def _level(level: int) -> str:
+    return logging.getLevelName(level).lower()
 
 
 def _printable(text: str) -> str:
@@ -157,4 +178,4 @@ def _timestamp(created: float) -> str:
     whole = int(created)
     if _second[0] != whole:
         _second = (whole, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)))
-    return f"{_second[1]}.{int(created % 1 * 1000):03d}Z"
+    return f"{_second[1]}.{int((created - whole) * 1000):03d}Z"

@@ -20,6 +20,7 @@ from .answer import Receive
 from .answer import Request
 from .answer import Scope
 from .answer import Send
+from .answer import gathered
 from .answer import plain
 from .cache import Lru
 from .errors import BadRequest
@@ -71,16 +72,15 @@ class Pictures:
         if known is None or method not in ("GET", "HEAD"):
             return None
         start = time.perf_counter()
-        path, _, query = target.partition(b"?")
-        scope = {"method": method, "scheme": scheme, "raw_path": path, "query_string": query}
-        request = Request({**scope, "headers": fields}, _nothing)
         try:
-            answer = None if self._refusal(request) else known.handler.at_once(known.plan, request)
+            if self._hosts and self._refusal(_request(method, scheme, target, fields)):
+                return None
+            answer = known.handler.at_once(known.plan, gathered(fields))
         except Exception:
             log.exception("an answer failed")
             return None
         if answer is not None:
-            self._note(answer, request, known.shown, start)
+            self._note(answer, method, known.shown, start)
         return answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -101,12 +101,12 @@ class Pictures:
             answer = Answer(CLIENT_GONE, [], b"")
         finally:
             self._metrics.in_flight -= 1
-        self._note(answer, request, logs.shown(request.raw_path, request.query), start)
+        self._note(answer, request.method, logs.shown(request.raw_path, request.query), start)
 
-    def _note(self, answer: Answer, request: Request, shown: str, start: float) -> None:
+    def _note(self, answer: Answer, method: str, shown: str, start: float) -> None:
         seconds = time.perf_counter() - start
-        self._metrics.observe(answer, 0 if request.method == "HEAD" else len(answer.body), seconds)
-        logs.request_line(request.method, shown, answer, seconds)
+        self._metrics.observe(answer, 0 if method == "HEAD" else len(answer.body), seconds)
+        logs.request_line(method, shown, answer, seconds)
 
     async def _answer(self, request: Request) -> Answer | None:
         """The answer; None where the request belongs to no handler."""
@@ -180,6 +180,13 @@ class Pictures:
 
         await self._app(scope, receive, note)
         return noted
+
+
+def _request(method: str, scheme: str, target: bytes, fields: RawHeaders) -> Request:
+    """What there is to know of a request before it has a scope."""
+    path, _, query = target.partition(b"?")
+    scope = {"method": method, "scheme": scheme, "raw_path": path, "query_string": query, "headers": fields}
+    return Request(scope, _nothing)
 
 
 async def _nothing() -> Message:

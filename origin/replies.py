@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from . import headers
 from .answer import Answer
 from .answer import RawHeaders
 from .answer import Request
+from .answer import text
 from .answer import written
 from .cache import Result
 from .errors import OriginError
@@ -42,7 +44,7 @@ class Face:
     head: RawHeaders
     type: tuple[bytes, bytes]  # for all answers but 304
     lines: bytes  # `head` as HTTP/1.1 writes it
-    lines_of_body: bytes  # type and length
+    lines_of_body: bytes  # type and length, for all answers but 304
 
     def fits(self, result: Result) -> bool:
         return self.digest == result.digest and self.last_modified == result.last_modified
@@ -81,7 +83,7 @@ class Replies:
         control = self._control(outcome == "stale", expires_in)
         head = [*control, (b"cache-status", status.encode()), *face.head]
         answer = Answer(200, head, result.body, self._name, outcome=outcome)
-        if _not_modified(face, expires_in, request):
+        if _not_modified(face, expires_in, request.fields):
             answer.status, answer.body = 304, b""
             return answer
         head.append(face.type)
@@ -91,16 +93,19 @@ class Replies:
         return answer
 
     def at_once(
-        self, result: Result, face: Face, status: str, expires_in: int | None, request: Request
+        self, result: Result, face: Face, status: str, expires_in: int | None, fields: Mapping[bytes, bytes]
     ) -> Answer | None:
         """The same 200 or 304 to a hit, written already; None for what is not worth it."""
-        if request.header(b"range") is not None:
-            return None
         control = self._lines_lasting if expires_in is None else written(self._control(False, expires_in))
-        lines = b"%scache-status: %s\r\n%s" % (control, status.encode(), face.lines)
-        if _not_modified(face, expires_in, request):
+        if _not_modified(face, expires_in, fields):
+            lines = b"%scache-status: %s\r\n%s" % (control, status.encode(), face.lines)
             return Answer(304, [], b"", self._name, outcome="hit", lines=lines)
-        return Answer(200, [], result.body, self._name, outcome="hit", lines=lines + face.lines_of_body)
+        if b"range" in fields:
+            return None
+        known = (control, status.encode(), face.lines, face.lines_of_body)
+        return Answer(
+            200, [], result.body, self._name, outcome="hit", lines=b"%scache-status: %s\r\n%s%s" % known
+        )
 
     def fallback(
         self, error: OriginError, result: Result, key: str, options: Options, expires_in: int | None
@@ -154,24 +159,24 @@ class Replies:
         fresh = self._freshness
         max_age = min(fresh.max_age, STALE_MAX_AGE) if stale else fresh.max_age
         windows = (fresh.stale_while_revalidate, fresh.stale_if_error)
-        text = headers.cache_control(max_age, *windows, expires_in)
+        control = headers.cache_control(max_age, *windows, expires_in)
         if fresh.cdn_max_age is None:
-            return [(b"cache-control", text.encode())]
+            return [(b"cache-control", control.encode())]
         cdn_max_age = min(fresh.cdn_max_age, max_age) if max_age < fresh.max_age else fresh.cdn_max_age
         cdn = headers.cache_control(cdn_max_age, *windows, expires_in)
-        return [(b"cache-control", text.encode()), (b"cdn-cache-control", cdn.encode())]
+        return [(b"cache-control", control.encode()), (b"cdn-cache-control", cdn.encode())]
 
 
-def _not_modified(face: Face, expires_in: int | None, request: Request) -> bool:
+def _not_modified(face: Face, expires_in: int | None, fields: Mapping[bytes, bytes]) -> bool:
     """Whether the client has it already."""
-    none_match, since = request.header(b"if-none-match"), request.header(b"if-modified-since")
-    if none_match is None and since is None:
+    if b"if-none-match" not in fields and b"if-modified-since" not in fields:
         return False
     # A 304 makes nginx renew what it has for the max-age it had, `no-store` or not. So there is none
     # in the seconds of leeway behind a token's end.
     if expires_in is not None and expires_in <= 0:
         return False
-    return headers.not_modified(face.etag, face.last_modified, none_match, since)
+    conditions = text(fields, b"if-none-match"), text(fields, b"if-modified-since")
+    return headers.not_modified(face.etag, face.last_modified, *conditions)
 
 
 def _length(body: bytes) -> tuple[bytes, bytes]:

@@ -95,10 +95,10 @@ class DiskStore:
         self.touch(key)
         return bytes(body)
 
-    def touch(self, key: str) -> None:
-        """Count `key` among those that were read lately, which the culler passes by once."""
+    def touch(self, *keys: str) -> None:
+        """Count keys among those that were read lately, which the culler passes by once."""
         if len(self._touched) < MAX_TOUCHED:
-            self._touched.add(hash(key))
+            self._touched.update(map(hash, keys))
 
     def may_hold(self, key: str) -> bool:
         """Whether `get` has to look. For who else writes to the folder meanwhile, it may be wrong."""
