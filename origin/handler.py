@@ -19,6 +19,7 @@ from collections.abc import AsyncIterator
 from collections.abc import Awaitable
 from collections.abc import Callable
 from collections.abc import Mapping
+from contextlib import ExitStack
 from contextlib import asynccontextmanager
 
 from . import address
@@ -222,7 +223,7 @@ class Handler:
                 if failure is not None:
                     raise failure
         if found.result is None and not self._flights.flying(wish.name):
-            self._pool.check_room()  # before an original is fetched to be thrown away, or a task started
+            self._pool.check_room(self.name)  # before a task is started for nothing
         made: list[bool] = []  # stays empty where another request's work gives the result
 
         def make() -> Awaitable[Served]:
@@ -285,13 +286,17 @@ class Handler:
         original, key = wish.original, wish.key
         since = self.cache.mark() if self.cache else 0
         try:
-            current = await self.originals.current(original, key, found.version)
-            if current.asked == "unchanged" and found.result is not None:
-                status = headers.cache_status(fwd="stale", fwd_status=304)
-                return Served(found.result, status, "revalidated", {"source": current.took})
-            async with self._admitted(wish, current):
-                current = await self.originals.body(original, key, current)
-                return await self._render(wish, current, since)
+            with ExitStack() as place:
+                if found.result is None:
+                    place.enter_context(self._pool.expected(self.name))
+                current = await self.originals.current(original, key, found.version)
+                if current.asked == "unchanged" and found.result is not None:
+                    status = headers.cache_status(fwd="stale", fwd_status=304)
+                    return Served(found.result, status, "revalidated", {"source": current.took})
+                async with self._admitted(wish, current):
+                    current = await self.originals.body(original, key, current)
+                    place.close()
+                    return await self._render(wish, current, since)
         except (SourceUnavailable, Overloaded):
             served = self._despite_error(found)
             if served is None:

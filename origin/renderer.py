@@ -11,8 +11,11 @@ import asyncio
 import logging
 import os
 import time
+from collections import Counter
 from collections import deque
+from collections.abc import Iterator
 from collections.abc import Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,6 +75,7 @@ class RenderPool:
         self._renderers: set[Renderer] = set()
         self._idle: list[Renderer] = []
         self._waiting: deque[asyncio.Future[Renderer]] = deque()
+        self._expected: Counter[str] = Counter()  # jobs on their way here, by handler
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
 
@@ -149,13 +153,30 @@ class RenderPool:
         finally:
             self._release(renderer, fit)
 
-    def check_room(self) -> None:
-        """Raise Overloaded where a job that came now would be turned away."""
-        if not self._idle and len(self._waiting) >= self.queue:
+    def check_room(self, handler: str) -> None:
+        """Raise Overloaded where a job that this handler began now would be turned away.
+
+        Its jobs on their way count; those of others do not, or a source that hangs would stop them all.
+        """
+        if len(self._waiting) + self._expected[handler] >= self.queue + len(self._idle):
             raise Overloaded(f"{len(self._waiting)} renders are waiting")
 
+    @contextmanager
+    def expected(self, handler: str) -> Iterator[None]:
+        """Hold a place for a job whose original is on its way, so that few come to be thrown away.
+
+        Raises Overloaded. Leave before `render`, which takes a place of its own.
+        """
+        self.check_room(handler)
+        self._expected[handler] += 1
+        try:
+            yield
+        finally:
+            self._expected[handler] -= 1
+
     async def _acquire(self) -> Renderer:
-        self.check_room()
+        if not self._idle and len(self._waiting) >= self.queue:
+            raise Overloaded(f"{len(self._waiting)} renders are waiting")
         if self._idle:
             return self._idle.pop()
         place: asyncio.Future[Renderer] = asyncio.get_running_loop().create_future()

@@ -382,7 +382,7 @@ def test_a_source_that_hangs_takes_no_renderer_and_no_place_from_others(tmp_path
     """Requests that wait for their originals are not in the queue for renderers."""
     config = settings(tmp_path, tmp_path / "cache", error_status="exact")
     config["handlers"].append({**config["handlers"][0], "name": "hung"})
-    config["limits"] = {"queue": 2}
+    config["limits"] = {"queue": 39}  # and one renders: as many as hang
     shelf, hung = Shelf(**dict.fromkeys(KEYS, pictures.small())), Shelf()
     with Running(config, source=shelf) as origin:
         handler = origin.origin.handlers["hung"]
@@ -391,6 +391,7 @@ def test_a_source_that_hangs_takes_no_renderer_and_no_place_from_others(tmp_path
         hung.hold()
         waiting = [origin.send(f"/hung/{key}?w=10") for key in KEYS]
         wait_until(lambda: origin.origin.intake.fetching == 32, "the hung source has all it may have")
+        wait_until(lambda: origin.get("/hung/one-more.jpg").kind == "overloaded", "it has its queue full")
         assert [origin.get(f"/h/{key}?w=10").status for key in KEYS[:5]] == [200] * 5
         hung.release()
         assert {exchange.answer().kind for exchange in waiting} == {"not-found"}

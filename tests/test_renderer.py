@@ -192,6 +192,27 @@ async def test_the_queue_is_bounded_in_length_and_time() -> None:
         assert pool.restarts == 0
 
 
+async def test_a_job_on_its_way_has_a_place() -> None:
+    async with started(queue=2) as pool:
+        with pool.expected("h"), pool.expected("h"), pool.expected("h"):  # one to render and two to wait
+            with pytest.raises(Overloaded):
+                pool.check_room("h")
+            with pytest.raises(Overloaded), pool.expected("h"):
+                pass
+            pool.check_room("another")
+        with pytest.raises(KeyError), pool.expected("h"):
+            raise KeyError("nothing came")
+        task, process = await stopped(pool)
+        with pool.expected("h"):
+            waiting = rendering(pool)
+            await until(lambda: pool.waiting == 1)
+            with pytest.raises(Overloaded):
+                pool.check_room("h")
+        pool.check_room("h")
+        os.kill(process, signal.SIGCONT)
+        await asyncio.gather(task, waiting)
+
+
 async def test_who_leaves_the_queue_frees_the_place() -> None:
     async with started(queue=1) as pool:
         task, process = await stopped(pool)
