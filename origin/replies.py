@@ -33,7 +33,7 @@ class Freshness:
     cdn_max_age: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Face:
     """The headers of a result that are the same in every answer to one URL. It does not hold the body,
     so that keeping it keeps no picture in memory."""
@@ -43,8 +43,16 @@ class Face:
     etag: str
     head: RawHeaders
     type: tuple[bytes, bytes]  # for all answers but 304
-    lines: bytes  # `head` as HTTP/1.1 writes it
-    lines_of_body: bytes  # type and length, for all answers but 304
+    length: tuple[bytes, bytes]  # the same
+    _lines: tuple[bytes, bytes] | None = None
+
+    @property
+    def lines(self) -> tuple[bytes, bytes]:
+        """`head` as HTTP/1.1 writes it, and what all answers but 304 have beside it. Most URLs are asked for
+        once, and need none."""
+        if self._lines is None:
+            self._lines = (written(self.head), written([self.type, self.length]))
+        return self._lines
 
     def fits(self, result: Result) -> bool:
         return self.digest == result.digest and self.last_modified == result.last_modified
@@ -72,8 +80,7 @@ class Replies:
         if result.last_modified is not None:
             head.append((b"last-modified", headers.http_date(result.last_modified).encode()))
         mime = (b"content-type", result.format.mime.encode())
-        about_body = written([mime, _length(result.body)])
-        return Face(result.digest, result.last_modified, etag, head, mime, written(head), about_body)
+        return Face(result.digest, result.last_modified, etag, head, mime, _length(result.body))
 
     def picture(
         self, result: Result, face: Face, status: str, outcome: str, expires_in: int | None, request: Request
@@ -97,15 +104,13 @@ class Replies:
     ) -> Answer | None:
         """The same 200 or 304 to a hit, written already; None for what is not worth it."""
         control = self._lines_lasting if expires_in is None else written(self._control(False, expires_in))
+        always, of_body = face.lines
+        lines = b"%scache-status: %s\r\n%s" % (control, status.encode(), always)
         if _not_modified(face, expires_in, fields):
-            lines = b"%scache-status: %s\r\n%s" % (control, status.encode(), face.lines)
             return Answer(304, [], b"", self._name, outcome="hit", lines=lines)
         if b"range" in fields:
             return None
-        known = (control, status.encode(), face.lines, face.lines_of_body)
-        return Answer(
-            200, [], result.body, self._name, outcome="hit", lines=b"%scache-status: %s\r\n%s%s" % known
-        )
+        return Answer(200, [], result.body, self._name, outcome="hit", lines=lines + of_body)
 
     def fallback(
         self, error: OriginError, result: Result, key: str, options: Options, expires_in: int | None
