@@ -23,7 +23,7 @@ IN_A_FILE = 16_384
 _BLOCK = 4096  # bytes that file systems give out at once
 # What diskcache and we name files: ours lie in one of 256 folders, diskcache's in one of 65,536.
 _NAME = re.compile(r"[0-9a-f]{2}/(?:[0-9a-f]{2}/)?[0-9a-f]{28,30}\.val")
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a planted FIFO does not hold us up
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _SELECT = "SELECT mode, filename, value FROM Cache WHERE key = ? AND raw = 1"
 _TEXT = partial(str, encoding="utf-8", errors="replace")
@@ -63,7 +63,7 @@ class RawCache(diskcache.Cache):  # type: ignore[misc]  # diskcache is not typed
             return None
         try:
             value: bytes = self._disk.fetch(*rows[0], False)
-        except OSError:
+        except FileNotFoundError:
             return None  # deleted since
         return value
 

@@ -1,8 +1,8 @@
 """The pool of render processes: admission, deadlines, replacement. libvips never runs in this process.
 
 One renderer more than cores, one job at a time each: while one waits for its next job, another has its
-core. A renderer that dies, overruns its time or talks nonsense
-is killed and replaced, and costs only the request it was rendering for.
+core. A renderer that dies, overruns its time or talks nonsense is killed and replaced, and costs only the
+request it was rendering for.
 """
 
 from __future__ import annotations

@@ -351,6 +351,14 @@ def test_a_planted_link_is_not_followed(store: DiskStore, tmp_path: Path) -> Non
     assert secret.read_bytes() == b"secret"
 
 
+def test_a_planted_fifo_holds_nobody_up(store: DiskStore) -> None:
+    store.put("key", BIG)
+    file = value_files(store)[0]
+    file.unlink()
+    os.mkfifo(file)
+    assert store.get("key") is None
+
+
 @pytest.mark.parametrize("through", ["get", "delete"])
 def test_a_planted_folder_is_not_followed(store: DiskStore, tmp_path: Path, through: str) -> None:
     store.put("key", BIG)
