@@ -136,12 +136,25 @@ class Load:
     seconds: float = 0.0
     received: int = 0  # bytes of bodies
     errors: int = 0
+    rate: float = 0.0  # answers a second, where the whole time says too little of it
     latencies: list[float] = field(default_factory=list)
+    ended: list[float] = field(default_factory=list)  # when each answer came, in order
 
     def note(self, since: float, right: bool, reply: Reply) -> None:
-        self.latencies.append((time.perf_counter() - since) * 1000)
+        self.ended.append(time.perf_counter())
+        self.latencies.append((self.ended[-1] - since) * 1000)
         self.received += len(reply.body)
         self.errors += not right
+
+    def steady(self, connections: int, until: float) -> float:
+        """Answers a second while every client waited for one: from when each had its first, to `until`.
+
+        Where they take long, a short run is mostly its beginning and its end, in which cores are idle that
+        nothing is asked of. 0 where that leaves less than half of the time.
+        """
+        counted = [moment for moment in self.ended if moment <= until][connections - 1 :]
+        lasted = counted[-1] - counted[0] if counted else 0.0
+        return (len(counted) - 1) / lasted if lasted > self.seconds / 2 else 0.0
 
     def percentile(self, share: float) -> float:
         ordered = sorted(self.latencies)
@@ -164,6 +177,7 @@ async def closed_loop(
 
     await asyncio.gather(*(ask() for _ in range(connections)))
     load.seconds = time.perf_counter() - start
+    load.rate = load.steady(connections, start + seconds)
     client.close()
     return load
 

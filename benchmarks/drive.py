@@ -82,4 +82,5 @@ def _with_client(port: int, targets: Targets, connections: int, seconds: float) 
 def summary(load: client.Load) -> Drive:
     requests = len(load.latencies)
     size = load.received // requests if requests else 0
-    return Drive(requests, load.seconds, load.percentile(0.5), load.percentile(0.99), load.errors, size)
+    percentiles = load.percentile(0.5), load.percentile(0.99)
+    return Drive(requests, load.seconds, *percentiles, load.errors, size, load.rate)

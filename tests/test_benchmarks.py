@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import os
 import shutil
@@ -142,6 +143,13 @@ def test_a_trace_has_the_rate_of_its_name_and_one_new_url_in_twenty() -> None:
         assert all(times[number] == 1 for number in trace.new)
 
 
+def test_the_beginning_and_the_end_of_a_run_do_not_count() -> None:
+    # Four clients, two cores, half a second each: two answers come each half second.
+    load = client.Load(seconds=5.0, ended=[0.5 * (1 + n // 2) for n in range(20)])
+    assert load.steady(4, until=4.4) == 4.0
+    assert load.steady(4, until=2.0) == 0.0  # too short to say
+
+
 def row(server: str, *rates: float, cpu: float = 1.0) -> Row:
     drives = [Drive(int(rate), 1.0, 1.0, 2.0, 0, 1000) for rate in rates]
     return Row("case", server, [Round(drive, cpu, 1, 1, 0.0) for drive in drives])
@@ -150,6 +158,11 @@ def row(server: str, *rates: float, cpu: float = 1.0) -> Row:
 def test_servers_are_compared_within_each_round() -> None:
     # The machine is three times as slow in the last round, for both.
     assert row("origin", 300, 330, 100).times(row("nginx", 600, 600, 200)) == 0.5
+    first, second = row("origin", 300), row("nginx", 600)
+    first.rounds[0] = dataclasses.replace(
+        first.rounds[0], drive=dataclasses.replace(first.rounds[0].drive, steady=400.0)
+    )
+    assert first.times(second) == 400 / 600
     assert row("origin", 1, cpu=2.0).times_by_cpu(row("nginx", 1, cpu=1.0)) == 0.5
 
 
