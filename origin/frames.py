@@ -17,6 +17,7 @@ from typing import Any
 HEAD_LIMIT = 64 * 1024  # bytes
 _PREFIX = struct.Struct(">IQ")
 PREFIX_SIZE = _PREFIX.size  # bytes
+_encode = json.JSONEncoder(separators=(",", ":")).encode  # `dumps` makes one anew each time
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def pack_head(head: Mapping[str, Any], body_length: int = 0) -> bytes:
 
     Raises ValueError when the head is over `HEAD_LIMIT`.
     """
-    text = json.dumps(head, separators=(",", ":")).encode()
+    text = _encode(head).encode()
     if len(text) > HEAD_LIMIT:
         raise ValueError(f"head of {len(text)} bytes")
     return _PREFIX.pack(len(text), body_length) + text
