@@ -15,6 +15,7 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import closing
 from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -72,14 +73,15 @@ def stopped(origin: Running) -> Iterator[int]:
         yield process
     finally:
         if state(process) == "T":
-            os.kill(process, signal.SIGCONT)
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGCONT)
 
 
 def state(process: int) -> str:
     """The letter of proc_pid_stat(5); empty when the process is gone."""
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # before it is opened, and before it is read
         return ""
 
 
