@@ -392,8 +392,10 @@ def test_a_source_that_hangs_takes_no_renderer_and_no_place_from_others(tmp_path
         origin.call(hung.open())
         hung.hold()
         waiting = [origin.send(f"/hung/{key}?w=10") for key in KEYS]
-        wait_until(lambda: origin.origin.intake.fetching == 32, "the hung source has all it may have")
-        wait_until(lambda: origin.get("/hung/one-more.jpg").kind == "overloaded", "it has its queue full")
+        expected = origin.origin.pool._expected
+        wait_until(lambda: expected["hung"] == len(KEYS), "all that it may begin has begun")
+        assert origin.origin.intake.fetching == 32
+        assert origin.get("/hung/one-more.jpg").kind == "overloaded"
         assert [origin.get(f"/h/{key}?w=10").status for key in KEYS[:5]] == [200] * 5
         hung.release()
         assert {exchange.answer().kind for exchange in waiting} == {"not-found"}
