@@ -158,7 +158,8 @@ class Guard(HttpToolsProtocol):
         else:
             for start in range(0, len(data), _SLICE):
                 self._feed(data[start : start + _SLICE])
-        if self._late is None and (self._arriving or not (self._answered or self.answering or self._deaf)):
+        nothing = self._ready == _AT_ONCE and not self.answering  # has come of it
+        if self._late is None and not self._deaf and (self._arriving or nothing):
             self._late = self.loop.call_later(self._bounds.arrival, self._overdue)
 
     def _feed(self, data: bytes) -> None:
@@ -378,8 +379,9 @@ class Guard(HttpToolsProtocol):
         left = self._idle_since + self.timeout_keep_alive - self.loop.time()
         if self._arriving or left > 0:
             self._stay_alive(max(left, _MOMENT))
-        elif self._reader.pending():
-            self._reader.cut_off()
+        elif self._reader.pending():  # slowly taken, perhaps; who does not read at all is cut off there
+            self._reader.watch()
+            self._stay_alive(self.timeout_keep_alive)
         else:
             super().timeout_keep_alive_handler()
 

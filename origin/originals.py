@@ -61,10 +61,16 @@ class Intake:
 
         async def room(size: int) -> None:
             nonlocal mine
-            if size > mine:
-                await self._wait_for_room(size, mine)
-                self.held += size - mine
-                mine = size
+            if size <= mine:
+                return
+            # Who waits holds nothing, or two that are larger than all there is would wait for each other.
+            self.held -= mine
+            mine = 0
+            if not self._has_room(size):
+                await self._tell()
+                await self._wait_for_room(size)
+            self.held += size
+            mine = size
 
         try:
             yield room
@@ -84,11 +90,10 @@ class Intake:
             await self._tell()
 
     def _has_place(self, handler: str) -> bool:
-        return self._fetching[handler] < self.fetches and self._has_room(EXPECTED, 0)
+        return self._fetching[handler] < self.fetches and self._has_room(EXPECTED)
 
-    def _has_room(self, size: int, mine: int) -> bool:
-        others = self.held - mine
-        return others + size <= self.held_limit or not others
+    def _has_room(self, size: int) -> bool:
+        return self.held + size <= self.held_limit or not self.held
 
     async def _wait_for_place(self, handler: str) -> None:
         self._waiting[handler] += 1
@@ -97,10 +102,10 @@ class Intake:
         finally:
             self._waiting[handler] -= 1
 
-    async def _wait_for_room(self, size: int, mine: int) -> None:
+    async def _wait_for_room(self, size: int) -> None:
         self._hungry += 1
         try:
-            await self._wait(lambda: self._has_room(size, mine), f"no room for an original of {size} bytes")
+            await self._wait(lambda: self._has_room(size), f"no room for an original of {size} bytes")
         finally:
             self._hungry -= 1
 

@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from pictures import alpha
+from pictures import encoded
 from pictures import port
 from pictures import small
+from PIL import Image
 from running import Answer
 from running import Clock
 from running import Running
@@ -296,6 +299,27 @@ def test_a_connection_that_is_kept_is_closed_when_nobody_uses_it(
         assert client.is_closed()
         assert 0.4 < time.monotonic() - last < 2.5
     assert len(given) > 5
+
+
+def test_a_client_that_takes_its_time_gets_all_of_a_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Longer than an idle connection may last."""
+    noise = np.random.RandomState(1).randint(0, 255, (1400, 1400, 3)).astype(np.uint8)
+    shelf, target = Shelf(**{"noise.png": encoded(Image.fromarray(noise), "PNG")}), "/h/noise.png"
+    with Running(settings(tmp_path, tmp_path / "cache"), source=shelf) as origin:
+        size = len(origin.get(target).body)
+        origin.get(target)
+        monkeypatch.setattr(origin._listener.config, "timeout_keep_alive", 0.3)
+        with Raw(origin.port, window=4096) as client:
+            client.send(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            start = time.monotonic()
+            received = 0
+            while received < size and (piece := client.socket.recv(size // 40)):
+                received += len(piece)
+                time.sleep(0.02)
+        assert received >= size
+        assert time.monotonic() - start > 0.4
 
 
 @pytest.mark.parametrize("line_end", [b"\r\n", b"\n", b"\r"])

@@ -198,6 +198,19 @@ async def test_an_original_over_the_limit_comes_alone() -> None:
     assert (intake.held, intake.fetching) == (0, 0)
 
 
+async def test_two_originals_over_the_limit_come_one_after_the_other() -> None:
+    intake = Intake(held=3 * EXPECTED)
+    fetches = [Fetch(intake, 10 * EXPECTED) for _ in range(3)]
+    for left in (3, 2, 1):
+        await settle()
+        reading = [fetch for fetch in fetches if fetch.read]
+        assert len(reading) == 1, f"{left} are left"
+        reading[0].leave.set()
+        await reading[0].task
+        fetches.remove(reading[0])
+    assert (intake.held, intake.fetching) == (0, 0)
+
+
 async def test_a_fetch_that_is_given_up_while_it_waits_for_room_leaves_nothing() -> None:
     intake = Intake(held=3 * EXPECTED)
     first, second = Fetch(intake, 2 * EXPECTED), Fetch(intake, 2 * EXPECTED)
