@@ -34,7 +34,7 @@ log = logging.getLogger("origin.guard")
 
 MAX_URL = 8192  # bytes; beyond it a head that is too large is a URL that is too long
 _AT_ONCE = 16  # answers in a row before other connections have their turn
-_MOMENT = 1.0  # seconds
+_MOMENT = 1.0  # seconds until an idle connection is looked at again, at least
 _SLICE = 8192  # bytes parsed at once: how far a head can outgrow its bound before somebody looks
 _BODILESS = (b"GET", b"HEAD")
 

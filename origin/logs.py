@@ -50,7 +50,7 @@ class Lines(logging.StreamHandler[TextIO]):
         trace = logging.Formatter().formatException(record.exc_info) if record.exc_info else ""
         message = record.getMessage()
         if self._json:
-            fields: Fields = {"logger": record.name, "message": message}
+            fields: Fields = getattr(record, "request", None) or {"logger": record.name, "message": message}
             fields |= {"traceback": trace} if trace else {}
             return _json_line(record.created, record.levelno, fields)
         line = _text_line(record.created, record.levelno, message)

@@ -202,6 +202,14 @@ async def test_requests_are_written_in_time_and_before_what_follows_them(stream:
             await asyncio.sleep(0.01)
 
 
+@as_json
+def test_beside_another_log_a_request_is_one_json_object_too(stream: io.StringIO) -> None:
+    logging.getLogger().addHandler(logging.NullHandler())
+    logs.request_line("GET", "/photos/cat.jpg", answer(), 0.25)
+    fields = json.loads(lines(stream)[0])
+    assert (fields["path"], fields["status"], fields["ms"]) == ("/photos/cat.jpg", 200, 250.0)
+
+
 def test_the_log_of_an_embedding_program_gets_one_line_of_text(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "origin.access"):
         shown = logs.shown(b"/photos/\x9b31m", b"t=SECRET")
