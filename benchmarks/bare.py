@@ -22,9 +22,9 @@ Render = Callable[[bytes, str, int, int], bytes]  # original, format, width, qua
 def main() -> None:
     import pyvips
 
-    from origin import pipeline
     from origin.formats import Format
-    from origin.frames import Job
+    from origin.imaging import pipeline
+    from origin.imaging.protocol import Job
 
     def by_pipeline(original: bytes, format: str, width: int, quality: int) -> bytes:
         job = Job(width, None, True, format, {format: quality}, ("jpg",), 10**9, 1)

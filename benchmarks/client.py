@@ -205,6 +205,6 @@ async def open_loop(port: int, timetable: Iterable[tuple[float, str]], accept: A
     return load
 
 
-def at_once(port: int, targets: Iterable[str], accept: Accept) -> Awaitable[Load]:
+def try_cached(port: int, targets: Iterable[str], accept: Accept) -> Awaitable[Load]:
     """Ask for all of them in one moment."""
     return open_loop(port, [(0.0, target) for target in targets], accept)

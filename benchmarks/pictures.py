@@ -15,7 +15,7 @@ from PIL import Image
 
 MEGAPIXELS = {"2MP": (1732, 1155), "6MP": (3000, 2000), "24MP": (6000, 4000)}
 MIME = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp", "avif": "image/avif"}
-LANDSCAPE = Path(__file__).parent.parent / "origin" / "demo" / "landscape.jpg"
+LANDSCAPE = Path(__file__).parent.parent / "origin" / "pages" / "pictures" / "landscape.jpg"
 
 _QUALITY = 90  # of the originals
 _GRAIN = 2.5  # standard deviation, of 255

@@ -149,7 +149,7 @@ def renderers(root: int) -> set[int]:
 
 def is_renderer(process: int) -> bool:
     try:
-        return b"origin.worker" in Path(f"/proc/{process}/cmdline").read_bytes()
+        return b"origin.imaging.worker" in Path(f"/proc/{process}/cmdline").read_bytes()
     except OSError:
         return False
 

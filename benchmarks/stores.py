@@ -16,13 +16,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from origin.answer import Request
 from origin.app import create_app
-from origin.cache import Result
-from origin.cache import ResultCache
-from origin.cache import Version
-from origin.rawdisk import RawCache
-from origin.store import DiskStore
+from origin.cache.disk import DiskTier
+from origin.cache.diskcache_safe import SafeCache
+from origin.cache.results import Result
+from origin.cache.results import ResultCache
+from origin.cache.results import Version
+from origin.http.message import Request
 
 VARIANTS = 10  # results of each original
 WIDTH = 400  # of variant 0; each one further is a pixel wider
@@ -63,7 +63,7 @@ def fill(folder: Path, originals: Path, numbers: Iterable[int]) -> None:
         asyncio.run(cache.close())
 
 
-class _Bulk(DiskStore):
+class _Bulk(DiskTier):
     """Writes what it is given in one transaction, when it is closed."""
 
     def __init__(self, path: Path) -> None:
@@ -73,7 +73,7 @@ class _Bulk(DiskStore):
     def put(self, key: str, value: bytes) -> None:
         self._held[key] = value
 
-    def _cull(self, cache: RawCache, room: int) -> None:
+    def _cull(self, cache: SafeCache, room: int) -> None:
         """There is room; to ask SQLite each time takes as long as the rest."""
 
     def close(self) -> None:

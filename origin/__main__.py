@@ -7,7 +7,7 @@ import sys
 
 def main() -> None:
     try:
-        from .cli import main as run
+        from origin.cli.main import main as run
     except ModuleNotFoundError as exc:
         # Signing alone is installed without the rest.
         sys.exit(f"origin: {exc.name} is not installed; install the package with its extra: '.[server]'")

@@ -21,44 +21,47 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request as StarletteRequest
 
-from . import admin
-from . import configfile
-from .answer import Answer
-from .answer import RawHeaders
-from .answer import Receive
-from .answer import Request
-from .answer import Scope
-from .answer import Send
-from .answer import plain
-from .cache import ResultCache
-from .config import S3
-from .config import Config
-from .config import Handler as HandlerConfig
-from .errors import ConfigError
-from .errors import Forbidden
-from .errors import SourceUnavailable
-from .fallback import Fallback
-from .fallback import load_image
-from .handler import Handler
-from .metrics import Metrics
-from .options import Rules
-from .originals import Intake
-from .originals import Originals
-from .pictures import Pictures
-from .plan import Check
-from .plan import Pairs
-from .plan import Recipe
-from .plan import everyone
-from .renderer import RenderPool
-from .replies import Freshness
-from .signing import Verifier
-from .signing import decode_query
-from .source import LocalSource
-from .source import S3Source
-from .source import Source
-from .store import DiskStore
+from origin.cache.disk import DiskTier
+from origin.cache.results import ResultCache
+from origin.config.load import build_config
+from origin.config.load import load_config
+from origin.config.model import S3
+from origin.config.model import Config
+from origin.config.model import Handler as HandlerConfig
+from origin.delivery.fallback import Fallback
+from origin.delivery.fallback import load_image
+from origin.delivery.handler import Handler
+from origin.delivery.originals import FetchAdmission
+from origin.delivery.originals import Originals
+from origin.delivery.request import Authorizer
+from origin.delivery.request import Pairs
+from origin.delivery.request import RenderSettings
+from origin.delivery.request import allow_all
+from origin.delivery.responses import Freshness
+from origin.delivery.router import Router
+from origin.errors import ConfigError
+from origin.errors import Forbidden
+from origin.errors import SourceUnavailable
+from origin.http.message import RawHeaders
+from origin.http.message import Receive
+from origin.http.message import Request
+from origin.http.message import Response
+from origin.http.message import Scope
+from origin.http.message import Send
+from origin.http.message import text_response
+from origin.ops.metrics import Metrics
+from origin.ops.routes import on_http_error
+from origin.ops.routes import private_routes
+from origin.ops.routes import public_routes
+from origin.render.pool import RenderPool
+from origin.signing import Verifier
+from origin.signing import decode_query
+from origin.sources import LocalSource
+from origin.sources import S3Source
+from origin.sources import Source
+from origin.urls.options import OptionDefaults
 
-log = logging.getLogger("origin")
+log = logging.getLogger(__name__)
 
 Verify = Callable[[str, StarletteRequest], bool | int | Awaitable[bool | int]]
 
@@ -79,7 +82,7 @@ class Origin:
             queue=limits.queue,
             queue_timeout=limits.queue_timeout,
         )
-        self.intake = Intake(timeout=limits.queue_timeout)
+        self.admission = FetchAdmission(timeout=limits.queue_timeout)
         self.caches: dict[Path, ResultCache] = {}
         self.fallbacks: dict[tuple[bytes, str], Fallback] = {}
         self.handlers = {handler.prefix: self._handler(handler, verify) for handler in config.handlers}
@@ -111,20 +114,20 @@ class Origin:
                 config.name,
                 source,
                 self._cache(config),
-                self.intake,
+                self.admission,
                 cache_time=config.cache_time,
                 error_max_age=config.error_max_age,
             ),
             pool=self.pool,
             fallback=self._fallback(config),
-            rules=Rules(
+            rules=OptionDefaults(
                 format=config.output_format,
                 crop=config.crop,
                 max_dimension=limits.max_dimension,
                 widths=tuple(sorted(config.widths or ())),
                 quality=config.quality,
             ),
-            recipe=Recipe(
+            recipe=RenderSettings(
                 quality=config.quality,
                 allowed=tuple(format.value for format in config.allowed_formats),
                 max_pixels=limits.max_original_pixels,
@@ -161,7 +164,7 @@ class Origin:
         shared = self.config.cache
         path = config.cache_path or shared.path
         if path not in self.caches:
-            self.caches[path] = ResultCache(DiskStore(path, shared.max_size), shared.memory)
+            self.caches[path] = ResultCache(DiskTier(path, shared.max_size), shared.memory)
         return self.caches[path]
 
     def _gauges(self) -> None:
@@ -171,11 +174,11 @@ class Origin:
         gauge(
             "origin_renderer_restarts", "Renderers replaced after a death or a kill.", lambda: pool.restarts
         )
-        gauge("origin_fetches", "Originals being fetched.", lambda: self.intake.fetching)
+        gauge("origin_fetches", "Originals being fetched.", lambda: self.admission.fetching)
         gauge(
             "origin_original_bytes",
             "Bytes of originals in memory, and room kept for those on their way.",
-            lambda: self.intake.held,
+            lambda: self.admission.held,
         )
         gauge(
             "origin_cache_bytes",
@@ -203,10 +206,10 @@ class OriginApp(Starlette):
     """Starlette for all but the pictures, which are answered before its middleware: that would wrap every
     message of every hit."""
 
-    pictures: Pictures
+    pictures: Router
 
-    def at_once(self, method: str, scheme: str, target: bytes, fields: RawHeaders) -> Answer | None:
-        return self.pictures.at_once(method, scheme, target, fields)
+    def try_cached(self, method: str, scheme: str, target: bytes, fields: RawHeaders) -> Response | None:
+        return self.pictures.try_cached(method, scheme, target, fields)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self
@@ -229,9 +232,9 @@ def create_app(
     Raises ConfigError.
     """
     if isinstance(config, str | os.PathLike):
-        config = configfile.load(Path(config))
+        config = load_config(Path(config))
     elif not isinstance(config, Config):
-        config = configfile.build(dict(config))
+        config = build_config(dict(config))
     origin = Origin(config, verify)
 
     @contextlib.asynccontextmanager
@@ -242,11 +245,11 @@ def create_app(
         finally:
             await origin.close()
 
-    routes = admin.public_routes(lambda: not origin.draining)
+    routes = public_routes(lambda: not origin.draining)
     if config.admin.port is None:
         routes += admin_routes(origin)
     app = OriginApp(routes=routes, lifespan=lifespan)
-    app.pictures = Pictures(
+    app.pictures = Router(
         app.without_pictures,
         handlers=origin.handlers,
         metrics=origin.metrics,
@@ -254,31 +257,31 @@ def create_app(
         https_port=config.https_port if config.https_enabled and config.https_strict else None,
     )
     app.state.origin = origin
-    return _settled(app)
+    return _configure(app)
 
 
 def create_admin_app(origin: Origin) -> Starlette:
     """The routes for operators alone, for a listener of their own."""
-    routes = [*admin.public_routes(lambda: not origin.draining), *admin_routes(origin)]
-    return _settled(Starlette(routes=routes))
+    routes = [*public_routes(lambda: not origin.draining), *admin_routes(origin)]
+    return _configure(Starlette(routes=routes))
 
 
-def _settled(app: Starlette) -> Starlette:
+def _configure(app: Starlette) -> Starlette:
     app.router.redirect_slashes = False  # a redirect would repeat the Host of the request
     app.router.default = _not_found
-    app.add_exception_handler(HTTPException, admin.refused)
+    app.add_exception_handler(HTTPException, on_http_error)
     return app
 
 
 async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "http":
-        await plain(404, "not found").send(send, scope["method"])
+        await text_response(404, "not found").send(send, scope["method"])
 
 
 def admin_routes(origin: Origin) -> list[Any]:
     token = origin.config.admin.token
     by_name = {handler.name: handler for handler in origin.handlers.values()}
-    return admin.private_routes(by_name, token.get_secret_value() if token else None, origin.metrics)
+    return private_routes(by_name, token.get_secret_value() if token else None, origin.metrics)
 
 
 def make_source(config: HandlerConfig, max_bytes: int, timeout: float) -> tuple[Source, str]:
@@ -314,11 +317,11 @@ def _identity(*parts: str | None) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
-def _check(config: HandlerConfig, verify: Verify | None) -> Check:
+def _check(config: HandlerConfig, verify: Verify | None) -> Authorizer:
     if verify is not None:
         return _embedded(verify)
     if config.signing is None:
-        return everyone
+        return allow_all
     keys = [key.get_secret_value() for key in config.signing.keys]
     verifier = Verifier(config.prefix, keys, config.signing.required)
 
@@ -331,7 +334,7 @@ def _check(config: HandlerConfig, verify: Verify | None) -> Check:
     return signed
 
 
-def _embedded(verify: Verify) -> Check:
+def _embedded(verify: Verify) -> Authorizer:
     """The check by a function of the embedding program, sync or async."""
 
     async def asked(key: str, pairs: Pairs, request: Request) -> int | None:

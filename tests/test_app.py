@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import jwt
-import pictures
 import pytest
-from running import Running
-from running import Shelf
-from running import settings
 from starlette.requests import Request
 
-from origin import pictures as module
-from origin import server
 from origin.app import Origin
 from origin.app import Verify
-from origin.configfile import build
-from origin.plan import Plan
+from origin.config.load import build_config
+from origin.delivery import router as module
+from origin.delivery.request import ImageRequest
+from origin.server import listener
+from tests.support import pictures
+from tests.support.running import Running
+from tests.support.running import Shelf
+from tests.support.running import settings
 
 KEY = "0123456789abcdef0123456789abcdef"
 
@@ -136,7 +136,9 @@ def test_the_example_with_pyjwt_in_the_readme(
 def test_handlers_with_the_same_fallback_share_it(tmp_path: Path) -> None:
     source = {"type": "local", "root": str(tmp_path)}
     names = ({"name": "a"}, {"name": "b"}, {"name": "c", "quality": 10})
-    a, b, c = Origin(build({"handlers": [{"source": source, **name} for name in names]})).handlers.values()
+    a, b, c = Origin(
+        build_config({"handlers": [{"source": source, **name} for name in names]})
+    ).handlers.values()
     assert a.fallback is b.fallback
     assert a.fallback is not c.fallback
 
@@ -161,12 +163,12 @@ def test_a_plan_that_is_no_longer_kept_is_freed_without_the_collector(
 
 def plans() -> int:
     """How many there are in this process, those of other tests' apps included."""
-    return sum(isinstance(one, Plan) for one in gc.get_objects())
+    return sum(isinstance(one, ImageRequest) for one in gc.get_objects())
 
 
 def test_the_collector_passes_by_what_was_there_before_the_first_request() -> None:
     before = gc.get_threshold()
-    server._leave_alone_what_stays()
+    listener._freeze_gc()
     try:
         assert gc.get_freeze_count() > 10_000
         assert len(gc.get_objects()) < 1_000

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from .query import ALIASES
-from .query import OPTIONS
-from .query import Value
-from .query import format_name
-from .tokens import read_payload
+from origin.signing.tokens import read_payload
+from origin.urls.query import ALIASES
+from origin.urls.query import OPTIONS
+from origin.urls.query import Value
+from origin.urls.query import format_name
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Grant:
         tests = {name: _bound(name, bound) for name, bound in zip(names, bounds.values(), strict=True)}
         return cls(key, expires if "e" in fields else None, tests)
 
-    def fault(self, key: str, options: Mapping[str, Value]) -> str:
+    def violation(self, key: str, options: Mapping[str, Value]) -> str:
         """What puts a request outside the grant; empty where nothing does.
 
         An option that the grant names has to be there: leaving out `w` would ask for the original's size.

@@ -13,22 +13,22 @@ from urllib.parse import quote
 
 from itsdangerous import Signer
 
-from .grants import Grant
-from .query import NAMES
-from .query import Pair
-from .query import Value
-from .query import escaped
-from .query import joined
-from .query import meaning
-from .query import message
-from .tokens import MAX_GRANT
-from .tokens import SIGNATURE
-from .tokens import check_secrets
-from .tokens import exact_signer
-from .tokens import grant_signer
-from .tokens import is_signature
-from .tokens import read_payload
-from .tokens import signed_by
+from origin.signing.grants import Grant
+from origin.signing.tokens import MAX_GRANT
+from origin.signing.tokens import SIGNATURE
+from origin.signing.tokens import check_secrets
+from origin.signing.tokens import exact_signer
+from origin.signing.tokens import grant_signer
+from origin.signing.tokens import is_signature
+from origin.signing.tokens import read_payload
+from origin.signing.tokens import signed_by
+from origin.urls.query import NAMES
+from origin.urls.query import Pair
+from origin.urls.query import Value
+from origin.urls.query import escaped
+from origin.urls.query import joined
+from origin.urls.query import message
+from origin.urls.query import parse_value
 
 LEEWAY = 30  # seconds an expiry may have passed, for clocks that differ
 _LINES = ("prefix", "key", "query")
@@ -124,7 +124,7 @@ class Verifier:
         except ValueError as exc:
             raise _Refusal(Reason.MALFORMED, f"a grant with {exc}") from exc
         options = _options(pairs)
-        if fault := grant.fault(key, options):
+        if fault := grant.violation(key, options):
             raise _Refusal(Reason.OUTSIDE, fault)
         return Verdict(Reason.GRANTED, "", index, _unexpired([grant.expires, options.get("e")], now))
 
@@ -197,7 +197,7 @@ def _options(pairs: Iterable[Pair]) -> dict[str, Value]:
         if option in options:
             raise _Refusal(Reason.MALFORMED, f"{option} is repeated")
         try:
-            options[option] = meaning(option, raw)
+            options[option] = parse_value(option, raw)
         except ValueError as exc:
             raise _Refusal(Reason.MALFORMED, f"{option}={quote(raw[:40])} has no meaning") from exc
     return {option: value for option, value in options.items() if value is not None}

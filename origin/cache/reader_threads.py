@@ -1,0 +1,76 @@
+"""Threads that an event loop hands work to, and a way there and back that costs little."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from queue import SimpleQueue
+from threading import Lock
+from threading import Thread
+from typing import Any
+from typing import TypeVar
+
+T = TypeVar("T")
+_Work = tuple[asyncio.AbstractEventLoop, "asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...]]
+
+
+class ReaderThreads:
+    """At most `count` threads. An executor's future, its lock and its way into a loop took a fifth of the
+    time of a hit from the disk; here a loop waits for its own future, and nobody can take back work."""
+
+    def __init__(self, count: int, name: str) -> None:
+        self._count = count
+        self._name = name
+        self._queue: SimpleQueue[_Work | None] = SimpleQueue()
+        self._threads: list[Thread] = []
+        self._lock = Lock()
+        self._closed = False
+
+    async def run(self, work: Callable[..., T], *arguments: Any) -> T:
+        """`work(*arguments)`, or what it raises. Raises RuntimeError once closed."""
+        if self._closed:
+            raise RuntimeError(f"{self._name} is closed")
+        if len(self._threads) < self._count:
+            self._start()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._queue.put((loop, future, work, arguments))
+        return await future
+
+    def close(self) -> None:
+        """Finish what was handed over. Blocks until then."""
+        self._closed = True
+        for _ in self._threads:
+            self._queue.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _start(self) -> None:
+        with self._lock:
+            if len(self._threads) < self._count:
+                thread = Thread(target=self._serve, name=f"{self._name}-{len(self._threads)}", daemon=True)
+                thread.start()
+                self._threads.append(thread)
+
+    def _serve(self) -> None:
+        while (item := self._queue.get()) is not None:
+            loop, future, work, arguments = item
+            result: Any = None
+            error: BaseException | None = None
+            try:
+                result = work(*arguments)
+            except BaseException as exc:  # noqa: BLE001  # it is the waiter's
+                error = exc
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and who waited with it
+                loop.call_soon_threadsafe(_tell, future, result, error)
+            del item, future, work, arguments, result, error  # or the last picture stays until the next
+
+
+def _tell(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+    if future.done():
+        return  # cancelled
+    if error is None:
+        future.set_result(result)
+    else:
+        future.set_exception(error)

@@ -1,0 +1,50 @@
+"""`origin demo`: the pictures that come with the program, served without a configuration and without S3."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from origin.config.load import build_config
+from origin.config.model import Config
+from origin.pages.demo import pictures_folder
+
+_QUERIES = (
+    "landscape.jpg?w=800",
+    "landscape.jpg?w=800&f=auto",
+    "landscape.jpg?w=300&h=300",
+    "landscape.jpg?w=300&h=300&c=false",
+    "landscape.jpg?w=400&dpr=2&f=avif&q=50",
+    "portrait.jpg?h=400",
+    "logo.png?w=200&f=webp",
+    "spinner.gif?w=120&f=webp",
+    "no-such-picture.jpg?w=300&h=200",
+)
+
+
+@contextlib.contextmanager
+def demo_config(port: int) -> Iterator[Config]:
+    """The demo's configuration; its cache goes with it."""
+    with tempfile.TemporaryDirectory(prefix="origin-demo-") as folder:
+        handler = {
+            "name": "demo",
+            "source": {"type": "local", "root": str(pictures_folder())},
+            "cache_time": 60,
+            "max_age": 60,
+        }
+        yield build_config(
+            {
+                "handlers": [handler],
+                "http_host": "127.0.0.1",
+                "http_port": port,
+                "cache": {"path": str(Path(folder) / "cache"), "max_size": "500MB"},
+            },
+            name="the demo",
+        )
+
+
+def demo_urls(port: int) -> list[str]:
+    """What to open: the page first."""
+    return [f"http://127.0.0.1:{port}/", *(f"http://127.0.0.1:{port}/demo/{query}" for query in _QUERIES)]

@@ -1,0 +1,71 @@
+"""One execution per key, any number of waiters."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from collections.abc import Callable
+from typing import Generic
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class WaiterGone(Exception):
+    """A waiter has gone before there was a result."""
+
+
+class SingleFlight(Generic[T]):
+    """Runs the work for a key once for all who ask while it runs.
+
+    The work is a task of its own: one waiter that goes away does not end it, and it is cancelled
+    when the last one has gone. An error reaches every waiter.
+    """
+
+    def __init__(self) -> None:
+        self._flights: dict[str, tuple[asyncio.Task[T], list[int]]] = {}
+
+    def __len__(self) -> int:
+        return len(self._flights)
+
+    async def run(
+        self, key: str, work: Callable[[], Awaitable[T]], leaving: asyncio.Future[None] | None = None
+    ) -> T:
+        """The result of the work under way for `key`, which is `work()` where there is none.
+
+        Raises Left where `leaving` is done first: it tells that this waiter wants no result any more.
+        """
+        flight = self._flights.get(key)
+        if flight is None:
+            task = asyncio.ensure_future(work())
+            flight = self._flights[key] = (task, [0])
+            task.add_done_callback(lambda _: self._landed(key, task))
+        task, waiters = flight
+        waiters[0] += 1
+        try:
+            if leaving is None:
+                return await asyncio.shield(task)
+            await asyncio.wait((task, leaving), return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise WaiterGone
+            return task.result()
+        finally:
+            waiters[0] -= 1
+            if not waiters[0] and not task.done():
+                self._landed(key, task)  # who comes now starts anew, and does not join a dying one
+                task.cancel()
+
+    def flying(self, key: str) -> bool:
+        return key in self._flights
+
+    def forget(self, prefix: str) -> None:
+        """Let those who ask from now on start anew; the flights under way go on for their waiters."""
+        for key in [key for key in self._flights if key.startswith(prefix)]:
+            del self._flights[key]
+
+    def _landed(self, key: str, task: asyncio.Task[T]) -> None:
+        flight = self._flights.get(key)
+        if flight is not None and flight[0] is task:
+            del self._flights[key]
+        if task.done() and not task.cancelled():
+            task.exception()  # seen, even where every waiter has gone

