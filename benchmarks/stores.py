@@ -106,13 +106,14 @@ async def _samples(folder: Path, originals: Path) -> list[_Sample]:
     )
     samples: list[_Sample] = []
     handler = app.state.origin.handlers["p"]
-    handler.cache.keep_result = lambda *call: samples.append(_Sample(*call))
+    (cache,) = app.state.origin.caches.values()
+    cache.keep_result = lambda *call: samples.append(_Sample(*call))
     async with app.router.lifespan_context(app):
         for number in range(VARIANTS):
             path, _, query = target(number).partition("?")
             plan = handler.read(path.removeprefix("/p/"), query.encode())
             scope = {"method": "GET", "path": path, "query_string": query.encode(), "headers": []}
-            answer = await handler.answer(plan, Request(scope, _silence))
+            answer = await handler.respond(plan, Request(scope, _silence))
             assert answer.status == 200, answer.error
     return samples
 

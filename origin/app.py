@@ -1,16 +1,13 @@
-"""The composition root: `create_app` turns a configuration into the ASGI app, and knows every class."""
+"""The composition root: `create_app` turns a configuration into the ASGI app."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import inspect
 import logging
 import os
 import time
-import traceback
 from collections.abc import AsyncIterator
-from collections.abc import Awaitable
 from collections.abc import Callable
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +16,7 @@ from typing import Any
 from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request as StarletteRequest
+from starlette.routing import Route
 
 from origin.cache.disk import DiskTier
 from origin.cache.results import ResultCache
@@ -28,23 +25,28 @@ from origin.config.load import load_config
 from origin.config.model import S3
 from origin.config.model import Config
 from origin.config.model import Handler as HandlerConfig
+from origin.delivery.admission import FetchAdmission
+from origin.delivery.authorize import Authorizer
+from origin.delivery.authorize import EmbeddedAuthorizer
+from origin.delivery.authorize import TokenAuthorizer
+from origin.delivery.authorize import Verify
+from origin.delivery.authorize import allow_all
 from origin.delivery.fallback import Fallback
 from origin.delivery.fallback import load_image
 from origin.delivery.handler import Handler
-from origin.delivery.originals import FetchAdmission
 from origin.delivery.originals import Originals
-from origin.delivery.request import Authorizer
-from origin.delivery.request import Pairs
-from origin.delivery.request import RenderSettings
-from origin.delivery.request import allow_all
-from origin.delivery.responses import Freshness
+from origin.delivery.renditions import Renditions
+from origin.delivery.responses import ResponseBuilder
+from origin.delivery.router import BodyLimit
+from origin.delivery.router import Mount
 from origin.delivery.router import Router
+from origin.delivery.settings import Freshness
+from origin.delivery.settings import RenderSettings
+from origin.delivery.singleflight import SingleFlight
 from origin.errors import ConfigError
-from origin.errors import Forbidden
 from origin.errors import SourceUnavailable
 from origin.http.message import RawHeaders
 from origin.http.message import Receive
-from origin.http.message import Request
 from origin.http.message import Response
 from origin.http.message import Scope
 from origin.http.message import Send
@@ -55,7 +57,6 @@ from origin.ops.routes import private_routes
 from origin.ops.routes import public_routes
 from origin.render.pool import RenderPool
 from origin.signing import Verifier
-from origin.signing import decode_query
 from origin.sources import LocalSource
 from origin.sources import S3Source
 from origin.sources import Source
@@ -63,16 +64,28 @@ from origin.urls.options import OptionDefaults
 
 log = logging.getLogger(__name__)
 
-Verify = Callable[[str, StarletteRequest], bool | int | Awaitable[bool | int]]
+Clock = Callable[[], float]
 
 
 class Origin:
-    """Every part of one running origin."""
+    """Every part of one running origin.
 
-    def __init__(self, config: Config, verify: Verify | None = None) -> None:
+    `verify`, `sources` and `clock` are as in `create_app`.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        verify: Verify | None = None,
+        *,
+        sources: Mapping[str, Source] | None = None,
+        clock: Clock = time.time,
+    ) -> None:
         self.config = config
-        self.metrics = Metrics()
         self.draining = False
+        self._verify = verify
+        self._sources = {} if sources is None else sources
+        self._clock = clock
         limits = config.limits
         formats = sorted({f.value for handler in config.handlers for f in handler.allowed_formats})
         self.pool = RenderPool(
@@ -84,9 +97,9 @@ class Origin:
         )
         self.admission = FetchAdmission(timeout=limits.queue_timeout)
         self.caches: dict[Path, ResultCache] = {}
-        self.fallbacks: dict[tuple[bytes, str], Fallback] = {}
-        self.handlers = {handler.prefix: self._handler(handler, verify) for handler in config.handlers}
-        self._gauges()
+        self._fallbacks: dict[tuple[bytes, str], Fallback] = {}
+        self.handlers = {handler.prefix: self._handler(handler) for handler in config.handlers}
+        self.metrics = Metrics([self.pool.numbers, self.admission.numbers, self._cache_numbers])
 
     async def open(self) -> None:
         """Start what has to run before the first request. Raises RendererBroken."""
@@ -104,58 +117,74 @@ class Origin:
         for cache in self.caches.values():
             await cache.close()
 
-    def _handler(self, config: HandlerConfig, verify: Verify | None) -> Handler:
+    def _handler(self, config: HandlerConfig) -> Handler:
         limits = self.config.limits.within(config.limits)
-        source, identity = make_source(config, limits.max_original_bytes, limits.source_timeout)
+        source, source_id = make_source(config, limits.max_original_bytes, limits.source_timeout)
+        freshness = Freshness(
+            max_age=config.max_age,
+            stale_while_revalidate=config.stale_while_revalidate,
+            stale_if_error=config.stale_if_error,
+            error_max_age=config.error_max_age,
+            cdn_max_age=config.cdn_max_age,
+        )
+        originals = Originals(
+            config.name,
+            self._sources.get(config.name, source),
+            self._cache(config),
+            self.admission,
+            cache_time=config.cache_time,
+            error_max_age=config.error_max_age,
+            clock=self._clock,
+            flights=SingleFlight(),
+        )
+        settings = RenderSettings(
+            quality=config.quality,
+            allowed=tuple(format.value for format in config.allowed_formats),
+            max_pixels=limits.max_original_pixels,
+            max_frames=limits.max_frames,
+            timeout=limits.render_timeout,
+        )
         return Handler(
             name=config.name,
-            source_id=identity,
-            originals=Originals(
+            source_id=source_id,
+            renditions=Renditions(
                 config.name,
-                source,
-                self._cache(config),
-                self.admission,
-                cache_time=config.cache_time,
-                error_max_age=config.error_max_age,
+                originals,
+                self.pool,
+                settings,
+                freshness,
+                max_variants=config.variants,
+                clock=self._clock,
+                flights=SingleFlight(),
             ),
-            pool=self.pool,
+            responses=ResponseBuilder(config.name, freshness, config.error_status, config.tag_header),
             fallback=self._fallback(config),
-            rules=OptionDefaults(
+            defaults=OptionDefaults(
                 format=config.output_format,
                 crop=config.crop,
                 max_dimension=limits.max_dimension,
                 widths=tuple(sorted(config.widths or ())),
                 quality=config.quality,
             ),
-            recipe=RenderSettings(
-                quality=config.quality,
-                allowed=tuple(format.value for format in config.allowed_formats),
-                max_pixels=limits.max_original_pixels,
-                max_frames=limits.max_frames,
-                timeout=limits.render_timeout,
-            ),
-            freshness=Freshness(
-                max_age=config.max_age,
-                stale_while_revalidate=config.stale_while_revalidate,
-                stale_if_error=config.stale_if_error,
-                error_max_age=config.error_max_age,
-                cdn_max_age=config.cdn_max_age,
-            ),
-            check=_check(config, verify),
-            check_lasts=verify is None,
-            decode_query=decode_query,
-            exact_status=config.error_status == "exact",
-            tag_header=config.tag_header,
-            variants=config.variants,
+            authorizer=self._authorizer(config),
+            clock=self._clock,
         )
+
+    def _authorizer(self, config: HandlerConfig) -> Authorizer:
+        if self._verify is not None:
+            return EmbeddedAuthorizer(self._verify, self._clock)
+        if config.signing is None:
+            return allow_all
+        keys = [key.get_secret_value() for key in config.signing.keys]
+        return TokenAuthorizer(Verifier(config.prefix, keys, config.signing.required), self._clock)
 
     def _fallback(self, config: HandlerConfig) -> Fallback:
         """Handlers with the same image and quality share it, since preparing it takes a while."""
         image = load_image(config.error_image)
         name = (image, str(sorted(config.quality.items())))
-        if name not in self.fallbacks:
-            self.fallbacks[name] = Fallback(image, self.pool, config.quality)
-        return self.fallbacks[name]
+        if name not in self._fallbacks:
+            self._fallbacks[name] = Fallback(image, self.pool, config.quality)
+        return self._fallbacks[name]
 
     def _cache(self, config: HandlerConfig) -> ResultCache | None:
         """The cache of the folder that the handler names; handlers share it with its limits."""
@@ -167,61 +196,68 @@ class Origin:
             self.caches[path] = ResultCache(DiskTier(path, shared.max_size), shared.memory)
         return self.caches[path]
 
-    def _gauges(self) -> None:
-        gauge, pool, caches = self.metrics.gauge, self.pool, self.caches
-        gauge("origin_render_queue", "Renders that wait for a renderer.", lambda: pool.waiting)
-        gauge("origin_renders", "Renders under way.", lambda: pool.busy)
-        gauge(
-            "origin_renderer_restarts", "Renderers replaced after a death or a kill.", lambda: pool.restarts
-        )
-        gauge("origin_fetches", "Originals being fetched.", lambda: self.admission.fetching)
-        gauge(
-            "origin_original_bytes",
-            "Bytes of originals in memory, and room kept for those on their way.",
-            lambda: self.admission.held,
-        )
-        gauge(
-            "origin_cache_bytes",
-            "Bytes of the caches' folders.",
-            lambda: sum(cache.store.volume() for cache in caches.values()),
-        )
-        gauge(
-            "origin_cache_entries",
-            "Entries in the caches' folders.",
-            lambda: sum(cache.store.count() for cache in caches.values()),
-        )
-        gauge(
-            "origin_cache_memory_bytes",
-            "Bytes of the caches' memory tiers.",
-            lambda: sum(cache.results.weight for cache in caches.values()),
-        )
-        gauge(
-            "origin_cache_failures",
-            "Reads and writes of the caches' folders that failed.",
-            lambda: sum(cache.store.failures for cache in caches.values()),
-        )
+    def _cache_numbers(self) -> list[tuple[str, str, float]]:
+        caches = self.caches.values()
+        return [
+            (
+                "origin_cache_bytes",
+                "Bytes of the caches' folders.",
+                sum(cache.store.volume() for cache in caches),
+            ),
+            (
+                "origin_cache_entries",
+                "Entries in the caches' folders.",
+                sum(cache.store.count() for cache in caches),
+            ),
+            (
+                "origin_cache_memory_bytes",
+                "Bytes of the caches' memory tiers.",
+                sum(cache.results.weight for cache in caches),
+            ),
+            (
+                "origin_cache_failures_total",
+                "Reads and writes of the caches' folders that failed.",
+                sum(cache.store.failures for cache in caches),
+            ),
+        ]
 
 
 class OriginApp(Starlette):
-    """Starlette for all but the pictures, which are answered before its middleware: that would wrap every
-    message of every hit."""
+    """Pictures are answered before Starlette's middleware, which would wrap every message of every hit.
+    Everything else is Starlette's."""
 
-    pictures: Router
+    def __init__(self, origin: Origin, routes: list[Route], lifespan: Any) -> None:
+        super().__init__(routes=routes, lifespan=lifespan)
+        config = origin.config
+        self.state.origin = origin
+        self.image_router = Router(
+            super().__call__,
+            mounts={prefix: Mount(handler) for prefix, handler in origin.handlers.items()},
+            metrics=origin.metrics,
+            hosts=config.hosts,
+            https_port=config.https_port if config.https_enabled and config.https_strict else None,
+        )
 
-    def try_cached(self, method: str, scheme: str, target: bytes, fields: RawHeaders) -> Response | None:
-        return self.pictures.try_cached(method, scheme, target, fields)
+    def try_cached(self, method: str, scheme: str, target: bytes, headers: RawHeaders) -> Response | None:
+        """The answer to a hit in memory, for a listener that asks before it makes a task of a request."""
+        return self.image_router.try_cached(method, scheme, target, headers)
+
+    def body_limit(self, method: str, target: bytes) -> BodyLimit:
+        """What the body of this request may cost a connection."""
+        return self.image_router.body_limit(method, target)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self
-        await self.pictures(scope, receive, send)
-
-    async def without_pictures(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await super().__call__(scope, receive, send)
+        await self.image_router(scope, receive, send)
 
 
 def create_app(
-    config: Config | Mapping[str, Any] | str | os.PathLike[str], verify: Verify | None = None
-) -> Starlette:
+    config: Config | Mapping[str, Any] | str | os.PathLike[str],
+    verify: Verify | None = None,
+    *,
+    sources: Mapping[str, Source] | None = None,
+    clock: Clock = time.time,
+) -> OriginApp:
     """The origin as an ASGI app, from a configuration, its dictionary or its file.
 
     With `verify`, an embedding program decides who sees a picture: it gets the token (the option `t`,
@@ -229,13 +265,15 @@ def create_app(
     True, or the Unix second (an int) until which it is true, past which no cache is told to keep the
     picture.
 
+    `sources` replaces the source of a handler, by the handler's name; `clock` gives Unix seconds.
+
     Raises ConfigError.
     """
     if isinstance(config, str | os.PathLike):
         config = load_config(Path(config))
     elif not isinstance(config, Config):
         config = build_config(dict(config))
-    origin = Origin(config, verify)
+    origin = Origin(config, verify, sources=sources, clock=clock)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -247,30 +285,23 @@ def create_app(
 
     routes = public_routes(lambda: not origin.draining)
     if config.admin.port is None:
-        routes += admin_routes(origin)
-    app = OriginApp(routes=routes, lifespan=lifespan)
-    app.pictures = Router(
-        app.without_pictures,
-        handlers=origin.handlers,
-        metrics=origin.metrics,
-        hosts=config.hosts,
-        https_port=config.https_port if config.https_enabled and config.https_strict else None,
-    )
-    app.state.origin = origin
-    return _configure(app)
+        routes += _admin_routes(origin)
+    app = OriginApp(origin, routes, lifespan)
+    _configure(app)
+    return app
 
 
 def create_admin_app(origin: Origin) -> Starlette:
     """The routes for operators alone, for a listener of their own."""
-    routes = [*public_routes(lambda: not origin.draining), *admin_routes(origin)]
-    return _configure(Starlette(routes=routes))
+    app = Starlette(routes=[*public_routes(lambda: not origin.draining), *_admin_routes(origin)])
+    _configure(app)
+    return app
 
 
-def _configure(app: Starlette) -> Starlette:
+def _configure(app: Starlette) -> None:
     app.router.redirect_slashes = False  # a redirect would repeat the Host of the request
     app.router.default = _not_found
     app.add_exception_handler(HTTPException, on_http_error)
-    return app
 
 
 async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
@@ -278,7 +309,7 @@ async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
         await text_response(404, "not found").send(send, scope["method"])
 
 
-def admin_routes(origin: Origin) -> list[Any]:
+def _admin_routes(origin: Origin) -> list[Route]:
     token = origin.config.admin.token
     by_name = {handler.name: handler for handler in origin.handlers.values()}
     return private_routes(by_name, token.get_secret_value() if token else None, origin.metrics)
@@ -315,45 +346,3 @@ def _plain(secret: SecretStr | None) -> str | None:
 
 def _identity(*parts: str | None) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
-
-
-def _check(config: HandlerConfig, verify: Verify | None) -> Authorizer:
-    if verify is not None:
-        return _embedded(verify)
-    if config.signing is None:
-        return allow_all
-    keys = [key.get_secret_value() for key in config.signing.keys]
-    verifier = Verifier(config.prefix, keys, config.signing.required)
-
-    def signed(key: str, pairs: Pairs, request: Request) -> int | None:
-        verdict = verifier.verify(key, pairs, time.time())
-        if not verdict.accepted:
-            raise Forbidden(str(verdict))
-        return verdict.expires
-
-    return signed
-
-
-def _embedded(verify: Verify) -> Authorizer:
-    """The check by a function of the embedding program, sync or async."""
-
-    async def asked(key: str, pairs: Pairs, request: Request) -> int | None:
-        tokens = [value for name, value in pairs if name in (b"t", b"token")]
-        if len(tokens) > 1:
-            raise Forbidden("the token comes twice")
-        token = tokens[0].decode("utf-8", "replace") if tokens else ""
-        try:
-            verdict = verify(token, StarletteRequest(request.scope))
-            allowed = await verdict if inspect.isawaitable(verdict) else verdict
-        except Exception as exc:
-            # The program's own text may hold what it was given.
-            report = "".join(traceback.format_exception(exc))
-            log.error("verify failed: %s", report.replace(token, "[token]") if token else report)
-            raise Forbidden(f"verify failed: {type(exc).__name__}") from exc
-        if allowed is True:
-            return None
-        if type(allowed) is int and allowed > time.time():
-            return allowed
-        raise Forbidden("verify refused the token")
-
-    return asked

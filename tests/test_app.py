@@ -14,11 +14,11 @@ import pytest
 from starlette.requests import Request
 
 from origin.app import Origin
-from origin.app import Verify
 from origin.config.load import build_config
 from origin.delivery import router as module
+from origin.delivery.authorize import Verify
 from origin.delivery.request import ImageRequest
-from origin.server import listener
+from origin.server.memory import freeze_gc
 from tests.support import pictures
 from tests.support.running import Running
 from tests.support.running import Shelf
@@ -146,7 +146,7 @@ def test_handlers_with_the_same_fallback_share_it(tmp_path: Path) -> None:
 def test_a_plan_that_is_no_longer_kept_is_freed_without_the_collector(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MAX_PLANS", 8)
+    monkeypatch.setattr(module, "MAX_REMEMBERED", 8)
     shelf = Shelf(**{"land.jpg": pictures.land()})
     with Running(settings(tmp_path, tmp_path / "cache"), source=shelf) as origin:
         assert origin.get("/h/land.jpg?w=30").status == 200
@@ -168,7 +168,7 @@ def plans() -> int:
 
 def test_the_collector_passes_by_what_was_there_before_the_first_request() -> None:
     before = gc.get_threshold()
-    listener._freeze_gc()
+    freeze_gc()
     try:
         assert gc.get_freeze_count() > 10_000
         assert len(gc.get_objects()) < 1_000

@@ -98,7 +98,7 @@ def request_line(method: str, target: str, answer: Response, seconds: float) -> 
 def _request_text(method: str, target: str, answer: Response, seconds: float) -> str:
     """Method, path and status first, the rest as name=value. Each hit pays for this line."""
     handler = f" handler={answer.handler}" if answer.handler else ""
-    cache = f" cache={answer.outcome}" if answer.outcome else ""
+    cache = f" cache={answer.cache}" if answer.cache else ""
     size = len(answer.body)
     text = f"{method} {target} {answer.status}{handler}{cache} bytes={size} ms={_milliseconds(seconds)}"
     for name, value in _details(answer).items() if answer.kind or answer.stages else ():
@@ -113,7 +113,7 @@ def _request_fields(method: str, target: str, answer: Response, seconds: float) 
         "path": target,
         "status": answer.status,
         "handler": answer.handler,
-        "cache": answer.outcome,
+        "cache": answer.cache,
         "bytes": len(answer.body),
         "ms": _milliseconds(seconds),
     }

@@ -96,6 +96,13 @@ class RenderPool:
     def processes(self) -> list[int]:
         return [renderer.process.pid for renderer in self._renderers]
 
+    def numbers(self) -> Iterator[tuple[str, str, float]]:
+        """Name, help and value of each number for the metrics."""
+        yield "origin_render_queue", "Renders that wait for a renderer.", self.waiting
+        yield "origin_renders", "Renders under way.", self.busy
+        text = "Renderers replaced after a death or a kill."
+        yield "origin_renderer_restarts_total", text, self.restarts
+
     async def start(self) -> None:
         """Start every renderer and wait until all are warm. Raises RendererBroken."""
         started = await asyncio.gather(

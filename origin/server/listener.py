@@ -1,14 +1,12 @@
-"""Listeners, TLS and the end: uvicorn with one app on every port, drained before it stops."""
+"""Listeners, TLS and shutdown: uvicorn with one app on every port, drained before it stops."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import dataclasses
 import errno
 import functools
-import gc
 import logging
 import resource
 import signal
@@ -25,16 +23,13 @@ from starlette.types import ASGIApp
 from origin.app import create_admin_app
 from origin.config.model import Config
 from origin.errors import ConfigError
-from origin.server.connection import Bounds
-from origin.server.connection import Connections
+from origin.server.bounds import Bounds
+from origin.server.bounds import Connections
 from origin.server.connection import HttpConnection
+from origin.server.memory import freeze_gc
+from origin.server.memory import tune_malloc
 
 log = logging.getLogger(__name__)
-
-_M_MMAP_THRESHOLD = -3
-_M_ARENA_MAX = -8
-
-GC_THRESHOLD = 10_000  # more objects between two of the collector's rounds: Python's 700 are 50 requests
 
 KEEP_ALIVE = 75  # seconds, longer than the load balancers in front keep theirs
 GRACE = 30  # seconds for requests in flight to end
@@ -59,8 +54,15 @@ class _Listener(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Raises ConfigError where the port was taken since `_bind`."""
         bounds = dataclasses.replace(BOUNDS, connections=_connection_limit())
-        try_cached = getattr(self.config.app, "try_cached", None)
-        protocol = functools.partial(HttpConnection, self.config, self.server_state, bounds, try_cached)
+        app = self.config.app  # one of ours may answer without a task, and bounds the bodies it takes
+        protocol = functools.partial(
+            HttpConnection,
+            self.config,
+            self.server_state,
+            bounds,
+            try_cached=getattr(app, "try_cached", None),
+            body_limit=getattr(app, "body_limit", None),
+        )
         loop = asyncio.get_running_loop()
         # uvicorn's own would let a client take a minute over the TLS handshake.
         handshake = bounds.arrival if self.config.is_ssl else None
@@ -96,29 +98,9 @@ def run(app: Starlette) -> None:
     Raises ConfigError where a listener cannot be opened, RendererBroken where nothing can be rendered.
     """
     _raise_file_limit()
-    _tune_malloc()
+    tune_malloc()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(app))
-
-
-def _tune_malloc() -> None:
-    """Tell glibc to give back what a picture took, where there is a glibc (mallopt(3)).
-
-    It would make an arena for each of our threads, and after the first large original that was freed it
-    would keep large ones in them, between small ones that stay.
-    """
-    with contextlib.suppress(AttributeError, OSError):
-        libc = ctypes.CDLL(None)
-        libc.mallopt(_M_ARENA_MAX, 2)
-        libc.mallopt(_M_MMAP_THRESHOLD, 256 * 1024)
-
-
-def _freeze_gc() -> None:
-    """Spare the collector what was made until now, modules and classes above all: it would look through
-    all of it again and again while requests come."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GC_THRESHOLD)
 
 
 async def _serve(app: Starlette) -> None:
@@ -133,7 +115,7 @@ async def _serve(app: Starlette) -> None:
         ]
         # One lifespan for all listeners, and before them: no request meets an app that has not started.
         async with app.router.lifespan_context(app):
-            _freeze_gc()
+            freeze_gc()
             serving = [
                 asyncio.create_task(listener.serve([sock]))
                 for listener, sock in zip(listeners, bound, strict=True)

@@ -277,7 +277,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> list[Answer]:
             origin.get("/-/metrics"),
             origin.get("/-/purge", "POST"),
         ]
-        origin.origin.admission.waiting_limit = 0
+        origin.origin.admission.max_waiting = 0
         kinds.append(origin.get("/h/portrait.jpg"))
     with Running(strict) as origin:
         kinds.append(origin.get("/h/logo.png"))

@@ -60,12 +60,17 @@ def test_an_answer_outside_every_handler_is_counted_too() -> None:
 
 
 def test_a_gauge_is_read_when_it_is_asked_for() -> None:
-    metrics = Metrics()
     queue = [1]
-    metrics.gauge("origin_render_queue", "Renders that wait.", lambda: len(queue))
+    metrics = Metrics([lambda: [("origin_render_queue", "Renders that wait.", len(queue))]])
     assert value(metrics, "origin_render_queue") == 1
     queue.append(2)
     assert value(metrics, "origin_render_queue") == 2
+
+
+def test_parts_with_the_same_number_are_added_up() -> None:
+    metrics = Metrics([lambda: [("origin_cache_failures_total", "Reads that failed.", 2)]] * 3)
+    assert value(metrics, "origin_cache_failures_total") == 6
+    assert "# TYPE origin_cache_failures_total counter" in metrics.text().decode()
 
 
 def test_requests_in_flight_and_purged_entries() -> None:

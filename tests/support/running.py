@@ -32,10 +32,9 @@ from typing import TypeVar
 import uvloop
 
 from origin.app import Origin
-from origin.app import Verify
 from origin.app import create_app
 from origin.config.model import Config
-from origin.delivery.handler import Handler
+from origin.delivery.authorize import Verify
 from origin.errors import NotFound
 from origin.errors import OriginError
 from origin.server import listener
@@ -110,7 +109,8 @@ class Client:
 class Running(Client):
     """`config` as for `create_app`; its ports do not count, a free one is taken.
 
-    `source` stands in for the source of every handler, `clock` for their Unix time.
+    `source` stands in for the source of every handler, or `sources` by their names; `clock` for their Unix
+    time.
     """
 
     def __init__(
@@ -118,14 +118,15 @@ class Running(Client):
         config: Config | Mapping[str, Any] | Path,
         *,
         source: Source | None = None,
+        sources: Mapping[str, Source] | None = None,
         clock: Callable[[], float] | None = None,
         verify: Verify | None = None,
     ) -> None:
         super().__init__(port=0)
-        self.app = create_app(config, verify)
+        if source is not None:
+            sources = _ForEveryHandler(source)
+        self.app = create_app(config, verify, sources=sources, clock=clock or time.time)
         self.origin: Origin = self.app.state.origin
-        for handler in self.origin.handlers.values():
-            _replace_parts(handler, source, clock)
         self._started: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name="origin")
         self._loop: asyncio.AbstractEventLoop
@@ -173,11 +174,14 @@ class Running(Client):
                 await serving
 
 
-def _replace_parts(handler: Handler, source: Source | None, clock: Callable[[], float] | None) -> None:
-    if source is not None:
-        handler.originals.source = source
-    if clock is not None:
-        handler._clock = handler.originals._clock = clock
+class _ForEveryHandler(dict[str, Source]):
+    """The same source under every name."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def get(self, name: str, default: Any = None) -> Source:
+        return self._source
 
 
 def settings(root: Path, cache: Path, **handler: Any) -> dict[str, Any]:

@@ -185,7 +185,7 @@ def test_a_crowd_of_different_pictures_is_shed(start: Start) -> None:
     with stopped(origin):
         crowd = [origin.send(f"/h/{key}?w=10") for key in KEYS]
         wait_until(lambda: answered(origin, 503) == len(KEYS) - 4, "all but four have their answer")
-        assert origin.origin.admission.held == 4 * len(pictures.small())
+        assert origin.origin.admission.bytes == 4 * len(pictures.small())
     statuses = sorted(exchange.answer().status for exchange in crowd)
     assert statuses == [200] * 4 + [503] * (len(KEYS) - 4)
 
@@ -222,13 +222,12 @@ def test_a_client_that_leaves_ends_its_render(start: Start) -> None:
         left.leave()
         assert waits.answer().status == 200  # by another process, for this one still stands
         assert state(process) in ("", "Z")
-    assert origin.origin.admission.held == 0
+    assert origin.origin.admission.bytes == 0
 
 
 def waiting_for_the_same(origin: Running) -> int:
     """How many wait for the one result that is being made."""
-    ((_, waiters),) = origin.origin.handlers["h"]._flights._flights.values()
-    return waiters[0]
+    return origin.origin.handlers["h"].renditions.waiting
 
 
 def test_a_client_that_leaves_takes_nothing_from_who_waits_for_the_same(start: Start) -> None:
@@ -322,10 +321,9 @@ def test_a_picture_that_overran_twice_is_left_alone_in_that_format(start: Start)
 
 def results(origin: Running, key: str) -> int:
     """How many results of this original there are, in every tier."""
-    handler = origin.origin.handlers["h"]
-    original = handler.read(key, b"").original
-    assert handler.cache is not None
-    return origin.call(handler.cache.count_results(original))
+    original = origin.origin.handlers["h"].read(key, b"").original
+    (cache,) = origin.origin.caches.values()
+    return origin.call(cache.count_results(original))
 
 
 @pytest.fixture(scope="module")
@@ -387,10 +385,7 @@ def test_a_source_that_hangs_takes_no_renderer_and_no_place_from_others(tmp_path
     config["handlers"].append({**config["handlers"][0], "name": "hung"})
     config["limits"] = {"queue": 39}  # and one renders: as many as hang
     shelf, hung = Shelf(**dict.fromkeys(KEYS, pictures.small())), Shelf()
-    with Running(config, source=shelf) as origin:
-        handler = origin.origin.handlers["hung"]
-        handler.originals.source = hung
-        origin.call(hung.open())
+    with Running(config, sources={"h": shelf, "hung": hung}) as origin:
         hung.hold()
         waiting = [origin.send(f"/hung/{key}?w=10") for key in KEYS]
         expected = origin.origin.pool._expected

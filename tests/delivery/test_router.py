@@ -1,0 +1,104 @@
+"""Methods beside GET and HEAD: who answers them, and what their bodies may cost."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Iterator
+
+import pytest
+
+from origin.delivery.router import ADMIN_BODY
+from origin.delivery.router import NO_BODY
+from origin.delivery.router import BodyLimit
+from origin.delivery.router import Endpoint
+from origin.delivery.router import Mount
+from origin.http.message import Request
+from origin.http.message import Response
+from origin.http.message import text_response
+from tests.support.pictures import land
+from tests.support.running import Running
+from tests.support.running import Shelf
+from tests.support.running import settings
+
+LIMIT = BodyLimit(200_000, 20.0)
+
+
+async def receive(key: str, request: Request) -> Response:
+    """Answers with the key and the size of the body, or 413."""
+    size = 0
+    async for piece in request.body():
+        size += len(piece)
+        if size > LIMIT.bytes:
+            return text_response(413, "content too large")
+    return text_response(201, f"{key or 'the prefix'} {size}")
+
+
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    folder = tmp_path_factory.mktemp("router")
+    plain = settings(folder, folder / "cache")
+    inner = {**plain["handlers"][0], "name": "inner", "prefix": "h/inner"}
+    with Running({**plain, "handlers": [*plain["handlers"], inner]}, source=Shelf(**{"a.jpg": land()})) as it:
+        mounts = it.app.image_router._mounts
+        assert isinstance(mounts, dict)
+        mounts["h"] = Mount(mounts["h"].handler, {"POST": Endpoint(receive, LIMIT)})
+        yield it
+
+
+def send(origin: Running, method: str, target: str, body: bytes = b"") -> tuple[int, str, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", origin.port, timeout=30)
+    try:
+        connection.request(method, target, body)
+        answer = connection.getresponse()
+        return answer.status, answer.headers.get("Allow", ""), answer.read().decode()
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("target", "key"),
+    [("/h", "the prefix"), ("/h/new.jpg", "new.jpg"), ("/h/a/b.jpg?x=1", "a/b.jpg"), ("/%68", "the prefix")],
+)
+def test_a_method_is_answered_by_its_endpoint(origin: Running, target: str, key: str) -> None:
+    assert send(origin, "POST", target, b"x" * 150_000) == (201, "", f"201 {key} 150000\n")
+
+
+def test_pictures_are_read_beside_it(origin: Running) -> None:
+    assert origin.get("/h/a.jpg?w=30").status == 200
+    assert origin.get("/h").status == 404
+
+
+def test_a_body_past_the_limit_is_refused_by_the_endpoint(origin: Running) -> None:
+    assert send(origin, "POST", "/h/new.jpg", b"x" * 210_000)[0] == 413
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "allow"),
+    [
+        ("PUT", "/h/new.jpg", "GET, HEAD, POST"),
+        ("DELETE", "/h", "GET, HEAD, POST"),
+        ("POST", "/h/inner/new.jpg", "GET, HEAD"),
+        ("POST", "/h/inner", "GET, HEAD"),
+    ],
+)
+def test_a_method_that_a_mount_does_not_have_is_405(
+    origin: Running, method: str, target: str, allow: str
+) -> None:
+    assert send(origin, method, target)[:2] == (405, allow)
+
+
+def test_a_path_that_cannot_be_decoded_is_400(origin: Running) -> None:
+    assert send(origin, "POST", "/h/%zz")[0] == 400
+
+
+def test_each_method_has_its_own_limit(origin: Running) -> None:
+    router = origin.app.image_router
+    assert router.body_limit("POST", b"/h/new.jpg?w=3") == LIMIT
+    assert router.body_limit("GET", b"/h/new.jpg") == NO_BODY
+    for method, target in (
+        ("PUT", b"/h/x"),
+        ("POST", b"/h/inner/x"),
+        ("POST", b"/-/purge"),
+        ("POST", b"/%zz"),
+    ):
+        assert router.body_limit(method, target) == ADMIN_BODY
