@@ -238,9 +238,11 @@ class OriginApp(Starlette):
             https_port=config.https_port if config.https_enabled and config.https_strict else None,
         )
 
-    def try_cached(self, method: str, scheme: str, target: bytes, headers: RawHeaders) -> Response | None:
+    def try_cached(
+        self, method: str, scheme: str, target: bytes, headers: RawHeaders, client: str
+    ) -> Response | None:
         """The answer to a hit in memory, for a listener that asks before it makes a task of a request."""
-        return self.image_router.try_cached(method, scheme, target, headers)
+        return self.image_router.try_cached(method, scheme, target, headers, client)
 
     def body_limit(self, method: str, target: bytes) -> BodyLimit:
         """What the body of this request may cost a connection."""

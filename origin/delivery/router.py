@@ -29,7 +29,9 @@ from origin.http.message import Scope
 from origin.http.message import Send
 from origin.http.message import fold_headers
 from origin.http.message import text_response
+from origin.http.request_id import request_id
 from origin.ops import logs
+from origin.ops.logs import RequestLine
 from origin.ops.metrics import Metrics
 from origin.ops.routes import MAX_PURGE
 from origin.urls.path import decode_path
@@ -95,31 +97,36 @@ class Router:
         metrics: Metrics,
         hosts: tuple[str, ...] = (),
         https_port: int | None = None,
+        log_probes: bool = False,
     ) -> None:
         self._app = app
         self._mounts = mounts
         self._metrics = metrics
         self._hosts = tuple(host.lower() for host in hosts)
         self._https_port = https_port  # every plain request is redirected there
+        self._log_probes = log_probes
         self._remembered: Lru[bytes, _Remembered] = Lru(MAX_REMEMBERED, lambda _: 1)  # by target
 
     # What a listener asks before it makes a task of a request
 
-    def try_cached(self, method: str, scheme: str, target: bytes, headers: RawHeaders) -> Response | None:
+    def try_cached(
+        self, method: str, scheme: str, target: bytes, headers: RawHeaders, client: str
+    ) -> Response | None:
         """The answer to a hit in memory, logged and counted; None for everything else."""
         remembered = self._remembered.get(target)
         if remembered is None or method not in READ_METHODS:
             return None
         start = time.perf_counter()
+        folded = fold_headers(headers)
         try:
             if self._hosts and self._refuse(_request(method, scheme, target, headers)):
                 return None
-            response = remembered.handler.try_cached(remembered.image, fold_headers(headers))
+            response = remembered.handler.try_cached(remembered.image, folded)
         except Exception:
             log.exception("an answer failed")
             return None
         if response is not None:
-            self._record(response, method, remembered.redacted, start)
+            self._record(method, remembered.redacted, response, start, client, folded)
         return response
 
     def body_limit(self, method: str, target: bytes) -> BodyLimit:
@@ -154,7 +161,11 @@ class Router:
             response = Response(CLIENT_GONE_STATUS, [], b"")
         finally:
             self._metrics.in_flight -= 1
-        self._record(response, request.method, logs.redact_url(request.raw_path, request.query), start)
+        redacted = ""
+        if self._log_probes or not _is_probe(request.raw_path):
+            redacted = logs.redact_url(request.raw_path, request.query)
+        client = (request.scope.get("client") or ("",))[0]
+        self._record(request.method, redacted, response, start, client, request.headers)
 
     async def _respond(self, request: Request) -> Response | None:
         """The answer; None where the request belongs to no mount."""
@@ -222,7 +233,7 @@ class Router:
         """The refusal of a request that no mount may answer."""
         if len(request.raw_path) + len(request.query) > MAX_URL:
             return text_response(414, "URI too long")
-        if not self._hosts or request.raw_path == b"/status" or request.raw_path.startswith(b"/-/"):
+        if not self._hosts or _is_probe(request.raw_path):
             return None  # load balancers ask by address
         host = (request.header(b"host") or "").lower()
         name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
@@ -252,10 +263,28 @@ class Router:
         await self._app(scope, receive, note_status)
         return response
 
-    def _record(self, response: Response, method: str, redacted: str, start: float) -> None:
+    def _record(
+        self,
+        method: str,
+        redacted: str,
+        response: Response,
+        start: float,
+        client: str,
+        headers: Mapping[bytes, bytes],
+    ) -> None:
+        """Count an answer, and log it unless `redacted`, its path and query, is empty."""
         seconds = time.perf_counter() - start
         self._metrics.observe(response, 0 if method == "HEAD" else len(response.body), seconds)
-        logs.request_line(method, redacted, response, seconds)
+        if not redacted:
+            return
+        forwarded = headers.get(b"x-forwarded-for", b"").decode("latin-1")
+        id = request_id(headers)
+        logs.log_request(RequestLine(method, redacted, response, seconds, client, id, forwarded))
+
+
+def _is_probe(raw_path: bytes) -> bool:
+    """Whether a load balancer or an operator's program asks."""
+    return raw_path == b"/status" or raw_path.startswith(b"/-/")
 
 
 def _request(method: str, scheme: str, target: bytes, headers: RawHeaders) -> Request:

@@ -20,9 +20,12 @@ ANSWERS_IN_A_ROW = 16  # of one connection, before other connections have their 
 
 
 class TryCached(Protocol):
-    """Asks the app for an answer that needs no waiting: method, scheme, target and headers of a request."""
+    """Asks the app for an answer that needs no waiting: method, scheme, target and headers of a request, and
+    the address of the client."""
 
-    def __call__(self, method: str, scheme: str, target: bytes, headers: RawHeaders) -> Response | None: ...
+    def __call__(
+        self, method: str, scheme: str, target: bytes, headers: RawHeaders, client: str
+    ) -> Response | None: ...
 
 
 class FastPath:
@@ -47,7 +50,8 @@ class FastPath:
             return False
         assert connection.scheme is not None
         method = connection.parser.get_method().decode()
-        response = self._try_cached(method, connection.scheme, connection.url, connection.headers)
+        client = connection.client[0] if connection.client else ""
+        response = self._try_cached(method, connection.scheme, connection.url, connection.headers, client)
         if response is None:
             return False
         self._left -= 1
