@@ -21,6 +21,8 @@ class Bounds:
     stall: float = 20.0  # without reading a noticeable part of an answer
     linger: float = 2.0  # for a client to read a refusal while it still sends
     pipeline: int = 128  # requests sent ahead of their answers
+    queued_fields: int = 500  # header fields of those requests
+    backlog: int = 32_768  # bytes sent behind them, not parsed until they are answered
     connections: int = 100_000  # past them an idle one is closed
 
 

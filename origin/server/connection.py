@@ -14,6 +14,7 @@ import http
 import logging
 from collections.abc import Callable
 from typing import Any
+from typing import cast
 
 import httptools
 import uvicorn
@@ -21,6 +22,7 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from origin.http.message import RawHeaders
 from origin.http.message import text_response
 from origin.server.bounds import Bounds
 from origin.server.bounds import Connections
@@ -76,6 +78,7 @@ class HttpConnection(HttpToolsProtocol):
         self._in_head = False
         self._size = 0  # bytes of a request that has not ended
         self._ignoring_input = False
+        self._backlog = b""  # what came behind requests that wait for their answers, unparsed
         self._running: RequestResponseCycle | None = None  # `self.cycle` is the newest, perhaps in the queue
         self._late: asyncio.TimerHandle | None = None
         self._client: SlowClientWatch
@@ -125,15 +128,28 @@ class HttpConnection(HttpToolsProtocol):
         if self._ignoring_input:
             return
         self._fast_path.start_turn()
-        if len(data) <= _PARSE_BYTES:
-            self._parse(data)
-        else:
-            for start in range(0, len(data), _PARSE_BYTES):
-                self._parse(data[start : start + _PARSE_BYTES])
+        self._parse_all(self._backlog + data if self._backlog else data)
         # Bytes that led to no answer, such as empty lines, must not keep the connection open for ever.
         in_vain = not self._fast_path.has_answered and not self.answering
         if self._late is None and not self._ignoring_input and (self._arriving or in_vain):
             self._late = self.loop.call_later(self._bounds.arrival, self._on_late)
+
+    def _parse_all(self, data: bytes) -> None:
+        """Parse in portions, up to a request that has to wait for its answer."""
+        self._backlog = b""
+        for start in range(0, len(data), _PARSE_BYTES):
+            if self.pipeline:
+                self._keep_for_later(data[start:])
+                return
+            self._parse(data[start : start + _PARSE_BYTES])
+
+    def _keep_for_later(self, data: bytes) -> None:
+        if self._ignoring_input:
+            return
+        if len(data) > self._bounds.backlog:
+            self._refuse(_Refusal(400, "too much is sent ahead of its answers"))
+        else:
+            self._backlog = data
 
     def _parse(self, data: bytes) -> None:
         if self._ignoring_input:
@@ -226,7 +242,8 @@ class HttpConnection(HttpToolsProtocol):
             raise _Refusal(400, f"{hosts} Host fields")  # RFC 9112 section 3.2
         if b"transfer-encoding" in names or b"content-length" in names:
             self._check_framing(dict(self.headers))
-        if len(self.pipeline) >= self._bounds.pipeline:
+        queued = sum(len(cast(RawHeaders, cycle.scope["headers"])) for cycle, _ in self.pipeline)
+        if len(self.pipeline) >= self._bounds.pipeline or queued > self._bounds.queued_fields:
             raise _Refusal(400, "too many requests ahead of their answers")
 
     def _check_framing(self, headers: dict[bytes, bytes]) -> None:
@@ -290,6 +307,7 @@ class HttpConnection(HttpToolsProtocol):
 
     def _stop_listening(self) -> None:
         self._ignoring_input = True
+        self._backlog = b""
         self._stop_timer()
         self._unset_keepalive_if_required()
 
@@ -324,6 +342,8 @@ class HttpConnection(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         self._idle_since = self.loop.time()
         super().on_response_complete()
+        if self._backlog and not self.pipeline:
+            self._parse_all(self._backlog)
         if self.transport.is_closing() or self.scheme == "https":  # TLS has buffers whose size nothing tells
             self._client.watch()
 

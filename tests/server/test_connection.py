@@ -523,6 +523,35 @@ def test_pipeline_flood_is_answered_as_far_as_it_is_read(hasty: Door) -> None:
         assert HASTY.pipeline <= answers < 5000
 
 
+def test_a_pipeline_of_requests_with_many_fields_is_bounded() -> None:
+    """What waits behind an answer is bytes, not parsed fields, and no more of them than the bound."""
+    wide = b"GET /x HTTP/1.1\r\nHost: x\r\n" + b"abc: def\r\n" * 150 + b"\r\n"
+    with door(Bounds(arrival=PATIENCE)) as app, Raw(app.port) as raw:
+        raw.send(b"GET /held HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert app.held.wait(PATIENCE)
+        (connection,) = app.listener.server_state.connections
+        with contextlib.suppress(OSError):
+            raw.send(wide * 120)
+        wait_until(lambda: connection._ignoring_input, "more is refused")
+        queued = [cycle.scope["headers"] for cycle, _ in connection.pipeline]
+        assert sum(map(len, queued)) <= Bounds().queued_fields + 151
+        assert len(connection._backlog) == 0
+        app.open()
+        assert raw.answer()[0] == 200
+        while raw.answer()[0] == 200:
+            pass
+        assert raw.is_closed()
+
+
+def test_a_long_pipeline_within_the_bound_is_answered_whole() -> None:
+    request = b"GET /%d HTTP/1.1\r\nHost: x\r\nX-Padding: " + b"p" * 400 + b"\r\n\r\n"
+    with door(Bounds(arrival=PATIENCE)) as app, Raw(app.port) as raw:
+        raw.send(b"".join(request % number for number in range(60)))  # 27 kB
+        assert [raw.answer()[2] for _ in range(60)] == [b"/%d" % number for number in range(60)]
+        raw.send(STATUS)
+        assert raw.answer()[0] == 200
+
+
 def test_what_came_before_nonsense_is_answered(hasty: Door) -> None:
     with Raw(hasty.port) as raw:
         raw.send(STATUS + b"nonsense\r\n\r\n")
