@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import logging
@@ -97,6 +98,7 @@ class Origin:
         )
         self.admission = FetchAdmission(timeout=limits.queue_timeout)
         self.caches: dict[Path, ResultCache] = {}
+        self._fallback_slot = asyncio.Semaphore(1)
         self._fallbacks: dict[tuple[bytes, str], Fallback] = {}
         self.handlers = {handler.prefix: self._handler(handler) for handler in config.handlers}
         self.metrics = Metrics([self.pool.numbers, self.admission.numbers, self._cache_numbers])
@@ -183,7 +185,7 @@ class Origin:
         image = load_image(config.error_image)
         name = (image, str(sorted(config.quality.items())))
         if name not in self._fallbacks:
-            self._fallbacks[name] = Fallback(image, self.pool, config.quality)
+            self._fallbacks[name] = Fallback(image, self.pool, config.quality, self._fallback_slot)
         return self._fallbacks[name]
 
     def _cache(self, config: HandlerConfig) -> ResultCache | None:

@@ -24,6 +24,7 @@ from origin.delivery.request import ImageRequest
 from origin.delivery.request import Outcome
 from origin.delivery.responses import ResponseBuilder
 from origin.errors import BadRequest
+from origin.errors import Forbidden
 from origin.errors import OriginError
 from origin.errors import Overloaded
 from origin.http.message import Request
@@ -76,6 +77,7 @@ class Handler:
 
     async def close(self) -> None:
         await self.renditions.close()
+        await self.fallback.close()
 
     async def purge(self, key: str | None, prefix: str | None) -> int:
         """Forget results and originals of one key, of all keys that start with `prefix`, or of all keys.
@@ -158,9 +160,12 @@ class Handler:
         return self._responses.picture(outcome, headers, self._expires_in(image), request)
 
     async def _fail(self, error: OriginError, image: ImageRequest, format: str) -> Response:
-        """The fallback image, as far as the request can be understood."""
-        if isinstance(error, Overloaded):
-            result = self.fallback.prepared(format)
+        """The fallback image, as far as the request can be understood.
+
+        A client without permission, or one too many, gets what costs nothing.
+        """
+        if isinstance(error, Overloaded | Forbidden):
+            result = self.fallback.in_memory(image.options, format) or self.fallback.prepared(format)
         else:
             result = await self.fallback.get(image.options, format)
         return self._responses.fallback(error, result, image.key, image.options, self._expires_in(image))

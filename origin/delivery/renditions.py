@@ -294,10 +294,10 @@ class Renditions:
 
 
 def _suspects(variant: Variant, current: FetchedOriginal) -> tuple[str, str]:
-    """What a crash is blamed on: this version of the original; and what an overrun of time is blamed on: it
-    in this format, since a large picture may be slow to encode in one and quick in the others."""
+    """What a crash is blamed on, this version of the original; and what an overrun of time is blamed on, this
+    variant of it: an overrun may come of the load, and strangers could ban more of the picture by it."""
     version = variant.original + current.version.etag
-    return version, f"{version}|{variant.format}"
+    return version, f"{version}|{variant.name}"
 
 
 def _hit(ttl: int, tier: str) -> str:

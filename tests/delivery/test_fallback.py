@@ -54,6 +54,12 @@ class Pool(RenderPool):
         return Rendered(f"{job.width}x{job.height} {job.target}".encode(), format, 1, 1, 0.0, 0.0)
 
 
+async def settle() -> None:
+    """Let every task run until it waits for something that has not come."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
 @pytest.fixture
 async def pool() -> Pool:
     return Pool()
@@ -121,6 +127,60 @@ async def test_a_render_that_fails_leaves_the_prepared_one(
 ) -> None:
     pool.broken = error
     assert (await opened.get(Options(width=300), "png")).body == b"NonexNone png"
+
+
+@pytest.mark.parametrize("error", [RenderFailed("died"), RenderTimeout("10 s")])
+async def test_a_size_that_failed_is_not_tried_again(opened: Fallback, pool: Pool, error: Exception) -> None:
+    pool.broken = error
+    for _ in range(3):
+        assert (await opened.get(Options(width=300), "png")).body == b"NonexNone png"
+    assert len(pool.jobs) == 1
+    pool.broken = None
+    assert (await opened.get(Options(width=301), "png")).body == b"301xNone png"
+
+
+async def test_a_size_that_found_no_renderer_is_tried_again(opened: Fallback, pool: Pool) -> None:
+    pool.broken = Overloaded("full")
+    await opened.get(Options(width=300), "png")
+    pool.broken = None
+    assert (await opened.get(Options(width=300), "png")).body == b"300xNone png"
+
+
+async def test_one_size_is_rendered_at_a_time_over_all_images(pool: Pool) -> None:
+    slot = asyncio.Semaphore(1)
+    one, two = (Fallback(pictures.port(), pool, QUALITY, slot) for _ in range(2))
+    await one.open()
+    await two.open()
+    pool.jobs.clear()
+    pool.gate.clear()
+    first = asyncio.ensure_future(one.get(Options(width=300), "png"))
+    await settle()
+    assert (await one.get(Options(width=301), "png")).body == b"NonexNone png"
+    assert (await two.get(Options(width=302), "png")).body == b"NonexNone png"
+    pool.gate.set()
+    assert (await first).body == b"300xNone png"
+    assert len(pool.jobs) == 1
+
+
+async def test_an_answer_does_not_wait_for_a_slow_size_which_is_there_next_time(
+    opened: Fallback, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WAIT_SECONDS", 0.01)
+    pool.gate.clear()
+    assert (await opened.get(Options(width=300), "png")).body == b"NonexNone png"
+    pool.gate.set()
+    await settle()
+    assert (await opened.get(Options(width=300), "png")).body == b"300xNone png"
+    assert len(pool.jobs) == 1
+
+
+async def test_a_size_too_large_to_be_kept_is_rendered_once(
+    opened: Fallback, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opened._sizes, "capacity", 100)
+    await opened.get(Options(width=300), "png")
+    assert (await opened.get(Options(width=300), "png")).body == b"NonexNone png"
+    assert len(pool.jobs) == 1
 
 
 async def test_an_image_that_does_not_render_gives_way_to_the_built_in_one(pool: Pool) -> None:
