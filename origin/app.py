@@ -8,6 +8,7 @@ import hashlib
 import logging
 import os
 import time
+from collections.abc import AsyncGenerator
 from collections.abc import AsyncIterator
 from collections.abc import Callable
 from collections.abc import Mapping
@@ -57,6 +58,7 @@ from origin.ops.routes import on_http_error
 from origin.ops.routes import private_routes
 from origin.ops.routes import public_routes
 from origin.render.pool import RenderPool
+from origin.render.process import RendererBroken
 from origin.signing import Verifier
 from origin.sources import LocalSource
 from origin.sources import S3Source
@@ -83,6 +85,7 @@ class Origin:
         clock: Clock = time.time,
     ) -> None:
         self.config = config
+        self.is_open = False
         self.draining = False
         self._verify = verify
         self._sources = {} if sources is None else sources
@@ -111,8 +114,10 @@ class Origin:
                 await handler.open()
             except SourceUnavailable as error:
                 log.error("handler %s: its source does not work yet: %s", handler.name, error)
+        self.is_open = True
 
     async def close(self) -> None:
+        self.is_open = False
         for handler in self.handlers.values():
             await handler.close()
         await self.pool.close()
@@ -231,7 +236,9 @@ class OriginApp(Starlette):
     def __init__(self, origin: Origin, routes: list[Route], lifespan: Any) -> None:
         super().__init__(routes=routes, lifespan=lifespan)
         config = origin.config
-        self.state.origin = origin
+        self.origin = self.state.origin = origin
+        self._starting = asyncio.Lock()
+        self._lazy_lifespan: AsyncGenerator[None, None] | None = None
         self.image_router = Router(
             super().__call__,
             mounts={prefix: Mount(handler) for prefix, handler in origin.handlers.items()},
@@ -252,7 +259,31 @@ class OriginApp(Starlette):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self
+        if scope["type"] == "http" and not self.origin.is_open and not await self._start():
+            await text_response(503, "the origin cannot start").send(send, scope["method"])
+            return
         await self.image_router(scope, receive, send)
+
+    async def _start(self) -> bool:
+        """Open the origin with the first request: a program that mounts this app runs no lifespan for it.
+
+        The event loop closes it when it ends, with its other asynchronous generators.
+        """
+        async with self._starting:
+            if not self.origin.is_open:
+                self._lazy_lifespan = self._run_until_the_loop_ends()
+                try:
+                    await anext(self._lazy_lifespan)
+                except RendererBroken as error:
+                    log.error("the origin cannot start: %s", error)
+        return self.origin.is_open
+
+    async def _run_until_the_loop_ends(self) -> AsyncGenerator[None, None]:
+        try:
+            await self.origin.open()
+            yield
+        finally:
+            await self.origin.close()
 
 
 def create_app(

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import time
+from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib import resources
@@ -31,6 +33,7 @@ MAX_SIDE = 2000  # px
 MAX_REFUSED = 10_000  # sizes of which is remembered that they cannot be had
 WAIT_SECONDS = 2.0  # for a size that is being rendered; the render goes on behind the answer
 RENDER_SECONDS = 10.0
+SPARING = 0.05  # of a renderer's time, for clients without permission
 START_SECONDS = 30.0  # before the first request
 MAX_PIXELS = 100_000_000
 FORMATS = ("jpg", "png", "webp", "gif", "avif")
@@ -48,11 +51,14 @@ class Fallback:
         pool: RenderPool,
         quality: Mapping[str, int],
         slot: asyncio.Semaphore | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._image = image
         self._pool = pool
         self._quality = dict(quality)
         self._slot = asyncio.Semaphore(1) if slot is None else slot
+        self._clock = clock
+        self._spared_until = 0.0  # seconds of `clock`
         self._prepared: dict[str, Result] = {}
         self._sizes: Lru[str, Result] = Lru(MEMORY, _weight)
         self._refused: Lru[str, bool] = Lru(MAX_REFUSED, lambda _: 1)  # sizes that failed or are too large
@@ -82,9 +88,12 @@ class Fallback:
             task.cancel()
         await asyncio.gather(*self._rendering.values(), return_exceptions=True)
 
-    async def get(self, options: Options, format: str) -> Result:
+    async def get(self, options: Options, format: str, *, sparing: bool = False) -> Result:
         """The image in the size of these options, with `format` as in a render job; its own size where that
-        one is not to be had quickly. The quality is the handler's: another one would only make more sizes."""
+        one is not to be had quickly. The quality is the handler's: another one would only make more sizes.
+
+        `sparing` is for clients without permission: all of them together get `SPARING` of a renderer's time.
+        """
         result = self.in_memory(options, format)
         if result is not None:
             return result
@@ -93,7 +102,7 @@ class Fallback:
             return self.prepared(format)
         task = self._rendering.get(name)
         if task is None:
-            if not self._pool.idle or self._slot.locked():
+            if not self._pool.idle or self._slot.locked() or (sparing and self._clock() < self._spared_until):
                 return self.prepared(format)
             task = asyncio.ensure_future(self._render_size(name, options, format))
             self._rendering[name] = task
@@ -113,6 +122,7 @@ class Fallback:
         return self._prepared.get(format) or _result(self._image, sniff(self._image) or Format.PNG)
 
     async def _render_size(self, name: str, options: Options, format: str) -> Result | None:
+        start = self._clock()
         try:
             async with self._slot:
                 result = await self._render(
@@ -124,6 +134,9 @@ class Fallback:
             log.warning("the fallback image cannot be made into %s, its own size is used: %s", name, error)
             self._refused.put(name, True)
             return None
+        finally:
+            now = self._clock()
+            self._spared_until = now + (now - start) / SPARING
         self._sizes.put(name, result)
         if self._sizes.get(name) is None:  # too large to be kept, so it would be rendered each time
             self._refused.put(name, True)

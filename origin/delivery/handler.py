@@ -160,14 +160,11 @@ class Handler:
         return self._responses.picture(outcome, headers, self._expires_in(image), request)
 
     async def _fail(self, error: OriginError, image: ImageRequest, format: str) -> Response:
-        """The fallback image, as far as the request can be understood.
-
-        A client without permission, or one too many, gets what costs nothing.
-        """
-        if isinstance(error, Overloaded | Forbidden):
-            result = self.fallback.in_memory(image.options, format) or self.fallback.prepared(format)
+        """The fallback image, as far as the request can be understood."""
+        if isinstance(error, Overloaded):
+            result = self.fallback.prepared(format)
         else:
-            result = await self.fallback.get(image.options, format)
+            result = await self.fallback.get(image.options, format, sparing=isinstance(error, Forbidden))
         return self._responses.fallback(error, result, image.key, image.options, self._expires_in(image))
 
     async def fail(self, error: OriginError, image: ImageRequest, request: Request) -> Response:

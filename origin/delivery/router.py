@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from dataclasses import field
 from typing import NamedTuple
 from urllib.parse import unquote
+from urllib.parse import unquote_to_bytes
 
 from starlette.types import ASGIApp
 
@@ -19,6 +20,8 @@ from origin.delivery.handler import Handler
 from origin.delivery.request import ImageRequest
 from origin.errors import BadRequest
 from origin.errors import OriginError
+from origin.http.caching import NO_STORE
+from origin.http.message import SECURITY_HEADERS
 from origin.http.message import ClientGone
 from origin.http.message import Message
 from origin.http.message import RawHeaders
@@ -40,6 +43,8 @@ from origin.urls.path import find_mount
 log = logging.getLogger(__name__)
 
 MAX_REMEMBERED = 4096  # URLs that hit, of which is remembered what they mean
+MAX_REMEMBERED_URL = 1024  # bytes
+MAX_REMEMBERED_PAIRS = 20  # of a query
 MAX_URL = 8192  # bytes of path and query
 CLIENT_GONE_STATUS = 499  # in the log only, as nginx has it
 READ_METHODS = ("GET", "HEAD")
@@ -172,9 +177,11 @@ class Router:
         refusal = self._refuse(request)
         if refusal is not None:
             return refusal
-        if request.method in READ_METHODS:
-            return await self._read(request)
-        return await self._write(request)
+        read = request.method in READ_METHODS
+        response = await self._read(request) if read else await self._write(request)
+        if response is None and _is_disguised(request.raw_path):
+            return text_response(404, "not found")
+        return response
 
     async def _read(self, request: Request) -> Response | None:
         """A GET or HEAD of a picture."""
@@ -201,7 +208,7 @@ class Router:
         except Exception as exc:  # whatever it is, the page still gets a picture
             log.exception("an answer failed")
             return await handler.fail(OriginError(repr(exc)), image, request)
-        if remembered is None and response.cache == "hit":
+        if remembered is None and response.cache == "hit" and _is_worth_remembering(request, image):
             redacted = logs.redact_url(request.raw_path, request.query)
             self._remembered.put(request.target, _Remembered(handler, image, redacted))
         return response
@@ -214,6 +221,8 @@ class Router:
             return text_response(400, "bad request")
         if mount is None:
             return None
+        if request.method == "OPTIONS":
+            return _preflight(mount, request)
         endpoint = mount.endpoints.get(request.method)
         if endpoint is None:
             return text_response(405, "method not allowed", (b"allow", mount.methods.encode()))
@@ -280,6 +289,32 @@ class Router:
         forwarded = headers.get(b"x-forwarded-for", b"").decode("latin-1")
         id = request_id(headers)
         logs.log_request(RequestLine(method, redacted, response, seconds, client, id, forwarded))
+
+
+def _is_worth_remembering(request: Request, image: ImageRequest) -> bool:
+    """Long URLs take much memory, and no page writes them."""
+    return len(request.target) <= MAX_REMEMBERED_URL and len(image.pairs) <= MAX_REMEMBERED_PAIRS
+
+
+def _preflight(mount: Mount, request: Request) -> Response:
+    """The answer to OPTIONS, which a browser sends before a script's request with headers of its own."""
+    methods = f"{mount.methods}, OPTIONS".encode()
+    wanted = request.headers.get(b"access-control-request-headers", b"*")
+    headers = [
+        (b"allow", methods),
+        (b"access-control-allow-methods", methods),
+        (b"access-control-allow-headers", wanted),
+        (b"access-control-max-age", b"86400"),
+        (b"vary", b"Access-Control-Request-Headers"),
+        (b"cache-control", NO_STORE.encode()),
+        *SECURITY_HEADERS,
+    ]
+    return Response(204, headers, b"", mount.handler.name)
+
+
+def _is_disguised(raw_path: bytes) -> bool:
+    """Whether this is a path below `/-/` in another spelling, which what stands in front has not seen."""
+    return not raw_path.startswith(b"/-/") and unquote_to_bytes(raw_path).startswith(b"/-/")
 
 
 def _is_probe(raw_path: bytes) -> bool:

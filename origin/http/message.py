@@ -10,6 +10,8 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass
 from dataclasses import field
 from typing import Any
+from urllib.parse import quote
+from urllib.parse import unquote_to_bytes
 
 from origin.http.caching import NO_STORE
 from origin.http.caching import cache_status
@@ -42,7 +44,7 @@ class Request:
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
         self.method: str = scope["method"]
-        self.raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
+        self.raw_path = _below_root(scope)
         self.query: bytes = scope["query_string"]
         self._receive = receive
         self._headers: dict[bytes, bytes] | None = None
@@ -76,6 +78,17 @@ class Request:
         """Returns when the client has closed its connection."""
         while (await self._receive())["type"] != "http.disconnect":
             pass
+
+
+def _below_root(scope: Scope) -> bytes:
+    """The path as it came, without the `root_path` below which another program has mounted this one."""
+    raw_path: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+    root = scope.get("root_path", "").strip("/")
+    if not root:
+        return raw_path
+    pieces = raw_path.split(b"/", root.count("/") + 2)
+    above, below = b"/".join(pieces[1:-1]), b"/" + pieces[-1]
+    return below if unquote_to_bytes(above) in (root.encode(), unquote_to_bytes(root)) else raw_path
 
 
 def fold_headers(pairs: RawHeaders) -> dict[bytes, bytes]:

@@ -174,6 +174,27 @@ async def test_an_answer_does_not_wait_for_a_slow_size_which_is_there_next_time(
     assert len(pool.jobs) == 1
 
 
+async def test_clients_without_permission_get_a_twentieth_of_a_renderers_time(pool: Pool) -> None:
+    now = [1000.0]
+    fallback = Fallback(pictures.port(), pool, QUALITY, clock=lambda: now[0])
+    await fallback.open()
+    pool.jobs.clear()
+    pool.gate.clear()
+    first = asyncio.ensure_future(fallback.get(Options(width=300), "png", sparing=True))
+    await settle()
+    now[0] += 2  # seconds that the render takes
+    pool.gate.set()
+    assert (await first).body == b"300xNone png"
+    for later in (0, 20, 39):
+        now[0] = 1002 + later
+        assert (await fallback.get(Options(width=301 + later), "png", sparing=True)).body == b"NonexNone png"
+        assert (await fallback.get(Options(width=300), "png", sparing=True)).body == b"300xNone png"
+    assert len(pool.jobs) == 1
+    now[0] = 1042
+    assert (await fallback.get(Options(width=350), "png", sparing=True)).body == b"350xNone png"
+    assert (await fallback.get(Options(width=360), "png")).body == b"360xNone png"
+
+
 async def test_a_size_too_large_to_be_kept_is_rendered_once(
     opened: Fallback, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -102,3 +102,46 @@ def test_each_method_has_its_own_limit(origin: Running) -> None:
         ("POST", b"/%zz"),
     ):
         assert router.body_limit(method, target) == ADMIN_BODY
+
+
+# Paths of operators
+
+
+@pytest.mark.parametrize(
+    "path", ["/-%2fmetrics", "/%2d/metrics", "/%2D%2Fmetrics", "/-%2Fready", "/%2d%2flive"]
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_the_paths_of_operators_have_one_spelling(origin: Running, path: str, method: str) -> None:
+    """A cache in front closes `/-/` as it is written; another spelling of it must lead nowhere."""
+    answer = origin.get(path, method)
+    assert (answer.status, answer.body) == (404, b"404 not found\n")
+    assert origin.get("/-/metrics").status == 200
+
+
+# What is remembered of URLs
+
+
+@pytest.mark.parametrize("query", ["w=30&x=" + "y" * 2000, "w=30" + "&a" * 50])
+def test_a_long_url_that_hits_is_not_remembered(origin: Running, query: str) -> None:
+    router = origin.app.image_router
+    before = len(router._remembered)
+    for _ in range(3):
+        assert origin.get(f"/h/a.jpg?{query}").status == 200
+    assert len(router._remembered) == before
+
+
+# Preflight
+
+
+@pytest.mark.parametrize(
+    ("target", "allow"), [("/h/a.jpg", "GET, HEAD, POST"), ("/h/inner/a.jpg", "GET, HEAD")]
+)
+def test_a_preflight_is_answered(origin: Running, target: str, allow: str) -> None:
+    headers = {"Origin": "https://a.example", "Access-Control-Request-Headers": "x-trace"}
+    answer = origin.get(target, "OPTIONS", {**headers, "Access-Control-Request-Method": "GET"})
+    assert (answer.status, answer.body) == (204, b"")
+    assert answer.headers["Allow"] == answer.headers["Access-Control-Allow-Methods"] == f"{allow}, OPTIONS"
+    assert answer.headers["Access-Control-Allow-Headers"] == "x-trace"
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert answer.headers["Access-Control-Max-Age"] == "86400"
+    assert answer.headers["Vary"] == "Access-Control-Request-Headers"
