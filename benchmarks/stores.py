@@ -105,8 +105,8 @@ async def _samples(folder: Path, originals: Path) -> list[_Sample]:
         }
     )
     samples: list[_Sample] = []
-    handler = app.state.origin.handlers["p"]
-    (cache,) = app.state.origin.caches.values()
+    handler = app.origin.handlers["p"]
+    (cache,) = app.origin.caches.values()
     cache.keep_result = lambda *call: samples.append(_Sample(*call))
     async with app.router.lifespan_context(app):
         for number in range(VARIANTS):

@@ -16,7 +16,7 @@ import json5
 import pytest
 
 from origin.cli.main import main
-from origin.ops import routes
+from tests.support.operated import Operated
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -90,7 +90,7 @@ def health() -> str:
 def test_the_health_check_asks_a_path_that_is_routed_at_the_port_of_the_example(health: str) -> None:
     (port,) = arguments("EXPOSE")
     (asked, path) = re.findall(r"http://127\.0\.0\.1:(\d+)(/[^']*)'", health)[0]
-    assert path in [route.path for route in routes.public_routes(lambda: True)]
+    assert path in [route.path for route in Operated().routes]
     example = json5.loads((ROOT / "config.example.json").read_text())
     assert port == asked == str(example["http_port"])
     assert f"-p {port}:{port}" in (ROOT / "README.md").read_text()

@@ -54,7 +54,7 @@ def test_pictures_are_served_below_the_mount(config: dict[str, Any], path: str) 
         assert client.get(f"{path}/status").text == "OK"
         assert client.get(f"{path}/-/metrics").status_code == 200
         assert client.get("/").text == "home"
-        processes = app.state.origin.pool.processes
+        processes = app.origin.pool.processes
         assert processes
     wait_until(lambda: not any(map(is_alive, processes)), "the renderers have ended")
 
@@ -88,20 +88,20 @@ def test_who_runs_the_lifespan_gets_errors_of_the_start(config: dict[str, Any]) 
 
     outer = Starlette(routes=[Mount("/img", app)], lifespan=lifespan)
     with TestClient(outer) as client:
-        assert app.state.origin.pool.processes
+        assert app.origin.pool.processes
         assert client.get("/img/h/a.jpg?w=30").status_code == 200
 
 
 def test_it_starts_once_however_many_come_first(config: dict[str, Any]) -> None:
     app = create_app(config)
     starts = []
-    start = app.state.origin.pool.start
+    start = app.origin.pool.start
 
     async def counted() -> None:
         starts.append(1)
         await start()
 
-    app.state.origin.pool.start = counted
+    app.origin.pool.start = counted
 
     async def crowd() -> list[int]:
         return await asyncio.gather(*(status(app, f"/h/a.jpg?w={width}") for width in range(20, 40)))

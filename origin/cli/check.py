@@ -6,7 +6,6 @@ import os
 import ssl
 from collections.abc import AsyncIterator
 
-from origin.app import make_source
 from origin.config.model import Config
 from origin.config.model import Handler
 from origin.delivery.fallback import FORMATS
@@ -14,6 +13,7 @@ from origin.errors import ConfigError
 from origin.errors import OriginError
 from origin.formats import sniff
 from origin.imaging.protocol import Job
+from origin.parts import make_source
 from origin.render.pool import Renderer
 from origin.render.pool import RendererBroken
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable
@@ -110,6 +111,8 @@ class Router:
         self._hosts = tuple(host.lower() for host in hosts)
         self._https_port = https_port  # every plain request is redirected there
         self._log_probes = log_probes
+        self._in_flight = 0
+        self._became_idle: asyncio.Event | None = None
         self._remembered: Lru[bytes, _Remembered] = Lru(MAX_REMEMBERED, lambda _: 1)  # by target
 
     # What a listener asks before it makes a task of a request
@@ -147,6 +150,12 @@ class Router:
         endpoint = mount.endpoints.get(method)
         return ADMIN_BODY if endpoint is None else endpoint.body
 
+    async def idle(self) -> None:
+        """Returns when no request is in flight. For a router that gets no more of them."""
+        self._became_idle = asyncio.Event()
+        if self._in_flight:
+            await self._became_idle.wait()
+
     # The request
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -156,6 +165,7 @@ class Router:
         start = time.perf_counter()
         request = Request(scope, receive)
         self._metrics.in_flight += 1
+        self._in_flight += 1
         try:
             response = await self._respond(request)
             if response is None:
@@ -166,6 +176,9 @@ class Router:
             response = Response(CLIENT_GONE_STATUS, [], b"")
         finally:
             self._metrics.in_flight -= 1
+            self._in_flight -= 1
+            if not self._in_flight and self._became_idle is not None:
+                self._became_idle.set()
         redacted = ""
         if self._log_probes or not _is_probe(request.raw_path):
             redacted = logs.redact_url(request.raw_path, request.query)

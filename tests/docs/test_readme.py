@@ -33,12 +33,10 @@ from origin.config.model import Part
 from origin.config.model import Signing
 from origin.errors import ConfigError
 from origin.errors import OriginError
-from origin.ops.metrics import Metrics
-from origin.ops.routes import private_routes
-from origin.ops.routes import public_routes
 from origin.pages.demo import add_demo_page
 from origin.urls.options import ALIASES
 from origin.urls.options import NAMES
+from tests.support.operated import Operated
 from tests.support.running import Answer
 from tests.support.running import Running
 from tests.support.s3_servers import S3Server
@@ -307,7 +305,7 @@ def test_the_metrics_are_those_that_are_counted(answers: list[Answer]) -> None:
 
 
 def test_the_paths_for_operators_are_those_that_are_routed() -> None:
-    routes = public_routes(lambda: True) + private_routes({}, KEY, Metrics())
+    routes = Operated().routes
     assert [code(row[0])[0] for row in table("| path | answer |")] == [route.path for route in routes]
 
 

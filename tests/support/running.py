@@ -31,12 +31,12 @@ from typing import TypeVar
 
 import uvloop
 
-from origin.app import Origin
 from origin.app import create_app
 from origin.config.model import Config
 from origin.delivery.authorize import Verify
 from origin.errors import NotFound
 from origin.errors import OriginError
+from origin.parts import Origin
 from origin.server import listener
 from origin.sources import Original
 from origin.sources import ReserveMemory
@@ -126,7 +126,7 @@ class Running(Client):
         if source is not None:
             sources = _ForEveryHandler(source)
         self.app = create_app(config, verify, sources=sources, clock=clock or time.time)
-        self.origin: Origin = self.app.state.origin
+        self.origin: Origin = self.app.origin
         self._started: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name="origin")
         self._loop: asyncio.AbstractEventLoop

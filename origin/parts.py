@@ -1,0 +1,293 @@
+"""The parts of a running origin, put together from a configuration."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections.abc import Awaitable
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from origin.cache.disk import DiskTier
+from origin.cache.results import ResultCache
+from origin.config.model import S3
+from origin.config.model import Config
+from origin.config.model import Handler as HandlerConfig
+from origin.delivery.admission import FetchAdmission
+from origin.delivery.authorize import Authorizer
+from origin.delivery.authorize import EmbeddedAuthorizer
+from origin.delivery.authorize import TokenAuthorizer
+from origin.delivery.authorize import Verify
+from origin.delivery.authorize import allow_all
+from origin.delivery.fallback import Fallback
+from origin.delivery.fallback import load_image
+from origin.delivery.handler import Handler
+from origin.delivery.originals import Originals
+from origin.delivery.renditions import Renditions
+from origin.delivery.responses import ResponseBuilder
+from origin.delivery.settings import Freshness
+from origin.delivery.settings import RenderSettings
+from origin.delivery.singleflight import SingleFlight
+from origin.errors import ConfigError
+from origin.errors import SourceUnavailable
+from origin.ops.metrics import Metrics
+from origin.render.pool import RenderPool
+from origin.signing import Verifier
+from origin.sources import LocalSource
+from origin.sources import S3Source
+from origin.sources import Source
+from origin.urls.options import OptionDefaults
+
+log = logging.getLogger(__name__)
+
+Clock = Callable[[], float]
+
+
+class Origin:
+    """Every part of one running origin. `verify`, `sources` and `clock` are as in `create_app`."""
+
+    def __init__(
+        self,
+        config: Config,
+        verify: Verify | None = None,
+        *,
+        sources: Mapping[str, Source] | None = None,
+        clock: Clock = time.time,
+    ) -> None:
+        self.config = config
+        self.is_open = False
+        self._verify = verify
+        self._sources = {} if sources is None else sources
+        self._clock = clock
+        self.pool = _pool(config)
+        self.admission = FetchAdmission(timeout=config.limits.queue_timeout)
+        self.caches: dict[Path, ResultCache] = {}
+        self._fallback_slot = asyncio.Semaphore(1)
+        self._fallbacks: dict[tuple[bytes, str], Fallback] = {}
+        self.metrics = Metrics([self._pool_numbers, self.admission.numbers, self._cache_numbers])
+        self.handlers = self._build_handlers(config)
+
+    @property
+    def admin_token(self) -> str | None:
+        return _secret(self.config.admin.token)
+
+    async def open(self) -> None:
+        """Start what has to run before the first request. Raises RendererBroken."""
+        await self.pool.start()
+        await _open(self.handlers)
+        self.is_open = True
+
+    async def close(self) -> None:
+        self.is_open = False
+        await _close(self.handlers)
+        await self.pool.close()
+        for cache in self.caches.values():
+            await cache.close()
+
+    async def replace(self, config: Config) -> Callable[[], Awaitable[None]]:
+        """Take a new configuration; returns what closes the parts of the old one, once nothing needs them.
+
+        What is in the caches stays, as far as the new configuration makes the same results. Raises
+        ConfigError or RendererBroken, and then the old configuration stays.
+        """
+        old_pool, old_handlers, old_fallbacks = self.pool, self.handlers, self._fallbacks
+        is_new_pool = _pool_arguments(config) != _pool_arguments(self.config)
+        if is_new_pool:
+            self.pool = _pool(config)
+        self._fallbacks = {} if is_new_pool else dict(old_fallbacks)
+        try:
+            handlers = self._build_handlers(config)
+            if is_new_pool:
+                await self.pool.start()
+            await _open(handlers)
+        except BaseException:
+            self.pool, new_pool, self._fallbacks = old_pool, self.pool, old_fallbacks
+            if is_new_pool:
+                await new_pool.close()
+            raise
+        self.config, self.handlers = config, handlers
+
+        async def close_old() -> None:
+            await _close(old_handlers)
+            if is_new_pool:
+                await old_pool.close()
+
+        return close_old
+
+    def _build_handlers(self, config: Config) -> dict[str, Handler]:
+        return {handler.prefix: self._build_handler(config, handler) for handler in config.handlers}
+
+    def _build_handler(self, whole: Config, config: HandlerConfig) -> Handler:
+        limits = whole.limits.within(config.limits)
+        source, source_id = make_source(config, limits.max_original_bytes, limits.source_timeout)
+        freshness = Freshness(
+            max_age=config.max_age,
+            stale_while_revalidate=config.stale_while_revalidate,
+            stale_if_error=config.stale_if_error,
+            error_max_age=config.error_max_age,
+            cdn_max_age=config.cdn_max_age,
+        )
+        originals = Originals(
+            config.name,
+            self._sources.get(config.name, source),
+            self._cache(whole, config),
+            self.admission,
+            cache_time=config.cache_time,
+            error_max_age=config.error_max_age,
+            clock=self._clock,
+            flights=SingleFlight(),
+        )
+        settings = RenderSettings(
+            quality=config.quality,
+            allowed=tuple(format.value for format in config.allowed_formats),
+            max_pixels=limits.max_original_pixels,
+            max_frames=limits.max_frames,
+            timeout=limits.render_timeout,
+        )
+        return Handler(
+            name=config.name,
+            source_id=source_id,
+            renditions=Renditions(
+                config.name,
+                originals,
+                self.pool,
+                settings,
+                freshness,
+                max_variants=config.variants,
+                clock=self._clock,
+                flights=SingleFlight(),
+            ),
+            responses=ResponseBuilder(config.name, freshness, config.error_status, config.tag_header),
+            fallback=self._fallback(config),
+            defaults=OptionDefaults(
+                format=config.output_format,
+                crop=config.crop,
+                max_dimension=limits.max_dimension,
+                widths=tuple(sorted(config.widths or ())),
+                quality=config.quality,
+            ),
+            authorizer=self._authorizer(config),
+            clock=self._clock,
+        )
+
+    def _authorizer(self, config: HandlerConfig) -> Authorizer:
+        if self._verify is not None:
+            return EmbeddedAuthorizer(self._verify, self._clock)
+        if config.signing is None:
+            return allow_all
+        keys = [key.get_secret_value() for key in config.signing.keys]
+        return TokenAuthorizer(Verifier(config.prefix, keys, config.signing.required), self._clock)
+
+    def _fallback(self, config: HandlerConfig) -> Fallback:
+        """Handlers with the same image and quality share it, since preparing it takes a while."""
+        image = load_image(config.error_image)
+        name = (image, str(sorted(config.quality.items())))
+        if name not in self._fallbacks:
+            self._fallbacks[name] = Fallback(image, self.pool, config.quality, self._fallback_slot)
+        return self._fallbacks[name]
+
+    def _cache(self, whole: Config, config: HandlerConfig) -> ResultCache | None:
+        """The cache of the folder that the handler names; handlers share it with its limits."""
+        if not config.caches:
+            return None
+        shared = whole.cache
+        path = config.cache_path or shared.path
+        if path not in self.caches:
+            self.caches[path] = ResultCache(DiskTier(path, shared.max_size), shared.memory)
+        return self.caches[path]
+
+    def _pool_numbers(self) -> Iterator[tuple[str, str, float]]:
+        return self.pool.numbers()  # of the pool that is there now
+
+    def _cache_numbers(self) -> list[tuple[str, str, float]]:
+        caches = self.caches.values()
+        return [
+            (
+                "origin_cache_bytes",
+                "Bytes of the caches' folders.",
+                sum(cache.store.volume() for cache in caches),
+            ),
+            (
+                "origin_cache_entries",
+                "Entries in the caches' folders.",
+                sum(cache.store.count() for cache in caches),
+            ),
+            (
+                "origin_cache_memory_bytes",
+                "Bytes of the caches' memory tiers.",
+                sum(cache.results.weight for cache in caches),
+            ),
+            (
+                "origin_cache_failures_total",
+                "Reads and writes of the caches' folders that failed.",
+                sum(cache.store.failures for cache in caches),
+            ),
+        ]
+
+
+def _pool_arguments(config: Config) -> dict[str, Any]:
+    formats = {format.value for handler in config.handlers for format in handler.allowed_formats}
+    return {
+        "size": config.renderers,
+        "formats": sorted({*formats, "jpg", "png", "webp", "gif", "avif"}),
+        "memory": config.limits.render_memory,
+        "queue": config.limits.queue,
+        "queue_timeout": config.limits.queue_timeout,
+    }
+
+
+def _pool(config: Config) -> RenderPool:
+    return RenderPool(**_pool_arguments(config))
+
+
+async def _open(handlers: Mapping[str, Handler]) -> None:
+    for handler in handlers.values():
+        try:
+            await handler.open()
+        except SourceUnavailable as error:
+            log.error("handler %s: its source does not work yet: %s", handler.name, error)
+
+
+async def _close(handlers: Mapping[str, Handler]) -> None:
+    for handler in handlers.values():
+        await handler.close()
+
+
+def make_source(config: HandlerConfig, max_bytes: int, timeout: float) -> tuple[Source, str]:
+    """A handler's source, and a digest that tells it from any other. Raises ConfigError."""
+    settings = config.source
+    if not isinstance(settings, S3):
+        return LocalSource(settings.root, max_bytes=max_bytes, timeout=timeout), _identity(str(settings.root))
+    try:
+        source = S3Source(
+            settings.bucket,
+            settings.folder,
+            region=settings.region,
+            endpoint_url=settings.endpoint_url,
+            addressing_style=settings.addressing_style,
+            anonymous=settings.anonymous,
+            connect_timeout=settings.connect_timeout,
+            timeout=settings.timeout or timeout,
+            max_bytes=max_bytes,
+            access_key=_secret(settings.access_key),
+            secret_key=_secret(settings.secret_key),
+            session_token=_secret(settings.session_token),
+        )
+    except ValueError as exc:
+        raise ConfigError(f"handler {config.name}: source: {exc}") from exc
+    return source, _identity(settings.endpoint_url, settings.bucket, settings.folder.strip("/"))
+
+
+def _secret(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None
+
+
+def _identity(*parts: str | None) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
