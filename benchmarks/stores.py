@@ -107,7 +107,7 @@ async def _samples(folder: Path, originals: Path) -> list[_Sample]:
     samples: list[_Sample] = []
     handler = app.origin.handlers["p"]
     (cache,) = app.origin.caches.values()
-    cache.keep_result = lambda *call: samples.append(_Sample(*call))
+    setattr(cache, "keep_result", lambda *call: samples.append(_Sample(*call)))  # noqa: B010
     async with app.router.lifespan_context(app):
         for number in range(VARIANTS):
             path, _, query = target(number).partition("?")

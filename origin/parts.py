@@ -41,8 +41,11 @@ from origin.ops.metrics import Metrics
 from origin.render.pool import RenderPool
 from origin.signing import Verifier
 from origin.sources import LocalSource
+from origin.sources import Original
+from origin.sources import ReserveMemory
 from origin.sources import S3Source
 from origin.sources import Source
+from origin.sources.base import no_limit
 from origin.urls.options import OptionDefaults
 
 log = logging.getLogger(__name__)
@@ -65,6 +68,7 @@ class Origin:
         self.is_open = False
         self._verify = verify
         self._sources = {} if sources is None else sources
+        self._lent: dict[int, Source] = {}  # those of `sources` that a handler uses, which outlive a reload
         self._clock = clock
         self.pool = _pool(config)
         self.admission = FetchAdmission(timeout=config.limits.queue_timeout)
@@ -81,12 +85,16 @@ class Origin:
     async def open(self) -> None:
         """Start what has to run before the first request. Raises RendererBroken."""
         await self.pool.start()
+        for source in self._lent.values():
+            await source.open()
         await _open(self.handlers)
         self.is_open = True
 
     async def close(self) -> None:
         self.is_open = False
         await _close(self.handlers)
+        for source in self._lent.values():
+            await source.close()
         await self.pool.close()
         for cache in self.caches.values():
             await cache.close()
@@ -127,6 +135,10 @@ class Origin:
     def _build_handler(self, whole: Config, config: HandlerConfig) -> Handler:
         limits = whole.limits.within(config.limits)
         source, source_id = make_source(config, limits.max_original_bytes, limits.source_timeout)
+        lent = self._sources.get(config.name)
+        if lent is not None:
+            source = _Lent(lent)
+            self._lent[id(lent)] = lent
         freshness = Freshness(
             max_age=config.max_age,
             stale_while_revalidate=config.stale_while_revalidate,
@@ -136,7 +148,7 @@ class Origin:
         )
         originals = Originals(
             config.name,
-            self._sources.get(config.name, source),
+            source,
             self._cache(whole, config),
             self.admission,
             cache_time=config.cache_time,
@@ -230,6 +242,25 @@ class Origin:
                 sum(cache.store.failures for cache in caches),
             ),
         ]
+
+
+class _Lent:
+    """A source that a program has given to `create_app`. The handlers of a configuration do not close it."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def check(self) -> None:
+        await self._source.check()
+
+    async def get(
+        self, key: str, if_none_match: str | None = None, reserve: ReserveMemory = no_limit
+    ) -> Original | None:
+        return await self._source.get(key, if_none_match, reserve)
 
 
 def _pool_arguments(config: Config) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import jwt
 import pytest
 from starlette.requests import Request
 
@@ -107,30 +106,6 @@ def test_what_it_raises_is_logged_without_the_token(
 def test_it_stands_in_the_place_of_signing(running: Callable[..., Running]) -> None:
     with running(_sync, signing={"keys": [KEY]}) as origin:
         assert origin.get("/h/land.jpg?w=30&t=for+/h/land.jpg").status == 200
-
-
-def test_the_example_with_pyjwt_in_the_readme(
-    running: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    blocks = re.findall(r"```python\n(.*?)```", Path("README.md").read_text(), re.DOTALL)
-    (example,) = [block for block in blocks if "import jwt" in block]
-    names: dict[str, Any] = {}
-    exec(example.replace('app = create_app("config.json", verify=verify)', ""), names)  # noqa: S102 - our own README
-    monkeypatch.setenv("JWT_KEY", KEY)
-    claims = {"path": "/h/land.jpg", "exp": 4_000_000_000}
-    good = jwt.encode(claims, KEY, "HS256")
-    with running(names["verify"]) as origin:
-        answer = origin.get(f"/h/land.jpg?w=30&t={good}")
-        assert answer.status == 200
-        assert answer.headers["Cache-Control"].startswith("public, max-age=86400")
-        for bad in (
-            jwt.encode(claims | {"exp": 1}, KEY, "HS256"),
-            jwt.encode(claims | {"path": "/h/x.jpg"}, KEY, "HS256"),
-            jwt.encode(claims, KEY[::-1], "HS256"),
-            jwt.encode(claims, "", "none"),
-            jwt.encode(claims, KEY + KEY, "HS512"),
-        ):
-            assert origin.get(f"/h/land.jpg?w=30&t={bad}").kind == "forbidden"
 
 
 def test_handlers_with_the_same_fallback_share_it(tmp_path: Path) -> None:

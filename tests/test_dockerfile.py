@@ -93,7 +93,7 @@ def test_the_health_check_asks_a_path_that_is_routed_at_the_port_of_the_example(
     assert path in [route.path for route in Operated().routes]
     example = json5.loads((ROOT / "config.example.json").read_text())
     assert port == asked == str(example["http_port"])
-    assert f"-p {port}:{port}" in (ROOT / "README.md").read_text()
+    assert f"-p {port}:{port}" in (ROOT / "docs" / "operations.md").read_text()
 
 
 def test_the_health_check_fails_where_nothing_answers(health: str) -> None:
@@ -102,8 +102,8 @@ def test_the_health_check_fails_where_nothing_answers(health: str) -> None:
     assert result.returncode == 1
 
 
-def test_the_volume_belongs_to_the_user_and_the_readme_names_it() -> None:
+def test_the_volume_belongs_to_the_user_and_the_documents_name_it() -> None:
     (volume,) = arguments("VOLUME")
     (made,) = re.findall(r"install -d -o origin -g origin (.*)$", "\n".join(arguments("RUN")), re.MULTILINE)
     assert volume in shlex.split(made)
-    assert f"-v origin-cache:{volume}" in (ROOT / "README.md").read_text()
+    assert f"-v origin-cache:{volume}" in (ROOT / "docs" / "operations.md").read_text()

@@ -92,7 +92,9 @@ def test_who_runs_the_lifespan_gets_errors_of_the_start(config: dict[str, Any]) 
         assert client.get("/img/h/a.jpg?w=30").status_code == 200
 
 
-def test_it_starts_once_however_many_come_first(config: dict[str, Any]) -> None:
+def test_it_starts_once_however_many_come_first(
+    config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = create_app(config)
     starts = []
     start = app.origin.pool.start
@@ -101,7 +103,7 @@ def test_it_starts_once_however_many_come_first(config: dict[str, Any]) -> None:
         starts.append(1)
         await start()
 
-    app.origin.pool.start = counted
+    monkeypatch.setattr(app.origin.pool, "start", counted)
 
     async def crowd() -> list[int]:
         return await asyncio.gather(*(status(app, f"/h/a.jpg?w={width}") for width in range(20, 40)))

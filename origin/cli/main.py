@@ -59,7 +59,9 @@ def main() -> None:
 @_takes_config
 def serve(path: str) -> None:
     """Serve pictures until SIGTERM."""
-    _serve(_load(path))
+    config = _load(path)
+    reload = None if path.removeprefix("=") == "-" else lambda: load_config(Path(path.removeprefix("=")))
+    _serve(config, reload)
 
 
 @main.command()
@@ -73,9 +75,7 @@ def demo(port: int) -> None:
     from origin.pages.demo import add_demo_page
 
     with demo_config(port) as config:
-        for line in demo_urls(port):
-            click.echo(line)
-        _serve(config, add_demo_page)
+        _serve(config, prepare=add_demo_page, on_listening=lambda: click.echo("\n".join(demo_urls(port))))
 
 
 @main.command()
@@ -298,17 +298,22 @@ def _load(path: str) -> Config:
         _misuse(str(error))
 
 
-def _serve(config: Config, prepare: Callable[[Any], None] = lambda app: None) -> None:
+def _serve(
+    config: Config,
+    load: Callable[[], Config] | None = None,
+    prepare: Callable[[Any], None] = lambda app: None,
+    on_listening: Callable[[], None] = lambda: None,
+) -> None:
     from origin.app import create_app
     from origin.ops import logs
     from origin.render.pool import RendererBroken
-    from origin.server import listener
+    from origin.server.run import run
 
-    logs.configure(config.log.format)
+    logs.configure(config.log.format, config.log.level)
     try:
         app = create_app(config)
         prepare(app)
-        listener.run(app)
+        run(app, load, on_listening)
     except (ConfigError, RendererBroken) as error:
         _misuse(str(error))
 

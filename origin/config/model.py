@@ -230,11 +230,16 @@ class Admin(Part):
     token: Annotated[SecretStr, Field(min_length=16), expects("a token of 16 characters or more")] | None = (
         None
     )
+    host: Text | None = None
     port: Port | None = None
 
 
 class Log(Part):
     format: Annotated[Literal["text", "json"], expects("text or json")] = "text"
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"], expects("debug, info, warning or error")
+    ] = "info"
+    probes: Flag = False
 
 
 class Config(Part):
@@ -257,6 +262,9 @@ class Config(Part):
     limits: Limits = Limits()
     admin: Admin = Admin()
     log: Log = Log()
+    drain: Annotated[
+        float, Strict, Field(ge=0, le=3600), BeforeValidator(parse_number), expects("seconds >= 0")
+    ] = 15.0
 
     @model_validator(mode="before")
     @classmethod

@@ -56,7 +56,7 @@ class Listener(uvicorn.Server):
         )
         loop = asyncio.get_running_loop()
         # uvicorn's own would let a client take a minute over the TLS handshake.
-        handshake = bounds.arrival if self.config.is_ssl else None
+        handshake = bounds.arrival if self.config.ssl else None
         try:
             self.servers = [
                 await loop.create_server(

@@ -26,6 +26,7 @@ import uvloop
 
 from origin.server import listener
 from origin.server.bounds import Bounds
+from origin.server.tls import Certificate
 from tests.support.origin_process import certificate
 from tests.support.origin_process import on_loopback
 from tests.support.origin_process import process
@@ -135,9 +136,9 @@ class Door:
 
     async def serve(self, pair: tuple[Path, Path] | None) -> None:
         self.loop = asyncio.get_running_loop()
-        with listener._bind("127.0.0.1", 0) as sock:
+        with listener.bind("127.0.0.1", 0) as sock:
             self.port = sock.getsockname()[1]
-            self.listener = listener._listener(self, self.port, pair)
+            self.listener = listener.make_listener(self, self.port, Certificate(*pair) if pair else None)
             await self.listener.serve([sock])
 
 

@@ -164,10 +164,10 @@ class Running(Client):
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
-        with listener._bind("127.0.0.1", 0) as sock:
+        with listener.bind("127.0.0.1", 0) as sock:
             sock.listen()  # now, so that a client may connect before uvicorn gets there
             self.port = sock.getsockname()[1]
-            self._listener = listener._listener(self.app, self.port)
+            self._listener = listener.make_listener(self.app, self.port)
             async with self.app.router.lifespan_context(self.app):
                 serving = asyncio.create_task(self._listener.serve([sock]))
                 self._started.set_result(None)
