@@ -59,7 +59,6 @@ from origin.signing import decode_query
 from origin.sources import LocalSource
 from origin.sources import S3Source
 from origin.sources import Source
-from origin.urls.options import OptionDefaults
 
 log = logging.getLogger(__name__)
 
@@ -120,13 +119,7 @@ class Origin:
             ),
             pool=self.pool,
             fallback=self._fallback(config),
-            rules=OptionDefaults(
-                format=config.output_format,
-                crop=config.crop,
-                max_dimension=limits.max_dimension,
-                widths=tuple(sorted(config.widths or ())),
-                quality=config.quality,
-            ),
+            rules=config.option_defaults(limits),
             recipe=RenderSettings(
                 quality=config.quality,
                 allowed=tuple(format.value for format in config.allowed_formats),

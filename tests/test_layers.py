@@ -183,7 +183,9 @@ print(sorted(name for name in sys.modules if name.startswith("origin")))
     url, known = done.stdout.splitlines()
     assert url.startswith("https://img.example.com/photos/cat.jpg?w=300&t=")
     assert all(
-        name.startswith(("'origin.signing", "'origin.urls", "'origin'"))
+        name.startswith(
+            ("'origin.signing", "'origin.urls", "'origin.errors'", "'origin.formats'", "'origin'")
+        )
         for name in known.strip("[]").split(", ")
     )
 

@@ -12,9 +12,9 @@ from origin.errors import BadRequest
 from origin.signing import Pair
 from origin.signing import Verifier
 from origin.signing import decode_query
-from origin.urls.options import OptionDefaults
 from origin.urls.options import Options
-from origin.urls.options import parse
+from origin.urls.parsing import OptionDefaults
+from origin.urls.parsing import parse_options
 from origin.urls.path import check_key
 from origin.urls.path import decode_path
 from origin.urls.path import find_mount
@@ -44,7 +44,7 @@ def explain(config: Config, url: str, now: float) -> tuple[list[str], bool]:
         if not accepted:
             return [*lines, _failure(handler, 403, "forbidden")], False
         check_key(key)
-        options = parse(pairs, _rules(config, handler))
+        options = parse_options(pairs, _rules(config, handler))
     except BadRequest as error:
         return [*lines, f"refused: {error}", _failure(handler, 400, "bad-request")], False
     return [*lines, *_what_happens(handler, key, options)], True

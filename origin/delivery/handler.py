@@ -56,10 +56,10 @@ from origin.http.message import Response
 from origin.http.message import header_value
 from origin.render.pool import RenderPool
 from origin.render.quarantine import Quarantine
-from origin.urls.options import OptionDefaults
 from origin.urls.options import Options
-from origin.urls.options import lenient
-from origin.urls.options import parse
+from origin.urls.parsing import OptionDefaults
+from origin.urls.parsing import parse_options
+from origin.urls.parsing import parse_options_leniently
 from origin.urls.path import check_key
 
 log = logging.getLogger(__name__)
@@ -147,10 +147,10 @@ class Handler:
             if many:
                 raise BadRequest(f"the query has more than {MAX_PAIRS} pairs")
             check_key(key)
-            options = parse(pairs, self._rules)
+            options = parse_options(pairs, self._rules)
         except BadRequest as exc:
             error = error or exc
-            options = lenient(pairs, self._rules)  # for the fallback image
+            options = parse_options_leniently(pairs, self._rules)  # for the fallback image
         return ImageRequest(key, pairs, options, name_original(self.name, self._source_id, key), error)
 
     # A hit in memory ends here; 2 to 5 are for whatever else there is
