@@ -14,6 +14,7 @@ from typing import Any
 
 from origin.errors import BadRequest
 from origin.urls.options import BY_NAME
+from origin.urls.options import OPTIONS
 from origin.urls.options import TOKEN
 from origin.urls.options import Option
 from origin.urls.options import Options
@@ -96,6 +97,22 @@ def find_ignored(pairs: Iterable[Pair], defaults: OptionDefaults) -> tuple[list[
         elif not defaults.takes(option):
             not_taken[raw_name.decode()] = None
     return list(unknown), list(not_taken)
+
+
+def spell_options(options: Options, defaults: OptionDefaults) -> list[str]:
+    """`name=value` as a person would write them for this handler: parsed again they give the same options.
+
+    Beside the options that are not neutral, these are the neutral ones that the handler would otherwise fill
+    in, such as `c=false`.
+    """
+    texts = dict(text.split("=", 1) for text in options.spellings())
+    parsed = parse_options([(name.encode(), text.encode()) for name, text in texts.items()], defaults)
+    for option in OPTIONS:
+        if option.field is not None:
+            value = getattr(options, option.field)
+            if value is not None and value != getattr(parsed, option.field):
+                texts[option.name] = option.kind.write(value)
+    return [f"{option.name}={texts[option.name]}" for option in OPTIONS if option.name in texts]
 
 
 def _settle(values: _Values, defaults: OptionDefaults) -> Options:

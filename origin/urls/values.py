@@ -80,6 +80,10 @@ class Kind(ABC):
         constant: Constant = value
         return constant
 
+    def parse_limit(self, text: bytes) -> Exact:
+        """A `min` or `max` of a grant, which may lie outside of what is taken. Raises ValueError."""
+        raise ValueError("has no order")
+
     def has_values_between(self, lowest: Any, highest: Any) -> bool:
         """Whether `min` and `max` (None: no bound) leave a value that is not refused."""
         return False
@@ -139,6 +143,10 @@ class Number(Kind):
     def to_constant(self, value: Any) -> int | float:
         return _json_number(value)
 
+    def parse_limit(self, text: bytes) -> int | Decimal:
+        _check_digits(text)
+        return _parse_number(text)
+
     def has_values_between(self, lowest: Any, highest: Any) -> bool:
         if lowest is not None and highest is not None and lowest > highest:
             return False
@@ -176,6 +184,10 @@ class Pixels(Kind):
 
     def to_constant(self, value: Any) -> int | float:
         return _json_number(value)
+
+    def parse_limit(self, text: bytes) -> int | Decimal:
+        _check_digits(text)
+        return _parse_number(text)
 
     def has_values_between(self, lowest: Any, highest: Any) -> bool:
         return highest is None or (highest >= 1 and (lowest is None or lowest <= highest))

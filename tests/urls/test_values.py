@@ -160,6 +160,21 @@ def test_bounds_leave_a_value_or_none(kind: Kind, lowest: Any, highest: Any, any
     assert kind.has_values_between(lowest, highest) is any_left
 
 
+@pytest.mark.parametrize("kind", [QUALITY, RATIO, Pixels()])
+def test_the_end_of_a_range_may_lie_outside_of_what_is_taken(kind: Kind) -> None:
+    assert kind.parse_limit(b"0") == 0
+    assert kind.parse_limit(b"1000.5") == Decimal("1000.5")
+    for text in (b"x", b"-1", b"1" * 16, b""):
+        with pytest.raises(ValueError, match=r"digits|decimal"):
+            kind.parse_limit(text)
+
+
+@pytest.mark.parametrize("kind", [Flag(), FORMAT, Token()])
+def test_what_has_no_order_has_no_range(kind: Kind) -> None:
+    with pytest.raises(ValueError, match="order"):
+        kind.parse_limit(b"1")
+
+
 @pytest.mark.parametrize(
     ("kind", "values", "expected"),
     [
