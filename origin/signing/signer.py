@@ -49,7 +49,7 @@ class UrlSigner:
         self._prefix = prefix.strip("/")
         self._verifier = Verifier(self._prefix, keys)
         self._signer = exact_signer(keys)
-        self._keys = list(keys)
+        self._secrets = list(keys)
         self._bucket = bucket
 
     def url(
@@ -132,7 +132,7 @@ class UrlSigner:
         expires = self._expiry(expires_in, expires_at, time.time() if now is None else now)
         if expires is not None:
             fields["e"] = expires
-        token = make_grant(self._keys, fields)
+        token = make_grant(self._secrets, fields)
         Grant.read(token.rpartition(".")[0].encode())
         for name, bound in bounds.items():
             _check_bound(BY_NAME[name.encode()], bound)

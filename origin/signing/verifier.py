@@ -42,8 +42,8 @@ class Verifier:
         check_secrets(keys)
         self._prefix = prefix
         self._required = required
-        self._exact = [exact_signer([key]) for key in keys]
-        self._grants = [grant_signer([key]) for key in keys]
+        self._exact = [exact_signer([secret]) for secret in keys]
+        self._grants = [grant_signer([secret]) for secret in keys]
 
     def verify(self, key: str, pairs: Sequence[Pair], now: float) -> Verdict:
         """Judges a request by its decoded key, its `decode_query` and the time, and by nothing else.

@@ -35,8 +35,8 @@ class Option:
     name: str  # canonical: in tokens' bounds, errors, names of results
     alias: str | None
     kind: Kind
-    meaning: str  # and unit, in one line
-    field: str | None = None  # of `Options`; without one, the option is consumed while sizes are settled
+    field: str | None  # of `Options`; without one, the option is consumed while the others are settled
+    meaning: str  # and unit, in one line, in Markdown
     of_token: bool = False  # says nothing about the picture; every handler takes it
 
     @property
@@ -50,17 +50,23 @@ class Option:
 
 # fmt: off
 OPTIONS = (
-    Option("w", "width", Pixels(), "width of the box", "width"),
-    Option("h", "height", Pixels(), "height of the box", "height"),
-    Option("c", "crop", Flag(),
-           "with both sides: fill the box and cut the rest (from the centre), or fit inside", "crop"),
-    Option("f", "format", Choice(*_FORMATS, "auto", "original", aliases={"jpeg": "jpg"}),
-           "format of the result", "format"),
-    Option("q", "quality", Number(1, 100, whole=True), "quality of JPEG, WebP and AVIF", "quality"),
-    Option("dpr", None, Number("0.5", 5, clamped=True), "multiplies `w` and `h`, for dense screens"),
-    Option("e", "expires", Number(0, 10**15 - 1, whole=True, unit="Unix seconds"),
+    #      name   alias      kind of value                                                   field
+    Option("w",   "width",   Pixels(),                                                       "width",
+           "width of the box"),
+    Option("h",   "height",  Pixels(),                                                       "height",
+           "height of the box"),
+    Option("c",   "crop",    Flag(),                                                         "crop",
+           "with both sides: fill the box and cut the rest (from the centre), or fit inside"),
+    Option("f",   "format",  Choice(*_FORMATS, "auto", "original", aliases={"jpeg": "jpg"}), "format",
+           "format of the result"),
+    Option("q",   "quality", Number(1, 100, whole=True),                                     "quality",
+           "quality of JPEG, WebP and AVIF"),
+    Option("dpr", None,      Number("0.5", 5, clamped=True),                                 None,
+           "multiplies `w` and `h`, for dense screens"),
+    Option("e",   "expires", Number(0, 10**15 - 1, whole=True, unit="Unix seconds"),         None,
            "when a signed URL ends", of_token=True),
-    Option("t", "token", Token(), "the signature or grant", of_token=True),
+    Option("t",   "token",   Token(),                                                        None,
+           "the signature or grant", of_token=True),
 )
 # fmt: on
 

@@ -19,6 +19,7 @@ from origin.urls.options import TOKEN
 from origin.urls.options import Option
 from origin.urls.options import Options
 from origin.urls.query import Pair
+from origin.urls.query import decode_query
 from origin.urls.values import Exact
 
 _DPR = BY_NAME[b"dpr"]
@@ -106,7 +107,7 @@ def spell_options(options: Options, defaults: OptionDefaults) -> list[str]:
     in, such as `c=false`.
     """
     texts = dict(text.split("=", 1) for text in options.spellings())
-    parsed = parse_options([(name.encode(), text.encode()) for name, text in texts.items()], defaults)
+    parsed = parse_options(decode_query(options.canonical().encode()), defaults)
     for option in OPTIONS:
         if option.field is not None:
             value = getattr(options, option.field)

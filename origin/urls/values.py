@@ -89,7 +89,22 @@ class Kind(ABC):
         return False
 
 
-class Number(Kind):
+class Ordered(Kind):
+    """Numbers: a grant may bound them by `min` and `max`, and holds them as JSON numbers."""
+
+    __slots__ = ()
+    constant_types = (int, Decimal)  # and so never True, which is a number to Python, NaN or Infinity
+    is_ordered = True
+
+    def to_constant(self, value: Any) -> int | float:
+        return int(value) if value == int(value) else float(value)
+
+    def parse_limit(self, text: bytes) -> int | Decimal:
+        _check_digits(text)
+        return _parse_number(text)
+
+
+class Number(Ordered):
     """A plain decimal from `lowest` to `highest`, both included.
 
     A number beyond them is refused, or means the nearest of them where `clamped`. `whole` numbers have no
@@ -97,8 +112,6 @@ class Number(Kind):
     """
 
     __slots__ = ("clamped", "highest", "lowest", "unit", "whole")
-    constant_types = (int, Decimal)  # and so never True, which is a number to Python, NaN or Infinity
-    is_ordered = True
 
     def __init__(
         self,
@@ -140,13 +153,6 @@ class Number(Kind):
             value = min(max(value, self.lowest), self.highest)
         return int(value) if self.whole else float(value)
 
-    def to_constant(self, value: Any) -> int | float:
-        return _json_number(value)
-
-    def parse_limit(self, text: bytes) -> int | Decimal:
-        _check_digits(text)
-        return _parse_number(text)
-
     def has_values_between(self, lowest: Any, highest: Any) -> bool:
         if lowest is not None and highest is not None and lowest > highest:
             return False
@@ -155,15 +161,13 @@ class Number(Kind):
         return (lowest is None or lowest <= self.highest) and (highest is None or highest >= self.lowest)
 
 
-class Pixels(Kind):
+class Pixels(Ordered):
     """CSS pixels of a side: a plain decimal, half a pixel rounded up; 0 is as absent.
 
     It has no upper bound here: a handler clamps to its `max_dimension`, in device pixels.
     """
 
     __slots__ = ()
-    constant_types = Number.constant_types
-    is_ordered = True
     values = "a number of CSS pixels"
     expected = "a number of CSS pixels"
 
@@ -181,13 +185,6 @@ class Pixels(Kind):
     def simplify(self, value: Any) -> int:
         value = min(value, _LARGE)
         return value if isinstance(value, int) else int(value.to_integral_value(ROUND_HALF_UP))
-
-    def to_constant(self, value: Any) -> int | float:
-        return _json_number(value)
-
-    def parse_limit(self, text: bytes) -> int | Decimal:
-        _check_digits(text)
-        return _parse_number(text)
 
     def has_values_between(self, lowest: Any, highest: Any) -> bool:
         return highest is None or (highest >= 1 and (lowest is None or lowest <= highest))
@@ -290,10 +287,6 @@ def _parse_number(text: bytes) -> int | Decimal:
 
 def _exact_number(number: int | str) -> int | Decimal:
     return number if isinstance(number, int) else Decimal(number)
-
-
-def _json_number(value: int | Decimal) -> int | float:
-    return int(value) if value == int(value) else float(value)
 
 
 def _check_digits(text: bytes) -> None:
