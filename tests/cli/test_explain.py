@@ -80,7 +80,11 @@ def test_a_handler_that_keeps_nothing_says_so() -> None:
     [
         ("w=1", {}, []),
         ("hight=3", {}, ["hight: no option has this name; did you mean height?"]),
-        ("W=3&fit=x", {}, ["W: no option has this name; did you mean w?", "fit: no option has this name"]),
+        (
+            "W=3&frobnicate=x",
+            {},
+            ["W: no option has this name; did you mean w?", "frobnicate: no option has this name"],
+        ),
         (
             "q=1&h=2",
             {"options": ["w"]},

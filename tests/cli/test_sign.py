@@ -18,10 +18,10 @@ from origin.urls.options import OPTIONS
 from tests.support.commands import KEY
 from tests.support.commands import invoke
 from tests.support.commands import write_config
+from tests.support.options import example
 
 OLD = "an-old-secret-that-is-long-enough-000"
 VERIFIER = Verifier("photos", [OLD, KEY])
-TEXTS = {"w": "300", "h": "200", "c": "true", "f": "webp", "q": "80", "dpr": "2"}  # one value an option
 
 
 def sign(*arguments: str) -> Any:
@@ -69,9 +69,9 @@ def test_the_keys_of_the_configuration_sign_for_the_handler_above_the_path(tmp_p
 @pytest.mark.parametrize("name", [name for option in OPTIONS if not option.of_token for name in option.names])
 def test_every_option_of_a_picture_can_be_signed_and_granted_under_either_name(name: str) -> None:
     (option,) = [option for option in OPTIONS if name in option.names]
-    text = f"{name}={TEXTS[option.name]}"
+    text = f"{name}={example(option)}"
     url = sign("url", "photos/cat.jpg", text).stdout.strip()
-    assert f"?{option.name}={TEXTS[option.name]}&t=" in url
+    assert f"?{option.name}={example(option)}&t=" in url
     assert verdict(url).accepted
     token = sign("grant", "photos/cat.jpg", text).stdout.strip()
     assert verdict(f"x?{text}&t={token}").accepted
@@ -117,7 +117,7 @@ def test_an_expiry_is_rounded_up_to_the_hour() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["url", "photos/cat.jpg", "blur"], "expected an option such as w=300, got blur"),
+        (["url", "photos/cat.jpg", "w"], "expected an option such as w=300, got w"),
         (["url", "photos/cat.jpg", "hight=3"], "hight is not an option; did you mean height?"),
         (["url", "photos/cat.jpg", "w=1", "width=1"], "option w comes twice"),
         (["url", "photos/cat.jpg", "q=500"], "option q: expected a whole number from 1 to 100, got '500'"),

@@ -39,7 +39,7 @@ def test_the_options_that_urls_may_use_are_named_in_either_spelling(given: Any, 
     assert defaults(build(options=given)).names == names
 
 
-@pytest.mark.parametrize("name", ["W", "blur", "", 5])
+@pytest.mark.parametrize("name", ["W", "frobnicate", "", 5])
 def test_a_name_that_no_option_has_stops_the_start(name: Any) -> None:
     with pytest.raises(
         ConfigError, match=r"^config\.json: handlers\[0\]\.options\[1\]: expected the name of"

@@ -28,6 +28,7 @@ from origin.urls.options import TOKEN
 from origin.urls.options import Option
 from origin.urls.parsing import OptionDefaults
 from origin.urls.parsing import parse_options
+from tests.support.options import example
 from tests.support.signing import KEY
 from tests.support.signing import NOW
 from tests.support.signing import OLD
@@ -233,8 +234,6 @@ def test_a_grant_reaches_its_own_key_or_what_is_below_its_prefix(key: str, patte
     assert verify(key, "", token).accepted is (is_below or (folder is None and key == pattern))
 
 
-# By option, a value that the origin takes. A row without an example fails here, so that none is forgotten.
-EXAMPLES = {"w": "300", "h": "200", "c": "true", "f": "webp", "q": "80", "dpr": "2", "e": str(NOW + 60)}
 BOUNDABLE = [option for option in OPTIONS if option is not TOKEN]
 SPELLINGS = [pytest.param(option, name, id=name) for option in BOUNDABLE for name in option.names]
 
@@ -243,22 +242,22 @@ SPELLINGS = [pytest.param(option, name, id=name) for option in BOUNDABLE for nam
 def test_every_option_is_outside_a_grant_that_does_not_name_it(option: Option, name: str) -> None:
     others = [other for other in BOUNDABLE if other is not option]
     bounds = {other.name: _constant(other) for other in others}
-    query = "&".join(f"{other.name}={EXAMPLES[other.name]}" for other in others)
+    query = "&".join(f"{other.name}={example(other)}" for other in others)
     token = signer.grant("cat.jpg", **bounds)
     assert verify("cat.jpg", query, token).accepted
-    refused = verify("cat.jpg", f"{query}&{name}={EXAMPLES[option.name]}", token)
+    refused = verify("cat.jpg", f"{query}&{name}={example(option)}", token)
     assert refused == Verdict(Reason.OUTSIDE, f"it does not name {option.name}")
 
 
 @pytest.mark.parametrize(("option", "name"), SPELLINGS)
 def test_every_option_can_be_bound_under_either_name(option: Option, name: str) -> None:
     token = signer.grant("cat.jpg", **{name: _constant(option)})
-    assert verify("cat.jpg", f"{option.name}={EXAMPLES[option.name]}", token).accepted
+    assert verify("cat.jpg", f"{option.name}={example(option)}", token).accepted
     assert verify("cat.jpg", "", token) == Verdict(Reason.OUTSIDE, f"{option.name} is missing")
 
 
 def _constant(option: Option) -> Any:
-    exact = option.kind.parse_exactly(EXAMPLES[option.name].encode())
+    exact = option.kind.parse_exactly(example(option).encode())
     return option.kind.to_constant(exact)
 
 
@@ -267,7 +266,7 @@ def _constant(option: Option) -> Any:
         st.tuples(
             st.sampled_from([name for option in BOUNDABLE for name in option.names]),
             st.one_of(
-                st.sampled_from([*EXAMPLES.values(), "0", "", "0.5", "1e2", "x"]),
+                st.sampled_from([*map(example, BOUNDABLE), "0", "", "0.5", "1e2", "x"]),
                 st.integers(-1, 10**17).map(str),
                 st.floats(0, 100).map(str),
             ),

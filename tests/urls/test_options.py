@@ -22,31 +22,9 @@ from origin.urls.options import table_rows
 from origin.urls.parsing import OptionDefaults
 from origin.urls.parsing import parse_options
 from origin.urls.values import Choice
+from tests.support.options import CONTRACT
 
 ROOT = Path(__file__).parents[2]
-# The table of the contract: name, alias, texts that are taken and what they become, texts that are refused.
-CONTRACT: dict[str, tuple[str | None, dict[str, object], list[str]]] = {
-    "w": ("width", {"300": 300, "12.5": 13, "99999": 99999}, ["-1", "1e2", "300px", "auto"]),
-    "h": ("height", {"200": 200, "12.4": 12}, ["-1", "x"]),
-    "c": (
-        "crop",
-        {**dict.fromkeys(("true", "t", "1", "TRUE"), True), **dict.fromkeys(("false", "f", "0", "F"), False)},
-        ["yes", "2", "center"],
-    ),
-    "f": (
-        "format",
-        {
-            **{name: name for name in ("jpg", "png", "webp", "avif", "gif", "auto", "original")},
-            "jpeg": "jpg",
-            "WEBP": "webp",
-        },
-        ["tiff", "svg", "bmp", "jpe", ".jpg"],
-    ),
-    "q": ("quality", {"1": 1, "80": 80, "100": 100}, ["0", "101", "50.5", "best"]),
-    "dpr": (None, {"0.5": 0.5, "1": 1, "1.5": 1.5, "5": 5, "0": 0.5, "7": 5}, ["-1", "2x"]),
-    "e": ("expires", {"0": 0, "1790000000": 1790000000}, ["-1", "1.5", "never", "9" * 16]),
-    "t": ("token", {}, []),
-}
 ROWS = [pytest.param(option, id=option.name) for option in OPTIONS]
 
 
@@ -136,7 +114,7 @@ def test_the_formats_are_those_that_can_be_written() -> None:
     [
         *(("hight", "height"), ("W", "w"), ("Width", "width"), ("fm", "f"), ("formt", "format")),
         *(("qality", "quality"), ("dpi", "dpr"), ("widht", "width")),
-        *(("utm_source", None), ("fit", None), ("v", None), ("", None), ("gravity", None)),
+        *(("utm_source", None), ("frobnicate", None), ("v", None), ("", None), ("\ud800", None)),
     ],
 )
 def test_a_near_miss_finds_the_option_that_was_meant(name: str, similar: str | None) -> None:

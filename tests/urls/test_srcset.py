@@ -61,7 +61,7 @@ def test_candidates(options: Any, over: Any, expected: Any) -> None:
         ({}, {"widths": [300.0]}, TypeError, "whole"),
         ({}, {"widths": [True]}, TypeError, "whole"),
         ({"w": 1, "width": 1}, {"widths": [300]}, TypeError, "comes twice"),
-        ({"fit": "x"}, {"widths": [300]}, TypeError, "not an option"),
+        ({"frobnicate": "x"}, {"widths": [300]}, TypeError, "not an option"),
         ({"w": 0, "h": 2}, {"widths": [300]}, ValueError, "same as absent"),
         ({"w": 3, "h": "x"}, {"widths": [300]}, ValueError, "option h"),
         ({"w": 300}, {"densities": [1, 6]}, ValueError, "expected 0.5 to 5, got 6"),

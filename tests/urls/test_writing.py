@@ -41,7 +41,7 @@ def test_options_have_one_order_and_their_canonical_names(options: Any, query: s
     ("options", "error", "message"),
     [
         ({"hight": 1}, TypeError, "hight is not an option; did you mean height?"),
-        ({"fit": "cover"}, TypeError, "fit is not an option"),
+        ({"frobnicate": "x"}, TypeError, "frobnicate is not an option"),
         ({"w": 1, "width": 1}, TypeError, "option w comes twice"),
         ({"e": 1}, TypeError, "e belongs to the token, which a signer writes: give expires_in or expires_at"),
         (
