@@ -46,7 +46,6 @@ from origin.sources import ReserveMemory
 from origin.sources import S3Source
 from origin.sources import Source
 from origin.sources.base import no_limit
-from origin.urls.options import OptionDefaults
 
 log = logging.getLogger(__name__)
 
@@ -178,13 +177,7 @@ class Origin:
             ),
             responses=ResponseBuilder(config.name, freshness, config.error_status, config.tag_header),
             fallback=self._fallback(config),
-            defaults=OptionDefaults(
-                format=config.output_format,
-                crop=config.crop,
-                max_dimension=limits.max_dimension,
-                widths=tuple(sorted(config.widths or ())),
-                quality=config.quality,
-            ),
+            defaults=config.option_defaults(limits),
             authorizer=self._authorizer(config),
             clock=self._clock,
         )

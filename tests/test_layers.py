@@ -47,14 +47,14 @@ HOMES = {
     "diskcache": "cache.disk cache.diskcache_safe",
     "itsdangerous": "signing",
     "uvicorn": "server",
-    "uvloop": "server.listener",
+    "uvloop": "server.run",
     "httptools": "server.connection",
     "click": "cli",
     "pydantic": "config parts",
     "pydantic_core": "config",
     "json5": "config.load",
     "prometheus_client": "ops.metrics",
-    "starlette": "ops.routes delivery.authorize delivery.router pages app server.listener",
+    "starlette": "ops.routes delivery.authorize delivery.router pages app",
 }
 FILES = sorted(ROOT.rglob("*.py"))
 IDS = [str(file.relative_to(ROOT)) for file in FILES]
@@ -184,7 +184,9 @@ print(sorted(name for name in sys.modules if name.startswith("origin")))
     url, known = done.stdout.splitlines()
     assert url.startswith("https://img.example.com/photos/cat.jpg?w=300&t=")
     assert all(
-        name.startswith(("'origin.signing", "'origin.urls", "'origin'"))
+        name.startswith(
+            ("'origin.signing", "'origin.urls", "'origin.errors'", "'origin.formats'", "'origin'")
+        )
         for name in known.strip("[]").split(", ")
     )
 

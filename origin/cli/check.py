@@ -2,46 +2,65 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import ssl
+import sys
 from collections.abc import AsyncIterator
 
+import click
+
+from origin.cli.common import FAILED
+from origin.cli.common import read_config
+from origin.cli.common import takes_config
 from origin.config.model import Config
 from origin.config.model import Handler
-from origin.delivery.fallback import FORMATS
 from origin.errors import ConfigError
 from origin.errors import OriginError
 from origin.formats import sniff
 from origin.imaging.protocol import Job
-from origin.parts import make_source
 from origin.render.pool import Renderer
 from origin.render.pool import RendererBroken
 
-
-async def run(config: Config) -> list[tuple[str, bool]]:
-    """Lines for people, and whether what each tells of works."""
-    return [line async for handler in _all(config) for line in handler]
+Finding = tuple[str, bool]  # a line for people, and whether what it tells of works
 
 
-async def _all(config: Config) -> AsyncIterator[list[tuple[str, bool]]]:
+@click.command()
+@takes_config
+def check(config_path: str) -> None:
+    """Say, handler by handler, whether the configuration and the source work."""
+    findings = asyncio.run(check_config(read_config(config_path)))
+    for line, _ in findings:
+        click.echo(line)
+    if not all(works for _, works in findings):
+        sys.exit(FAILED)
+
+
+async def check_config(config: Config) -> list[Finding]:
+    return [finding async for findings in _check_parts(config) for finding in findings]
+
+
+async def _check_parts(config: Config) -> AsyncIterator[list[Finding]]:
     try:
         renderer = await Renderer.start(("--render-memory", str(config.limits.render_memory)))
     except RendererBroken as error:
         renderer = None
         yield [(f"renderer: FAILED: {error}", False)]
     for handler in config.handlers:
-        yield [await _source(handler, config)]
+        yield [await _check_source(handler, config)]
         if renderer is not None:
-            yield await _error_image(handler, renderer)
-    yield _shared_keys(config)
-    yield _certificate(config)
-    yield _folders(config)
+            yield await _check_error_image(handler, renderer)
+    yield _check_keys(config)
+    yield _check_certificate(config)
+    yield _check_folders(config)
     if renderer is not None:
-        yield [_locks(renderer)]
+        yield [_list_locks(renderer)]
         await renderer.kill()
 
 
-async def _source(handler: Handler, config: Config) -> tuple[str, bool]:
+async def _check_source(handler: Handler, config: Config) -> Finding:
+    from origin.parts import make_source
+
     limits = config.limits.within(handler.limits)
     name = f"handler {handler.name} at /{handler.prefix}/"
     try:
@@ -56,10 +75,12 @@ async def _source(handler: Handler, config: Config) -> tuple[str, bool]:
     return f"{name}: ok", True
 
 
-async def _error_image(handler: Handler, renderer: Renderer) -> list[tuple[str, bool]]:
+async def _check_error_image(handler: Handler, renderer: Renderer) -> list[Finding]:
     path = handler.error_image
     if path is None:
         return []
+    from origin.delivery.fallback import FORMATS
+
     where = f"handler {handler.name}: error_image {path}"
     try:
         image = path.read_bytes()
@@ -71,7 +92,7 @@ async def _error_image(handler: Handler, renderer: Renderer) -> list[tuple[str, 
     return [] if head["ok"] else [(f"{where}: FAILED: {reason}", False)]
 
 
-def _certificate(config: Config) -> list[tuple[str, bool]]:
+def _check_certificate(config: Config) -> list[Finding]:
     if not config.https_enabled:
         return []
     try:
@@ -83,33 +104,31 @@ def _certificate(config: Config) -> list[tuple[str, bool]]:
     return [("https: ok", True)]
 
 
-def _folders(config: Config) -> list[tuple[str, bool]]:
-    """The cache folders that are there already, or could not be made."""
-    lines = []
-    for path in sorted(
-        {handler.cache_path or config.cache.path for handler in config.handlers if handler.caches}
-    ):
-        there = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
-        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-            lines.append((f"cache {path}: FAILED: {there} is no folder that this user may write to", False))
-    return lines
+def _check_folders(config: Config) -> list[Finding]:
+    """The cache folders that exist, or that could not be made."""
+    findings = []
+    for path in sorted({h.cache_path or config.cache.path for h in config.handlers if h.caches}):
+        existing = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+        if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+            reason = f"{existing} is not a folder that this user may write to"
+            findings.append((f"cache {path}: FAILED: {reason}", False))
+    return findings
 
 
-def _shared_keys(config: Config) -> list[tuple[str, bool]]:
-    """A grant names keys of pictures and no prefix, so it opens every handler that holds its secret."""
+def _check_keys(config: Config) -> list[Finding]:
+    """Handlers with the same signing key: a grant names no prefix, so it opens all of them."""
     holders: dict[str, str] = {}
-    lines = []
+    findings = []
     for handler in config.handlers:
         for secret in handler.signing.keys if handler.signing else ():
             other = holders.setdefault(secret.get_secret_value(), handler.name)
             if other != handler.name:
-                lines.append(
-                    (f"handler {handler.name}: a signing key of {other}'s: grants hold for both", True)
-                )
-    return lines
+                line = f"handler {handler.name}: has a signing key of handler {other}; grants hold for both"
+                findings.append((line, True))
+    return findings
 
 
-def _locks(renderer: Renderer) -> tuple[str, bool]:
+def _list_locks(renderer: Renderer) -> Finding:
     """Which of the locks of a render process hold on this machine."""
     locks = renderer.hello.get("sandbox") or {}
     states = ", ".join(f"{name} {'on' if active else 'OFF'}" for name, active in locks.items())

@@ -23,6 +23,7 @@ from origin.config.types import Count
 from origin.config.types import Duration
 from origin.config.types import FilePath
 from origin.config.types import Flag
+from origin.config.types import OptionName
 from origin.config.types import Port
 from origin.config.types import Quality
 from origin.config.types import Seconds
@@ -38,6 +39,7 @@ from origin.config.types import parse_output_format
 from origin.config.types import parse_qualities
 from origin.config.types import prefix_path
 from origin.formats import Format
+from origin.urls.parsing import OptionDefaults
 
 MIN_KEY = 32  # characters of a signing key
 
@@ -186,6 +188,7 @@ class Handler(Part):
     limits: HandlerLimits = HandlerLimits()
     widths: Annotated[tuple[Count, ...], Field(min_length=1)] | None = None  # steps that w snaps up to
     variants: Count | None = None  # different results kept of one original
+    options: tuple[OptionName, ...] | None = None  # that URLs may use; e and t always; None: all
 
     @model_validator(mode="before")
     @classmethod
@@ -214,6 +217,17 @@ class Handler(Part):
                 'in the comment and "always expired" in the code',
             )
         return self
+
+    def option_defaults(self, limits: Limits) -> OptionDefaults:
+        """What this handler settles about options; `limits` are its own over those of the top."""
+        return OptionDefaults(
+            format=self.output_format,
+            crop=self.crop,
+            max_dimension=limits.max_dimension,
+            widths=tuple(sorted(self.widths or ())),
+            quality=self.quality,
+            names=None if self.options is None else frozenset(self.options),
+        )
 
     @property
     def caches(self) -> bool:

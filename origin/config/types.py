@@ -18,6 +18,8 @@ from pydantic import WrapValidator
 from pydantic_core import PydanticCustomError
 
 from origin.formats import Format
+from origin.urls.options import OPTIONS
+from origin.urls.options import find_option
 
 QUALITY = {
     "jpg": 80,
@@ -81,6 +83,14 @@ def parse_output_format(value: Any) -> Any:
     return found.value
 
 
+def parse_option_name(value: Any) -> str:
+    """The canonical name of a URL's option."""
+    option = find_option(value) if isinstance(value, str) else None
+    if option is None:
+        raise ValueError(value)
+    return option.name
+
+
 def parse_qualities(value: Any) -> Any:
     """One number for every format, or a number per format over the defaults."""
     value = parse_number(value)
@@ -137,4 +147,10 @@ SourceFormat = Annotated[
     BeforeValidator(_format),
     expects("one of jpg, png, webp, gif, avif, tiff, svg"),
     WithJsonSchema({"type": "string"}),
+]
+OptionName = Annotated[
+    str,
+    BeforeValidator(parse_option_name),
+    expects("the name of an option in URLs, such as w or width"),
+    WithJsonSchema({"type": "string", "enum": [name for option in OPTIONS for name in option.names]}),
 ]

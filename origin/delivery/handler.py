@@ -31,10 +31,10 @@ from origin.http.message import Request
 from origin.http.message import Response
 from origin.http.message import header_value
 from origin.http.negotiation import accept_class
-from origin.urls.options import OptionDefaults
 from origin.urls.options import Options
-from origin.urls.options import lenient
-from origin.urls.options import parse
+from origin.urls.parsing import OptionDefaults
+from origin.urls.parsing import parse_options
+from origin.urls.parsing import parse_options_leniently
 from origin.urls.path import check_key
 from origin.urls.query import decode_query
 
@@ -101,10 +101,10 @@ class Handler:
             if many:
                 raise BadRequest(f"the query has more than {MAX_PAIRS} pairs")
             check_key(key)
-            options = parse(pairs, self._defaults)
+            options = parse_options(pairs, self._defaults)
         except BadRequest as exc:
             error = error or exc
-            options = lenient(pairs, self._defaults)  # for the fallback image
+            options = parse_options_leniently(pairs, self._defaults)  # for the fallback image
         return ImageRequest(key, pairs, options, name_original(self.name, self._source_id, key), error)
 
     async def respond(self, image: ImageRequest, request: Request) -> Response:

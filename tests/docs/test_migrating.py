@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from origin.signing import decode_query
-from origin.urls.options import OptionDefaults
-from origin.urls.options import parse
+from origin.urls.parsing import OptionDefaults
+from origin.urls.parsing import parse_options
 from tests.support.documents import code
 from tests.support.documents import page
 
@@ -19,4 +19,4 @@ def test_the_options_here_are_understood(server: str) -> None:
     queries = [span[0] for span in spans if span and "=" in span[0]]
     assert len(queries) >= 3
     for query in queries:
-        parse(decode_query(query.encode()), OptionDefaults())
+        parse_options(decode_query(query.encode()), OptionDefaults())

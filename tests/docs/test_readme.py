@@ -13,8 +13,8 @@ from PIL import Image
 
 from origin.signing import Verifier
 from origin.signing import decode_query
-from origin.urls.options import OptionDefaults
-from origin.urls.options import parse
+from origin.urls.parsing import OptionDefaults
+from origin.urls.parsing import parse_options
 from tests.support.documents import ROOT
 from tests.support.documents import SECRET
 from tests.support.documents import code
@@ -57,7 +57,7 @@ def test_the_smallest_configuration_is_one() -> None:
 def test_the_options_in_the_url_are_options() -> None:
     for row in README.table("| in the URL |"):
         (query,) = code(row[0])
-        assert parse(decode_query(query.encode()), OptionDefaults()) != parse([], OptionDefaults()) or (
+        assert parse_options(decode_query(query.encode()), OptionDefaults()) != parse_options([], OptionDefaults()) or (
             query.startswith("dpr=")  # it multiplies, and there is nothing to multiply
         )
 

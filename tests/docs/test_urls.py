@@ -14,8 +14,8 @@ from origin.errors import BadRequest
 from origin.signing import decode_query
 from origin.urls.options import ALIASES
 from origin.urls.options import NAMES
-from origin.urls.options import OptionDefaults
-from origin.urls.options import parse
+from origin.urls.parsing import OptionDefaults
+from origin.urls.parsing import parse_options
 from tests.support import pictures
 from tests.support.documents import code
 from tests.support.documents import page
@@ -33,7 +33,7 @@ def options_of_the_program() -> dict[str, set[str]]:
 
 def understood(query: str) -> bool:
     try:
-        parse(decode_query(query.encode()), OptionDefaults())
+        parse_options(decode_query(query.encode()), OptionDefaults())
     except BadRequest:
         return False
     return True
@@ -63,11 +63,11 @@ def test_the_values_that_are_said_to_be_refused_are_refused() -> None:
 
 @pytest.mark.parametrize("query", ["w=0", "h=0", "w=", "q=", "f=", "c=", "dpr="])
 def test_what_is_said_to_be_absent_is_as_absent(query: str) -> None:
-    assert parse(decode_query(query.encode()), OptionDefaults()) == parse([], OptionDefaults())
+    assert parse_options(decode_query(query.encode()), OptionDefaults()) == parse_options([], OptionDefaults())
 
 
 def test_names_that_are_no_option_are_ignored() -> None:
-    assert parse(decode_query(b"utm_source=x&hight=9&W=300"), OptionDefaults()) == parse([], OptionDefaults())
+    assert parse_options(decode_query(b"utm_source=x&hight=9&W=300"), OptionDefaults()) == parse_options([], OptionDefaults())
 
 
 @pytest.fixture(scope="module")
