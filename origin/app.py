@@ -105,6 +105,7 @@ class OriginApp(Starlette):
             metrics=self.origin.metrics,
             hosts=config.hosts,
             https_port=config.https_port if config.https_enabled and config.https_strict else None,
+            log_probes=config.log.probes,
         )
 
     # What operators see and do

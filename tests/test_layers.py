@@ -54,7 +54,7 @@ HOMES = {
     "pydantic_core": "config",
     "json5": "config.load",
     "prometheus_client": "ops.metrics",
-    "starlette": "ops.routes delivery.authorize delivery.router pages app",
+    "starlette": "ops.routes delivery.authorize delivery.router pages app server.listener",
 }
 FILES = sorted(ROOT.rglob("*.py"))
 IDS = [str(file.relative_to(ROOT)) for file in FILES]

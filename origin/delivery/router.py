@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Awaitable
 from collections.abc import Callable
@@ -48,6 +49,7 @@ MAX_REMEMBERED_URL = 1024  # bytes
 MAX_REMEMBERED_PAIRS = 20  # of a query
 MAX_URL = 8192  # bytes of path and query
 CLIENT_GONE_STATUS = 499  # in the log only, as nginx has it
+_ADDRESSES = re.compile(r"[0-9A-Fa-f.:,\[\] ]{1,200}")  # as X-Forwarded-For lists them
 READ_METHODS = ("GET", "HEAD")
 
 
@@ -234,7 +236,7 @@ class Router:
             return text_response(400, "bad request")
         if mount is None:
             return None
-        if request.method == "OPTIONS":
+        if request.method == "OPTIONS" and b"access-control-request-method" in request.headers:
             return _preflight(mount, request)
         endpoint = mount.endpoints.get(request.method)
         if endpoint is None:
@@ -300,6 +302,8 @@ class Router:
         if not redacted:
             return
         forwarded = headers.get(b"x-forwarded-for", b"").decode("latin-1")
+        if not _ADDRESSES.fullmatch(forwarded):
+            forwarded = ""
         id = request_id(headers)
         logs.log_request(RequestLine(method, redacted, response, seconds, client, id, forwarded))
 

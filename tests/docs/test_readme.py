@@ -57,7 +57,9 @@ def test_the_smallest_configuration_is_one() -> None:
 def test_the_options_in_the_url_are_options() -> None:
     for row in README.table("| in the URL |"):
         (query,) = code(row[0])
-        assert parse_options(decode_query(query.encode()), OptionDefaults()) != parse_options([], OptionDefaults()) or (
+        assert parse_options(decode_query(query.encode()), OptionDefaults()) != parse_options(
+            [], OptionDefaults()
+        ) or (
             query.startswith("dpr=")  # it multiplies, and there is nothing to multiply
         )
 

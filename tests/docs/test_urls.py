@@ -63,11 +63,15 @@ def test_the_values_that_are_said_to_be_refused_are_refused() -> None:
 
 @pytest.mark.parametrize("query", ["w=0", "h=0", "w=", "q=", "f=", "c=", "dpr="])
 def test_what_is_said_to_be_absent_is_as_absent(query: str) -> None:
-    assert parse_options(decode_query(query.encode()), OptionDefaults()) == parse_options([], OptionDefaults())
+    assert parse_options(decode_query(query.encode()), OptionDefaults()) == parse_options(
+        [], OptionDefaults()
+    )
 
 
 def test_names_that_are_no_option_are_ignored() -> None:
-    assert parse_options(decode_query(b"utm_source=x&hight=9&W=300"), OptionDefaults()) == parse_options([], OptionDefaults())
+    assert parse_options(decode_query(b"utm_source=x&hight=9&W=300"), OptionDefaults()) == parse_options(
+        [], OptionDefaults()
+    )
 
 
 @pytest.fixture(scope="module")
