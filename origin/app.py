@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import inspect
 import logging
 import os
@@ -16,7 +15,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request as StarletteRequest
@@ -25,7 +23,6 @@ from origin.cache.disk import DiskTier
 from origin.cache.results import ResultCache
 from origin.config.load import build_config
 from origin.config.load import load_config
-from origin.config.model import S3
 from origin.config.model import Config
 from origin.config.model import Handler as HandlerConfig
 from origin.delivery.fallback import Fallback
@@ -39,7 +36,6 @@ from origin.delivery.request import RenderSettings
 from origin.delivery.request import allow_all
 from origin.delivery.responses import Freshness
 from origin.delivery.router import Router
-from origin.errors import ConfigError
 from origin.errors import Forbidden
 from origin.errors import SourceUnavailable
 from origin.http.message import RawHeaders
@@ -56,9 +52,7 @@ from origin.ops.routes import public_routes
 from origin.render.pool import RenderPool
 from origin.signing import Verifier
 from origin.signing import decode_query
-from origin.sources import LocalSource
-from origin.sources import S3Source
-from origin.sources import Source
+from origin.sources import make_source
 from origin.urls.options import OptionDefaults
 
 log = logging.getLogger(__name__)
@@ -106,10 +100,12 @@ class Origin:
 
     def _handler(self, config: HandlerConfig, verify: Verify | None) -> Handler:
         limits = self.config.limits.within(config.limits)
-        source, identity = make_source(config, limits.max_original_bytes, limits.source_timeout)
+        source = make_source(
+            config.source, max_bytes=limits.max_original_bytes, timeout=limits.source_timeout
+        )
         return Handler(
             name=config.name,
-            source_id=identity,
+            source_id=config.source.identity(),
             originals=Originals(
                 config.name,
                 source,
@@ -282,39 +278,6 @@ def admin_routes(origin: Origin) -> list[Any]:
     token = origin.config.admin.token
     by_name = {handler.name: handler for handler in origin.handlers.values()}
     return private_routes(by_name, token.get_secret_value() if token else None, origin.metrics)
-
-
-def make_source(config: HandlerConfig, max_bytes: int, timeout: float) -> tuple[Source, str]:
-    """A handler's source, and a digest that tells it from any other. Raises ConfigError."""
-    settings = config.source
-    if not isinstance(settings, S3):
-        return LocalSource(settings.root, max_bytes=max_bytes, timeout=timeout), _identity(str(settings.root))
-    try:
-        source = S3Source(
-            settings.bucket,
-            settings.folder,
-            region=settings.region,
-            endpoint_url=settings.endpoint_url,
-            addressing_style=settings.addressing_style,
-            anonymous=settings.anonymous,
-            connect_timeout=settings.connect_timeout,
-            timeout=settings.timeout or timeout,
-            max_bytes=max_bytes,
-            access_key=_plain(settings.access_key),
-            secret_key=_plain(settings.secret_key),
-            session_token=_plain(settings.session_token),
-        )
-    except ValueError as exc:
-        raise ConfigError(f"handler {config.name}: source: {exc}") from exc
-    return source, _identity(settings.endpoint_url, settings.bucket, settings.folder.strip("/"))
-
-
-def _plain(secret: SecretStr | None) -> str | None:
-    return secret.get_secret_value() if secret else None
-
-
-def _identity(*parts: str | None) -> str:
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
 def _check(config: HandlerConfig, verify: Verify | None) -> Authorizer:

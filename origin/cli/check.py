@@ -6,16 +6,15 @@ import os
 import ssl
 from collections.abc import AsyncIterator
 
-from origin.app import make_source
 from origin.config.model import Config
 from origin.config.model import Handler
 from origin.delivery.fallback import FORMATS
-from origin.errors import ConfigError
 from origin.errors import OriginError
 from origin.formats import sniff
 from origin.imaging.protocol import Job
 from origin.render.pool import Renderer
 from origin.render.pool import RendererBroken
+from origin.sources import make_source
 
 
 async def run(config: Config) -> list[tuple[str, bool]]:
@@ -45,13 +44,15 @@ async def _source(handler: Handler, config: Config) -> tuple[str, bool]:
     limits = config.limits.within(handler.limits)
     name = f"handler {handler.name} at /{handler.prefix}/"
     try:
-        source, _ = make_source(handler, limits.max_original_bytes, limits.source_timeout)
+        source = make_source(
+            handler.source, max_bytes=limits.max_original_bytes, timeout=limits.source_timeout
+        )
         try:
             await source.open()
             await source.check()
         finally:
             await source.close()
-    except (OriginError, ConfigError) as error:
+    except OriginError as error:
         return f"{name}: FAILED: {error}", False
     return f"{name}: ok", True
 

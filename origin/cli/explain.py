@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from origin.config.model import S3
 from origin.config.model import Config
 from origin.config.model import Handler
 from origin.errors import BadRequest
@@ -78,12 +77,7 @@ def _what_happens(handler: Handler, key: str, options: Options) -> Iterator[str]
         "original": "the original's own",
     }
     yield f"format: {formats.get(options.format, options.format)}"
-    source = handler.source
-    if isinstance(source, S3):
-        folder = source.folder.strip("/")
-        yield f"original: s3://{source.bucket}/{folder + '/' if folder else ''}{key}"
-    else:
-        yield f"original: {source.root}/{key}"
+    yield f"original: {handler.source.locate(key)}"
     kept = f"kept {handler.cache_time} s, then checked against the source" if handler.caches else "not kept"
     yield f"result: {kept}"
 

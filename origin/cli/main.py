@@ -21,10 +21,10 @@ from typing import TypeVar
 import click
 
 from origin import __version__
-from origin.config.load import json_schema
 from origin.config.load import load_config
 from origin.config.load import parse_config
 from origin.config.model import Config
+from origin.config.schema import json_schema
 from origin.errors import ConfigError
 from origin.signing import ALIASES
 from origin.signing import UrlSigner

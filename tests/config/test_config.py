@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from origin.config import model as config_module
 from origin.config.load import build_config
-from origin.config.load import json_schema
 from origin.config.load import load_config
 from origin.config.load import parse_config
-from origin.config.model import S3
 from origin.config.model import Config
-from origin.config.model import Local
+from origin.config.part import part_types
+from origin.config.schema import json_schema
 from origin.errors import ConfigError
 from origin.formats import Format
+from origin.sources.local import LocalSettings
+from origin.sources.s3 import S3Settings
 
 CANARY = "canary-0123456789-0123456789-0123456789"
 SOURCE = {"type": "s3", "bucket": "pictures"}
@@ -49,8 +49,10 @@ def test_the_defaults_of_the_top_level() -> None:
     assert built.cache.path == Path("/etc/origin/cache")
     assert (built.cache.max_size, built.cache.memory) == (10_000_000_000, 64_000_000)
     assert built.renderers == 0
-    assert (built.admin.token, built.admin.port) == (None, None)
-    assert built.log.format == "text"
+    assert (built.admin.token, built.admin.host, built.admin.port) == (None, None, None)
+    assert (built.log.format, built.log.level, built.log.probes) == ("text", "info", False)
+    assert built.drain == 15
+    assert built.sources == {}
 
 
 def test_the_defaults_of_a_handler() -> None:
@@ -64,6 +66,7 @@ def test_the_defaults_of_a_handler() -> None:
     assert (handler.cache_enabled, handler.cache_path, handler.cache_time) == (True, None, 604_800)
     assert (handler.max_age, handler.stale_while_revalidate, handler.stale_if_error) == (86400, 86400, 604800)
     assert handler.signing is None
+    assert handler.debug is False
     assert (handler.widths, handler.variants) == (None, None)
     assert handler.caches
 
@@ -85,7 +88,7 @@ def test_the_defaults_of_the_limits() -> None:
 
 def test_the_defaults_of_an_s3_source() -> None:
     source = build_config(config()).handlers[0].source
-    assert isinstance(source, S3)
+    assert isinstance(source, S3Settings)
     assert (source.bucket, source.folder, source.anonymous) == ("pictures", "", False)
     assert source.region is source.endpoint_url is source.addressing_style is None
     assert source.access_key is source.secret_key is source.session_token is None
@@ -132,7 +135,7 @@ def test_relative_paths_start_at_the_file(tmp_path: Path) -> None:
     file.write_text(json.dumps(config({"cache": {"path": "../c"}}, source=source, error_image="oops.png")))
     built = load_config(file)
     handler = built.handlers[0]
-    assert isinstance(handler.source, Local)
+    assert isinstance(handler.source, LocalSettings)
     assert handler.source.root == tmp_path / "pictures"
     assert handler.error_image == tmp_path / "oops.png"
     assert built.cache.path == tmp_path / "../c"
@@ -213,7 +216,7 @@ def test_comments_and_trailing_commas_are_accepted() -> None:
         """
     )
     source = built.handlers[0].source
-    assert isinstance(source, S3)
+    assert isinstance(source, S3Settings)
     assert source.bucket == "http://no//comment"
 
 
@@ -230,7 +233,7 @@ def test_a_reference_is_replaced_wherever_it_stands(tmp_path: Path, monkeypatch:
     source = {"type": "s3", "bucket": "env:TEST_BUCKET", "timeout": "env:TEST_TIMEOUT"}
     built = build_config(config(top, source=source, signing={"keys": ["file:key"]}), base=tmp_path)
     handler = built.handlers[0]
-    assert isinstance(handler.source, S3)
+    assert isinstance(handler.source, S3Settings)
     assert (handler.source.bucket, handler.source.timeout) == ("from-env", 2.5)
     assert (built.http_port, built.cache.max_size) == (8080, 1_000_000_000)
     assert handler.signing is not None
@@ -264,6 +267,11 @@ def test_the_mistake_of_the_contract() -> None:
     assert mistake(data) == 'config.json: handlers[1].cache_time: expected seconds >= -1, got "a week"'
 
 
+QUALITY = '1 to 100, or one per format such as {"jpg": 80, "webp": 78, "avif": 60}'
+ERROR_STATUS = (
+    '404, "exact", or a status of 400 to 599 for each class, such as {"forbidden": 403}; classes are '
+    "bad-request, forbidden, not-found, unprocessable, source-unavailable, render-failed, overloaded"
+)
 MISTAKES: list[tuple[Any, str, str]] = [
     ({}, "handlers", "required, and not there"),
     ([], "the file", "expected an object, got []"),
@@ -278,7 +286,51 @@ MISTAKES: list[tuple[Any, str, str]] = [
     (config(max_age=-1), "handlers[0].max_age", "expected seconds >= 0, got -1"),
     (config(max_age=1.5), "handlers[0].max_age", "expected seconds >= 0, got 1.5"),
     (config(max_age=True), "handlers[0].max_age", "expected seconds >= 0, got true"),
-    (config(error_status=500), "handlers[0].error_status", 'expected 404 or "exact", got 500'),
+    (config(error_status=500), "handlers[0].error_status", f"expected {ERROR_STATUS}, got 500"),
+    (config(error_status="Exact"), "handlers[0].error_status", f'expected {ERROR_STATUS}, got "Exact"'),
+    (
+        config(error_status={"forbiden": 403}),
+        "handlers[0].error_status",
+        f'expected {ERROR_STATUS}, got {{"forbiden": 403}}',
+    ),
+    (
+        config(error_status={"not-found": 410, "forbidden": 200}),
+        "handlers[0].error_status",
+        f'expected {ERROR_STATUS}, got {{"forbidden": 200}}',
+    ),
+    (config(debug=1), "handlers[0].debug", "expected true or false, got 1"),
+    (config(quality={"png": 80}), "handlers[0].quality", f'expected {QUALITY}, got {{"png": 80}}'),
+    (
+        config(quality={"webp": 50, "jpg": True}),
+        "handlers[0].quality",
+        f'expected {QUALITY}, got {{"jpg": true}}',
+    ),
+    (config({"drain": -1}), "drain", "expected seconds >= 0 and <= 3600, got -1"),
+    (config({"drain": "15"}), "drain", 'expected seconds >= 0 and <= 3600, got "15"'),
+    (config({"log": {"level": "warn"}}), "log.level", 'expected debug, info, warning or error, got "warn"'),
+    (config({"log": {"probes": 0}}), "log.probes", "expected true or false, got 0"),
+    (config({"admin": {"host": "127.0.0.1"}}), "admin.host", "expected admin.port beside it"),
+    (config({"sources": []}), "sources", "expected an object, got []"),
+    (config({"sources": {"a": {"type": "s3"}}}), "sources.a.bucket", "required, and not there"),
+    (config({"sources": {"s3": {"type": "s3"}}}), "sources.s3.bucket", "required, and not there"),
+    (config(source="photos"), "handlers[0].source", "expected a source, or a name of sources"),
+    (
+        config({"sources": {"a": SOURCE, "b": SOURCE}}, source="c"),
+        "handlers[0].source",
+        "expected a source, or a name of sources, a or b",
+    ),
+    (
+        config(source={**SOURCE, "folder": "a/../b"}),
+        "handlers[0].source",
+        "expected a folder without . and .. segments, got 'a/../b'",
+    ),
+    (
+        config(source={**SOURCE, "endpoint_url": "http://127.0.0.1:8333/pictures"}),
+        "handlers[0].source",
+        "expected endpoint_url without the bucket, which is added to it: http://127.0.0.1:8333",
+    ),
+    (config({"$schema": 1}), "$schema", "expected text, got something else"),
+    (config(**{"$schema": None}), "handlers[0].$schema", "expected text, got something else"),
     (
         config(error_image="no.png"),
         "handlers[0].error_image",
@@ -306,8 +358,16 @@ MISTAKES: list[tuple[Any, str, str]] = [
         "limits.render_memory",
         'expected 200MB or more, got "1MB"',
     ),
-    (config({"limits": {"source_timeout": 0}}), "limits.source_timeout", "expected seconds > 0, got 0"),
-    (config({"limits": {"source_timeout": "10"}}), "limits.source_timeout", 'expected seconds > 0, got "10"'),
+    (
+        config({"limits": {"source_timeout": 0}}),
+        "limits.source_timeout",
+        "expected seconds > 0 and <= 3600, got 0",
+    ),
+    (
+        config({"limits": {"source_timeout": "10"}}),
+        "limits.source_timeout",
+        'expected seconds > 0 and <= 3600, got "10"',
+    ),
     (config({"http_port": 70000}), "http_port", "expected a port, 1 to 65535, got 70000"),
     (
         config({"http_port": 443, "https_enabled": True, "https_cert": "c", "https_key": "k"}),
@@ -347,7 +407,7 @@ MISTAKES: list[tuple[Any, str, str]] = [
     ),
     (config({"log": {"format": "xml"}}), "log.format", 'expected text or json, got "xml"'),
     (config(source={}), "handlers[0].source", 'expected a "type", s3 or local, got an object'),
-    (config(source={"type": "ftp"}), "handlers[0].source", 'expected s3 or local as "type", got an object'),
+    (config(source={"type": "gcs"}), "handlers[0].source", 'expected s3 or local as "type", got "gcs"'),
     (config(source={"type": "s3"}), "handlers[0].source.bucket", "required, and not there"),
     (config(source={"type": "local"}), "handlers[0].source.root", "required, and not there"),
     (config(source={**SOURCE, "root": "/x"}), "handlers[0].source.root", "unknown key"),
@@ -465,7 +525,8 @@ def test_a_wrong_value_under_any_key_is_told_in_our_words(part: str) -> None:
     ours = re.compile(
         r"config\.json: [\w.\[\]]+: (expected .+|unknown key.*|required, and not there.*)|.*either.*"
     )
-    for key in vars(config_module)[part].model_fields:
+    (model,) = [found for found in part_types() if found.__name__ == part]
+    for key in model.model_fields:
         for value in WRONG:
             try:
                 build_config(PLACES[part](key, value), name="config.json")
@@ -498,6 +559,12 @@ SECRET_PLACES: list[tuple[str, Any]] = [
     ("aws as text", {"handlers": [{"name": "a", "aws": CANARY}]}),
     ("aws with a mistake", {"handlers": [{"name": "a", "aws": {"aws_secret": CANARY, "bucket": 1}}]}),
     ("handler as a list", {"handlers": [[CANARY]]}),
+    ("handler as text", {"handlers": [CANARY]}),
+    ("sources as text", config({"sources": CANARY})),
+    ("named source as text", config({"sources": {"a": CANARY}})),
+    ("secret in a named source", config({"sources": {"a": {**SOURCE, "secret_key": [CANARY]}}})),
+    ("one secret alone", config(source={**SOURCE, "access_key": CANARY})),
+    ("one secret of the old form alone", {"handlers": [{"name": "a", "aws": {"aws_secret": CANARY}}]}),
 ]
 
 
@@ -554,10 +621,10 @@ def test_a_file_of_the_old_server_works_unchanged() -> None:
     assert (built.http_port, built.https_cert) == (80, None)
     assert (handler.prefix, handler.output_format, handler.error_image) == ("old", "webp", None)
     assert handler.cache_path == Path("/srv/images")
-    assert isinstance(handler.source, S3)
+    assert isinstance(handler.source, S3Settings)
     assert (handler.source.bucket, handler.source.folder) == ("pictures", "imagesLarge/")
     assert handler.source.access_key is not None
-    assert handler.source.access_key.get_secret_value() == "canary-access"
+    assert handler.source.access_key.reveal() == "canary-access"
 
 
 def test_a_file_of_the_old_server_without_keys_uses_the_usual_credentials() -> None:
@@ -566,7 +633,7 @@ def test_a_file_of_the_old_server_without_keys_uses_the_usual_credentials() -> N
         .handlers[0]
         .source
     )
-    assert isinstance(source, S3)
+    assert isinstance(source, S3Settings)
     assert source.access_key is None
 
 
@@ -673,5 +740,5 @@ def test_every_default_in_the_schema_conforms_to_it() -> None:
 
 def test_the_schema_is_of_a_known_draft_and_knows_every_key() -> None:
     assert SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"
-    assert set(SCHEMA["properties"]) == set(Config.model_fields)
+    assert set(SCHEMA["properties"]) == set(Config.model_fields) | {"$schema"}
     assert json.loads(json.dumps(SCHEMA)) == SCHEMA

@@ -17,20 +17,19 @@ from PIL import Image
 
 from origin.cli.demo import demo_config
 from origin.cli.main import main
+from origin.config.legacy import Aws
 from origin.config.load import build_config
 from origin.config.load import parse_config
-from origin.config.model import S3
 from origin.config.model import Admin
-from origin.config.model import Aws
 from origin.config.model import Cache
 from origin.config.model import Config
 from origin.config.model import Handler
 from origin.config.model import HandlerLimits
 from origin.config.model import Limits
-from origin.config.model import Local
 from origin.config.model import Log
-from origin.config.model import Part
 from origin.config.model import Signing
+from origin.config.part import Part
+from origin.config.sources import SOURCE_PARTS
 from origin.errors import ConfigError
 from origin.errors import OriginError
 from origin.ops.metrics import Metrics
@@ -86,8 +85,8 @@ def test_the_options_are_those_of_the_program() -> None:
 PLACES: list[tuple[str, type[Part], tuple[str | int, ...]]] = [
     ("### The whole", Config, ()),
     ("### A handler", Handler, ("handlers", 0)),
-    ('`"type": "s3"`', S3, ("handlers", 0, "source")),
-    ('`"type": "local"`', Local, ("handlers", 1, "source")),
+    ('`"type": "s3"`', SOURCE_PARTS["s3"], ("handlers", 0, "source")),
+    ('`"type": "local"`', SOURCE_PARTS["local"], ("handlers", 1, "source")),
     ("`aws`, in place of `source`", Aws, ("handlers", 2, "aws")),
     ("### Limits", Limits, ("limits",)),
 ]
