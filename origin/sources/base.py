@@ -1,15 +1,19 @@
-"""What every source gives and promises."""
+"""What every source and every store gives and promises."""
 
 from __future__ import annotations
 
 import asyncio
 import enum
+from collections.abc import AsyncIterator
 from collections.abc import Awaitable
 from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field
 from typing import Protocol
 
 from origin.errors import NotFound
+from origin.errors import SourceUnavailable
 
 MAX_BYTES = 50_000_000  # of an original, unless a source is told otherwise
 TIMEOUT = 10.0  # seconds for one operation, unless a source is told otherwise
@@ -103,6 +107,83 @@ class Source(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object of a store, without its bytes.
+
+    `etag` is the version that `get` gives and that `put` compares. `metadata` is what `put` was given;
+    a listing leaves it empty.
+    """
+
+    key: str
+    size: int  # bytes
+    etag: str
+    last_modified: float  # Unix seconds
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectSettings:
+    """What is stored beside the bytes of an object. A folder keeps `metadata` alone.
+
+    Names in `metadata` are lower case, names and values are ASCII; all of it is 2 kB at most (S3).
+    """
+
+    content_type: str | None = None
+    cache_control: str | None = None
+    acl: str | None = None  # one of S3's canned ACLs
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+class PreconditionFailed(Exception):
+    """The object is not what `if_match` or `if_none_match` of a `put` asks for. Nothing was stored."""
+
+
+class StoreFull(SourceUnavailable):
+    """The store has no space left. Nothing was stored."""
+
+
+class Store(Source, Protocol):
+    """A source that can be written to. At every moment an object is whole or absent."""
+
+    async def put(
+        self,
+        key: str,
+        body: bytes,
+        *,
+        if_match: str | None = None,
+        if_none_match: bool = False,
+        settings: ObjectSettings | None = None,
+    ) -> str:
+        """Store the bytes under the key, and return their version.
+
+        With `if_match`, only in place of that version; with `if_none_match`, only where nothing is (RFC
+        9110 sections 13.1.1 and 13.1.2). When it returns, the object outlives a power cut.
+
+        Raises PreconditionFailed, BadRequest (a key that this store cannot hold), StoreFull,
+        SourceUnavailable, SourceTimeout. After a SourceTimeout the object may be the old one or the new.
+        """
+
+    async def delete(self, key: str) -> None:
+        """Remove the object. It is no error when there is none.
+
+        Raises SourceUnavailable, SourceTimeout.
+        """
+
+    async def head(self, key: str) -> StoredObject:
+        """The object without its bytes. Raises as `get` does."""
+
+    def objects(self, prefix: str = "", start_after: str = "") -> AsyncIterator[StoredObject]:
+        """All objects whose key begins with `prefix` and comes after `start_after`.
+
+        In an order that stays the same, so that a walk can be resumed: that of the keys as UTF-8, but for
+        servers with an order of their own (SeaweedFS). What changes during the walk may or may not be
+        seen. Objects that `get` cannot be asked for are left out.
+
+        Raises SourceUnavailable, SourceTimeout (of one step of the walk).
+        """
+
+
 class SourceSettings(Protocol):
     """The keys of one type of source as a frozen dataclass; see `origin.sources.settings`.
 
@@ -149,6 +230,11 @@ def segments(key: str) -> list[str]:
 
 def is_key(key: str) -> bool:
     return "\0" not in key and is_utf8(key) and _NO_NAMES.isdisjoint(key.split("/"))
+
+
+def is_prefix(prefix: str) -> bool:
+    """Whether a key may begin so."""
+    return "\0" not in prefix and is_utf8(prefix) and _NO_NAMES.isdisjoint(prefix.split("/")[:-1])
 
 
 def is_utf8(text: str) -> bool:

@@ -11,19 +11,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from origin.errors import ConfigError
 from origin.sources.base import Source
 from origin.sources.base import SourceSettings
+from origin.sources.base import Store
 from origin.sources.local import LocalSettings
 from origin.sources.local import LocalSource
+from origin.sources.local_store import LocalStore
 from origin.sources.s3 import S3Settings
 
 
 @dataclass(frozen=True)
 class SourceType:
-    """What makes a type: its keys, and what to make of them with `max_bytes` and `timeout`."""
+    """What makes a type: its keys, and what to make of them with `max_bytes` and `timeout`.
+
+    `store` is for types that can be written to.
+    """
 
     settings: type[SourceSettings]
     source: Callable[..., Source]
+    store: Callable[..., Store] | None = None
 
 
 def _when_made(module: str, name: str) -> Callable[..., Any]:
@@ -37,8 +44,8 @@ def _when_made(module: str, name: str) -> Callable[..., Any]:
 
 # By the text that stands under "type".
 SOURCES: dict[str, SourceType] = {
-    "s3": SourceType(S3Settings, _when_made("s3_source", "S3Source")),
-    "local": SourceType(LocalSettings, LocalSource),
+    "s3": SourceType(S3Settings, _when_made("s3_source", "S3Source"), _when_made("s3_store", "S3Store")),
+    "local": SourceType(LocalSettings, LocalSource, LocalStore),
 }
 
 
@@ -50,3 +57,11 @@ def type_name(settings: SourceSettings) -> str:
 def make_source(settings: SourceSettings, *, max_bytes: int, timeout: float) -> Source:
     """The source of these settings. `max_bytes` bounds an original, `timeout` one fetch, in seconds."""
     return SOURCES[type_name(settings)].source(settings, max_bytes=max_bytes, timeout=timeout)
+
+
+def make_store(settings: SourceSettings, *, max_bytes: int, timeout: float) -> Store:
+    """The same, to be written to. Raises ConfigError for a type of source that cannot be."""
+    make = SOURCES[type_name(settings)].store
+    if make is None:
+        raise ConfigError(f"{settings.describe()}: a source of this type cannot be written to")
+    return make(settings, max_bytes=max_bytes, timeout=timeout)

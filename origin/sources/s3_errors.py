@@ -19,11 +19,14 @@ from botocore.exceptions import NoRegionError
 from botocore.exceptions import ReadTimeoutError
 from botocore.parsers import ResponseParserError
 
+from origin.errors import BadRequest
 from origin.errors import KeyRefused
 from origin.errors import NotFound
 from origin.errors import OriginError
 from origin.errors import SourceTimeout
 from origin.errors import SourceUnavailable
+from origin.sources.base import PreconditionFailed
+from origin.sources.base import StoreFull
 
 REGION_IS_MISSING = "region is missing, so the global endpoint of AWS was asked; set region"
 NO_CREDENTIALS = "no AWS credentials found; give access_key and secret_key, or say anonymous"
@@ -46,6 +49,8 @@ _MENDS = dict.fromkeys(
 }
 _KEY_REFUSED_CODES = frozenset({"AccessDenied", "InvalidObjectState"})  # the latter: archived in Glacier
 _NO_SUCH_KEY_STATUSES = frozenset({400, 404, 410, 414})
+_PRECONDITION_STATUSES = frozenset({409, 412})  # 409: another conditional write was under way
+_FULL_STATUS = 507  # RFC 4918 section 11.5
 _TLS_MET_PLAIN_HTTP = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"})
 
 T = TypeVar("T")
@@ -92,6 +97,25 @@ def head_refusal(where: str, error: ClientError) -> OriginError:
     if status_of(error) == 403 and not code_of(error):
         return KeyRefused(f"{where}: 403")
     return read_refusal(where, error)
+
+
+def write_refusal(where: str, error: ClientError) -> Exception:
+    status, code = status_of(error), code_of(error)
+    reason = f"{where}: {status} {code}".rstrip()
+    if status in _PRECONDITION_STATUSES or code == "NoSuchKey":  # the latter in answer to If-Match
+        return PreconditionFailed(reason)
+    if status == _FULL_STATUS:
+        return StoreFull(reason)
+    refused = delete_refusal(where, error)
+    return BadRequest(reason) if isinstance(refused, NotFound) else refused
+
+
+def delete_refusal(where: str, error: ClientError) -> OriginError:
+    """NotFound where there is nothing to delete."""
+    refused = read_refusal(where, error)
+    if isinstance(refused, KeyRefused):
+        return SourceUnavailable(f"{refused}: writing is not allowed; check the policy of the bucket")
+    return refused
 
 
 def status_of(error: ClientError) -> int:
