@@ -21,6 +21,7 @@ from origin.config.part import part_types
 from origin.config.sources import SOURCE_TYPES
 from origin.config.sources import SourceField
 from origin.config.types import Referenced
+from origin.config.types import one_of
 from origin.errors import ConfigError
 
 _SEVERAL = {"handlers", "sources"}  # the keys with several objects that may hold secrets
@@ -30,8 +31,6 @@ _EXPECTED = {
     "model_type": "an object",
     "model_attributes_type": "an object",
     "tuple_type": "a list",
-    "union_tag_not_found": f'a "type", {SOURCE_TYPES}',
-    "union_tag_invalid": f'{SOURCE_TYPES} as "type"',
     "too_short": "a list with at least one entry",
 }
 
@@ -64,10 +63,18 @@ def _sentence(error: ErrorDetails, data: Any) -> str:
         return f"{place}: unknown key{_similar_key(str(loc[-1]))}"
     text = _EXPECTED.get(error["type"], error["msg"])
     got = context.get("got")
+    if error["type"] == "union_tag_not_found":
+        text = f'a "type", {SOURCE_TYPES}' if _is_source(loc) else 'a "type"'
+    elif error["type"] == "union_tag_invalid":
+        tags = error["ctx"]["expected_tags"].replace("'", "").split(", ")
+        text, got = f'{one_of(tags)} as "type"', _shown(error["input"]["type"], [*loc, "type"])
     if got is None:
-        is_type = error["type"] == "union_tag_invalid"
-        got = _shown(error["input"]["type"], [*loc, "type"]) if is_type else _shown(error["input"], loc)
+        got = _shown(error["input"], loc)
     return f"{place or 'the file'}: expected {text}" + (f", got {got}" if got else "")
+
+
+def _is_source(loc: Place) -> bool:
+    return loc[-1:] == ["source"] or loc[-2:-1] == ["sources"]
 
 
 def _without_tags(loc: tuple[int | str, ...], data: Any) -> Place:

@@ -98,6 +98,8 @@ def _type(annotation: Any, setting: Setting) -> Any:
         members = [inner for inner in arguments if inner is not type(None)]
         one = _type(members[0], setting) if len(members) == 1 else _one_of_several(members)
         return one if len(members) == len(arguments) else one | None
+    if kind is Literal and len(arguments) == 1:  # what tells one object from another
+        return annotation
     if kind is Literal:
         return Annotated[annotation, expects(setting.expects or one_of([str(text) for text in arguments]))]
     if kind is tuple:

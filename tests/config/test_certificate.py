@@ -95,7 +95,7 @@ def test_an_encrypted_key_is_refused_without_asking_for_its_passphrase(
 ) -> None:
     cert, key = pair
     locked = tmp_path / "locked.pem"
-    command = ["openssl", "pkey", "-aes256", "-in", key, "-out", locked, "-passout", "pass:secret"]
+    command = ["openssl", "pkey", "-aes256", "-in", str(key), "-out", str(locked), "-passout", "pass:secret"]
     subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL)
     assert certificate_fault(cert, locked) == (
         f"https_key: {locked} is encrypted; store it without a passphrase"

@@ -10,9 +10,14 @@ import pytest
 from origin.config.load import build_config
 from origin.config.load import load_config
 from origin.config.load import parse_config
+from origin.config.types import FAILURE_CLASSES
+from origin.errors import NotFound
+from origin.errors import Overloaded
+from origin.errors import SourceUnavailable
 from origin.formats import Format
 from origin.sources.local import LocalSettings
 from origin.sources.s3 import S3Settings
+from tests.support.configurations import SOURCE
 from tests.support.configurations import config
 from tests.support.configurations import mistake
 
@@ -197,3 +202,76 @@ def test_comments_and_trailing_commas_are_accepted() -> None:
     source = built.handlers[0].source
     assert isinstance(source, S3Settings)
     assert source.bucket == "http://no//comment"
+
+
+# Sources by name
+
+
+def test_handlers_share_a_source_by_its_name() -> None:
+    data = config({"sources": {"pictures": {**SOURCE, "folder": "a"}, "spare": SOURCE}}, source="pictures")
+    data["handlers"].append({"name": "more", "source": "pictures"})
+    data["handlers"].append({"name": "own", "source": SOURCE})
+    built = build_config(data)
+    first, second, own = (handler.source for handler in built.handlers)
+    assert first == second == built.sources["pictures"] == S3Settings("pictures", "a")
+    assert own == built.sources["spare"] == S3Settings("pictures")
+
+
+def test_the_name_of_a_source_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_SOURCE", "a")
+    built = build_config(config({"sources": {"a": SOURCE}}, source="env:TEST_SOURCE"))
+    assert built.handlers[0].source == S3Settings("pictures")
+
+
+# What later parts of the program read
+
+
+@pytest.mark.parametrize(
+    "given",
+    [404, "exact", {}, {"forbidden": 403, "overloaded": 503}, dict.fromkeys(FAILURE_CLASSES, 599)],
+)
+def test_error_status_is_a_number_a_word_or_one_per_class(given: object) -> None:
+    assert build_config(config(error_status=given)).handlers[0].error_status == given
+
+
+def test_the_classes_of_error_status_are_those_of_the_errors() -> None:
+    assert set(FAILURE_CLASSES) >= {NotFound.kind, SourceUnavailable.kind, Overloaded.kind}
+
+
+@pytest.mark.parametrize("given", [0, 15, 0.5, 3600])
+def test_the_drain_is_seconds_and_may_be_none(given: float) -> None:
+    assert build_config(config({"drain": given})).drain == given
+
+
+@pytest.mark.parametrize("level", ["debug", "info", "warning", "error"])
+def test_every_level_of_the_log(level: str) -> None:
+    log = build_config(config({"log": {"level": level, "probes": True}})).log
+    assert (log.level, log.probes) == (level, True)
+
+
+def test_the_admin_listener_has_an_address_of_its_own() -> None:
+    admin = build_config(config({"admin": {"host": "127.0.0.1", "port": 8081}})).admin
+    assert (admin.host, admin.port) == ("127.0.0.1", 8081)
+
+
+@pytest.mark.parametrize(
+    ("http_host", "admin_host", "share"),
+    [
+        ("10.0.0.1", "127.0.0.1", True),
+        ("10.0.0.1", "10.0.0.1", False),
+        ("0.0.0.0", "127.0.0.1", False),
+        ("10.0.0.1", "::", False),
+    ],
+)
+def test_two_listeners_may_have_one_port_at_different_addresses(
+    http_host: str, admin_host: str, share: bool
+) -> None:
+    data = config({"http_host": http_host, "admin": {"host": admin_host, "port": 80}})
+    if share:
+        assert build_config(data).admin.port == 80
+    else:
+        assert "admin.port: expected a port of its own, got 80, as http_port" in mistake(data)
+
+
+def test_debug_is_a_switch_of_a_handler() -> None:
+    assert build_config(config(debug=True)).handlers[0].debug is True
