@@ -10,7 +10,6 @@ import fcntl
 import os
 import stat
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -105,7 +104,7 @@ def unfinished_file(root: int, body: bytes) -> Iterator[UnfinishedFile]:
     """A new file below `.origin/tmp`. It is gone at the end, unless it was moved away."""
     with ExitStack() as stack:
         folder = make_folder(UNFINISHED, stack, root, 0o700)
-        name = uuid.uuid4().hex
+        name = os.urandom(16).hex()
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
         file = os.open(name, flags, 0o666, dir_fd=folder)
         stack.callback(os.close, file)
