@@ -44,10 +44,7 @@ def defaults() -> Any:
 
 def part_types() -> list[type[Part]]:
     """Every kind of object that the file may hold."""
-    found: list[type[Part]] = []
-    waiting = Part.__subclasses__()
-    while waiting:
-        part = waiting.pop()
-        found.append(part)
-        waiting += part.__subclasses__()
-    return found
+    parts = Part.__subclasses__()
+    for part in parts:  # which grows
+        parts += part.__subclasses__()
+    return parts

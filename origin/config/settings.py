@@ -1,6 +1,7 @@
-"""Turns settings that another room declares (`origin.sources.settings`) into objects of the file.
+"""Turns settings that other code declares (`origin.sources.settings`) into objects of the file.
 
-The room's frozen dataclass stays free of pydantic; what is read from the file ends up as one of it.
+The declaration knows nothing of pydantic. An object of the file is checked here and becomes an instance of
+the declaration.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from origin.sources.settings import Secret
 from origin.sources.settings import Setting
 
 _HIDDEN = "**********"
-# With arguments that are known when the program runs and not before.
+# Generic types whose arguments exist only at run time.
 _Dict: Any = dict
 _Tuple: Any = tuple
 _Literal: Any = Literal

@@ -97,10 +97,10 @@ def _parse_format(value: Any) -> Any:
 def _parse_output_format(value: Any) -> Any:
     if not isinstance(value, str) or value.lower() in ("original", "auto"):
         return value.lower() if isinstance(value, str) else value
-    found = Format.named(value)
-    if not found.is_output:
+    output_format = Format.named(value)
+    if not output_format.is_output:
         raise ValueError(value)
-    return found.value
+    return output_format.value
 
 
 def _parse_qualities(value: Any) -> Any:
@@ -123,8 +123,8 @@ def _parse_qualities(value: Any) -> Any:
 
 def _entry(name: str, value: Any) -> str:
     """One entry of an object as an error shows it."""
-    shown = json.dumps(value) if isinstance(value, int | float) else '"..."'
-    return f"{{{json.dumps(name, ensure_ascii=False)}: {shown}}}"
+    text = json.dumps(value) if isinstance(value, int | float) else '"..."'
+    return f"{{{json.dumps(name, ensure_ascii=False)}: {text}}}"
 
 
 def _parse_statuses(value: Any) -> Any:

@@ -101,7 +101,7 @@ class Source(Protocol):
         """
 
     async def check(self) -> CheckResult:
-        """Ask the source what can be known without a key.
+        """Ask the source what it tells without a key.
 
         Raises SourceUnavailable, with a line for the operator, when no original can come from here.
         """

@@ -43,7 +43,7 @@ from origin.sources.local_metadata import read_metadata
 from origin.sources.local_metadata import remove_metadata
 from origin.sources.local_metadata import write_metadata
 
-ABANDONED = 3600.0  # seconds after which an unfinished file is taken for that of a dead process
+ABANDONED = 3600.0  # seconds after which the process that wrote an unfinished file must be dead
 
 _STORE_IS_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _KEY_IS_NO_FILE_NAME = frozenset(

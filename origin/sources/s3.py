@@ -14,7 +14,7 @@ from origin.sources.settings import identity_digest
 
 @dataclass(frozen=True, slots=True)
 class S3Settings:
-    """`"type": "s3"`, for S3 and whatever speaks its protocol"""
+    """`"type": "s3"`, for S3 and servers that speak its protocol"""
 
     bucket: Annotated[str, Setting("name of the bucket")]
     folder: Annotated[

@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 from aiobotocore.httpsession import AIOHTTPSession
 
-_ERROR_BYTES = 65_536  # kept of an error answer; those of S3 are under 1 kB
+_ERROR_BYTES = 65_536  # read of an error answer; those of S3 are under 1 kB
 
 
 class NoRedirectSession(AIOHTTPSession):  # type: ignore[misc]
