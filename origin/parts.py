@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import time
 from collections.abc import Awaitable
@@ -13,11 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr
-
 from origin.cache.disk import DiskTier
 from origin.cache.results import ResultCache
-from origin.config.model import S3
 from origin.config.model import Config
 from origin.config.model import Handler as HandlerConfig
 from origin.delivery.admission import FetchAdmission
@@ -35,16 +31,15 @@ from origin.delivery.responses import ResponseBuilder
 from origin.delivery.settings import Freshness
 from origin.delivery.settings import RenderSettings
 from origin.delivery.singleflight import SingleFlight
-from origin.errors import ConfigError
 from origin.errors import SourceUnavailable
 from origin.ops.metrics import Metrics
 from origin.render.pool import RenderPool
 from origin.signing import Verifier
-from origin.sources import LocalSource
 from origin.sources import Original
 from origin.sources import ReserveMemory
-from origin.sources import S3Source
 from origin.sources import Source
+from origin.sources.base import CheckResult
+from origin.sources import make_source
 from origin.sources.base import no_limit
 
 log = logging.getLogger(__name__)
@@ -79,7 +74,8 @@ class Origin:
 
     @property
     def admin_token(self) -> str | None:
-        return _secret(self.config.admin.token)
+        token = self.config.admin.token
+        return token.get_secret_value() if token else None
 
     async def open(self) -> None:
         """Start what has to run before the first request. Raises RendererBroken."""
@@ -133,7 +129,9 @@ class Origin:
 
     def _build_handler(self, whole: Config, config: HandlerConfig) -> Handler:
         limits = whole.limits.within(config.limits)
-        source, source_id = make_source(config, limits.max_original_bytes, limits.source_timeout)
+        source = make_source(
+            config.source, max_bytes=limits.max_original_bytes, timeout=limits.source_timeout
+        )
         lent = self._sources.get(config.name)
         if lent is not None:
             source = _Lent(lent)
@@ -164,7 +162,7 @@ class Origin:
         )
         return Handler(
             name=config.name,
-            source_id=source_id,
+            source_id=config.source.identity(),
             renditions=Renditions(
                 config.name,
                 originals,
@@ -247,8 +245,8 @@ class _Lent:
 
     async def close(self) -> None: ...
 
-    async def check(self) -> None:
-        await self._source.check()
+    async def check(self) -> CheckResult:
+        return await self._source.check()
 
     async def get(
         self, key: str, if_none_match: str | None = None, reserve: ReserveMemory = no_limit
@@ -282,36 +280,3 @@ async def _open(handlers: Mapping[str, Handler]) -> None:
 async def _close(handlers: Mapping[str, Handler]) -> None:
     for handler in handlers.values():
         await handler.close()
-
-
-def make_source(config: HandlerConfig, max_bytes: int, timeout: float) -> tuple[Source, str]:
-    """A handler's source, and a digest that tells it from any other. Raises ConfigError."""
-    settings = config.source
-    if not isinstance(settings, S3):
-        return LocalSource(settings.root, max_bytes=max_bytes, timeout=timeout), _identity(str(settings.root))
-    try:
-        source = S3Source(
-            settings.bucket,
-            settings.folder,
-            region=settings.region,
-            endpoint_url=settings.endpoint_url,
-            addressing_style=settings.addressing_style,
-            anonymous=settings.anonymous,
-            connect_timeout=settings.connect_timeout,
-            timeout=settings.timeout or timeout,
-            max_bytes=max_bytes,
-            access_key=_secret(settings.access_key),
-            secret_key=_secret(settings.secret_key),
-            session_token=_secret(settings.session_token),
-        )
-    except ValueError as exc:
-        raise ConfigError(f"handler {config.name}: source: {exc}") from exc
-    return source, _identity(settings.endpoint_url, settings.bucket, settings.folder.strip("/"))
-
-
-def _secret(secret: SecretStr | None) -> str | None:
-    return secret.get_secret_value() if secret else None
-
-
-def _identity(*parts: str | None) -> str:
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

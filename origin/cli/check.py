@@ -15,12 +15,12 @@ from origin.cli.common import read_config
 from origin.cli.common import takes_config
 from origin.config.model import Config
 from origin.config.model import Handler
-from origin.errors import ConfigError
 from origin.errors import OriginError
 from origin.formats import sniff
 from origin.imaging.protocol import Job
 from origin.render.pool import Renderer
 from origin.render.pool import RendererBroken
+from origin.sources import make_source
 
 Finding = tuple[str, bool]  # a line for people, and whether what it tells of works
 
@@ -59,18 +59,18 @@ async def _check_parts(config: Config) -> AsyncIterator[list[Finding]]:
 
 
 async def _check_source(handler: Handler, config: Config) -> Finding:
-    from origin.parts import make_source
-
     limits = config.limits.within(handler.limits)
     name = f"handler {handler.name} at /{handler.prefix}/"
     try:
-        source, _ = make_source(handler, limits.max_original_bytes, limits.source_timeout)
+        source = make_source(
+            handler.source, max_bytes=limits.max_original_bytes, timeout=limits.source_timeout
+        )
         try:
             await source.open()
             await source.check()
         finally:
             await source.close()
-    except (OriginError, ConfigError) as error:
+    except OriginError as error:
         return f"{name}: FAILED: {error}", False
     return f"{name}: ok", True
 

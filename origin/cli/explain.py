@@ -12,7 +12,6 @@ import click
 from origin.cli.common import FAILED
 from origin.cli.common import read_config
 from origin.cli.common import takes_config
-from origin.config.model import S3
 from origin.config.model import Config
 from origin.config.model import Handler
 from origin.errors import BadRequest
@@ -105,7 +104,7 @@ def _describe_outcome(
     yield f"options: {' '.join(spell_options(options, defaults)) or 'none'}"
     yield f"size: {_describe_size(options)}"
     yield from _describe_format(handler, options.format)
-    yield f"original: {_describe_original(handler, key)} (not looked at here)"
+    yield f"original: {handler.source.locate(key)} (not looked at here)"
     yield from _describe_next(handler)
 
 
@@ -135,14 +134,6 @@ def _describe_format(handler: Handler, format: str) -> Iterator[str]:
     else:
         moves = "" if Format(format).holds_animation else "; the first frame where the original is animated"
         yield f"format: {format}{moves}"
-
-
-def _describe_original(handler: Handler, key: str) -> str:
-    source = handler.source
-    if isinstance(source, S3):
-        folder = source.folder.strip("/")
-        return f"s3://{source.bucket}/{folder + '/' if folder else ''}{key}"
-    return f"{source.root}/{key}"
 
 
 def _describe_next(handler: Handler) -> Iterator[str]:

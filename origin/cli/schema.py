@@ -6,7 +6,7 @@ import json
 
 import click
 
-from origin.config.load import json_schema
+from origin.config.schema import json_schema
 
 
 @click.command()

@@ -8,6 +8,7 @@ import ssl
 import time
 from pathlib import Path
 
+from origin.config.certificate import certificate_fault
 from origin.errors import ConfigError
 
 # The two times of a certificate's validity (RFC 5280, section 4.1.2.5), as DER writes them: UTCTime with a
@@ -30,32 +31,11 @@ class Certificate:
     def reload(self) -> None:
         """Read the files again; connections from now on get the new certificate. Raises ConfigError, and then
         the old one stays."""
-        _check(self._cert, self._key)
+        fault = certificate_fault(self._cert, self._key)
+        if fault is not None:
+            raise ConfigError(fault)
         self.context.load_cert_chain(self._cert, self._key)
         self.expires = certificate_end(self._cert)
-
-
-def _check(cert: Path, key: Path) -> None:
-    """Load them into a context of their own first. Raises ConfigError that says which file is wrong."""
-    for name, path, mark in (("https_cert", cert, "CERTIFICATE"), ("https_key", key, "PRIVATE KEY")):
-        try:
-            text = path.read_bytes()
-        except OSError as exc:
-            raise ConfigError(f"{name}: {path} cannot be read: {exc.strerror}") from exc
-        if b"-----BEGIN" not in text or mark.encode() not in text:
-            raise ConfigError(f"{name}: {path} holds no {mark} in PEM form")
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password=_no_password)
-    except ssl.SSLError as exc:
-        if exc.reason == "KEY_VALUES_MISMATCH":
-            raise ConfigError(f"https_key: {key} is not the key of the certificate in {cert}") from exc
-        raise ConfigError(f"https_cert, https_key: {cert} and {key}: {exc.reason or exc}") from exc
-    except ValueError as exc:
-        raise ConfigError(f"https_key: {key} is encrypted; take the password off") from exc
-
-
-def _no_password() -> str:
-    raise ValueError("a password is asked for")
 
 
 def certificate_end(cert: Path) -> float | None:

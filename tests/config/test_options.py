@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from origin.config.load import build_config
-from origin.config.load import json_schema
+from origin.config.schema import json_schema
 from origin.config.model import Config
 from origin.errors import ConfigError
 from origin.urls.options import ALIASES

@@ -26,6 +26,9 @@ from origin.errors import Unprocessable
 from origin.sources import EXPECTED_BYTES
 from origin.sources import Original
 from origin.sources import ReserveMemory
+from origin.sources.base import Access
+from origin.sources.base import CheckResult
+from origin.sources.base import no_limit
 
 KEY = "cat.jpg"
 CAT = name_original("photos", "bucket", KEY)
@@ -247,10 +250,11 @@ class FakeSource:
 
     async def close(self) -> None: ...
 
-    async def check(self) -> None: ...
+    async def check(self) -> CheckResult:
+        return CheckResult(Access.UNKNOWN, "the fake")
 
     async def get(
-        self, key: str, if_none_match: str | None = None, room: ReserveMemory | None = None
+        self, key: str, if_none_match: str | None = None, reserve_memory: ReserveMemory = no_limit
     ) -> Original | None:
         self.asked.append(if_none_match)
         answer = self.original

@@ -10,17 +10,16 @@ from typing import Any
 import pytest
 
 from origin.config.load import build_config
-from origin.config.model import S3
 from origin.config.model import Admin
-from origin.config.model import Aws
+from origin.config.legacy import Aws
 from origin.config.model import Cache
 from origin.config.model import Config
 from origin.config.model import Handler
 from origin.config.model import HandlerLimits
 from origin.config.model import Limits
-from origin.config.model import Local
 from origin.config.model import Log
-from origin.config.model import Part
+from origin.config.part import Part
+from origin.config.sources import SOURCE_PARTS
 from origin.config.model import Signing
 from origin.errors import ConfigError
 from tests.support.documents import PICTURES
@@ -36,8 +35,8 @@ CONFIGURATION = page("docs/configuration.md")
 PLACES: list[tuple[str, type[Part], tuple[str | int, ...]]] = [
     ("## Top level", Config, ()),
     ("## A handler", Handler, ("handlers", 0)),
-    ('`"type": "s3"`', S3, ("handlers", 0, "source")),
-    ('`"type": "local"`', Local, ("handlers", 1, "source")),
+    ('`"type": "s3"`', SOURCE_PARTS["s3"], ("handlers", 0, "source")),
+    ('`"type": "local"`', SOURCE_PARTS["local"], ("handlers", 1, "source")),
     ("`aws`, in place of `source`", Aws, ("handlers", 2, "aws")),
     ("## Limits", Limits, ("limits",)),
 ]

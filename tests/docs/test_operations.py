@@ -18,12 +18,12 @@ import pytest
 from origin.cache.results import MAX_UNWRITTEN
 from origin.cli.main import main
 from origin.config.load import build_config
-from origin.config.model import S3
 from origin.config.model import Cache
 from origin.config.model import Config
 from origin.config.model import Handler
 from origin.config.model import Limits
-from origin.config.model import Part
+from origin.config.part import Part
+from origin.config.sources import SOURCE_PARTS
 from origin.errors import ConfigError
 from origin.server.listener import GRACE
 from tests.support import pictures
@@ -164,7 +164,7 @@ ZEROS = {name: row[1] for row in OPERATIONS.table("| key | 0 means |") for name 
 def numbers() -> Iterator[str]:
     """Every key of the configuration whose default is a number."""
     places: dict[str, type[Part]] = {"": Config, "cache.": Cache, "limits.": Limits}
-    places |= {"handler.": Handler, "source.": S3}
+    places |= {"handler.": Handler, "source.": SOURCE_PARTS["s3"]}
     for place, model in places.items():
         for name, field in model.model_fields.items():
             default = field.get_default(call_default_factory=True)

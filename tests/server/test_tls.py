@@ -46,35 +46,6 @@ def test_an_end_that_cannot_be_read_is_none(tmp_path: Path, text: str) -> None:
     assert certificate_end(tmp_path / "nowhere.pem") is None
 
 
-def test_each_mistake_names_its_file(pair: tuple[Path, Path], tmp_path: Path) -> None:
-    cert, key = pair
-    other = tmp_path / "other"
-    other.mkdir()
-    other_key = Path(certificate(other)[1])
-    text = tmp_path / "text.pem"
-    text.write_text("no certificate at all")
-    encrypted = tmp_path / "encrypted.pem"
-    done = subprocess.run(
-        ["openssl", "pkcs8", "-topk8", "-in", key, "-out", encrypted, "-passout", "pass:secret"], check=False
-    )
-    for wrong, message in (
-        (
-            (tmp_path / "nowhere", key),
-            f"https_cert: {tmp_path}/nowhere cannot be read: No such file or directory",
-        ),
-        ((text, key), f"https_cert: {text} holds no CERTIFICATE in PEM form"),
-        ((cert, text), f"https_key: {text} holds no PRIVATE KEY in PEM form"),
-        ((cert, cert), f"https_key: {cert} holds no PRIVATE KEY in PEM form"),
-        ((cert, other_key), f"https_key: {other_key} is not the key of the certificate in {cert}"),
-        ((cert, encrypted), f"https_key: {encrypted} is encrypted; take the password off"),
-    ):
-        if wrong[1] is encrypted and done.returncode:
-            continue
-        with pytest.raises(ConfigError) as refused:
-            Certificate(*wrong)
-        assert str(refused.value) == message
-
-
 def test_a_wrong_new_certificate_leaves_the_old_one(pair: tuple[Path, Path]) -> None:
     loaded = Certificate(*pair)
     before = loaded.expires

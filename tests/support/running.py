@@ -41,6 +41,9 @@ from origin.server import listener
 from origin.sources import Original
 from origin.sources import ReserveMemory
 from origin.sources import Source
+from origin.sources.base import Access
+from origin.sources.base import CheckResult
+from origin.sources.base import no_limit
 
 T = TypeVar("T")
 PATIENCE = 30.0  # seconds before a test that waits gives up
@@ -217,10 +220,11 @@ class Shelf:
 
     async def close(self) -> None: ...
 
-    async def check(self) -> None: ...
+    async def check(self) -> CheckResult:
+        return CheckResult(Access.UNKNOWN, "the shelf")
 
     async def get(
-        self, key: str, if_none_match: str | None = None, room: ReserveMemory | None = None
+        self, key: str, if_none_match: str | None = None, reserve_memory: ReserveMemory = no_limit
     ) -> Original | None:
         self.gets.append((key, if_none_match))
         try:
