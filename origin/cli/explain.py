@@ -20,7 +20,7 @@ from origin.signing import Pair
 from origin.signing import Verifier
 from origin.signing import decode_query
 from origin.urls.options import Options
-from origin.urls.options import similar_option
+from origin.urls.options import suggest_option
 from origin.urls.parsing import OptionDefaults
 from origin.urls.parsing import find_ignored
 from origin.urls.parsing import parse_options
@@ -77,7 +77,7 @@ def _describe_ignored(pairs: list[Pair], defaults: OptionDefaults) -> Iterator[s
     """A line for each name in the query that changes nothing."""
     unknown, not_taken = find_ignored(pairs, defaults)
     for name in unknown:
-        similar = similar_option(name)
+        similar = suggest_option(name)
         shown = name if name.isprintable() and len(name) <= _SHOWN else repr(name[:_SHOWN])
         yield f"ignored: {shown}: no option has this name" + (f"; did you mean {similar}?" if similar else "")
     for name in not_taken:

@@ -16,7 +16,7 @@ from origin.cli.common import read_config
 from origin.signing import UrlSigner
 from origin.urls.options import Option
 from origin.urls.path import find_mount
-from origin.urls.writing import picture_option
+from origin.urls.writing import find_picture_option
 from origin.urls.writing import write_value
 
 KEYS_VARIABLE = "ORIGIN_SIGNING_KEYS"
@@ -98,7 +98,7 @@ def sign_grant(
     with _errors_as_misuse():
         signer, key = _find_signer(path, config_path, prefix, base_url)
         texts = _split_options(options)
-        bounds = {name: _read_bound(picture_option(name), text) for name, text in texts.items()}
+        bounds = {name: _read_bound(find_picture_option(name), text) for name, text in texts.items()}
         click.echo(signer.grant(key, expires_in=expires_in, **bounds))
 
 
@@ -130,7 +130,7 @@ def _split_options(texts: tuple[str, ...]) -> dict[str, Any]:
         name, equals, value = text.partition("=")
         if not equals:
             end_as_misused(f"expected an option such as w=300, got {text}")
-        option = picture_option(name)
+        option = find_picture_option(name)
         if option.name in options:
             end_as_misused(f"option {option.name} comes twice")
         options[option.name] = value

@@ -79,7 +79,7 @@ def read_value(option: Option, text: bytes) -> Exact | None:
     try:
         return option.kind.parse_exactly(text) if text else None
     except ValueError:
-        raise ValueError(option.refusal(text)) from None
+        raise ValueError(option.describe_refusal(text)) from None
 
 
 def _read_bounds(bounds: Mapping[str, object]) -> dict[str, Callable[[Any], bool]]:

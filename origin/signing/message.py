@@ -23,11 +23,11 @@ def message(prefix: str, key: str, pairs: Iterable[Pair]) -> bytes:
     if "\n" in prefix or "\n" in key:
         raise ValueError("a prefix or key with a newline cannot be signed")
     # By name, then value, never as joined text: "=" sorts after "-" and ".".
-    query = join_pairs(sorted(escape_pairs(without_token(pairs))))
+    query = join_pairs(sorted(escape_pairs(drop_token(pairs))))
     return f"{prefix}\n{key}\n{query}".encode()
 
 
-def without_token(pairs: Iterable[Pair]) -> list[Pair]:
+def drop_token(pairs: Iterable[Pair]) -> list[Pair]:
     """The pairs that a token signs: all but its own."""
     return [pair for pair in pairs if BY_NAME.get(pair[0]) is not TOKEN]
 

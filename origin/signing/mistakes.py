@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 from urllib.parse import quote
 
+from origin.signing.message import drop_token
 from origin.signing.message import message
-from origin.signing.message import without_token
 from origin.urls.options import BY_NAME
 from origin.urls.options import EXPIRES
 from origin.urls.query import Pair
@@ -16,9 +16,9 @@ from origin.urls.query import escape_pairs
 from origin.urls.query import join_pairs
 
 
-def mistaken_messages(prefix: str, key: str, pairs: Sequence[Pair]) -> Iterator[tuple[str, bytes]]:
+def list_mistaken_messages(prefix: str, key: str, pairs: Sequence[Pair]) -> Iterator[tuple[str, bytes]]:
     """Messages that signers write by mistake for this request, and what is wrong with each."""
-    signed = without_token(pairs)
+    signed = drop_token(pairs)
     unexpiring = [pair for pair in signed if BY_NAME.get(pair[0]) is not EXPIRES]
     yield "the message ends with a newline", message(prefix, key, pairs) + b"\n"
     yield "the key is percent-encoded", message(prefix, quote(key), pairs)

@@ -20,11 +20,11 @@ from origin.urls.options import BY_NAME
 from origin.urls.options import EXPIRES
 from origin.urls.options import TOKEN
 from origin.urls.options import Option
-from origin.urls.path import key_violation
+from origin.urls.path import find_key_violation
 from origin.urls.query import Pair
 from origin.urls.query import escape_pairs
 from origin.urls.query import join_pairs
-from origin.urls.srcset import candidates
+from origin.urls.srcset import list_candidates
 from origin.urls.writing import Given
 from origin.urls.writing import write_options
 from origin.urls.writing import write_value
@@ -105,7 +105,7 @@ class UrlSigner:
         now = time.time() if now is None else now
         urls = (
             (self.url(key, expires_in=expires_in, expires_at=expires_at, now=now, grant=grant, **own), size)
-            for own, size in candidates(options, widths, densities)
+            for own, size in list_candidates(options, widths, densities)
         )
         return ", ".join(f"{url} {size}" for url, size in urls)
 
@@ -165,5 +165,5 @@ def _check_bound(option: Option, bound: Any) -> None:
 
 def _check_key(key: str) -> None:
     """Raises ValueError for a key that the origin refuses before it looks at a token."""
-    if violation := key_violation(key):
+    if violation := find_key_violation(key):
         raise ValueError(f"{violation}: {key!r}")

@@ -75,7 +75,7 @@ def read_payload(payload: bytes) -> Any:
         raise ValueError("no JSON in it") from exc
 
 
-def _unrepeated(fields: list[tuple[str, object]]) -> dict[str, object]:
+def _read_object(fields: list[tuple[str, object]]) -> dict[str, object]:
     """A JSON object. Raises ValueError for a name that comes twice, which readers take in different ways."""
     if len({name for name, _ in fields}) < len(fields):
         raise ValueError("a name comes twice")
@@ -89,7 +89,7 @@ class _StrictJSON:
 
     @staticmethod
     def loads(text: str) -> Any:
-        return json.loads(text, object_pairs_hook=_unrepeated, parse_float=Decimal)
+        return json.loads(text, object_pairs_hook=_read_object, parse_float=Decimal)
 
 
 _PAYLOADS = URLSafeSerializer("", serializer=_StrictJSON)  # only reads: its key is never used

@@ -13,7 +13,7 @@ from origin.signing.grants import Grant
 from origin.signing.grants import read_values
 from origin.signing.message import find_token
 from origin.signing.message import message
-from origin.signing.mistakes import mistaken_messages
+from origin.signing.mistakes import list_mistaken_messages
 from origin.signing.tokens import MAX_GRANT
 from origin.signing.tokens import SIGNATURE
 from origin.signing.tokens import check_secrets
@@ -102,7 +102,7 @@ class Verifier:
 
     def _find_mistakes(self, key: str, pairs: Sequence[Pair]) -> Iterator[str]:
         token = find_token(pairs)
-        for mistake, text in mistaken_messages(self._prefix, key, pairs):
+        for mistake, text in list_mistaken_messages(self._prefix, key, pairs):
             if signed_by(self._exact, text, token) is not None:
                 yield mistake
 

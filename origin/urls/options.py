@@ -43,7 +43,7 @@ class Option:
     def names(self) -> tuple[str, ...]:
         return (self.name,) if self.alias is None else (self.name, self.alias)
 
-    def refusal(self, text: bytes) -> str:
+    def describe_refusal(self, text: bytes) -> str:
         """Why this value is refused, for the log."""
         return f"option {self.name}: expected {self.kind.expected}, got {_quote(text)}"
 
@@ -116,14 +116,14 @@ def find_option(name: str) -> Option | None:
     return BY_NAME.get(name.encode("utf-8", "replace"))
 
 
-def similar_option(name: str) -> str | None:
+def suggest_option(name: str) -> str | None:
     """The name that was probably meant by one that no option has."""
     names = [name for option in OPTIONS for name in option.names]
     close = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.65)
     return close[0] if close else None
 
 
-def table_rows() -> list[tuple[str, str, str, str]]:
+def describe_options() -> list[tuple[str, str, str, str]]:
     """The table of the documents, cell by cell: option, alias, values, meaning. Markdown."""
     return [
         (f"`{option.name}`", f"`{option.alias}`" if option.alias else "", option.kind.values, option.meaning)

@@ -68,7 +68,7 @@ def parse_options(pairs: Iterable[Pair], defaults: OptionDefaults) -> Options:
         try:
             values[option] = option.kind.parse(text) if text else None
         except ValueError:
-            raise BadRequest(option.refusal(text)) from None
+            raise BadRequest(option.describe_refusal(text)) from None
     return _settle(values, defaults)
 
 

@@ -53,12 +53,12 @@ def find_mount(path: str, mounts: Mapping[str, Mounted]) -> tuple[Mounted, str] 
 
 def check_key(key: str) -> None:
     """Raise BadRequest for a key that could mean another place than it says, or no place at all."""
-    violation = key_violation(key)
+    violation = find_key_violation(key)
     if violation:
         raise BadRequest(violation)
 
 
-def key_violation(key: str) -> str:
+def find_key_violation(key: str) -> str:
     """The rule that a decoded key breaks; empty where it breaks none. Signers and the origin share it."""
     segments = key.split("/")
     if "" in segments:

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from origin.urls.options import BY_NAME
 from origin.urls.writing import Given
-from origin.urls.writing import name_canonically
+from origin.urls.writing import canonicalize_names
 from origin.urls.writing import write_value
 
 _DPR = BY_NAME[b"dpr"]
@@ -17,7 +17,7 @@ _DPR = BY_NAME[b"dpr"]
 Candidate = tuple[dict[str, Given], str]
 
 
-def candidates(
+def list_candidates(
     options: Mapping[str, Given], widths: Sequence[int] = (), densities: Sequence[float] = ()
 ) -> list[Candidate]:
     """One candidate a width (`300w`) or a density (`2x`), each with the other options beside its own.
@@ -26,7 +26,7 @@ def candidates(
     proportion. Over densities they are the box, which `dpr` multiplies. Raises TypeError for options that
     contradict these, and ValueError for values that the origin would refuse.
     """
-    given = name_canonically(options)
+    given = canonicalize_names(options)
     if bool(widths) == bool(densities):
         raise TypeError("give widths or densities: a srcset is over one of them")
     if "dpr" in given:
@@ -53,7 +53,7 @@ def _over_densities(given: dict[str, Given], densities: Sequence[float]) -> list
         raise TypeError("densities multiply w or h; give one")
     for density in densities:
         if _DPR.kind.simplify(density) != density:  # the descriptor would not be true
-            raise ValueError(f"densities: expected {_DPR.kind.values.split(',')[0]}, got {density!r}")
+            raise ValueError(f"density {density:g}: dpr takes {_DPR.kind.values}")
     return [({**given, "dpr": density}, f"{density:g}x") for density in densities]
 
 

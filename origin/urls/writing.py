@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from origin.urls.options import OPTIONS
 from origin.urls.options import Option
 from origin.urls.options import find_option
-from origin.urls.options import similar_option
+from origin.urls.options import suggest_option
 from origin.urls.query import Pair
 from origin.urls.values import spell
 
@@ -23,7 +23,7 @@ def write_options(options: Mapping[str, Given]) -> list[Pair]:
     Raises TypeError for a name that no option of a picture has, or that comes twice, and ValueError for a
     value that the origin would refuse or take for absent.
     """
-    given = name_canonically(options)
+    given = canonicalize_names(options)
     return [
         (option.name.encode(), write_value(option, given[option.name]))
         for option in OPTIONS
@@ -31,11 +31,11 @@ def write_options(options: Mapping[str, Given]) -> list[Pair]:
     ]
 
 
-def name_canonically(options: Mapping[str, Given]) -> dict[str, Given]:
+def canonicalize_names(options: Mapping[str, Given]) -> dict[str, Given]:
     """The same options under their canonical names, without those that are None. Raises TypeError."""
     given: dict[str, Given] = {}
     for name, value in options.items():
-        option = picture_option(name)
+        option = find_picture_option(name)
         if option.name in given:
             raise TypeError(f"option {option.name} comes twice")
         if value is not None:
@@ -43,11 +43,11 @@ def name_canonically(options: Mapping[str, Given]) -> dict[str, Given]:
     return given
 
 
-def picture_option(name: str) -> Option:
+def find_picture_option(name: str) -> Option:
     """The option of that name or alias that says something about the picture. Raises TypeError."""
     option = find_option(name)
     if option is None:
-        similar = similar_option(name)
+        similar = suggest_option(name)
         raise TypeError(f"{name} is not an option{f'; did you mean {similar}?' if similar else ''}")
     if option.of_token:
         raise TypeError(f"{name} belongs to the token, which a signer writes: give expires_in or expires_at")
@@ -60,7 +60,7 @@ def write_value(option: Option, value: Given) -> bytes:
     try:
         exact = option.kind.parse_exactly(text) if text else None
     except ValueError:
-        raise ValueError(option.refusal(text)) from None
+        raise ValueError(option.describe_refusal(text)) from None
     if exact is None:
         raise ValueError(f"option {option.name}: {value!r} is the same as absent; leave it out")
     return text

@@ -209,7 +209,7 @@ def test_a_bound_judges_what_an_option_means(bounds: Any, query: str, accepted: 
     ),
     data=st.data(),
 )
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)  # drawing an example takes long on a busy machine
 def test_a_grant_is_never_widened(options: list[Pair], data: Any) -> None:
     token = signer.grant("cat.jpg", w={"max": 1600}, f=["webp"])
     query = data.draw(spell_query([*options, (b"t", token.encode())]))

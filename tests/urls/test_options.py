@@ -16,9 +16,9 @@ from origin.urls.options import NAMES
 from origin.urls.options import OPTIONS
 from origin.urls.options import Option
 from origin.urls.options import Options
+from origin.urls.options import describe_options
 from origin.urls.options import find_option
-from origin.urls.options import similar_option
-from origin.urls.options import table_rows
+from origin.urls.options import suggest_option
 from origin.urls.parsing import OptionDefaults
 from origin.urls.parsing import parse_options
 from origin.urls.values import Choice
@@ -118,7 +118,7 @@ def test_the_formats_are_those_that_can_be_written() -> None:
     ],
 )
 def test_a_near_miss_finds_the_option_that_was_meant(name: str, similar: str | None) -> None:
-    assert similar_option(name) == similar
+    assert suggest_option(name) == similar
 
 
 # The documents
@@ -136,4 +136,4 @@ def test_the_table_of_the_documents_is_this_table_cell_for_cell() -> None:
     rows = [
         tuple(cell.strip() for cell in line.strip("|").split("|")) for line in lines if line.startswith("|")
     ]
-    assert rows == table_rows()
+    assert rows == describe_options()
