@@ -38,8 +38,8 @@ from origin.signing import Verifier
 from origin.sources import Original
 from origin.sources import ReserveMemory
 from origin.sources import Source
-from origin.sources.base import CheckResult
 from origin.sources import make_source
+from origin.sources.base import CheckResult
 from origin.sources.base import no_limit
 
 log = logging.getLogger(__name__)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from origin.config.load import build_config
-from origin.config.schema import json_schema
 from origin.config.model import Config
+from origin.config.schema import json_schema
 from origin.errors import ConfigError
 from origin.urls.options import ALIASES
 from origin.urls.options import NAMES

@@ -9,18 +9,18 @@ from typing import Any
 
 import pytest
 
+from origin.config.legacy import Aws
 from origin.config.load import build_config
 from origin.config.model import Admin
-from origin.config.legacy import Aws
 from origin.config.model import Cache
 from origin.config.model import Config
 from origin.config.model import Handler
 from origin.config.model import HandlerLimits
 from origin.config.model import Limits
 from origin.config.model import Log
+from origin.config.model import Signing
 from origin.config.part import Part
 from origin.config.sources import SOURCE_PARTS
-from origin.config.model import Signing
 from origin.errors import ConfigError
 from tests.support.documents import PICTURES
 from tests.support.documents import ROOT

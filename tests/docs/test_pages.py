@@ -33,7 +33,6 @@ COMING = {
     "cache/records.py",
     "cache/tier.py",
     "imaging/encode.py",
-    "sources/registry.py",
 }
 
 
