@@ -223,12 +223,14 @@ def segments(key: str) -> list[str]:
     Raises NotFound for a key that could leave its folder. URLs with such keys are refused long before;
     this is the last line of defence.
     """
-    if not is_key(key):
+    parts = key.split("/")
+    if "\0" in key or not is_utf8(key) or not _NO_NAMES.isdisjoint(parts):
         raise NotFound(f"{key!r} is not the key of an original")
-    return key.split("/")
+    return parts
 
 
 def is_key(key: str) -> bool:
+    """Whether `get` can be asked for it."""
     return "\0" not in key and is_utf8(key) and _NO_NAMES.isdisjoint(key.split("/"))
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import os
 import stat
 from collections.abc import Callable
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -107,7 +105,7 @@ class LocalSource:
     ) -> Original | None:
         path = key_path(key)
         loop, limit = asyncio.get_running_loop(), EXPECTED_BYTES
-        with self._timeout_becomes_ours(f"get {key!r}"):
+        try:
             async with asyncio.timeout(self._timeout) as deadline:
                 while True:
                     result = await loop.run_in_executor(self._threads, self._read, path, if_none_match, limit)
@@ -115,19 +113,19 @@ class LocalSource:
                         return result
                     limit = result
                     await reserve(reserve_memory, limit, deadline)
+        except TimeoutError as error:
+            raise self._too_late(f"get {key!r}") from error
 
     async def _run(self, name: str, operation: Callable[[], T]) -> T:
         """Run a blocking operation in a thread of our own, within the deadline."""
-        with self._timeout_becomes_ours(name):
+        try:
             async with asyncio.timeout(self._timeout):
                 return await asyncio.get_running_loop().run_in_executor(self._threads, operation)
-
-    @contextlib.contextmanager
-    def _timeout_becomes_ours(self, operation: str) -> Iterator[None]:
-        try:
-            yield
         except TimeoutError as error:
-            raise SourceTimeout(f"{self._root}: {operation}: not done within {self._timeout} s") from error
+            raise self._too_late(name) from error
+
+    def _too_late(self, operation: str) -> SourceTimeout:
+        return SourceTimeout(f"{self._root}: {operation}: not done within {self._timeout} s")
 
     def _try_root(self) -> None:
         with ExitStack() as stack:
