@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import inspect
 import logging
@@ -22,6 +23,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request as StarletteRequest
 
 from origin.cache.disk import DiskTier
+from origin.cache.disk_store import DiskStore
+from origin.cache.memory import MemoryTier
 from origin.cache.results import ResultCache
 from origin.config.load import build_config
 from origin.config.load import load_config
@@ -164,11 +167,13 @@ class Origin:
         shared = self.config.cache
         path = config.cache_path or shared.path
         if path not in self.caches:
-            self.caches[path] = ResultCache(DiskTier(path, shared.max_size), shared.memory)
+            self.caches[path] = ResultCache(
+                MemoryTier(shared.memory), [DiskTier(DiskStore(path, shared.max_size))]
+            )
         return self.caches[path]
 
     def _gauges(self) -> None:
-        gauge, pool, caches = self.metrics.gauge, self.pool, self.caches
+        gauge, pool = self.metrics.gauge, self.pool
         gauge("origin_render_queue", "Renders that wait for a renderer.", lambda: pool.waiting)
         gauge("origin_renders", "Renders under way.", lambda: pool.busy)
         gauge(
@@ -180,26 +185,14 @@ class Origin:
             "Bytes of originals in memory, and room kept for those on their way.",
             lambda: self.admission.held,
         )
-        gauge(
-            "origin_cache_bytes",
-            "Bytes of the caches' folders.",
-            lambda: sum(cache.store.volume() for cache in caches.values()),
-        )
-        gauge(
-            "origin_cache_entries",
-            "Entries in the caches' folders.",
-            lambda: sum(cache.store.count() for cache in caches.values()),
-        )
-        gauge(
-            "origin_cache_memory_bytes",
-            "Bytes of the caches' memory tiers.",
-            lambda: sum(cache.results.weight for cache in caches.values()),
-        )
-        gauge(
-            "origin_cache_failures",
-            "Reads and writes of the caches' folders that failed.",
-            lambda: sum(cache.store.failures for cache in caches.values()),
-        )
+        measures = [measure for cache in self.caches.values() for measure in cache.measures()]
+        for name, text in {measure.name: measure.help for measure in measures}.items():
+            reads = [measure.read for measure in measures if measure.name == name]
+            gauge(name.removesuffix("_total"), text, functools.partial(_sum, reads))
+
+
+def _sum(reads: list[Callable[[], float]]) -> float:
+    return sum(read() for read in reads)
 
 
 class OriginApp(Starlette):

@@ -43,7 +43,7 @@ HOMES = {
     "botocore": "sources.s3",
     "aiohttp": "sources.s3 sources.s3_session",
     "types_aiobotocore_s3": "sources.s3",
-    "diskcache": "cache.disk cache.diskcache_safe",
+    "diskcache": "cache.diskcache_safe",
     "itsdangerous": "signing",
     "uvicorn": "server",
     "uvloop": "server.listener",

@@ -22,10 +22,11 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from contextlib import asynccontextmanager
 
-from origin.cache.results import Lookup
-from origin.cache.results import Result
+from origin.cache.records import Lookup
+from origin.cache.records import Result
+from origin.cache.records import name_original
+from origin.cache.results import Entry
 from origin.cache.results import ResultCache
-from origin.cache.results import name_original
 from origin.delivery.fallback import Fallback
 from origin.delivery.originals import FetchedOriginal
 from origin.delivery.originals import Originals
@@ -223,10 +224,9 @@ class Handler:
                 if found.tier == "disk":
                     served.stages["cache"] = time.perf_counter() - start
                 return served
-            for name in (plan.original, wish.name):
-                failure = self.cache.failure(name, self._clock())
-                if failure is not None:
-                    raise failure
+            failure = self.cache.failure(plan.original, wish.variant, self._clock())
+            if failure is not None:
+                raise failure
         if found.result is None and not self._flights.flying(wish.name):
             self._pool.check_room(self.name)  # before a task is started for nothing
         made: list[bool] = []  # stays empty where another request's work gives the result
@@ -289,7 +289,7 @@ class Handler:
     async def _make(self, wish: Variant, found: Lookup) -> Outcome:
         """What the source says, then the kept result or a new one."""
         original, key = wish.original, wish.key
-        since = self.cache.mark() if self.cache else 0
+        entry = self.cache.entry(original) if self.cache else None
         try:
             with ExitStack() as place:
                 if found.result is None:
@@ -301,7 +301,7 @@ class Handler:
                 async with self._admitted(wish, current):
                     current = await self.originals.body(original, key, current)
                     place.close()
-                    return await self._render(wish, current, since)
+                    return await self._render(wish, current, entry)
         except (SourceUnavailable, Overloaded):
             served = self._stale_if_error(found)
             if served is None:
@@ -310,8 +310,8 @@ class Handler:
         except OriginError as error:
             # Of this picture alone: another size of the same original may do well. What the source said is
             # remembered of the original, where it is asked.
-            if error.remembered and self.cache is not None:
-                self.cache.keep_failure(wish.name, error, self._clock() + self.originals.remember, since)
+            if error.remembered and entry is not None:
+                entry.keep_failure(error, self._clock() + self.originals.remember, wish.variant)
             raise
 
     @asynccontextmanager
@@ -339,7 +339,7 @@ class Handler:
         version = wish.original + current.version.etag
         return version, f"{version}|{wish.target}"
 
-    async def _render(self, wish: Variant, current: FetchedOriginal, since: int) -> Outcome:
+    async def _render(self, wish: Variant, current: FetchedOriginal, entry: Entry | None) -> Outcome:
         body, version = current.body or b"", current.version
         seen = sniff(body)
         if seen is None or seen.value not in self._recipe.allowed:
@@ -358,10 +358,10 @@ class Handler:
         self._quarantine.clear(overran)
         digest = hashlib.sha256(rendered.body).digest()[:16]
         result = Result(rendered.body, rendered.format, digest, version.last_modified)
-        if self.cache is not None:
-            self.cache.keep_result(wish.original, version.etag, wish.variant, result, since)
+        if entry is not None:
+            entry.keep_result(version.etag, wish.variant, result)
         fetched = 200 if current.asked == "fetched" else None
-        status = caching.cache_status(fwd="uri-miss", fwd_status=fetched, stored=self.cache is not None)
+        status = caching.cache_status(fwd="uri-miss", fwd_status=fetched, stored=entry is not None)
         stages = {"source": current.took, "queue": rendered.waited, "render": rendered.took}
         return Outcome(result, status, "miss", stages)
 

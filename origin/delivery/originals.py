@@ -10,8 +10,9 @@ from collections.abc import Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from origin.cache.records import Version
+from origin.cache.results import Entry
 from origin.cache.results import ResultCache
-from origin.cache.results import Version
 from origin.delivery.singleflight import SingleFlight
 from origin.errors import NotFound
 from origin.errors import OriginError
@@ -195,19 +196,19 @@ class Originals:
         self._flights.forget(prefix)
 
     async def _ask(self, original: str, key: str, known: Version | None) -> FetchedOriginal:
-        since = self.cache.mark() if self.cache else 0
+        entry = self.cache.entry(original) if self.cache else None
         start = time.perf_counter()
         try:
             async with self.admission.place(self._handler) as room:
                 found = await self.source.get(key, known.etag if known else None, room)
         except OriginError as error:
-            await self._failed(original, error, since)
+            await self._failed(error, entry)
             raise
         self._down_until = 0.0
-        return self._keep(original, known, found, since, time.perf_counter() - start)
+        return self._keep(known, found, entry, time.perf_counter() - start)
 
     def _keep(
-        self, original: str, known: Version | None, found: Original | None, since: int, took: float
+        self, known: Version | None, found: Original | None, entry: Entry | None, took: float
     ) -> FetchedOriginal:
         now = self._clock()
         if found is None:
@@ -217,17 +218,17 @@ class Originals:
         else:
             version = Version(found.etag, found.last_modified, now)
             current = FetchedOriginal(version, found.body, "fetched", took)
-        if self.cache is not None:
-            self.cache.keep_version(original, version, since)
+        if entry is not None:
+            entry.keep_version(version)
             if found is not None and not found.is_local:
-                self.cache.keep_original(original, found.etag, found.body, since)
+                entry.keep_original(found.etag, found.body)
         return current
 
-    async def _failed(self, original: str, error: OriginError, since: int) -> None:
+    async def _failed(self, error: OriginError, entry: Entry | None) -> None:
         if isinstance(error, SourceUnavailable):
             self._down_until = self._clock() + DOWN
-        if self.cache is None or not error.remembered:
+        if entry is None or not error.remembered:
             return
         if isinstance(error, NotFound):
-            await self.cache.drop(original)
-        self.cache.keep_failure(original, error, self._clock() + self.remember, since)
+            await entry.drop()
+        entry.keep_failure(error, self._clock() + self.remember)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from dataclasses import field
 from typing import Protocol
 
-from origin.cache.results import Result
+from origin.cache.records import Result
 from origin.delivery.responses import VariantHeaders
 from origin.errors import BadRequest
 from origin.http.message import Request

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from origin.cache.results import Result
+from origin.cache.records import Result
 from origin.errors import OriginError
 from origin.errors import Overloaded
 from origin.http import caching

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from origin.cache.disk import DiskTier
+from origin.cache.disk_store import DiskStore
+from origin.cache.memory import MemoryTier
+from origin.cache.records import Version
+from origin.cache.records import name_original
 from origin.cache.results import ResultCache
-from origin.cache.results import Version
-from origin.cache.results import name_original
 from origin.delivery.originals import DOWN
 from origin.delivery.originals import FetchAdmission
 from origin.delivery.originals import FetchedOriginal
@@ -280,7 +282,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def cache(tmp_path: Path) -> AsyncIterator[ResultCache]:
-    cache = ResultCache(DiskTier(tmp_path / "cache", 50_000_000), 1_000_000)
+    cache = ResultCache(MemoryTier(1_000_000), [DiskTier(DiskStore(tmp_path / "cache", 50_000_000))])
     yield cache
     await cache.close()
 
@@ -381,8 +383,8 @@ async def test_a_failure_of_the_original_is_remembered_for_its_time(
     source.original = error
     with pytest.raises(type(error)):
         await originals.current(CAT, KEY, None)
-    assert type(cache.failure(CAT, clock.now + 9.9)) is type(error)
-    assert cache.failure(CAT, clock.now + 10) is None
+    assert type(cache.failure(CAT, "", clock.now + 9.9)) is type(error)
+    assert cache.failure(CAT, "", clock.now + 10) is None
     assert not originals.is_down()
 
 
@@ -395,8 +397,8 @@ async def test_where_cdns_keep_no_failure_we_keep_it_a_second(
     source.original = NotFound("no cat")
     with pytest.raises(NotFound):
         await originals.current(CAT, KEY, None)
-    assert cache.failure(CAT, clock.now + 0.9) is not None
-    assert cache.failure(CAT, clock.now + 1.0) is None
+    assert cache.failure(CAT, "", clock.now + 0.9) is not None
+    assert cache.failure(CAT, "", clock.now + 1.0) is None
 
 
 async def test_an_original_that_is_gone_takes_its_results_with_it(
@@ -421,7 +423,7 @@ async def test_a_source_that_is_down_is_remembered_and_costs_no_result(
     with pytest.raises(SourceUnavailable):
         await originals.current(CAT, KEY, known)
     assert originals.is_down()
-    assert cache.failure(CAT, clock.now) is None
+    assert cache.failure(CAT, "", clock.now) is None
     assert cache.peek(CAT, "any").version == known
     assert await cache.find_original(CAT, "v1") == b"cat 1"
     clock.now += DOWN
@@ -482,5 +484,5 @@ async def test_a_full_intake_is_no_failure_of_the_source(
     with pytest.raises(Overloaded):
         await originals.current(CAT, KEY, None)
     assert not originals.is_down()
-    assert cache.failure(CAT, clock.now) is None
+    assert cache.failure(CAT, "", clock.now) is None
     assert source.asked == []

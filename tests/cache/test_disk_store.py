@@ -24,10 +24,14 @@ from pathlib import Path
 
 import pytest
 
-from origin.cache import disk as module
 from origin.cache.disk import DiskTier
+from origin.cache.disk_store import MAX_PENDING_DELETES
+from origin.cache.disk_store import DiskStore
 from origin.cache.diskcache_safe import SafeDisk
+from origin.cache.health import BACK_OFF_SECONDS
+from origin.cache.health import RECOVERY_SECONDS
 
+LOGGERS = ("origin.cache.disk_store", "origin.cache.health")
 MB = 1_000_000
 BIG = bytes(range(256)) * 400  # 102,400 bytes: in a file of its own
 SMALL = b"small" * 10  # in SQLite's row
@@ -47,23 +51,28 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def store(tmp_path: Path, clock: Clock) -> Iterator[DiskTier]:
-    store = DiskTier(tmp_path / "cache", 50 * MB, clock)
+def store(tmp_path: Path, clock: Clock) -> Iterator[DiskStore]:
+    store = DiskStore(tmp_path / "cache", 50 * MB, clock)
     yield store
     store.close()
 
 
-def recover(store: DiskTier, clock: Clock) -> None:
+def get(store: DiskStore, name: str) -> bytes | None:
+    value = store.get(name)
+    return None if value is None else bytes(value)
+
+
+def recover(store: DiskStore, clock: Clock) -> None:
     """Let the time pass after which a store that failed tries again."""
-    clock.now += module.BACK_OFF_SECONDS
+    clock.now += BACK_OFF_SECONDS
 
 
-def value_files(store: DiskTier) -> list[Path]:
+def value_files(store: DiskStore) -> list[Path]:
     return sorted(store.path.rglob("*.val"))
 
 
 @contextmanager
-def table(store: DiskTier) -> Iterator[sqlite3.Connection]:
+def table(store: DiskStore) -> Iterator[sqlite3.Connection]:
     """The store's database as an attacker or another program writes it."""
     with closing(sqlite3.connect(store.path / "cache.db", isolation_level=None)) as connection:
         yield connection
@@ -76,19 +85,19 @@ def du(path: Path) -> int:
 
 
 def said(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.getMessage() for record in caplog.records if record.name == "origin.cache.disk"]
+    return [record.getMessage() for record in caplog.records if record.name in LOGGERS]
 
 
 # What it is for
 
 
 @pytest.mark.parametrize("value", [b"", b"x", SMALL, BIG, b"\0" * 40_000])
-def test_a_value_comes_back_as_it_was_put(store: DiskTier, value: bytes) -> None:
+def test_a_value_comes_back_as_it_was_put(store: DiskStore, value: bytes) -> None:
     store.put("key", value)
-    assert store.get("key") == value
+    assert get(store, "key") == value
 
 
-def test_a_value_is_written_in_one_piece(store: DiskTier) -> None:
+def test_a_value_is_written_in_one_piece(store: DiskStore) -> None:
     called: list[str] = []
     value = b"\n" * len(BIG)
     sys.setprofile(lambda frame, event, what: called.append(what.__name__) if event == "c_call" else None)
@@ -97,68 +106,71 @@ def test_a_value_is_written_in_one_piece(store: DiskTier) -> None:
     finally:
         sys.setprofile(None)
     assert called.count("write") == 1
-    assert store.get("key") == value
+    assert get(store, "key") == value
 
 
-def test_values_that_are_put_together_come_back_each(store: DiskTier) -> None:
+def test_values_that_are_put_together_come_back_each(store: DiskStore) -> None:
     store.put("b", SMALL)
     store.put_all([("a", BIG), ("b", BIG), ("c", SMALL), ("huge", bytes(3 * MB)), ("a", SMALL)])
-    assert [store.get(key) for key in ("a", "b", "c", "huge")] == [SMALL, BIG, SMALL, None]
+    assert [get(store, key) for key in ("a", "b", "c", "huge")] == [SMALL, BIG, SMALL, None]
     assert len(value_files(store)) == 1  # what was replaced is gone
     store.put_all([])
     store.put_all([("alone", BIG)])
-    assert store.get("alone") == BIG
+    assert get(store, "alone") == BIG
     assert store.failures == 0
 
 
-def test_one_value_that_cannot_be_put_does_not_keep_the_others_out(store: DiskTier) -> None:
+def test_one_value_that_cannot_be_put_does_not_keep_the_others_out(store: DiskStore) -> None:
     store.put_all([("a", BIG), ("\ud800", SMALL), ("c", SMALL)])
-    assert [store.get(key) for key in ("a", "c")] == [BIG, SMALL]
+    assert [get(store, key) for key in ("a", "c")] == [BIG, SMALL]
     assert len(value_files(store)) == 1  # none stays from the first try
 
 
-def test_what_was_never_put_is_known_from_memory(store: DiskTier, tmp_path: Path) -> None:
-    assert store.may_hold("a")  # nothing is known yet
+def may_hold(store: DiskStore, name: str) -> bool:
+    """Whether the tier over the store looks on the disk."""
+    return DiskTier(store).may_hold(name)
+
+
+def test_what_was_never_put_is_known_from_memory(store: DiskStore, tmp_path: Path) -> None:
+    assert may_hold(store, "a")  # nothing is known yet
     store.put("a", SMALL)
     store.put_all([("b", BIG), ("c", SMALL)])
-    until(lambda: not store.may_hold("x"))
-    assert all(store.may_hold(key) for key in "abc")
-    assert not store.may_hold("d")
-    store.expect("d")
-    assert store.may_hold("d")
+    until(lambda: not may_hold(store, "x"))
+    assert all(may_hold(store, key) for key in "abc")
+    assert not may_hold(store, "d")
     store.close()
-    again = DiskTier(tmp_path / "cache", 50 * MB)
-    assert again.get("a") == SMALL
-    until(lambda: not again.may_hold("x"))
-    assert all(again.may_hold(key) for key in "abc")
-    assert not again.may_hold("d")
+    again = DiskStore(tmp_path / "cache", 50 * MB)
+    assert get(again, "a") == SMALL
+    until(lambda: not may_hold(again, "x"))
+    assert all(may_hold(again, key) for key in "abc")
+    assert not may_hold(again, "d")
     again.close()
 
 
-def test_another_folder_is_learned_anew(store: DiskTier, tmp_path: Path) -> None:
-    other = DiskTier(tmp_path / "other", store.max_size)
+def test_another_folder_is_learned_anew(store: DiskStore, tmp_path: Path) -> None:
+    other = DiskStore(tmp_path / "other", store.max_size)
     other.put("theirs", b"other")
     other.close()
     store.put("ours", b"first")
-    until(lambda: not store.may_hold("theirs"))
+    until(lambda: not may_hold(store, "theirs"))
     shutil.move(store.path, tmp_path / "away")
     shutil.move(tmp_path / "other", store.path)
     store.put("new", SMALL)
-    assert store.may_hold("theirs")
-    until(lambda: not store.may_hold("ours"))
-    assert store.may_hold("theirs")
-    assert store.may_hold("new")
+    assert may_hold(store, "theirs")
+    until(lambda: not may_hold(store, "ours"))
+    assert may_hold(store, "theirs")
+    assert may_hold(store, "new")
 
 
 def test_thousands_of_keys_are_learned_and_few_strange_ones_taken_for_known(tmp_path: Path) -> None:
-    store = DiskTier(tmp_path, 50 * MB)
+    store = DiskStore(tmp_path, 50 * MB)
     for portion in range(25):
         store.put_all([(f"{portion} {n}", SMALL) for n in range(100)])
     store.close()
-    assert store.get("0 0") == SMALL
-    until(lambda: not all(store.may_hold(f"x{n}") for n in range(3)))
-    assert all(store.may_hold(f"{portion} {n}") for portion in range(25) for n in range(100))
-    assert sum(store.may_hold(f"strange {n}") for n in range(10_000)) < 20
+    assert get(store, "0 0") == SMALL
+    until(lambda: not all(may_hold(store, f"x{n}") for n in range(3)))
+    assert all(may_hold(store, f"{portion} {n}") for portion in range(25) for n in range(100))
+    assert sum(may_hold(store, f"strange {n}") for n in range(10_000)) < 20
     store.close()
 
 
@@ -169,22 +181,22 @@ def until(holds: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
-def test_a_value_is_there_after_a_restart(store: DiskTier) -> None:
+def test_a_value_is_there_after_a_restart(store: DiskStore) -> None:
     store.put("key", BIG)
     store.close()
-    again = DiskTier(store.path, store.max_size)
-    assert again.get("key") == BIG
+    again = DiskStore(store.path, store.max_size)
+    assert get(again, "key") == BIG
     again.close()
 
 
 @pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="needs /proc of Linux")
-def test_reading_everything_takes_little_memory(store: DiskTier) -> None:
+def test_reading_everything_takes_little_memory(store: DiskStore) -> None:
     for number in range(600):
         store.put(f"key {number}", bytes(16_000))  # 9.6 MB, all in SQLite's file
     assert value_files(store) == []
     before = resident()
     for number in range(600):
-        assert store.get(f"key {number}") == bytes(16_000)
+        assert get(store, f"key {number}") == bytes(16_000)
     assert resident() - before < 4 * MB
     assert str(store.path / "cache.db\n") not in Path("/proc/self/maps").read_text()
 
@@ -194,7 +206,7 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
-def test_a_value_of_some_pages_has_a_file_in_one_of_256_folders(store: DiskTier) -> None:
+def test_a_value_of_some_pages_has_a_file_in_one_of_256_folders(store: DiskStore) -> None:
     store.put("key", bytes(16_384))
     [path] = value_files(store)
     assert re.fullmatch(r"[0-9a-f]{2}/[0-9a-f]{30}\.val", str(path.relative_to(store.path)))
@@ -203,7 +215,7 @@ def test_a_value_of_some_pages_has_a_file_in_one_of_256_folders(store: DiskTier)
     assert value_files(store) == []
 
 
-def test_what_earlier_releases_have_kept_is_still_read(store: DiskTier) -> None:
+def test_what_earlier_releases_have_kept_is_still_read(store: DiskStore) -> None:
     """Their files lay two folders deep, and their values in SQLite were up to twice as large."""
     store.put("deep", BIG)
     store.put("row", BIG[:30_000])
@@ -215,28 +227,28 @@ def test_what_earlier_releases_have_kept_is_still_read(store: DiskTier) -> None:
     with table(store) as db:
         db.execute("UPDATE Cache SET filename = ? WHERE key = 'deep'", (name,))
         db.execute("UPDATE Cache SET filename = NULL, mode = 1, value = ? WHERE key = 'row'", (body,))
-    assert store.get("deep") == BIG
-    assert store.get("row") == BIG[:30_000]
+    assert get(store, "deep") == BIG
+    assert get(store, "row") == BIG[:30_000]
     store.put("deep", SMALL)
     assert not (store.path / name).exists()
 
 
-def test_what_was_never_put_is_a_miss(store: DiskTier) -> None:
-    assert store.get("key") is None
+def test_what_was_never_put_is_a_miss(store: DiskStore) -> None:
+    assert get(store, "key") is None
     assert store.failures == 0
 
 
-def test_the_folder_is_for_its_owner_alone(store: DiskTier) -> None:
+def test_the_folder_is_for_its_owner_alone(store: DiskStore) -> None:
     store.put("key", SMALL)
     assert stat.S_IMODE(store.path.stat().st_mode) == 0o700
 
 
 def test_a_value_over_a_twentieth_of_the_folder_is_not_kept(tmp_path: Path) -> None:
-    store = DiskTier(tmp_path, 2 * MB)
+    store = DiskStore(tmp_path, 2 * MB)
     store.put("key", b"x" * 100_001)
-    assert store.get("key") is None
+    assert get(store, "key") is None
     store.put("key", b"x" * 100_000)
-    assert store.get("key") is not None
+    assert get(store, "key") is not None
     store.close()
 
 
@@ -251,21 +263,21 @@ def test_a_value_over_a_twentieth_of_the_folder_is_not_kept(tmp_path: Path) -> N
     ],
 )
 def test_delete_takes_exactly_what_starts_with_the_prefix(
-    store: DiskTier, prefix: str, gone: set[str]
+    store: DiskStore, prefix: str, gone: set[str]
 ) -> None:
     keys = {"a\0b\0V", "a\0b\0R1", "a\0b-c\0V", "a\0b\U0010ffff\0V", "a\0\ud7ff\0V", "a\0\ue000\0V", "b"}
     for key in keys:
         store.put(key, BIG if key.endswith("V") else SMALL)
     assert store.count(prefix) == len(gone)
-    assert store.delete(prefix) == gone
-    assert {key for key in keys if store.get(key) is not None} == keys - gone
+    assert store.delete_prefix(prefix) == gone
+    assert {key for key in keys if get(store, key) is not None} == keys - gone
     assert len(value_files(store)) == sum(key.endswith("V") for key in keys - gone)
 
 
-def test_a_delete_of_what_is_no_text_does_not_stop_the_store(store: DiskTier) -> None:
-    assert store.delete("photos\ud800") == set()
+def test_a_delete_of_what_is_no_text_does_not_stop_the_store(store: DiskStore) -> None:
+    assert store.delete_prefix("photos\ud800") == set()
     store.put("key", SMALL)
-    assert store.get("key") == SMALL
+    assert get(store, "key") == SMALL
     assert store.failures == 0
 
 
@@ -283,7 +295,7 @@ class Planted:
 
 
 @pytest.mark.parametrize("in_file", [True, False])
-def test_a_planted_pickle_is_not_loaded(store: DiskTier, tmp_path: Path, in_file: bool) -> None:
+def test_a_planted_pickle_is_not_loaded(store: DiskStore, tmp_path: Path, in_file: bool) -> None:
     store.put("key", BIG)
     trap = tmp_path / "sprung"
     pickled = pickle.dumps(Planted(trap))
@@ -293,21 +305,21 @@ def test_a_planted_pickle_is_not_loaded(store: DiskTier, tmp_path: Path, in_file
             db.execute("UPDATE Cache SET mode = 4")
         else:
             db.execute("UPDATE Cache SET mode = 4, filename = NULL, value = ?", (pickled,))
-    assert store.get("key") is None
+    assert get(store, "key") is None
     assert not trap.exists()
     store.put("key", BIG)
-    assert store.get("key") == BIG
+    assert get(store, "key") == BIG
 
 
-def test_a_planted_pickle_for_a_key_is_not_loaded(store: DiskTier, tmp_path: Path) -> None:
+def test_a_planted_pickle_for_a_key_is_not_loaded(store: DiskStore, tmp_path: Path) -> None:
     store.put("key", BIG)
     trap = tmp_path / "sprung"
     with table(store) as db:
         db.execute("UPDATE Cache SET raw = 0, key = ?", (pickle.dumps(Planted(trap)),))
-    assert store.get("key") is None
-    store.delete("")
+    assert get(store, "key") is None
+    store.delete_prefix("")
     store.put("key", SMALL)
-    assert store.get("key") == SMALL
+    assert get(store, "key") == SMALL
     assert not trap.exists()
 
 
@@ -316,7 +328,7 @@ def test_a_planted_pickle_for_a_key_is_not_loaded(store: DiskTier, tmp_path: Pat
 def test_a_planted_file_name_never_leads_out(
     tmp_path: Path, clock: Clock, through: str, absolute: bool
 ) -> None:
-    store = DiskTier(tmp_path / "cache", 3 * MB, clock)
+    store = DiskStore(tmp_path / "cache", 3 * MB, clock)
     outside = tmp_path / "outside" / "secret"
     outside.parent.mkdir()
     outside.write_bytes(b"secret")
@@ -325,12 +337,12 @@ def test_a_planted_file_name_never_leads_out(
     with table(store) as db:
         db.execute("UPDATE Cache SET filename = ?", (name,))
     if through == "get":
-        assert store.get("key") is None
+        assert get(store, "key") is None
     elif through == "replace":
         store.put("key", BIG)
-        assert store.get("key") == BIG
+        assert get(store, "key") == BIG
     elif through == "delete":
-        assert store.delete("key") == {"key"}
+        assert store.delete_prefix("key") == {"key"}
     else:
         for i in range(40):
             store.put(f"other{i}", BIG)
@@ -339,48 +351,48 @@ def test_a_planted_file_name_never_leads_out(
     store.close()
 
 
-def test_a_planted_link_is_not_followed(store: DiskTier, tmp_path: Path) -> None:
+def test_a_planted_link_is_not_followed(store: DiskStore, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_bytes(b"secret")
     store.put("key", BIG)
     file = value_files(store)[0]
     file.unlink()
     file.symlink_to(secret)
-    assert store.get("key") is None
-    store.delete("key")
+    assert get(store, "key") is None
+    store.delete_prefix("key")
     assert secret.read_bytes() == b"secret"
 
 
-def test_a_planted_fifo_holds_nobody_up(store: DiskTier) -> None:
+def test_a_planted_fifo_holds_nobody_up(store: DiskStore) -> None:
     store.put("key", BIG)
     file = value_files(store)[0]
     file.unlink()
     os.mkfifo(file)
-    assert store.get("key") is None
+    assert get(store, "key") is None
 
 
 @pytest.mark.parametrize("through", ["get", "delete"])
-def test_a_planted_folder_is_not_followed(store: DiskTier, tmp_path: Path, through: str) -> None:
+def test_a_planted_folder_is_not_followed(store: DiskStore, tmp_path: Path, through: str) -> None:
     store.put("key", BIG)
     file = value_files(store)[0]
     outside = tmp_path / "outside"
     file.parent.rename(outside)
     file.parent.symlink_to(outside)
     if through == "get":
-        assert store.get("key") is None
+        assert get(store, "key") is None
     else:
-        store.delete("key")
+        store.delete_prefix("key")
     assert (outside / file.name).exists()
 
 
-def test_a_row_that_names_the_database_does_not_take_it_along(store: DiskTier) -> None:
+def test_a_row_that_names_the_database_does_not_take_it_along(store: DiskStore) -> None:
     store.put("key", BIG)
     store.put("other", SMALL)
     with table(store) as db:
         db.execute("UPDATE Cache SET filename = 'cache.db' WHERE key = 'key'")
-    assert store.delete("key") == {"key"}
+    assert store.delete_prefix("key") == {"key"}
     assert (store.path / "cache.db").exists()
-    assert store.get("other") == SMALL
+    assert get(store, "other") == SMALL
 
 
 @pytest.mark.parametrize(
@@ -402,22 +414,22 @@ def test_a_row_that_names_the_database_does_not_take_it_along(store: DiskTier) -
     ],
 )
 def test_a_row_with_nonsense_is_a_miss_and_can_be_replaced(
-    store: DiskTier, clock: Clock, columns: str
+    store: DiskStore, clock: Clock, columns: str
 ) -> None:
     store.put("key", BIG)
     with table(store) as db:
         db.execute(f"UPDATE Cache SET {columns}")
-    assert store.get("key") in (None, BIG)  # where the nonsense is nowhere it matters
+    assert get(store, "key") in (None, BIG)  # where the nonsense is nowhere it matters
     recover(store, clock)
     store.put("key", SMALL)
     recover(store, clock)
     store.put("key", SMALL)
-    assert store.get("key") == SMALL
+    assert get(store, "key") == SMALL
 
 
 @pytest.mark.parametrize("key", ["x'00ff'", "7", "1.5", "NULL", "CAST(x'ff' AS TEXT)"])
 def test_a_key_that_is_not_text_does_not_stop_the_culler(tmp_path: Path, key: str) -> None:
-    store = DiskTier(tmp_path / "cache", 3 * MB)
+    store = DiskStore(tmp_path / "cache", 3 * MB)
     store.put("key", BIG)
     with table(store) as db:
         db.execute(f"UPDATE Cache SET key = {key}")
@@ -440,17 +452,17 @@ def test_a_key_that_is_not_text_does_not_stop_the_culler(tmp_path: Path, key: st
         ("size", None),
     ],
 )
-def test_a_planted_setting_raises_nothing(store: DiskTier, setting: tuple[str, object]) -> None:
+def test_a_planted_setting_raises_nothing(store: DiskStore, setting: tuple[str, object]) -> None:
     store.put("key", BIG)
     store.close()
     with table(store) as db:
         db.execute("INSERT OR REPLACE INTO Settings VALUES (?, ?)", setting)
-    again = DiskTier(store.path, store.max_size)
+    again = DiskStore(store.path, store.max_size)
     again.put("other", BIG)
-    assert again.get("key") in (None, BIG)
-    again.volume()
+    assert get(again, "key") in (None, BIG)
+    again.size()
     again.count()
-    again.delete("")
+    again.delete_prefix("")
     again.close()
     assert not Path("/nowhere").exists()
 
@@ -470,31 +482,31 @@ def test_a_planted_setting_raises_nothing(store: DiskTier, setting: tuple[str, o
     ],
     ids=["cut", "emptied", "longer", "changed", "deleted", "folder deleted"],
 )
-def test_a_value_file_that_was_harmed_is_a_miss(store: DiskTier, harm: Callable[[Path], None]) -> None:
+def test_a_value_file_that_was_harmed_is_a_miss(store: DiskStore, harm: Callable[[Path], None]) -> None:
     store.put("key", BIG)
     harm(value_files(store)[0])
-    assert store.get("key") is None
+    assert get(store, "key") is None
     store.put("key", BIG)
-    assert store.get("key") == BIG
+    assert get(store, "key") == BIG
 
 
-def test_values_that_were_swapped_are_misses(store: DiskTier) -> None:
+def test_values_that_were_swapped_are_misses(store: DiskStore) -> None:
     store.put("one", BIG)
     store.put("two", BIG[::-1])
     first, second = value_files(store)
     one = first.read_bytes()
     first.write_bytes(second.read_bytes())
     second.write_bytes(one)
-    assert store.get("one") is None
-    assert store.get("two") is None
+    assert get(store, "one") is None
+    assert get(store, "two") is None
 
 
-def test_many_harmed_values_are_told_once(store: DiskTier, caplog: pytest.LogCaptureFixture) -> None:
+def test_many_harmed_values_are_told_once(store: DiskStore, caplog: pytest.LogCaptureFixture) -> None:
     for i in range(20):
         store.put(f"key{i}", BIG)
     for path in value_files(store):
         path.write_bytes(b"harmed")
-    assert [store.get(f"key{i}") for i in range(20)] == [None] * 20
+    assert [get(store, f"key{i}") for i in range(20)] == [None] * 20
     assert len(said(caplog)) == 1
     assert store.failures == 20
 
@@ -505,20 +517,20 @@ def test_many_harmed_values_are_told_once(store: DiskTier, caplog: pytest.LogCap
 @pytest.mark.parametrize("is_open", [True, False])
 @pytest.mark.parametrize("where", ["header", "middle", "all", "foreign tables", "other program"])
 def test_a_damaged_database_is_replaced(
-    store: DiskTier, clock: Clock, caplog: pytest.LogCaptureFixture, where: str, is_open: bool
+    store: DiskStore, clock: Clock, caplog: pytest.LogCaptureFixture, where: str, is_open: bool
 ) -> None:
     for i in range(300):
         store.put(f"key{i}", SMALL * 20)
     store.put("big", BIG)
     store.close()
     if is_open:
-        assert store.get("key0") is not None
+        assert get(store, "key0") is not None
     harm_database(store.path / "cache.db", where)
     for i in range(300):
-        store.get(f"key{i}")
+        get(store, f"key{i}")
     recover(store, clock)
     store.put("key", BIG)
-    assert store.get("key") == BIG
+    assert get(store, "key") == BIG
     # That it fails, and that a new one is started; unless SQLite had the damaged page in memory still.
     assert len(said(caplog)) == 2 * (store.failures > 0)
     assert store.failures > 0 or (where, is_open) == ("header", True)
@@ -544,24 +556,24 @@ def test_what_stands_beside_the_cache_in_its_folder_is_left_alone(tmp_path: Path
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "picture.jpg").write_bytes(b"mine")
     (tmp_path / "notes.txt").write_bytes(b"mine")
-    store = DiskTier(tmp_path, 50 * MB)
+    store = DiskStore(tmp_path, 50 * MB)
     store.put("key", BIG)
     store.close()
     harm_database(tmp_path / "cache.db", "header")
     store.put("key", BIG)
     store.put("key", BIG)
-    assert store.get("key") == BIG
+    assert get(store, "key") == BIG
     assert (tmp_path / "mine" / "picture.jpg").read_bytes() == b"mine"
     assert (tmp_path / "notes.txt").read_bytes() == b"mine"
     store.close()
 
 
-def test_what_was_set_aside_is_deleted(store: DiskTier) -> None:
+def test_what_was_set_aside_is_deleted(store: DiskStore) -> None:
     for i in range(10):
         store.put(f"key{i}", BIG)
     store.close()
     harm_database(store.path / "cache.db", "header")
-    assert store.get("key0") is None
+    assert get(store, "key0") is None
     store.put("key", BIG)
     for thread in threading.enumerate():
         if thread.daemon and thread is not threading.current_thread():
@@ -570,18 +582,18 @@ def test_what_was_set_aside_is_deleted(store: DiskTier) -> None:
     assert not list(store.path.glob("damaged-*"))
 
 
-def test_a_removed_folder_is_made_again(store: DiskTier, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_removed_folder_is_made_again(store: DiskStore, caplog: pytest.LogCaptureFixture) -> None:
     store.put("key", BIG)
     shutil.rmtree(store.path)
-    assert store.get("key") is None
+    assert get(store, "key") is None
     store.put("key", BIG)
-    assert store.get("key") == BIG
+    assert get(store, "key") == BIG
     assert (store.path / "cache.db").exists()
     assert said(caplog) == []
 
 
 def test_a_log_that_was_removed_under_the_database_ends_it(
-    store: DiskTier, caplog: pytest.LogCaptureFixture
+    store: DiskStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     """As when a folder is removed file by file while it is written to: the threads' connections would each
     go on with a log of their own."""
@@ -590,54 +602,54 @@ def test_a_log_that_was_removed_under_the_database_ends_it(
         (store.path / name).unlink()
     store.put("other", BIG)
     with ThreadPoolExecutor(1) as another:
-        assert another.submit(store.get, "other").result() == BIG
+        assert another.submit(get, store, "other").result() == BIG
     assert said(caplog) == [f"the cache in {store.path} was damaged; a new one is started"]
     store.close()
-    assert DiskTier(store.path, store.max_size).get("other") == BIG
+    assert get(DiskStore(store.path, store.max_size), "other") == BIG
 
 
-def test_a_folder_swapped_for_another_is_used(store: DiskTier, tmp_path: Path) -> None:
-    other = DiskTier(tmp_path / "other", store.max_size)
+def test_a_folder_swapped_for_another_is_used(store: DiskStore, tmp_path: Path) -> None:
+    other = DiskStore(tmp_path / "other", store.max_size)
     other.put("key", b"other")
     other.close()
     store.put("key", b"first")
     shutil.move(store.path, tmp_path / "away")
     shutil.move(tmp_path / "other", store.path)
-    assert store.get("key") == b"other"
+    assert get(store, "key") == b"other"
 
 
 def test_a_file_in_place_of_the_folder_fails_once_and_heals(
-    store: DiskTier, clock: Clock, caplog: pytest.LogCaptureFixture
+    store: DiskStore, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     store.path.write_bytes(b"in the way")  # refuses everyone, even root, as a read-only folder does users
     for _ in range(5):
         store.put("key", BIG)
-        assert store.get("key") is None
-        assert store.delete("key") == set()
+        assert get(store, "key") is None
+        assert store.delete_prefix("key") == set()
         recover(store, clock)
     assert len(said(caplog)) == 1
     assert "fails" in said(caplog)[0]
     store.path.unlink()
-    clock.now += 2 * module.RECOVERY_SECONDS
+    clock.now += 2 * RECOVERY_SECONDS
     store.put("key", BIG)
-    assert store.get("key") == BIG
+    assert get(store, "key") == BIG
     assert len(said(caplog)) == 2
     assert "works again" in said(caplog)[1]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere; the file in its place stands in")
-def test_a_read_only_folder_is_survived(store: DiskTier, clock: Clock) -> None:
+def test_a_read_only_folder_is_survived(store: DiskStore, clock: Clock) -> None:
     store.put("key", BIG)
     store.close()
     store.path.chmod(0o500)
     try:
         store.put("other", BIG)
-        assert store.get("other") is None
+        assert get(store, "other") is None
     finally:
         store.path.chmod(0o700)
     recover(store, clock)
     store.put("other", BIG)
-    assert store.get("other") == BIG
+    assert get(store, "other") == BIG
 
 
 @contextmanager
@@ -653,58 +665,58 @@ def no_file_over(size: int) -> Iterator[None]:
 
 @pytest.mark.parametrize("size", [1, 5_000, 60_000, 110_000])
 def test_a_full_disk_is_survived(
-    store: DiskTier, clock: Clock, caplog: pytest.LogCaptureFixture, size: int
+    store: DiskStore, clock: Clock, caplog: pytest.LogCaptureFixture, size: int
 ) -> None:
     store.put("before", BIG)
     with no_file_over(size):
         for i in range(40):
             store.put(f"big{i}", BIG)
             store.put(f"small{i}", SMALL * 100)
-            assert store.get("before") == BIG  # what is there can still be read, at once
+            assert get(store, "before") == BIG  # what is there can still be read, at once
             recover(store, clock)
             clock.now += i
     assert store.failures > 0
     assert len([text for text in said(caplog) if "fails" in text]) <= 3  # of 80 writes, over minutes
     recover(store, clock)
     store.put("after", BIG)
-    assert store.get("after") == BIG
-    assert store.get("before") == BIG
+    assert get(store, "after") == BIG
+    assert get(store, "before") == BIG
     with table(store) as db:
         rows = db.execute("SELECT count(*) FROM Cache WHERE filename IS NOT NULL").fetchone()
     assert len(value_files(store)) == rows[0]  # no file is left that nothing knows of
 
 
-def test_a_purge_that_the_disk_refuses_holds_all_the_same(store: DiskTier, clock: Clock) -> None:
+def test_a_purge_that_the_disk_refuses_holds_all_the_same(store: DiskStore, clock: Clock) -> None:
     store.put("old", SMALL)
     store.put("other", SMALL)
     with locked(store):
-        store.delete("old")
-        assert store.get("old") is None
-        assert store.get("other") == SMALL
+        store.delete_prefix("old")
+        assert get(store, "old") is None
+        assert get(store, "other") == SMALL
         store.put("old", SMALL)  # the new one, which cannot be written now
-        assert store.get("old") is None
+        assert get(store, "old") is None
     recover(store, clock)
-    assert store.get("old") is None
+    assert get(store, "old") is None
     store.put("new", SMALL)
     assert store.count("old") == 0
     store.put("old", BIG)
-    assert store.get("old") == BIG
+    assert get(store, "old") == BIG
 
 
-def test_thousands_of_refused_deletes_are_bounded(store: DiskTier, clock: Clock) -> None:
+def test_thousands_of_refused_deletes_are_bounded(store: DiskStore, clock: Clock) -> None:
     store.put("key", SMALL)
     with locked(store):
-        for i in range(2 * module.MAX_DOOMED):
-            store.delete(f"old{i}")
-        assert len(store._pending_deletes) <= module.MAX_DOOMED
-        assert store.get("old1999") is None
+        for i in range(2 * MAX_PENDING_DELETES):
+            store.delete_prefix(f"old{i}")
+        assert len(store._pending_deletes) <= MAX_PENDING_DELETES
+        assert get(store, "old1999") is None
     recover(store, clock)
     store.put("new", SMALL)
-    assert store.get("new") == SMALL
+    assert get(store, "new") == SMALL
 
 
 @contextmanager
-def locked(store: DiskTier) -> Iterator[None]:
+def locked(store: DiskStore) -> Iterator[None]:
     """Another process holds SQLite's write lock."""
     code = (
         "import sqlite3, sys\n"
@@ -725,34 +737,34 @@ def locked(store: DiskTier) -> Iterator[None]:
             process.wait(10)
 
 
-def test_a_lock_held_by_another_process_costs_no_read(store: DiskTier, clock: Clock) -> None:
+def test_a_lock_held_by_another_process_costs_no_read(store: DiskStore, clock: Clock) -> None:
     store.put("key", BIG)
     with locked(store):
         start = time.monotonic()
         store.put("other", BIG)
         assert time.monotonic() - start < 10
         start = time.monotonic()
-        assert store.get("key") == BIG
+        assert get(store, "key") == BIG
         assert time.monotonic() - start < 1
     recover(store, clock)
     store.put("other", BIG)
-    assert store.get("other") == BIG
+    assert get(store, "other") == BIG
     assert len(value_files(store)) == 2
 
 
-def test_opening_under_a_lock_gives_up_in_seconds(store: DiskTier, clock: Clock) -> None:
+def test_opening_under_a_lock_gives_up_in_seconds(store: DiskStore, clock: Clock) -> None:
     store.put("key", BIG)
     store.close()
     with locked(store):
         start = time.monotonic()
-        assert store.get("key") is None
+        assert get(store, "key") is None
         assert time.monotonic() - start < 20  # diskcache alone takes a minute
     recover(store, clock)
-    assert store.get("key") == BIG
+    assert get(store, "key") == BIG
 
 
 def test_threads_that_meet_a_damaged_database_start_one_new_one(
-    store: DiskTier, caplog: pytest.LogCaptureFixture
+    store: DiskStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     store.put("key", BIG)
     store.close()
@@ -763,7 +775,7 @@ def test_threads_that_meet_a_damaged_database_start_one_new_one(
     for thread in threads:
         thread.join()
     store.put("key", BIG)
-    assert store.get("key") == BIG
+    assert get(store, "key") == BIG
     assert sum("fails" in text for text in said(caplog)) == 1
 
 
@@ -778,7 +790,7 @@ def sizes(seed: int, count: int, largest: int) -> list[int]:
 
 def test_the_folder_never_passes_its_limit_with_mixed_sizes(tmp_path: Path) -> None:
     limit = 8 * MB
-    store = DiskTier(tmp_path / "cache", limit)
+    store = DiskStore(tmp_path / "cache", limit)
     highest = 0
     for i, size in enumerate(sizes(1, 600, limit // 20)):
         store.put(f"key{i}", random.Random(i).randbytes(size))
@@ -791,13 +803,13 @@ def test_the_folder_never_passes_its_limit_with_mixed_sizes(tmp_path: Path) -> N
 
 def test_the_folder_never_passes_its_limit_with_values_put_together(tmp_path: Path) -> None:
     limit = 8 * MB
-    store = DiskTier(tmp_path / "cache", limit)
+    store = DiskStore(tmp_path / "cache", limit)
     kept = []
     for i in range(20):
         found = [random.Random(i).randbytes(size) for size in sizes(i, 32, limit // 20)]
         store.put_all([(f"key{i} {n}", value) for n, value in enumerate(found)])
         assert du(store.path) <= limit
-        assert store.get(f"key{i} 31") == found[31]
+        assert get(store, f"key{i} 31") == found[31]
         kept.append(du(store.path))
     assert store.failures == 0
     assert min(kept[10:]) > limit * 0.7  # making room for many at once does not empty it
@@ -807,26 +819,26 @@ def test_the_folder_never_passes_its_limit_with_values_put_together(tmp_path: Pa
 def test_giants_after_many_dwarfs_do_not_pass_the_limit(tmp_path: Path) -> None:
     # diskcache alone took 52 MB of 10 this way.
     limit = 4 * MB
-    store = DiskTier(tmp_path / "cache", limit)
+    store = DiskStore(tmp_path / "cache", limit)
     for i in range(1200):
         store.put(f"dwarf{i}", bytes(2000))
     for i in range(12):
         store.put(f"giant{i}", bytes(limit // 20))
         assert du(store.path) <= limit
-    assert store.get("giant11") is not None
+    assert get(store, "giant11") is not None
     assert store.count("dwarf") > 100
     store.close()
 
 
 def test_the_oldest_go_first_and_what_was_read_gets_another_round(tmp_path: Path) -> None:
-    store = DiskTier(tmp_path / "cache", 4 * MB)
+    store = DiskStore(tmp_path / "cache", 4 * MB)
     for i in range(20):
         store.put(f"key{i}", BIG)
-    assert store.get("key3") == BIG
-    assert store.get("key4") == BIG
+    assert get(store, "key3") == BIG
+    assert get(store, "key4") == BIG
     for i in range(20, 40):
         store.put(f"key{i}", BIG)
-    kept = [i for i in range(40) if store.count(f"key{i}\0") or store.get(f"key{i}") is not None]
+    kept = [i for i in range(40) if store.count(f"key{i}\0") or get(store, f"key{i}") is not None]
     assert 3 in kept
     assert 4 in kept
     newest = [i for i in kept if i not in (3, 4)]
@@ -836,27 +848,27 @@ def test_the_oldest_go_first_and_what_was_read_gets_another_round(tmp_path: Path
 
 
 def test_what_was_read_once_and_never_again_goes_in_the_end(tmp_path: Path) -> None:
-    store = DiskTier(tmp_path / "cache", 2 * MB)
+    store = DiskStore(tmp_path / "cache", 2 * MB)
     store.put("read", BIG[:90_000])
-    assert store.get("read") is not None
+    assert get(store, "read") is not None
     for i in range(80):
         store.put(f"key{i}", BIG[:90_000])
-    assert store.get("read") is None
+    assert get(store, "read") is None
     store.close()
 
 
 def test_a_folder_where_all_was_read_is_culled_all_the_same(tmp_path: Path) -> None:
-    store = DiskTier(tmp_path / "cache", 2 * MB)
+    store = DiskStore(tmp_path / "cache", 2 * MB)
     for i in range(60):
         store.put(f"key{i}", BIG[:90_000])
-        assert store.get(f"key{i}") is not None
+        assert get(store, f"key{i}") is not None
     assert du(store.path) <= 2 * MB
     store.close()
 
 
 def test_the_limit_counts_what_the_disk_gives_out(tmp_path: Path) -> None:
     # A file of 33 kB takes nine blocks and, the first of its folder, that as well.
-    store = DiskTier(tmp_path / "cache", 4 * MB)
+    store = DiskStore(tmp_path / "cache", 4 * MB)
     for i in range(150):
         store.put(f"key{i}", bytes(33_000))
     assert du(store.path) <= 4 * MB
@@ -864,19 +876,19 @@ def test_the_limit_counts_what_the_disk_gives_out(tmp_path: Path) -> None:
 
 
 def test_a_store_told_of_less_room_shrinks_with_the_next_write(tmp_path: Path) -> None:
-    store = DiskTier(tmp_path / "cache", 8 * MB)
+    store = DiskStore(tmp_path / "cache", 8 * MB)
     for i in range(60):
         store.put(f"key{i}", BIG)
     store.close()
-    smaller = DiskTier(tmp_path / "cache", 2 * MB)
+    smaller = DiskStore(tmp_path / "cache", 2 * MB)
     smaller.put("key", BIG[:90_000])
-    assert smaller.get("key") is not None
+    assert get(smaller, "key") is not None
     assert du(smaller.path) <= 2 * MB
     smaller.close()
 
 
 def test_a_log_that_cannot_end_does_not_empty_the_cache(tmp_path: Path) -> None:
-    store = DiskTier(tmp_path / "cache", 8 * MB)
+    store = DiskStore(tmp_path / "cache", 8 * MB)
     for i in range(300):
         store.put(f"key{i}", bytes(2000))
     with table(store) as reader:
@@ -908,8 +920,8 @@ def test_only_text_and_bytes_go_in(tmp_path: Path) -> None:
 
 
 def test_failures_of_the_store_are_logged_as_errors(
-    store: DiskTier, caplog: pytest.LogCaptureFixture
+    store: DiskStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     store.path.write_bytes(b"in the way")
-    store.get("key")
+    get(store, "key")
     assert caplog.records[0].levelno == logging.ERROR
