@@ -97,16 +97,17 @@ class Engine:
         return self._cache.get(key)
 
     def put_all(self, values: Iterable[tuple[str, bytes]]) -> None:
-        """Put all of them, or none where one fails."""
-        files: list[str | None] = []
+        """Put all of them, or none where one fails. diskcache leaves the files of rows that it could not
+        write."""
+        disk = self._cache._disk
+        disk.new_files.clear()
         try:
             with self._cache._transact():
                 for key, value in values:
                     self._cache.set(key, value)
-                    files.append(self._cache._disk.last_file)
         except BaseException:
-            for file in filter(None, files):
-                self._cache._disk.remove(file)
+            for file in disk.new_files:
+                disk.remove(file)
             raise
 
     def delete(self, keys: Iterable[str] = (), prefixes: Iterable[str] = ()) -> set[str]:
@@ -181,7 +182,8 @@ class SafeCache(diskcache.Cache):  # type: ignore[misc]  # diskcache is not type
 
     @contextmanager
     def _transact(self, retry: bool = False, filename: str | None = None) -> Iterator[Any]:
-        """Fault: a transaction that cannot be committed stays open, and every later one fails in it."""
+        """Fault: a transaction that cannot be committed stays open, and every later one fails in it. It
+        happens where the file system has no shared memory for SQLite's log."""
         try:
             with super()._transact(retry, filename) as transaction:
                 yield transaction
@@ -192,7 +194,7 @@ class SafeCache(diskcache.Cache):  # type: ignore[misc]  # diskcache is not type
             raise
 
     def get(self, key: str) -> bytes | None:
-        """Fault: expiry and statistics that nothing here uses make it three times as slow."""
+        """Fault: every error of a value's file counts as a miss, so that nobody hears of a failing disk."""
         rows = self._con.execute(_SELECT, (key,)).fetchall()
         if not rows:
             return None
@@ -202,21 +204,14 @@ class SafeCache(diskcache.Cache):  # type: ignore[misc]  # diskcache is not type
             return None  # deleted since
         return value
 
-    def set(self, key: str, value: bytes) -> None:
-        """Fault: the file of a value stays behind where its row cannot be written."""
-        try:
-            super().set(key, value)
-        except BaseException:
-            if self._disk.last_file is not None:
-                self._disk.remove(self._disk.last_file)
-            raise
-
 
 class SafeDisk(diskcache.Disk):  # type: ignore[misc]
     """Fault: it unpickles what it finds, and follows any file name in its table (CVE-2025-69872); its own
     JSONDisk does so too. Here keys are text, values are bytes, and no file name leaves the folder."""
 
-    last_file: str | None = None  # the file of the last value that was stored, in any
+    def __init__(self, directory: str, **settings: Any) -> None:
+        super().__init__(directory, **settings)
+        self.new_files: list[str] = []  # of the values stored since it was last cleared
 
     def put(self, key: Any) -> tuple[str, bool]:
         if type(key) is not str:
@@ -233,14 +228,15 @@ class SafeDisk(diskcache.Disk):  # type: ignore[misc]
         folder."""
         if type(value) is not bytes:
             raise TypeError(f"a value is bytes, not {type(value)}")
-        self.last_file = None
         size, mode, filename, column = super().store(value, False, key=key)
-        self.last_file = filename
-        blocks = 0 if filename is None else -(-size // _BLOCK) + 1
-        return blocks * _BLOCK, mode, filename, column
+        if filename is None:
+            return 0, mode, None, column
+        self.new_files.append(filename)
+        return (-(-size // _BLOCK) + 1) * _BLOCK, mode, filename, column
 
     def filename(self, key: Any = None, value: Any = None) -> tuple[str, str]:
-        """Fault: 65,536 folders, which take more reads than the files in them."""
+        """Fault: 65,536 folders, so that nearly every value takes a folder as well: a block of the disk, an
+        inode, and more reads than the value itself."""
         name = os.urandom(16).hex()
         name = f"{name[:2]}/{name[2:]}.val"
         return name, os.path.join(self._directory, name)

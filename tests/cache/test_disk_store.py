@@ -752,6 +752,26 @@ def test_a_lock_held_by_another_process_costs_no_read(store: DiskStore, clock: C
     assert len(value_files(store)) == 2
 
 
+def test_a_commit_that_fails_does_not_stop_later_writes(store: DiskStore, clock: Clock) -> None:
+    """Without a log (some file systems allow none), a reader keeps SQLite from committing."""
+    store.put("key", SMALL)
+    store.close()
+    with table(store) as db:
+        db.execute("PRAGMA journal_mode = delete")
+        db.execute("UPDATE Settings SET value = 'delete' WHERE key = 'sqlite_journal_mode'")
+    assert get(store, "key") == SMALL
+    until(lambda: not may_hold(store, "strange"))  # nothing else reads
+    with table(store) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM Cache").fetchone()
+        store.put("other", SMALL)
+    assert store.failures > 0
+    recover(store, clock)
+    store.put("other", BIG)
+    assert get(store, "other") == BIG
+    assert len(value_files(store)) == 1
+
+
 def test_opening_under_a_lock_gives_up_in_seconds(store: DiskStore, clock: Clock) -> None:
     store.put("key", BIG)
     store.close()
