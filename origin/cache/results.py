@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Iterator
 from collections.abc import Sequence
 
+from origin.cache.in_use import ResultsInUse
 from origin.cache.memory import Failures
 from origin.cache.memory import MemoryTier
 from origin.cache.purges import PurgeHistory
@@ -29,6 +30,7 @@ from origin.cache.write_queue import WriteQueue
 from origin.errors import OriginError
 
 _NOTHING = Lookup(None)
+_ALL = None  # the depth of a new record: it goes into every tier
 
 
 class ResultCache:
@@ -45,6 +47,9 @@ class ResultCache:
         self._touches = [tier.touch for tier in tiers]
         self._failures = Failures()
         self._purges = PurgeHistory()
+        self._in_use = ResultsInUse()
+        # Reads of the tiers under way, by original and variant. None where the reader was cancelled.
+        self._reading: dict[tuple[str, str], asyncio.Future[Lookup | None]] = {}
 
     async def open(self) -> None:
         """Raises ConfigError where a tier cannot be used as it is configured."""
@@ -60,6 +65,7 @@ class ResultCache:
         """Finish what is being written. What is kept after this is dropped."""
         for queue in self._queues:
             await queue.close()
+        self._in_use.close()
 
     def measures(self) -> Iterator[Measure]:
         """Numbers for operators, of all tiers."""
@@ -96,7 +102,7 @@ class ResultCache:
         name = name_version(original) if version is None else name_result(original, version.etag, variant)
         for queue in self._queues:
             if queue.may_hold(name):
-                return await self._find_below(original, variant, version)
+                return await self._find_once(original, variant, version)
         return lookup
 
     async def find_original(self, original: str, etag: str) -> bytes | None:
@@ -140,12 +146,34 @@ class ResultCache:
         """
         self._purges.add(prefix)
         self._failures.delete(prefix)
+        self._in_use.delete(prefix)
         names = self.memory.drop(prefix)
         for deleted in [queue.delete_prefix(prefix) for queue in self._queues]:
             names |= await deleted
         return sum(map(counts_as_entry, names))
 
     # Inside
+
+    async def _find_once(self, original: str, variant: str, version: Version | None) -> Lookup:
+        """What the tiers below memory have, read once for all who ask at the same time."""
+        key = original, variant
+        while (reading := self._reading.get(key)) is not None:
+            shared = await asyncio.shield(reading)
+            if shared is not None:
+                return shared
+        if version is not None:
+            result = self._in_use.get(name_result(original, version.etag, variant))
+            if result is not None:
+                return Lookup(version, result)
+        lookup = None
+        reading = self._reading[key] = asyncio.get_running_loop().create_future()
+        try:
+            lookup = await self._find_below(original, variant, version)
+            return lookup
+        finally:
+            del self._reading[key]
+            if not reading.done():
+                reading.set_result(lookup)
 
     async def _find_below(self, original: str, variant: str, version: Version | None) -> Lookup:
         """What the tiers below memory have."""
@@ -161,27 +189,31 @@ class ResultCache:
                 ):  # no newer one was kept meanwhile
                     self._fill(depth, name_version(original), version)
             if version is not None and lookup.result is not None:
-                self._fill(depth, name_result(original, version.etag, variant), lookup.result)
-                return lookup
+                name = name_result(original, version.etag, variant)
+                result = self._fill_result(depth, name, lookup.result)
+                return Lookup(version, result, lookup.tier)
         # Another request may have made it while the tiers were read. It must not be made a second time.
         lookup = self.peek(original, variant)
         return lookup if lookup.result is not None else Lookup(version)
 
-    def _fill(self, depth: int, name: str, record: Record) -> None:
-        """Put a record that was found at this depth into all tiers above."""
+    def _fill(self, depth: int | None, name: str, record: Record) -> None:
+        """Put a record into memory and into the first `depth` tiers below."""
         self.memory.keep(name, record)
         for queue in self._queues[:depth]:
             queue.put(name, record)
 
-    def _keep(self, name: str, record: Record) -> None:
-        """Put a new record into all tiers."""
-        self.memory.keep(name, record)
-        for queue in self._queues:
-            queue.put(name, record)
+    def _fill_result(self, depth: int | None, name: str, result: Result) -> Result:
+        """As `_fill`. Returns the result to serve: of a large one, the copy that is in use already."""
+        if not self.memory.keep(name, result):
+            result = self._in_use.share(name, result)
+        for queue in self._queues[:depth]:
+            queue.put(name, result)
+        return result
 
     def _delete(self, original: str) -> list[asyncio.Future[set[str]]]:
         """Remove all records of one original; what is under way for it may still be kept."""
         self.memory.drop(original)
+        self._in_use.delete(original)
         return [queue.delete_prefix(original) for queue in self._queues]
 
 
@@ -230,16 +262,16 @@ class Entry:
         if old is not None and old.etag != version.etag:
             self._cache._delete(self.original)
         self._cache._failures.pop(self.original)
-        self._cache._keep(name, version)
+        self._cache._fill(_ALL, name, version)
 
     def keep_original(self, etag: str, body: bytes) -> None:
         if not self._is_purged():
-            self._cache._keep(name_body(self.original), OriginalBody(etag, body))
+            self._cache._fill(_ALL, name_body(self.original), OriginalBody(etag, body))
 
     def keep_result(self, etag: str, variant: str, result: Result) -> None:
         """Keep a result that was rendered from the version with this ETag."""
         if not self._is_purged():
-            self._cache._keep(name_result(self.original, etag, variant), result)
+            self._cache._fill_result(_ALL, name_result(self.original, etag, variant), result)
 
     def keep_failure(self, error: OriginError, until: float, variant: str = "") -> None:
         """Remember until then (Unix seconds) that the original cannot be fetched; with `variant`, that this

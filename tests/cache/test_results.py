@@ -716,3 +716,98 @@ async def test_an_entry_is_the_cache_of_one_original(cache: ResultCache) -> None
     await entry.drop()
     assert entry.peek("300") == Lookup(None)
     assert cache.entry(DOG).peek("300") == Lookup(None)
+
+
+# Large results
+
+
+def large(number: int = 0) -> Result:
+    """Over an eighth of the memory of `cache`."""
+    return Result(bytes([number]) * 300_000, Format.AVIF, bytes(16), None)
+
+
+async def swept(cache: ResultCache, left: int) -> None:
+    """Wait until a timer has swept what threads, too, have let go."""
+    async with asyncio.timeout(10):
+        while len(cache._in_use) > left:  # noqa: ASYNC110 - a timer sets no event
+            await asyncio.sleep(0.01)
+    assert len(cache._in_use) == left
+
+
+async def test_readers_of_a_large_result_share_one_body(cache: ResultCache, store: WaitingStore) -> None:
+    entry = cache.entry(CAT)
+    entry.keep_version(V1)
+    entry.keep_result("v1", "300", large())
+    await cache.flush()
+    assert cache.peek(CAT, "300").result is None  # memory does not take it
+    cache.memory.drop("")
+    cache._in_use.delete("")
+    lookups = await asyncio.gather(*(cache.find(CAT, "300") for _ in range(60)))
+    bodies = [lookup.result.body for lookup in lookups if lookup.result is not None]
+    assert len(bodies) == 60
+    assert {id(body) for body in bodies} == {id(bodies[0])}
+    assert store.noted.count("get") == 2  # the version and the result
+    later = (await cache.find(CAT, "300")).result  # while slow clients still take the others
+    assert later is not None
+    assert later.body is bodies[0]
+    assert store.noted.count("get") == 2
+
+
+async def test_a_large_result_is_let_go_when_nobody_uses_it(cache: ResultCache) -> None:
+    for number in range(20):
+        name = name_original("photos", "bucket", f"{number}.jpg")
+        cache.entry(name).keep_version(V1)
+        cache.entry(name).keep_result("v1", "300", large(number))
+    used = (await cache.find(name, "300")).result
+    assert used is not None
+    body = used.body
+    del used
+    await cache.flush()
+    await swept(cache, 1)
+    found = (await cache.find(name, "300")).result
+    assert found is not None
+    assert found.body is body
+    del body
+    cache._in_use.sweep()
+    assert len(cache._in_use) == 1
+    del found
+    await swept(cache, 0)
+
+
+async def test_results_that_nobody_uses_do_not_pile_up(cache: ResultCache) -> None:
+    entry = cache.entry(CAT)
+    entry.keep_version(V1)
+    for number in range(40):
+        entry.keep_result("v1", str(number), large(number))
+    await cache.flush()
+    cache._in_use.delete("")
+    for number in range(40):
+        await cache.find(CAT, str(number))
+        assert len(cache._in_use) <= 8  # threads may still hold one or the other
+
+
+async def test_a_purged_result_is_not_shared_any_more(cache: ResultCache) -> None:
+    entry = cache.entry(CAT)
+    entry.keep_version(V1)
+    entry.keep_result("v1", "300", large())
+    used = await cache.find(CAT, "300")
+    assert used.result is not None
+    await cache.purge(CAT)
+    cache.entry(CAT).keep_version(V1)
+    assert await cache.find(CAT, "300") == Lookup(V1)
+
+
+async def test_a_reader_that_leaves_does_not_take_the_others_along(
+    cache: ResultCache, store: WaitingStore
+) -> None:
+    keep(cache, CAT, "300")
+    await cache.flush()
+    cache.memory.drop("")
+    store.reads.clear()
+    readers = [asyncio.ensure_future(cache.find(CAT, "300")) for _ in range(3)]
+    await until(store.reading)
+    readers[0].cancel()
+    readers[2].cancel()
+    await asyncio.sleep(0)
+    store.let_go()
+    assert await readers[1] == Lookup(V1, picture("v1 300"), "disk")
