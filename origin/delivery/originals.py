@@ -24,6 +24,7 @@ from origin.sources import ReserveMemory
 from origin.sources import Source
 
 UNPACKING = 4  # originals that come from the cache at once; there is no room for them before they are read
+MAX_CLOCK_SKEW = 60.0  # seconds by which another clock may have been ahead of this one
 DOWN = 5.0  # seconds for which a source that failed is not asked for what we can serve stale
 
 
@@ -163,8 +164,9 @@ class Originals:
         self._unpacking = asyncio.Semaphore(UNPACKING)
 
     def ttl(self, version: Version) -> int:
-        """Seconds for which it is served unasked; 0 or less when it is stale."""
-        return int(version.checked + self.cache_time - self._clock())
+        """Seconds for which it is served unasked; 0 or less when it is stale, or from a clock ahead."""
+        now = self._clock()
+        return int(version.checked + self.cache_time - now) if version.checked <= now + MAX_CLOCK_SKEW else 0
 
     def is_down(self) -> bool:
         """Whether the source has failed a moment ago."""

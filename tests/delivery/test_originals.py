@@ -323,6 +323,13 @@ async def test_a_fresh_version_is_served_unasked(
     assert source.asked == [None]
 
 
+@pytest.mark.parametrize(("ahead", "ttl"), [(1, 101), (60, 160), (60.5, 0), (31_536_000, 0)])
+def test_what_a_clock_that_was_ahead_has_written_is_stale(
+    originals: Originals, clock: Clock, ahead: float, ttl: int
+) -> None:
+    assert originals.ttl(Version("v1", None, clock.now + ahead)) == ttl
+
+
 async def test_an_unchanged_original_is_renewed_without_its_body(
     originals: Originals, source: FakeSource, cache: ResultCache, clock: Clock
 ) -> None:
