@@ -8,6 +8,7 @@ entries and bytes, its transactions, its connection for each thread.
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import re
@@ -44,6 +45,8 @@ ERRORS = (
     AssertionError,
     MemoryError,
 )
+# What a read of one value's file may fail with although the file is well.
+_SCARCE = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 _BLOCK = 4096  # bytes that file systems give out at once
 # Files of values: in one of 256 folders here, in one of 65,536 in earlier releases.
 _FILE_NAME = re.compile(r"[0-9a-f]{2}/(?:[0-9a-f]{2}/)?[0-9a-f]{28,30}\.val")
@@ -52,6 +55,10 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _SELECT = "SELECT mode, filename, value FROM Cache WHERE key = ? AND raw = 1"
 _TEXT = partial(str, encoding="utf-8", errors="replace")
 _LAST = "\U0010ffff"
+
+
+class DamagedValue(ValueError):
+    """One value cannot be read or written. The others can."""
 
 
 class Row(NamedTuple):
@@ -66,7 +73,7 @@ class Engine:
     """Values by key in one folder. Keys are text, values are bytes.
 
     Any thread may read; one thread at a time may write. Every method raises one of ERRORS where the folder
-    or the disk under it fails.
+    or the disk under it fails; a ValueError, such as DamagedValue, where one value is at fault.
     """
 
     def __init__(self, path: Path) -> None:
@@ -239,23 +246,33 @@ class SafeDisk(diskcache.Disk):  # type: ignore[misc]
         inode, and more reads than the value itself."""
         name = os.urandom(16).hex()
         name = f"{name[:2]}/{name[2:]}.val"
+        with suppress(FileNotFoundError):  # the folder is made with its first file
+            self._path_inside(name)
         return name, os.path.join(self._directory, name)
 
     def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> bytes:
         """Fault: it unpickles, and opens any path.
 
-        Raises OSError where the file is not there, ValueError for what `store` has not written.
+        Raises FileNotFoundError where the file is not there, DamagedValue where it cannot be read, ValueError
+        for what `store` has not written.
         """
         if mode == diskcache.core.MODE_RAW and type(value) is bytes:
             return value
         if mode != diskcache.core.MODE_BINARY or type(filename) is not str:
             raise ValueError("a value in the store is not bytes")
-        file = os.open(self._path_inside(filename), _READ)
         try:
-            size = os.fstat(file).st_size
-            return os.read(file, size)  # a short read has another digest
-        finally:
-            os.close(file)
+            file = os.open(self._path_inside(filename), _READ)
+            try:
+                size = os.fstat(file).st_size
+                return os.read(file, size)  # a short read has another digest
+            finally:
+                os.close(file)
+        except FileNotFoundError:
+            raise
+        except OSError as exc:
+            if exc.errno in _SCARCE:
+                raise
+            raise DamagedValue(str(exc)) from exc
 
     def remove(self, file_path: Any) -> None:
         """Fault: it removes any path. The row that names another's file goes all the same."""
@@ -268,6 +285,8 @@ class SafeDisk(diskcache.Disk):  # type: ignore[misc]
         2,000 writes."""
         try:
             return self._write_whole(full_path, iterator.getvalue())
+        except (NotADirectoryError, FileExistsError) as exc:
+            raise DamagedValue(str(exc)) from exc
         except OSError:
             with suppress(OSError):
                 os.remove(full_path)

@@ -38,7 +38,9 @@ class Health:
         was_well = not self.failing
         self.failing.add(operation)  # first: other threads run while the log is written
         if was_well:
-            text = "the cache in %s fails to %s: %s: %s; pictures are served without it until it works again"
+            text = "the cache in %s fails to %s, pictures are served without it: %s: %s"
+            if one_value:
+                text = "the cache in %s fails to %s one value, which is made again: %s: %s"
             log.error(text, self._path, operation, type(error).__name__, error)
 
     def succeeded(self, operation: Operation) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import pickle
@@ -383,6 +384,86 @@ def test_a_planted_folder_is_not_followed(store: DiskStore, tmp_path: Path, thro
     else:
         store.delete_prefix("key")
     assert (outside / file.name).exists()
+
+
+def plant_link(file: Path) -> int:
+    """Plants something in place of values; how many those were."""
+    file.unlink()
+    file.symlink_to("/dev/null")
+    return 1
+
+
+def plant_folder(file: Path) -> int:
+    file.unlink()
+    file.mkdir()
+    return 1
+
+
+def plant_file_for_folder(file: Path) -> int:
+    values = len(list(file.parent.iterdir()))
+    shutil.rmtree(file.parent)
+    file.parent.write_bytes(b"")
+    return values
+
+
+@pytest.mark.parametrize("plant", [plant_link, plant_folder, plant_file_for_folder])
+def test_one_planted_file_stops_no_other_read(store: DiskStore, plant: Callable[[Path], int]) -> None:
+    for i in range(20):
+        store.put(f"key{i}", BIG)
+    lost = plant(value_files(store)[0])
+    found = [get(store, f"key{i}") for i in range(20)]
+    assert found.count(BIG) == 20 - lost
+    assert store.failures == lost
+
+
+def test_one_file_that_the_disk_cannot_read_stops_no_other_read(
+    store: DiskStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put("bad", BIG)
+    [bad] = value_files(store)
+    inode = bad.stat().st_ino
+    store.put("good", BIG)
+    read = os.read
+
+    def broken(file: int, size: int) -> bytes:
+        if os.fstat(file).st_ino == inode:
+            raise OSError(errno.EIO, "a bad block")
+        return read(file, size)
+
+    monkeypatch.setattr(os, "read", broken)
+    assert get(store, "bad") is None
+    assert get(store, "good") == BIG
+    assert store.failures == 1
+
+
+def test_too_few_descriptors_stop_reads_for_a_moment(store: DiskStore, clock: Clock) -> None:
+    """Not one value is at fault then, and trying again would not help."""
+    store.put("one", BIG)
+    store.put("two", BIG)
+    assert get(store, "one") == BIG
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        assert get(store, "one") is None
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert get(store, "two") is None
+    recover(store, clock)
+    assert get(store, "two") == BIG
+    assert store.failures == 1
+
+
+def test_a_planted_link_among_the_folders_is_not_written_through(store: DiskStore, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    store.put("key", SMALL)
+    for number in range(256):
+        (store.path / f"{number:02x}").symlink_to(outside)
+    store.put("big", BIG)
+    assert list(outside.iterdir()) == []
+    assert get(store, "big") is None
+    store.put("small", SMALL)  # and other writes go on
+    assert get(store, "small") == SMALL
 
 
 def test_a_row_that_names_the_database_does_not_take_it_along(store: DiskStore) -> None:
