@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from origin.cache import diskcache_safe
+from origin.cache import stray_files
 from origin.cache.bloom import BloomFilter
 from origin.cache.diskcache_safe import DATABASE
 from origin.cache.diskcache_safe import ERRORS
@@ -58,6 +59,7 @@ class DiskStore:
         # None until the names of all values have been read, and where another process writes to the folder.
         self.stored_names: BloomFilter | None = None
         self._learning: BloomFilter | None = None  # becomes `stored_names`
+        self._stray_bytes = 0  # of files without a row
 
     @property
     def failures(self) -> int:
@@ -199,7 +201,7 @@ class DiskStore:
             self._delete_damaged()
             engine = Engine(self.path)
             self._open = (engine, self._inodes())
-            self.stored_names, self._learning = None, BloomFilter()
+            self.stored_names, self._learning, self._stray_bytes = None, BloomFilter(), 0
             threading.Thread(target=self._learn, args=(engine, self._learning), daemon=True).start()
             return engine
 
@@ -213,12 +215,15 @@ class DiskStore:
             threading.Thread(target=shutil.rmtree, args=(path, True), daemon=True).start()
 
     def _learn(self, engine: Engine, names: BloomFilter) -> None:
-        """Read all names in the background, in portions, so that no request waits."""
+        """Read all rows in the background, in portions, so that no request waits."""
+        opened_at = time.time()
+        files = stray_files.KnownFiles()
         try:
             last = -1
             while self._learning is names and (rows := engine.rows(last, 1000)):
                 for row in rows:
                     names.add(str(row.key))
+                    files.add(row.filename)
                 last = rows[-1].rowid
                 time.sleep(0.001)
         except ERRORS:
@@ -226,8 +231,16 @@ class DiskStore:
         finally:
             engine.close()
         with self._opening:
-            if self._learning is names:  # and the folder is still the same
-                self.stored_names = names
+            if self._learning is not names:
+                return  # the folder is another one by now
+            self.stored_names = names
+        strays = stray_files.find(self.path, files, before=opened_at - stray_files.MIN_AGE)
+        if strays:
+            log.info("the cache in %s has %d files without a row; they are deleted", self.path, len(strays))
+        self._stray_bytes = sum(size for _, size in strays)
+        for path, size in strays:
+            if stray_files.delete(path):
+                self._stray_bytes -= size
 
     # Writing, under the limit
 
@@ -268,7 +281,8 @@ class DiskStore:
     def _size(self, engine: Engine) -> int:
         size, log_size = engine.size()
         # The log grows while another program reads, and no value that goes makes it shorter.
-        return size + min(log_size, max(self.max_size // 10, 2_000_000))
+        log_size = min(log_size, max(self.max_size // 10, 2_000_000))
+        return size + log_size + self._stray_bytes
 
     def _cull(self, engine: Engine, space: int) -> None:
         """Delete from the oldest until there is `space` under the limit. What was read is renewed instead."""

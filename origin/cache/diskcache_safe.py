@@ -49,7 +49,7 @@ ERRORS = (
 _SCARCE = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 _BLOCK = 4096  # bytes that file systems give out at once
 # Files of values: in one of 256 folders here, in one of 65,536 in earlier releases.
-_FILE_NAME = re.compile(r"[0-9a-f]{2}/(?:[0-9a-f]{2}/)?[0-9a-f]{28,30}\.val")
+FILE_NAME = re.compile(r"[0-9a-f]{2}/(?:[0-9a-f]{30}|[0-9a-f]{2}/[0-9a-f]{28})\.val")
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a planted FIFO does not block
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _SELECT = "SELECT mode, filename, value FROM Cache WHERE key = ? AND raw = 1"
@@ -306,7 +306,7 @@ class SafeDisk(diskcache.Disk):  # type: ignore[misc]
     def _path_inside(self, filename: str) -> str:
         """The path of a value's file. Raises ValueError where it is not in the folder, OSError where a part
         of it does not exist."""
-        if _FILE_NAME.fullmatch(filename) is None:
+        if FILE_NAME.fullmatch(filename) is None:
             raise ValueError("a file name in the store is not one of ours")
         path = self._directory
         *folders, name = filename.split("/")

@@ -25,6 +25,7 @@ from pathlib import Path
 
 import pytest
 
+from origin.cache import stray_files
 from origin.cache.disk import DiskTier
 from origin.cache.disk_store import MAX_PENDING_DELETES
 from origin.cache.disk_store import DiskStore
@@ -878,6 +879,95 @@ def test_threads_that_meet_a_damaged_database_start_one_new_one(
     store.put("key", BIG)
     assert get(store, "key") == BIG
     assert sum("fails" in text for text in said(caplog)) == 1
+
+
+# What a killed process leaves
+
+
+def leave_strays(store: DiskStore, count: int, age: float = 3600.0) -> list[Path]:
+    """Files of values without a row, as a process leaves that is killed between the two."""
+    for number in range(count):
+        store.put(f"stray{number}", BIG)
+    strays = value_files(store)
+    with table(store) as db:
+        db.execute("DELETE FROM Cache WHERE key GLOB 'stray*'")
+    for path in strays:
+        os.utime(path, (time.time() - age,) * 2)
+    return strays
+
+
+def test_files_without_a_row_are_deleted_behind_the_opening(tmp_path: Path) -> None:
+    store = DiskStore(tmp_path / "cache", 50 * MB)
+    strays = leave_strays(store, 30)
+    store.put("key", BIG)
+    deep = store.path / "ab" / "cd" / ("0" * 28 + ".val")  # as earlier releases named them
+    deep.parent.mkdir(parents=True, exist_ok=True)
+    deep.write_bytes(b"stray")
+    os.utime(deep, (0, 0))
+    store.close()
+    again = DiskStore(store.path, store.max_size)
+    assert get(again, "key") == BIG
+    until(lambda: not any(path.exists() for path in (*strays, deep)))
+    assert len(value_files(again)) == 1
+    assert get(again, "key") == BIG
+    again.close()
+
+
+def test_files_that_are_being_written_are_left_alone(tmp_path: Path) -> None:
+    """Their row may come yet, from this process or from another one that shares the folder."""
+    store = DiskStore(tmp_path / "cache", 50 * MB)
+    [young] = leave_strays(store, 1, age=5.0)
+    [old] = {*leave_strays(store, 1)} - {young}
+    os.utime(young)
+    store.close()
+    again = DiskStore(store.path, store.max_size)
+    assert get(again, "key") is None
+    until(lambda: not old.exists())
+    assert young.exists()
+    again.close()
+
+
+def test_nothing_else_in_the_folder_is_swept(tmp_path: Path) -> None:
+    store = DiskStore(tmp_path / "cache", 50 * MB)
+    strays = leave_strays(store, 5)
+    others = [
+        store.path / "ab.val",
+        store.path / "mine" / "0000.val",
+        store.path / "ab" / "notes.txt",
+        store.path / "ab" / "short.val",
+        store.path / "ab" / "ef" / "gh" / ("0" * 28 + ".val"),
+    ]
+    outside = tmp_path / "outside" / ("0" * 30 + ".val")
+    for path in (*others, outside):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"mine")
+        os.utime(path, (0, 0))
+    (store.path / "cd").unlink(missing_ok=True)
+    if not (store.path / "cd").exists():
+        (store.path / "cd").symlink_to(outside.parent)
+    store.close()
+    again = DiskStore(store.path, store.max_size)
+    assert get(again, "key") is None
+    until(lambda: not any(path.exists() for path in strays))
+    until(lambda: not may_hold(again, "strange"))
+    assert all(path.exists() for path in (*others, outside))
+    again.close()
+
+
+def test_strays_count_in_the_limit_until_they_are_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = DiskStore(tmp_path / "cache", 4 * MB)
+    leave_strays(store, 20)  # 2 MB
+    store.close()
+    again = DiskStore(store.path, store.max_size)
+    monkeypatch.setattr(stray_files, "delete", lambda path: False)  # a disk that refuses
+    assert get(again, "key") is None
+    until(lambda: again.size() > 2 * MB)
+    for number in range(60):
+        again.put(f"key{number}", BIG)
+        assert du(again.path) <= 4 * MB
+    again.close()
 
 
 # The limit
