@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from origin.cache.disk import DiskTier
+from origin.cache.disk_store import DiskStore
+from origin.cache.memory import MemoryTier
 from origin.cache.results import ResultCache
 from origin.config.model import Config
 from origin.config.model import Handler as HandlerConfig
@@ -67,6 +69,7 @@ class Origin:
         self.pool = _pool(config)
         self.admission = FetchAdmission(timeout=config.limits.queue_timeout)
         self.caches: dict[Path, ResultCache] = {}
+        self._open_cache_paths: set[Path] = set()
         self._fallback_slot = asyncio.Semaphore(1)
         self._fallbacks: dict[tuple[bytes, str], Fallback] = {}
         self.metrics = Metrics([self._pool_numbers, self.admission.numbers, self._cache_numbers])
@@ -78,7 +81,8 @@ class Origin:
         return token.get_secret_value() if token else None
 
     async def open(self) -> None:
-        """Start what has to run before the first request. Raises RendererBroken."""
+        """Start what has to run before the first request. Raises RendererBroken and ConfigError."""
+        await self._open_caches()
         await self.pool.start()
         for source in self._lent.values():
             await source.open()
@@ -107,6 +111,7 @@ class Origin:
         self._fallbacks = {} if is_new_pool else dict(old_fallbacks)
         try:
             handlers = self._build_handlers(config)
+            await self._open_caches()
             if is_new_pool:
                 await self.pool.start()
             await _open(handlers)
@@ -123,6 +128,13 @@ class Origin:
                 await old_pool.close()
 
         return close_old
+
+    async def _open_caches(self) -> None:
+        """Open the caches that no configuration has used until now. Raises ConfigError."""
+        for path, cache in self.caches.items():
+            if path not in self._open_cache_paths:
+                await cache.open()
+                self._open_cache_paths.add(path)
 
     def _build_handlers(self, config: Config) -> dict[str, Handler]:
         return {handler.prefix: self._build_handler(config, handler) for handler in config.handlers}
@@ -203,36 +215,18 @@ class Origin:
         shared = whole.cache
         path = config.cache_path or shared.path
         if path not in self.caches:
-            self.caches[path] = ResultCache(DiskTier(path, shared.max_size), shared.memory)
+            self.caches[path] = ResultCache(
+                MemoryTier(shared.memory), [DiskTier(DiskStore(path, shared.max_size))]
+            )
         return self.caches[path]
 
     def _pool_numbers(self) -> Iterator[tuple[str, str, float]]:
         return self.pool.numbers()  # of the pool that is there now
 
-    def _cache_numbers(self) -> list[tuple[str, str, float]]:
-        caches = self.caches.values()
-        return [
-            (
-                "origin_cache_bytes",
-                "Bytes of the caches' folders.",
-                sum(cache.store.volume() for cache in caches),
-            ),
-            (
-                "origin_cache_entries",
-                "Entries in the caches' folders.",
-                sum(cache.store.count() for cache in caches),
-            ),
-            (
-                "origin_cache_memory_bytes",
-                "Bytes of the caches' memory tiers.",
-                sum(cache.results.weight for cache in caches),
-            ),
-            (
-                "origin_cache_failures_total",
-                "Reads and writes of the caches' folders that failed.",
-                sum(cache.store.failures for cache in caches),
-            ),
-        ]
+    def _cache_numbers(self) -> Iterator[tuple[str, str, float]]:
+        for cache in self.caches.values():
+            for measure in cache.measures():
+                yield measure.name, measure.help, measure.read()
 
 
 class _Lent:

@@ -44,7 +44,7 @@ HOMES = {
     "botocore": "sources.s3_source sources.s3_errors",
     "aiohttp": "sources.s3_errors sources.s3_session",
     "types_aiobotocore_s3": "sources.s3_source",
-    "diskcache": "cache.disk cache.diskcache_safe",
+    "diskcache": "cache.diskcache_safe",
     "itsdangerous": "signing",
     "uvicorn": "server",
     "uvloop": "server.run",

@@ -16,8 +16,8 @@ from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
-from origin.cache.results import Lru
-from origin.cache.results import Result
+from origin.cache.memory import Lru
+from origin.cache.records import Result
 from origin.errors import OriginError
 from origin.errors import Overloaded
 from origin.formats import Format

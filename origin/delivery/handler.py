@@ -15,7 +15,7 @@ from collections.abc import Awaitable
 from collections.abc import Callable
 from collections.abc import Mapping
 
-from origin.cache.results import name_original
+from origin.cache.records import name_original
 from origin.delivery.authorize import Authorizer
 from origin.delivery.authorize import allow_all
 from origin.delivery.fallback import Fallback

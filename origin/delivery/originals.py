@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from origin.cache.records import Version
+from origin.cache.results import Entry
 from origin.cache.results import ResultCache
-from origin.cache.results import Version
 from origin.delivery.admission import FetchAdmission
 from origin.delivery.singleflight import SingleFlight
 from origin.errors import NotFound
@@ -18,6 +19,7 @@ from origin.sources import Original
 from origin.sources import Source
 
 MAX_CACHE_READS = 4  # originals read from the cache at once: their size is unknown until they are read
+MAX_CLOCK_SKEW = 60.0  # seconds by which another clock may have been ahead of this one
 DOWN_SECONDS = 5.0  # for which a source that failed is not asked about what can be served stale
 
 
@@ -63,8 +65,10 @@ class Originals:
         self._cache_reads = asyncio.Semaphore(MAX_CACHE_READS)
 
     def ttl(self, version: Version) -> int:
-        """Seconds for which a version is served without asking the source; 0 or less when it is stale."""
-        return int(version.checked + self.cache_time - self._clock())
+        """Seconds for which a version is served without asking the source; 0 or less when it is stale, or
+        comes from a clock that was ahead of this one."""
+        now = self._clock()
+        return int(version.checked + self.cache_time - now) if version.checked <= now + MAX_CLOCK_SKEW else 0
 
     def is_down(self) -> bool:
         """Whether the source has failed within the last seconds."""
@@ -96,19 +100,19 @@ class Originals:
         self._flights.forget(prefix)
 
     async def _ask(self, original: str, key: str, version: Version | None) -> FetchedOriginal:
-        since = self.cache.mark() if self.cache else 0
+        entry = self.cache.entry(original) if self.cache else None
         start = time.perf_counter()
         try:
             async with self.admission.place(self._handler) as reserve:
                 answer = await self.source.get(key, version.etag if version else None, reserve)
         except OriginError as error:
-            await self._remember_failure(original, error, since)
+            await self._remember_failure(error, entry)
             raise
         self._down_until = 0.0
-        return self._keep(original, version, answer, since, time.perf_counter() - start)
+        return self._keep(version, answer, entry, time.perf_counter() - start)
 
     def _keep(
-        self, original: str, version: Version | None, answer: Original | None, since: int, took: float
+        self, version: Version | None, answer: Original | None, entry: Entry | None, took: float
     ) -> FetchedOriginal:
         now = self._clock()
         if answer is None:
@@ -120,17 +124,17 @@ class Originals:
             current = FetchedOriginal(
                 Version(answer.etag, answer.last_modified, now), answer.body, "fetched", took
             )
-        if self.cache is not None:
-            self.cache.keep_version(original, current.version, since)
+        if entry is not None:
+            entry.keep_version(current.version)
             if answer is not None and not answer.is_local:
-                self.cache.keep_original(original, answer.etag, answer.body, since)
+                entry.keep_original(answer.etag, answer.body)
         return current
 
-    async def _remember_failure(self, original: str, error: OriginError, since: int) -> None:
+    async def _remember_failure(self, error: OriginError, entry: Entry | None) -> None:
         if isinstance(error, SourceUnavailable):
             self._down_until = self._clock() + DOWN_SECONDS
-        if self.cache is None or not error.remembered:
+        if entry is None or not error.remembered:
             return
         if isinstance(error, NotFound):
-            await self.cache.drop(original)
-        self.cache.keep_failure(original, error, self._clock() + self.failure_seconds, since)
+            await entry.drop()
+        entry.keep_failure(error, self._clock() + self.failure_seconds)

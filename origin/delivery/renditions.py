@@ -20,8 +20,9 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from contextlib import asynccontextmanager
 
-from origin.cache.results import Lookup
-from origin.cache.results import Result
+from origin.cache.records import Lookup
+from origin.cache.records import Result
+from origin.cache.results import Entry
 from origin.delivery.originals import FetchedOriginal
 from origin.delivery.originals import Originals
 from origin.delivery.request import ImageRequest
@@ -147,10 +148,9 @@ class Renditions:
             return Lookup(None)
         lookup = await self._cache.find(variant.original, variant.name)
         if lookup.result is None:
-            for name in (variant.original, variant.full_name):
-                failure = self._cache.failure(name, self._clock())
-                if failure is not None:
-                    raise failure
+            failure = self._cache.failure(variant.original, variant.name, self._clock())
+            if failure is not None:
+                raise failure
         return lookup
 
     def _serve(self, lookup: Lookup, variant: Variant) -> Outcome | None:
@@ -219,7 +219,7 @@ class Renditions:
     async def _make(self, variant: Variant, lookup: Lookup) -> Outcome:
         """Ask the source, then take the result that is there or render a new one."""
         original, key = variant.original, variant.key
-        since = self._cache.mark() if self._cache else 0
+        entry = self._cache.entry(original) if self._cache else None
         try:
             with ExitStack() as expected:
                 if lookup.result is None:
@@ -231,7 +231,7 @@ class Renditions:
                 async with self._admitted(variant, current):
                     current = await self.originals.body(original, key, current)
                     expected.close()
-                    return await self._render_and_keep(variant, current, since)
+                    return await self._render_and_keep(variant, current, entry)
         except (SourceUnavailable, Overloaded):
             outcome = self._stale_if_error(lookup)
             if outcome is None:
@@ -256,21 +256,22 @@ class Renditions:
             if not self._rendering[original]:
                 del self._rendering[original]
 
-    async def _render_and_keep(self, variant: Variant, current: FetchedOriginal, since: int) -> Outcome:
+    async def _render_and_keep(
+        self, variant: Variant, current: FetchedOriginal, entry: Entry | None
+    ) -> Outcome:
         try:
             rendered = await self._render(variant, current)
         except OriginError as error:
             # Of this variant alone: another size of the same original may do well.
-            if error.remembered and self._cache is not None:
-                until = self._clock() + self.originals.failure_seconds
-                self._cache.keep_failure(variant.full_name, error, until, since)
+            if error.remembered and entry is not None:
+                entry.keep_failure(error, self._clock() + self.originals.failure_seconds, variant.name)
             raise
         digest = hashlib.sha256(rendered.body).digest()[:16]
         result = Result(rendered.body, rendered.format, digest, current.version.last_modified)
-        if self._cache is not None:
-            self._cache.keep_result(variant.original, current.version.etag, variant.name, result, since)
+        if entry is not None:
+            entry.keep_result(current.version.etag, variant.name, result)
         fwd_status = 200 if current.asked == "fetched" else None
-        status = cache_status(fwd="uri-miss", fwd_status=fwd_status, stored=self._cache is not None)
+        status = cache_status(fwd="uri-miss", fwd_status=fwd_status, stored=entry is not None)
         stages = {"source": current.took, "queue": rendered.waited, "render": rendered.took}
         return Outcome(result, status, "miss", stages)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from dataclasses import field
 
-from origin.cache.results import Result
+from origin.cache.records import Result
 from origin.delivery.authorize import Pairs
 from origin.errors import BadRequest
 from origin.http.message import RawHeaders

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from origin.cache.results import Result
+from origin.cache.records import Result
 from origin.delivery.request import Outcome
 from origin.delivery.request import VariantHeaders
 from origin.delivery.settings import Freshness

@@ -17,7 +17,7 @@ from urllib.parse import unquote_to_bytes
 
 from starlette.types import ASGIApp
 
-from origin.cache.results import Lru
+from origin.cache.memory import Lru
 from origin.delivery.handler import Handler
 from origin.delivery.request import ImageRequest
 from origin.errors import BadRequest

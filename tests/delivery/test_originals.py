@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from origin.cache.disk import DiskTier
+from origin.cache.disk_store import DiskStore
+from origin.cache.memory import MemoryTier
+from origin.cache.records import Version
+from origin.cache.records import name_original
 from origin.cache.results import ResultCache
-from origin.cache.results import Version
-from origin.cache.results import name_original
 from origin.delivery.admission import FetchAdmission
 from origin.delivery.originals import DOWN_SECONDS
 from origin.delivery.originals import FetchedOriginal
@@ -284,7 +286,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def cache(tmp_path: Path) -> AsyncIterator[ResultCache]:
-    cache = ResultCache(DiskTier(tmp_path / "cache", 50_000_000), 1_000_000)
+    cache = ResultCache(MemoryTier(1_000_000), [DiskTier(DiskStore(tmp_path / "cache", 50_000_000))])
     yield cache
     await cache.close()
 
@@ -323,6 +325,13 @@ async def test_a_fresh_version_is_served_unasked(
     assert originals.ttl(known) == 1
     assert await originals.current(CAT, KEY, known) == FetchedOriginal(known)
     assert source.asked == [None]
+
+
+@pytest.mark.parametrize(("ahead", "ttl"), [(1, 101), (60, 160), (60.5, 0), (31_536_000, 0)])
+def test_what_a_clock_that_was_ahead_has_written_is_stale(
+    originals: Originals, clock: Clock, ahead: float, ttl: int
+) -> None:
+    assert originals.ttl(Version("v1", None, clock.now + ahead)) == ttl
 
 
 async def test_an_unchanged_original_is_renewed_without_its_body(
@@ -385,8 +394,8 @@ async def test_a_failure_of_the_original_is_remembered_for_its_time(
     source.original = error
     with pytest.raises(type(error)):
         await originals.current(CAT, KEY, None)
-    assert type(cache.failure(CAT, clock.now + 9.9)) is type(error)
-    assert cache.failure(CAT, clock.now + 10) is None
+    assert type(cache.failure(CAT, "", clock.now + 9.9)) is type(error)
+    assert cache.failure(CAT, "", clock.now + 10) is None
     assert not originals.is_down()
 
 
@@ -399,8 +408,8 @@ async def test_where_cdns_keep_no_failure_we_keep_it_a_second(
     source.original = NotFound("no cat")
     with pytest.raises(NotFound):
         await originals.current(CAT, KEY, None)
-    assert cache.failure(CAT, clock.now + 0.9) is not None
-    assert cache.failure(CAT, clock.now + 1.0) is None
+    assert cache.failure(CAT, "", clock.now + 0.9) is not None
+    assert cache.failure(CAT, "", clock.now + 1.0) is None
 
 
 async def test_an_original_that_is_gone_takes_its_results_with_it(
@@ -425,7 +434,7 @@ async def test_a_source_that_is_down_is_remembered_and_costs_no_result(
     with pytest.raises(SourceUnavailable):
         await originals.current(CAT, KEY, known)
     assert originals.is_down()
-    assert cache.failure(CAT, clock.now) is None
+    assert cache.failure(CAT, "", clock.now) is None
     assert cache.peek(CAT, "any").version == known
     assert await cache.find_original(CAT, "v1") == b"cat 1"
     clock.now += DOWN_SECONDS
@@ -486,5 +495,5 @@ async def test_full_admission_is_no_failure_of_the_source(
     with pytest.raises(Overloaded):
         await originals.current(CAT, KEY, None)
     assert not originals.is_down()
-    assert cache.failure(CAT, clock.now) is None
+    assert cache.failure(CAT, "", clock.now) is None
     assert source.asked == []

@@ -15,7 +15,7 @@ from typing import Any
 import click
 import pytest
 
-from origin.cache.results import MAX_UNWRITTEN
+from origin.cache.write_queue import MAX_UNWRITTEN
 from origin.cli.main import main
 from origin.config.load import build_config
 from origin.config.model import Cache
@@ -213,8 +213,8 @@ def test_zero_bytes_on_the_disk_leave_the_memory_and_the_other_way_round(tmp_pat
 def test_the_policy_allows_what_the_source_calls() -> None:
     policy = json.loads(OPERATIONS.block("json", "Statement"))
     allowed = {statement["Action"] for statement in policy["Statement"]}
-    source = (ROOT / "origin" / "sources" / "s3.py").read_text(encoding="utf-8")
-    assert set(re.findall(r"client\.(\w+)\(", source)) == {"get_object"}
+    source = (ROOT / "origin" / "sources" / "s3_source.py").read_text(encoding="utf-8")
+    assert set(re.findall(r"client\.(\w+)\(", source)) == {"get_object", "list_objects_v2", "head_object"}
     assert allowed == {"s3:GetObject", "s3:ListBucket"}
 
 

@@ -29,9 +29,6 @@ _OF_THE_READER = {"config.json", "urls.txt"}  # files that the reader writes
 _MADE_BY_A_RUN = re.compile(r"benchmarks/(?:results|\.work|\.peers)/.*")
 # Files that docs/architecture.md names and that are still to come.
 COMING = {
-    "cache/memory.py",
-    "cache/records.py",
-    "cache/tier.py",
     "imaging/encode.py",
 }
 

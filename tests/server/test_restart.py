@@ -272,7 +272,7 @@ def test_a_missing_certificate_or_key_is_said_in_one_line(tmp_path: Path, broken
 def test_a_certificate_or_key_that_is_none_is_said_in_one_line(tmp_path: Path, broken: str) -> None:
     config = with_tls(tmp_path)
     Path(config[broken]).write_text("not a PEM file")
-    assert complaint(config).startswith(f"{broken}: {config[broken]} holds no ")
+    assert complaint(config).startswith(f"{broken}: {config[broken]} is not PEM")
 
 
 # TLS

@@ -154,7 +154,7 @@ class Running(Client):
     def settle(self) -> None:
         """Wait until the caches have written behind the answers what there is to write."""
         for cache in self.origin.caches.values():
-            cache._writer.submit(int).result(PATIENCE)  # one thread: the last in its queue
+            self.call(cache.flush())
 
     def _run(self) -> None:
         try:
