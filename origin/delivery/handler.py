@@ -228,7 +228,7 @@ class Handler:
                 if failure is not None:
                     raise failure
         if found.result is None and not self._flights.flying(wish.name):
-            self._pool.check_room(self.name)  # before a task is started for nothing
+            self._pool.check_queue(self.name)  # before a task is started for nothing
         made: list[bool] = []  # stays empty where another request's work gives the result
 
         def make() -> Awaitable[Outcome]:
@@ -293,7 +293,7 @@ class Handler:
         try:
             with ExitStack() as place:
                 if found.result is None:
-                    place.enter_context(self._pool.expected(self.name))
+                    place.enter_context(self._pool.reserve(self.name))
                 current = await self.originals.current(original, key, found.version)
                 if current.asked == "unchanged" and found.result is not None:
                     status = caching.cache_status(fwd="stale", fwd_status=304)

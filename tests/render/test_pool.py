@@ -194,21 +194,21 @@ async def test_the_queue_is_bounded_in_length_and_time() -> None:
 
 async def test_a_job_on_its_way_has_a_place() -> None:
     async with started(queue=2) as pool:
-        with pool.expected("h"), pool.expected("h"), pool.expected("h"):  # one to render and two to wait
+        with pool.reserve("h"), pool.reserve("h"), pool.reserve("h"):  # one to render and two to wait
             with pytest.raises(Overloaded):
-                pool.check_room("h")
-            with pytest.raises(Overloaded), pool.expected("h"):
+                pool.check_queue("h")
+            with pytest.raises(Overloaded), pool.reserve("h"):
                 pass
-            pool.check_room("another")
-        with pytest.raises(KeyError), pool.expected("h"):
+            pool.check_queue("another")
+        with pytest.raises(KeyError), pool.reserve("h"):
             raise KeyError("nothing came")
         task, process = await stopped(pool)
-        with pool.expected("h"):
+        with pool.reserve("h"):
             waiting = rendering(pool)
             await until(lambda: pool.waiting == 1)
             with pytest.raises(Overloaded):
-                pool.check_room("h")
-        pool.check_room("h")
+                pool.check_queue("h")
+        pool.check_queue("h")
         os.kill(process, signal.SIGCONT)
         await asyncio.gather(task, waiting)
 
@@ -233,13 +233,13 @@ async def test_a_renderer_handed_to_someone_who_just_left_goes_to_the_next() -> 
         _, process = await stopped(pool)
         leaving, staying = rendering(pool), rendering(pool)
         await until(lambda: pool.waiting == 2)
-        hand_over = pool._offer
+        hand_over = pool._hand_over
 
         def to_someone_who_leaves(renderer: Renderer) -> None:
             hand_over(renderer)
             leaving.cancel()  # the renderer is in its hands, and it has not run since
 
-        pool._offer = to_someone_who_leaves  # type: ignore[method-assign]
+        pool._hand_over = to_someone_who_leaves  # type: ignore[method-assign]
         os.kill(process, signal.SIGCONT)
         assert (await staying).width == 50
         assert leaving.cancelled()
@@ -270,7 +270,7 @@ async def test_a_renderer_whose_memory_grew_is_replaced() -> None:
     async with started(memory=1_000_000_000) as pool:
         [first] = pool.processes
         pool.memory = 2_000_000  # less than any process takes
-        for _ in range(module.LOOK_AFTER):
+        for _ in range(module.JOBS_BETWEEN_LOOKS):
             assert pool.processes == [first]
             await rendering(pool)
         await until(lambda: pool.processes and pool.processes != [first])
@@ -418,7 +418,7 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Script:
 
 
 NONSENSE = {
-    "not a frame": 'link.sendall(b"HTTP/1.1 200 OK" * 10)',
+    "not a message": 'link.sendall(b"HTTP/1.1 200 OK" * 10)',
     "head of no bytes": 'send(b"")',
     "head over its limit": 'send(b" " * 70_000)',
     "head of 4 GB": 'link.sendall(b"\\xff" * 12)',
@@ -570,7 +570,7 @@ async def test_a_pool_whose_renderers_cannot_start_any_more_tries_again(
         assert (await rendering(pool)).body == b"picture again"
 
 
-def test_a_frame_is_as_the_worker_reads_it() -> None:
-    frame = protocol.pack_head(JOB.to_head(), 5)
-    head, body = struct.unpack(">IQ", frame[:12])
-    assert (len(frame) - 12, body) == (head, 5)
+def test_a_message_is_as_the_worker_reads_it() -> None:
+    message = protocol.pack_head(JOB.to_head(), 5)
+    head, body = struct.unpack(">IQ", message[:12])
+    assert (len(message) - 12, body) == (head, 5)

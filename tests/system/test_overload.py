@@ -393,7 +393,7 @@ def test_a_source_that_hangs_takes_no_renderer_and_no_place_from_others(tmp_path
         origin.call(hung.open())
         hung.hold()
         waiting = [origin.send(f"/hung/{key}?w=10") for key in KEYS]
-        expected = origin.origin.pool._expected
+        expected = origin.origin.pool._reserved
         wait_until(lambda: expected["hung"] == len(KEYS), "all that it may begin has begun")
         assert origin.origin.admission.fetching == 32
         assert origin.get("/hung/one-more.jpg").kind == "overloaded"
