@@ -42,6 +42,7 @@ from origin.delivery.router import Router
 from origin.errors import ConfigError
 from origin.errors import Forbidden
 from origin.errors import SourceUnavailable
+from origin.formats import DEFAULT_ORIGINALS
 from origin.http.message import RawHeaders
 from origin.http.message import Receive
 from origin.http.message import Request
@@ -74,10 +75,10 @@ class Origin:
         self.metrics = Metrics()
         self.draining = False
         limits = config.limits
-        formats = sorted({f.value for handler in config.handlers for f in handler.allowed_formats})
+        formats = sorted({f.name for handler in config.handlers for f in handler.allowed_formats})
         self.pool = RenderPool(
             config.renderers,
-            formats=sorted({*formats, "jpg", "png", "webp", "gif", "avif"}),
+            formats=sorted({*formats, *(f.name for f in DEFAULT_ORIGINALS)}),
             memory=limits.render_memory,
             queue=limits.queue,
             queue_timeout=limits.queue_timeout,
@@ -129,7 +130,7 @@ class Origin:
             ),
             recipe=RenderSettings(
                 quality=config.quality,
-                allowed=tuple(format.value for format in config.allowed_formats),
+                allowed=tuple(format.name for format in config.allowed_formats),
                 max_pixels=limits.max_original_pixels,
                 max_frames=limits.max_frames,
                 timeout=limits.render_timeout,

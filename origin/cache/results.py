@@ -236,7 +236,7 @@ class ResultCache:
         key = _result_key(original, etag, variant)
         self.results.put(key, result)
         meta = {
-            "format": result.format.value,
+            "format": result.format.name,
             "digest": result.digest.hex(),
             "last_modified": result.last_modified,
         }
@@ -357,7 +357,9 @@ class ResultCache:
             return Lookup(version)
         meta, body = _unpack(record)
         digest = bytes.fromhex(meta["digest"])
-        return Lookup(version, Result(body, Format(meta["format"]), digest, meta["last_modified"]), "disk")
+        return Lookup(
+            version, Result(body, Format.named(meta["format"]), digest, meta["last_modified"]), "disk"
+        )
 
 
 def name_original(handler: str, source: str, key: str) -> str:

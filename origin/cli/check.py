@@ -16,6 +16,7 @@ from origin.formats import sniff
 from origin.imaging.protocol import Job
 from origin.render.pool import Renderer
 from origin.render.pool import RendererBroken
+from origin.urls.options import Options
 
 
 async def run(config: Config) -> list[tuple[str, bool]]:
@@ -63,7 +64,7 @@ async def _error_image(handler: Handler, renderer: Renderer) -> list[tuple[str, 
     where = f"handler {handler.name}: error_image {path}"
     try:
         image = path.read_bytes()
-        job = Job(64, 64, False, "png", {}, FORMATS, 10**9, 1)
+        job = Job(Options(width=64, height=64), "png", {}, FORMATS, 10**9, 1)
         head, _ = await renderer.run(job, image)
     except OSError as exc:
         return [(f"{where}: FAILED: {exc.strerror}", False)]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 from typing import Any
 from typing import Literal
@@ -18,7 +19,6 @@ from pydantic import WithJsonSchema
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
-from origin.config.types import QUALITY
 from origin.config.types import Count
 from origin.config.types import Duration
 from origin.config.types import FilePath
@@ -37,9 +37,12 @@ from origin.config.types import parse_number
 from origin.config.types import parse_output_format
 from origin.config.types import parse_qualities
 from origin.config.types import prefix_path
-from origin.formats import Format
+from origin.formats import DEFAULT_ORIGINALS
+from origin.formats import OUTPUTS
+from origin.formats import QUALITY
 
 MIN_KEY = 32  # characters of a signing key
+_OUTPUT_NAMES = [format.name for format in OUTPUTS]
 
 
 class Part(BaseModel):
@@ -145,20 +148,18 @@ class Handler(Part):
     ]
     source: Annotated[S3 | Local, Field(discriminator="type")]
     aws: Aws | None = None
-    allowed_formats: Annotated[tuple[SourceFormat, ...], Field(min_length=1)] = (
-        Format.JPG,
-        Format.PNG,
-        Format.WEBP,
-        Format.GIF,
-        Format.AVIF,
+    allowed_formats: Annotated[tuple[SourceFormat, ...], Field(min_length=1)] = Field(
+        default=tuple(format.name for format in DEFAULT_ORIGINALS), validate_default=True
     )
     output_format: Annotated[
-        str, BeforeValidator(parse_output_format), expects("original, auto, jpg, png, webp, avif or gif")
+        str,
+        BeforeValidator(parse_output_format),
+        expects(f"original, auto, {', '.join(_OUTPUT_NAMES[:-1])} or {_OUTPUT_NAMES[-1]}"),
     ] = "original"
     quality: Annotated[
         dict[str, Quality],
         BeforeValidator(parse_qualities),
-        expects('1 to 100, or one per format such as {"jpg": 80, "webp": 78, "avif": 60}'),
+        expects(f"1 to 100, or one per format such as {json.dumps(QUALITY)}"),
         WithJsonSchema({"type": ["integer", "object"]}),
     ] = Field(default_factory=QUALITY.copy)
     crop: Flag = True

@@ -10,6 +10,8 @@ from typing import Any
 
 from pydantic import BeforeValidator
 from pydantic import Field
+from pydantic import InstanceOf
+from pydantic import PlainSerializer
 from pydantic import SecretStr
 from pydantic import ValidationError
 from pydantic import ValidationInfo
@@ -17,13 +19,10 @@ from pydantic import WithJsonSchema
 from pydantic import WrapValidator
 from pydantic_core import PydanticCustomError
 
+from origin.formats import FORMATS
+from origin.formats import OUTPUTS
+from origin.formats import QUALITY
 from origin.formats import Format
-
-QUALITY = {
-    "jpg": 80,
-    "webp": 78,
-    "avif": 60,
-}  # PNG and GIF have none
 
 
 class Referred(str):
@@ -76,9 +75,9 @@ def parse_output_format(value: Any) -> Any:
     if not isinstance(value, str) or value.lower() in ("original", "auto"):
         return value.lower() if isinstance(value, str) else value
     found = Format.named(value)
-    if not found.is_output:
+    if found not in OUTPUTS:
         raise ValueError(value)
-    return found.value
+    return found.name
 
 
 def parse_qualities(value: Any) -> Any:
@@ -86,7 +85,7 @@ def parse_qualities(value: Any) -> Any:
     value = parse_number(value)
     if not isinstance(value, dict):
         return dict.fromkeys(QUALITY, value)
-    own = {Format.named(name).value: parse_number(quality) for name, quality in value.items()}
+    own = {Format.named(name).name: parse_number(quality) for name, quality in value.items()}
     if not own.keys() <= QUALITY.keys():
         raise ValueError(value)
     return QUALITY | own
@@ -133,8 +132,9 @@ Size = Annotated[
 ]
 Quality = Annotated[int, Strict, Field(ge=1, le=100)]
 SourceFormat = Annotated[
-    Format,
+    InstanceOf[Format],
+    PlainSerializer(lambda format: format.name, return_type=str),
     BeforeValidator(_format),
-    expects("one of jpg, png, webp, gif, avif, tiff, svg"),
+    expects(f"one of {', '.join(format.name for format in FORMATS)}"),
     WithJsonSchema({"type": "string"}),
 ]

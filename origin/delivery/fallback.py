@@ -17,8 +17,10 @@ from origin.cache.results import Lru
 from origin.cache.results import Result
 from origin.delivery.singleflight import SingleFlight
 from origin.errors import OriginError
+from origin.formats import OUTPUTS
 from origin.formats import Format
 from origin.formats import sniff
+from origin.imaging.protocol import AUTO_FORMATS
 from origin.imaging.protocol import Job
 from origin.render.pool import RenderPool
 from origin.urls.options import Options
@@ -30,7 +32,7 @@ LARGEST = 2000  # px of a side
 RENDER_TIMEOUT = 2.0  # seconds
 START_TIMEOUT = 30.0  # seconds, before the first request
 MAX_PIXELS = 100_000_000
-FORMATS = ("jpg", "png", "webp", "gif", "avif")
+FORMATS = tuple(format.name for format in OUTPUTS)
 
 
 class Fallback:
@@ -57,7 +59,7 @@ class Fallback:
         except OriginError as error:
             log.error("error_image cannot be rendered; the built-in one is used: %s", error)
             self._image = built_in()
-        for name in ("original", "auto:plain", "auto:avif", "auto:webp", *FORMATS):
+        for name in ("original", *AUTO_FORMATS, *FORMATS):
             try:
                 self._prepared[name] = await self._render(Options(format=name), name, START_TIMEOUT)
             except OriginError as error:
@@ -89,16 +91,7 @@ class Fallback:
         return self._prepared.get(target) or _result(self._image, sniff(self._image) or Format.PNG)
 
     async def _render(self, options: Options, target: str, timeout: float, wait: bool = True) -> Result:
-        job = Job(
-            width=options.width,
-            height=options.height,
-            crop=options.crop,
-            target=target,
-            quality=self._quality,
-            allowed=FORMATS,
-            max_pixels=MAX_PIXELS,
-            max_frames=1,
-        )
+        job = Job(options, target, self._quality, allowed=FORMATS, max_pixels=MAX_PIXELS, max_frames=1)
         rendered = await self._pool.render(self._image, job, timeout, wait=wait)
         return _result(rendered.body, rendered.format)
 
@@ -112,7 +105,7 @@ def load_image(path: Path | None) -> bytes:
             log.warning("error_image %s cannot be read (%s); the built-in one is used", path, exc.strerror)
         else:
             found = sniff(image)
-            if found is not None and found.value in FORMATS:
+            if found is not None and found.name in FORMATS:
                 return image
             log.warning("error_image %s is not a %s; the built-in one is used", path, "/".join(FORMATS))
     return built_in()

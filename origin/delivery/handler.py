@@ -342,8 +342,8 @@ class Handler:
     async def _render(self, wish: Variant, current: FetchedOriginal, since: int) -> Outcome:
         body, version = current.body or b"", current.version
         seen = sniff(body)
-        if seen is None or seen.value not in self._recipe.allowed:
-            raise UnsupportedFormat(f"{seen.value if seen else 'no picture'}: not allowed here")
+        if seen is None or seen.name not in self._recipe.allowed:
+            raise UnsupportedFormat(f"{seen.name if seen else 'no picture'}: not allowed here")
         crashed, overran = self._suspects(wish, current)
         try:
             async with self.originals.admission.holding(len(body)):

@@ -42,9 +42,7 @@ class RenderSettings:
     timeout: float  # seconds for one render
 
     def job(self, options: Options, target: str) -> Job:
-        quality = dict.fromkeys(self.quality, options.quality) if options.quality else self.quality
-        box = (options.width, options.height, options.crop)
-        return Job(*box, target, quality, self.allowed, self.max_pixels, self.max_frames)
+        return Job(options, target, self.quality, self.allowed, self.max_pixels, self.max_frames)
 
     def digest(self, pipeline: str) -> str:
         """Part of every variant's name, so that a new recipe makes new results."""

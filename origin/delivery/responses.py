@@ -78,7 +78,7 @@ class ResponseBuilder:
         head = [
             (b"etag", etag.encode()),
             (b"accept-ranges", b"bytes"),
-            (b"content-disposition", disposition.content_disposition(key, result.format.value).encode()),
+            (b"content-disposition", disposition.content_disposition(key, result.format.name).encode()),
             *self._common(key, options),
         ]
         if result.last_modified is not None:

@@ -25,6 +25,8 @@ from origin.errors import RenderFailed
 from origin.errors import RenderTimeout
 from origin.errors import Unprocessable
 from origin.errors import UnsupportedFormat
+from origin.formats import DEFAULT_ORIGINALS
+from origin.formats import OUTPUTS
 from origin.formats import Format
 from origin.imaging.protocol import Job
 from origin.render.connection import PROTOCOL_ERRORS
@@ -36,7 +38,7 @@ __all__ = ["RenderPool", "Rendered", "Renderer", "RendererBroken"]
 log = logging.getLogger(__name__)
 
 MAX_JOBS = 2_000  # of one process, against what leaks in forty C libraries
-_FORMATS = ("jpg", "png", "webp", "gif", "avif")
+_FORMATS = tuple(format.name for format in DEFAULT_ORIGINALS)
 JOBS_BETWEEN_LOOKS = 8  # at the memory of a renderer, each of which takes longer than sending a job
 
 
@@ -277,8 +279,8 @@ def _read_answer(head: dict[str, Any], body: bytes, waited: float, took: float) 
     Raises OriginError for a failed job and one of `PROTOCOL_ERRORS`.
     """
     if head["ok"] is True:
-        format = Format(head["format"])
-        if not body or not format.is_output:
+        format = Format.named(head["format"])
+        if not body or format not in OUTPUTS:
             raise ValueError("an empty result")
         return Rendered(body, format, int(head["width"]), int(head["height"]), waited, took)
     reason = str(head["reason"])[:1000]

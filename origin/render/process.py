@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 from typing import ClassVar
 
+from origin.formats import MAX_SIDE
 from origin.imaging.protocol import Job
 from origin.imaging.protocol import pack_head
 from origin.render.connection import PROTOCOL_ERRORS
@@ -130,7 +131,7 @@ def environment() -> dict[str, str]:
         "MALLOC_MMAP_THRESHOLD_": str(4 << 20),
         "MALLOC_TRIM_THRESHOLD_": str(32 << 20),
         "VIPS_CONCURRENCY": "1",  # one core a renderer
-        "VIPS_MAX_COORD": "100000",  # px of a side; libvips refuses more at the header
+        "VIPS_MAX_COORD": str(MAX_SIDE),  # libvips refuses longer sides at the header
     }
     if "LD_LIBRARY_PATH" in os.environ:
         environment["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]

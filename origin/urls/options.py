@@ -29,7 +29,7 @@ ALIASES = {
 NAMES = frozenset({"w", "h", "c", "f", "q", "dpr", "e", "t"})
 # One spelling a number: no sign, no leading zero, no exponent, no digit outside ASCII.
 _NUMBER = re.compile(rb"(0|[1-9][0-9]*)(?:\.([0-9]+))?")
-_OUTPUTS = {format.value: format.value for format in OUTPUTS}
+_OUTPUTS = {format.name: format.name for format in OUTPUTS}
 _CROPS = {b"true": True, b"t": True, b"1": True, b"false": False, b"f": False, b"0": False}
 
 

@@ -38,10 +38,11 @@ from origin.render.pool import Renderer
 from origin.render.pool import RendererBroken
 from origin.render.pool import RenderPool
 from origin.render.process import environment
+from origin.urls.options import Options
 from tests.support import pictures
 
 ALLOWED = ("jpg", "png", "webp", "gif", "avif")
-JOB = Job(50, None, True, "png", {"jpg": 80, "webp": 78, "avif": 60}, ALLOWED, 100_000_000, 100)
+JOB = Job(Options(width=50), "png", {"jpg": 80, "webp": 78, "avif": 60}, ALLOWED, 100_000_000, 100)
 LONG = 30.0  # seconds; a timeout that is not to be met
 
 
@@ -280,7 +281,7 @@ async def test_a_renderer_whose_memory_grew_is_replaced() -> None:
 
 async def test_rendering_again_takes_no_new_memory() -> None:
     original = pictures.encoded(Image.effect_noise((1600, 1200), 50).convert("RGB"), "JPEG")
-    job = dataclasses.replace(JOB, width=500, target="jpg")
+    job = dataclasses.replace(JOB, options=Options(width=500), format="jpg")
     async with started() as pool:
         [process] = pool.processes
         for _ in range(15):

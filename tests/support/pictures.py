@@ -44,6 +44,19 @@ def pixels(data: bytes, mode: str = "RGB") -> NDArray[np.int_]:
     return np.asarray(opened(data).convert(mode)).astype(int)
 
 
+def assert_shows(result: bytes, left: float, top: float, right: float, bottom: float) -> None:
+    """That part of `field` (in shares of its sides) fills the result from edge to edge."""
+    got = pixels(result)
+    height, width = got.shape[:2]
+    x = left + (right - left) * (np.arange(width) + 0.5) / width
+    y = top + (bottom - top) * (np.arange(height) + 0.5) / height
+    assert np.abs(got[..., 0] - 255 * x[None, :]).max() <= 8
+    assert np.abs(got[..., 1] - 255 * y[:, None]).max() <= 8
+    assert np.abs(np.mean(got[..., 0] - 255 * x[None, :])) <= 1
+    assert np.abs(np.mean(got[..., 1] - 255 * y[:, None])) <= 1
+    assert np.abs(got[..., 2] - 128).max() <= 8
+
+
 @cache
 def land() -> bytes:
     return encoded(field(1000, 600), "JPEG", quality=95, subsampling=0)

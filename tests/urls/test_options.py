@@ -90,7 +90,7 @@ def test_every_spelling_of_no_crop(text: str) -> None:
     assert not read(f"w=9&h=9&c={text}").crop
 
 
-@pytest.mark.parametrize("name", sorted(format.value for format in OUTPUTS))
+@pytest.mark.parametrize("name", sorted(format.name for format in OUTPUTS))
 def test_every_output_format_has_its_name(name: str) -> None:
     assert read(f"f={name}").format == read(f"format={name.upper()}").format == name
 

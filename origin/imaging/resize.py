@@ -1,0 +1,46 @@
+"""The step that changes the number of pixels, and the light in which it averages them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pyvips
+
+from origin.imaging.frame import Frame
+from origin.urls.options import Options
+
+
+def _table(values: Iterable[float]) -> pyvips.Image:
+    return pyvips.Image.new_from_memory(bytes(round(value) for value in values), 256, 1, 1, "uchar")
+
+
+# Light that is close to linear and fits into eight bits: the curve of sRGB with its offset of 0.055 enlarged,
+# so that the darkest greys are three levels apart and not thirteen; and the way back.
+_POWER, _OFFSET = 2.4, 0.4
+_BLACK, _WHITE = _OFFSET**_POWER, (1 + _OFFSET) ** _POWER
+TO_NEAR_LINEAR = _table(
+    255 * ((value / 255 + _OFFSET) ** _POWER - _BLACK) / (_WHITE - _BLACK) for value in range(256)
+)
+FROM_NEAR_LINEAR = _table(
+    255 * ((value / 255 * (_WHITE - _BLACK) + _BLACK) ** (1 / _POWER) - _OFFSET) for value in range(256)
+)
+
+
+def resize(image: pyvips.Image, options: Options, frame: Frame) -> pyvips.Image:
+    """Resize to the frame's width and height, in the frame's light.
+
+    Not by `thumbnail`, whose result is 1.3 dB further from the reference in the same time.
+    """
+    width, height = frame.geometry.width, frame.geometry.height
+    if (image.width, image.height) == (width, height):
+        return image
+    across, down = width / image.width, height / image.height
+    if image.hasalpha():
+        # Colour under transparent pixels must not leak into their neighbours.
+        return image.premultiply().resize(across, vscale=down).unpremultiply().cast(image.format)
+    if frame.light != "encoded" and image.format == "uchar":
+        if frame.light == "linear" and image.interpretation == "srgb":
+            return image.colourspace("scrgb").resize(across, vscale=down).colourspace("srgb")
+        if frame.light == "near-linear" and image.interpretation in ("srgb", "b-w"):
+            return image.maplut(TO_NEAR_LINEAR).resize(across, vscale=down).maplut(FROM_NEAR_LINEAR)
+    return image.resize(across, vscale=down)

@@ -1,0 +1,59 @@
+"""Colours: whatever comes in, eight bits of sRGB or grey go out."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import ImageCms
+
+from origin.imaging.pipeline import render
+from tests.support import pictures
+from tests.support.jobs import OUTPUTS
+from tests.support.jobs import job
+
+
+def test_grey_stays_grey() -> None:
+    got = pictures.pixels(render(pictures.grey(), job(width=100, format="jpg")).body)
+    assert got[30, 50] == pytest.approx([128, 128, 128], abs=3)
+    transparent = pictures.pixels(render(pictures.grey_alpha(), job(width=100, format="png")).body, "RGBA")
+    assert transparent[25, 10, 3] == 0
+    assert transparent[25, 90, 3] == 255
+
+
+@pytest.mark.parametrize("format", OUTPUTS)
+def test_sixteen_bits_become_eight(format: str) -> None:
+    image = pictures.opened(render(pictures.deep(), job(format=format)).body)
+    assert image.mode in ("RGB", "P")
+    assert np.asarray(image.convert("RGB")).astype(int)[30, 50] == pytest.approx([128, 128, 128], abs=8)
+
+
+def test_cmyk_without_a_profile_becomes_srgb() -> None:
+    got = pictures.pixels(render(pictures.cmyk(), job(width=300, format="jpg")).body)
+    assert got.shape == (180, 300, 3)
+    red, green, blue = got[90, 50]
+    assert red < 60 < green < blue  # printed cyan
+    assert got[90, 250] == pytest.approx([255, 255, 255], abs=4)
+
+
+@pytest.mark.parametrize("format", ["jpg", "png", "webp"])
+@pytest.mark.parametrize("width", [None, 100])
+def test_an_embedded_profile_is_converted(format: str, width: int | None) -> None:
+    original = pictures.swapped()
+    expected = ImageCms.profileToProfile(
+        pictures.opened(original),
+        ImageCms.ImageCmsProfile(io.BytesIO(pictures.opened(original).info["icc_profile"])),
+        ImageCms.createProfile("sRGB"),
+        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+    )
+    assert expected is not None
+    got = pictures.pixels(render(original, job(width=width, format=format)).body)
+    assert got[20, 20] == pytest.approx(expected.getpixel((20, 20)), abs=6)
+    assert got[20, 20, 1] > 200
+
+
+@pytest.mark.parametrize("profile", [b"garbage", pictures.SRGB[:200], b"\0" * 16 + b"GRAY" + b"\0" * 400])
+def test_a_broken_profile_is_as_none(profile: bytes) -> None:
+    original = pictures.encoded(pictures.field(400, 240), "JPEG", quality=95, icc_profile=profile)
+    pictures.assert_shows(render(original, job(width=100)).body, 0, 0, 1, 1)

@@ -1,0 +1,158 @@
+"""What is decoded and what is refused: formats, limits, whole files; and shrinking while decoding."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import pyvips
+from PIL import Image
+
+from origin.errors import Unprocessable
+from origin.errors import UnsupportedFormat
+from origin.imaging.pipeline import render
+from tests.support import pictures
+from tests.support.jobs import JOB
+from tests.support.jobs import job
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9, 0.999])
+@pytest.mark.parametrize("format", ["jpg", "original"])
+@pytest.mark.parametrize(
+    "original",
+    [
+        pictures.land,
+        pictures.progressive,
+        pictures.port,
+        pictures.wide,
+        pictures.avif,
+        pictures.tiff,
+        pictures.animation,
+        lambda: pictures.animation("WEBP"),
+        lambda: pictures.encoded(pictures.field(300, 200).quantize(), "GIF"),
+    ],
+    ids=["jpg", "progressive", "png", "webp", "avif", "tiff", "gif", "animated webp", "still gif"],
+)
+def test_a_truncated_original_is_never_rendered(
+    original: Callable[[], bytes], share: float, format: str
+) -> None:
+    whole = original()
+    render(whole, job(width=50, format=format))
+    with pytest.raises(Unprocessable):
+        render(whole[: min(int(len(whole) * share), len(whole) - 1)], job(width=50, format=format))
+
+
+@pytest.mark.parametrize(
+    "original", [pictures.land, pictures.port, pictures.wide, pictures.avif, pictures.animation]
+)
+def test_bytes_after_the_end_neither_harm_nor_survive(original: Callable[[], bytes]) -> None:
+    result = render(original() + b"<script>CANARY</script>" * 10, job(width=50, format="original"))
+    assert b"CANARY" not in result.body
+    assert pictures.opened(result.body).width == 50
+
+
+@pytest.mark.parametrize(
+    "original",
+    [
+        b"",
+        b"\xff",
+        b"<html><script>alert(1)</script></html>",
+        b"%PDF-1.7",
+        b"BM" + bytes(100),
+        b"\0\0\0\x18ftypheic\0\0\0\0heicmif1" + bytes(100),
+    ],
+    ids=["empty", "one byte", "html", "pdf", "bmp", "heic"],
+)
+def test_what_is_not_one_of_our_formats_is_unsupported(original: bytes) -> None:
+    with pytest.raises(UnsupportedFormat):
+        render(original, JOB)
+
+
+@pytest.mark.parametrize("original", [pictures.land, pictures.port, pictures.svg, pictures.tiff])
+def test_a_format_that_is_not_allowed_is_unsupported(original: Callable[[], bytes]) -> None:
+    with pytest.raises(UnsupportedFormat):
+        render(original(), job(allowed=("webp",)))
+
+
+@pytest.mark.parametrize(
+    "original",
+    [
+        b"\xff\xd8\xff" + bytes(100),
+        b"\x89PNG\r\n\x1a\n" + bytes(100),
+        b"RIFF\0\0\0\0WEBP" + bytes(100),
+        b"GIF89a" + bytes(100),
+        b"\0\0\0\x18ftypavif\0\0\0\0avifmif1" + bytes(100),
+        b"<svg",
+    ],
+)
+def test_garbage_behind_a_signature_is_unprocessable(original: bytes) -> None:
+    with pytest.raises(Unprocessable):
+        render(original, JOB)
+
+
+def _big(kind: str, side: int, **options: Any) -> bytes:
+    return pictures.encoded(Image.new("L", (side, side)), kind, **options)
+
+
+@pytest.mark.parametrize(
+    ("bomb", "limits"),
+    [
+        (lambda: pictures.png(30_000, 30_000), {}),
+        (lambda: pictures.png(12_000, 12_000, interlaced=True), {}),
+        (lambda: pictures.many_frames(10_000), {}),
+        (lambda: _big("WEBP", 16_000, lossless=True), {}),
+        (lambda: _big("JPEG", 12_000, progressive=True), {}),
+        (lambda: _big("AVIF", 4096, speed=10), {"max_pixels": 10_000_000}),
+    ],
+    ids=["png", "interlaced png", "gif frames", "webp", "progressive jpeg", "avif"],
+)
+def test_a_bomb_is_refused_by_its_header(bomb: Callable[[], bytes], limits: dict[str, int]) -> None:
+    original = bomb()
+    start = time.process_time()
+    with pytest.raises(Unprocessable, match="pixels, more than"):
+        render(original, job(width=100, **limits))
+    assert time.process_time() - start < 0.1  # decoding any of them takes longer
+
+
+@pytest.mark.parametrize(
+    ("original", "cost"),
+    [
+        (pictures.avif, 14 * 400 * 240),
+        (pictures.progressive, 6 * 1000 * 600),
+        (pictures.wide, 8 * 1000 * 600),
+    ],
+)
+def test_a_decoder_that_needs_more_memory_than_there_is_does_not_start(
+    original: Callable[[], bytes], cost: int
+) -> None:
+    render(original(), job(width=50), memory=cost)
+    with pytest.raises(Unprocessable, match="to decode, more than"):
+        render(original(), job(width=50), memory=cost - 1)
+
+
+@pytest.mark.parametrize(
+    ("size", "shrink"),
+    [
+        ((1400, 933), None),  # 2.8 times as wide, halved it would leave too little to Lanczos
+        ((1732, 1155), 2),
+        ((2900, 1933), 2),
+        ((3000, 2000), 4),
+        ((3000, 2001), 4),  # a height of 334 is rounded up
+        ((6000, 4000), 8),
+    ],
+)
+def test_a_large_jpeg_is_shrunk_while_it_is_decoded(
+    size: tuple[int, int], shrink: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+
+    def new_from_buffer(*arguments: Any, **options: Any) -> Any:
+        opened.append(options.get("shrink"))
+        return new(*arguments, **options)
+
+    new = pyvips.Image.new_from_buffer
+    monkeypatch.setattr(pyvips.Image, "new_from_buffer", new_from_buffer)
+    render(pictures.encoded(Image.new("RGB", size), "JPEG"), job(width=500, format="jpg"))
+    assert opened == [None] + [shrink] * (shrink is not None)  # the header, and anew only to shrink
