@@ -43,35 +43,59 @@ class Frame:
     quality: Mapping[str, int]  # by format, where the options name none
 
 
-def settle(header: Header, job: Job) -> Frame:
-    """The frame for an original with that header."""
-    format, if_transparent = _formats(header, job.format)
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """The formats to write opaque and transparent pictures in."""
+
+    format: Format
+    if_transparent: Format
+
+    def holds(self, side: int) -> bool:
+        return side <= min(self.format.max_side, self.if_transparent.max_side)
+
+
+def settle(header: Header, job: Job) -> tuple[Frame, ...]:
+    """The frames for an original with that header, the best first; the others are for encoders that fail.
+
+    A format that cannot hold the sides of the result is left out. Where none can, the result is shrunk.
+    """
+    geometry = _geometry(header, job)
+    choices = _choices(header, job.format)
+    able = [choice for choice in choices if choice.holds(geometry.longest)] or choices[-1:]
+    return tuple(_frame(header, job, geometry, choice) for choice in able)
+
+
+def _frame(header: Header, job: Job, geometry: Geometry, choice: _Choice) -> Frame:
+    format = choice.format
     return Frame(
         original=header.format,
         format=format,
-        format_if_transparent=if_transparent,
-        geometry=_geometry(header, job),
+        format_if_transparent=choice.if_transparent,
+        geometry=geometry.within(format.max_side),
         pages=min(header.pages, job.max_frames) if header.animated and format.holds_animation else 1,
         light=format.light if header.format is Format.JPG else "encoded",
         quality=job.quality,
     )
 
 
-def _formats(header: Header, wanted: str) -> tuple[Format, Format]:
-    """The formats to write opaque and transparent pictures in."""
+def _choices(header: Header, wanted: str) -> list[_Choice]:
+    """What the result may be written in, the best first."""
     if wanted == "original":
         if header.format in OUTPUTS:
-            return header.format, header.format
+            return [_Choice(header.format, header.format)]
         wanted = AUTO + PLAIN
     if not wanted.startswith(AUTO):
-        return Format.named(wanted), Format.named(wanted)
+        return [_Choice(Format.named(wanted), Format.named(wanted))]
     accepted = wanted.removeprefix(AUTO)
     if header.animated:
-        format = Format.GIF if accepted == PLAIN else Format.WEBP
-        return format, format
-    if accepted == PLAIN:
-        return Format.JPG, Format.PNG
-    return Format.named(accepted), Format.named(accepted)
+        better = [] if accepted == PLAIN else [Format.WEBP]
+        return [_Choice(format, format) for format in (*better, Format.GIF)]
+    better = [] if accepted == PLAIN else [Format.named(accepted)]
+    return [
+        *(_Choice(format, format) for format in better),
+        _Choice(Format.JPG, Format.PNG),
+        _Choice(Format.PNG, Format.PNG),
+    ]
 
 
 def _geometry(header: Header, job: Job) -> Geometry:

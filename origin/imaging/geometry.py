@@ -20,6 +20,25 @@ class Geometry:
         """The same for a picture that lies on its side."""
         return Geometry(self.height, self.width, self.cut_height, self.cut_width)
 
+    @property
+    def longest(self) -> int:
+        """The longer side of the result."""
+        return max(self.cut_width, self.cut_height)
+
+    def within(self, side: int) -> Geometry:
+        """The same for a result whose sides are at most so long."""
+        if self.longest <= side:
+            return self
+        scale = side / self.longest
+        cut_width = min(side, _scaled(self.cut_width, scale))
+        cut_height = min(side, _scaled(self.cut_height, scale))
+        return Geometry(
+            max(cut_width, _scaled(self.width, scale)),
+            max(cut_height, _scaled(self.height, scale)),
+            cut_width,
+            cut_height,
+        )
+
     def scale(self, width: int, height: int) -> float:
         """The larger of the two scales from a picture of that size; at most 1."""
         return min(1.0, max(self.width / width, self.height / height))

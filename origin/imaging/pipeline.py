@@ -26,7 +26,7 @@ from origin.imaging.shape import cut
 from origin.imaging.shape import turn_upright
 from origin.urls.options import Options
 
-PIPELINE_VERSION = "2"
+PIPELINE_VERSION = "3"
 """Part of every result's key: goes up whenever the bytes of results change."""
 
 Step = Callable[[pyvips.Image, Options, Frame], pyvips.Image]
@@ -58,7 +58,7 @@ def render(original: bytes, job: Job, memory: int | None = None) -> Rendered:
         opened = load.open_image(original, format)
         header = load.read_header(opened, format)
         load.check(original, opened, header, job, memory)
-        frame = settle(header, job)
+        frame, *_ = settle(header, job)
         image = run_steps(load.load(original, opened, header, frame), job.options, frame)
         body, written = encode(image, job.options, frame)
     except pyvips.Error as exc:

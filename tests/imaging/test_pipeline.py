@@ -157,6 +157,60 @@ def test_the_format_of_the_result(original: Callable[[], bytes], format: str, ex
     assert result.format is sniff(result.body) is expected
 
 
+# WebP has 14 bits for a side less one; the others are what libvips and libjpeg write.
+@pytest.mark.parametrize(
+    ("format", "limit"), [("webp", 16_383), ("avif", 16_384), ("jpg", 65_500), ("gif", 65_535)]
+)
+@pytest.mark.parametrize("tall", [True, False])
+def test_a_format_asked_for_by_name_gets_what_it_can_hold(format: str, limit: int, tall: bool) -> None:
+    size = (4, limit + 1000) if tall else (limit + 1000, 4)
+    result = render(pictures.encoded(pictures.field(*size), "PNG"), job(format=format))
+    assert (result.width, result.height) == ((4, limit) if tall else (limit, 4))
+    got = pictures.pixels(result.body)
+    assert got.shape[:2] == (result.height, result.width)
+    along = got[:, 2, 1] if tall else got[2, :, 0]  # all of the picture, from end to end
+    assert [along[0], along[limit // 2], along[-1]] == pytest.approx([0, 128, 255], abs=12)
+
+
+@pytest.mark.parametrize(
+    ("size", "format", "expected"),
+    [
+        ((4, 16_384), "auto:webp", Format.JPG),
+        ((4, 16_384), "auto:avif", Format.AVIF),
+        ((4, 16_385), "auto:avif", Format.JPG),
+        ((16_385, 4), "auto:avif", Format.JPG),
+        ((2, 65_501), "auto:plain", Format.PNG),
+        ((2, 65_501), "auto:webp", Format.PNG),
+    ],
+)
+def test_a_format_that_cannot_hold_the_result_is_never_picked(
+    size: tuple[int, int], format: str, expected: Format
+) -> None:
+    result = render(pictures.encoded(pictures.field(*size), "PNG"), job(format=format))
+    assert result.format is sniff(result.body) is expected
+    assert pictures.opened(result.body).size == (result.width, result.height) == size
+
+
+def test_the_sides_of_the_result_decide_and_not_those_of_the_original() -> None:
+    tall = pictures.encoded(pictures.field(20, 20_000), "PNG")
+    assert render(tall, job(width=10, format="auto:webp")).format is Format.WEBP
+    cropped = render(tall, job(width=20, height=100, format="auto:avif"))
+    assert (cropped.format, cropped.width, cropped.height) == (Format.AVIF, 20, 100)
+
+
+def test_a_see_through_picture_that_webp_cannot_hold_becomes_a_png() -> None:
+    image = Image.new("RGBA", (4, 17_000), (255, 0, 0, 0))
+    assert render(pictures.encoded(image, "PNG"), job(format="auto:webp")).format is Format.PNG
+
+
+def test_an_animation_that_webp_cannot_hold_becomes_a_gif() -> None:
+    frames = [Image.new("L", (2, 17_000), 50 * n) for n in range(3)]
+    original = pictures.encoded(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=50)
+    by_accept, by_name = (render(original, job(format=format)) for format in ("auto:webp", "webp"))
+    assert (by_accept.format, by_accept.height, len(_frames(by_accept.body))) == (Format.GIF, 17_000, 3)
+    assert (by_name.format, by_name.height, len(_frames(by_name.body))) == (Format.WEBP, 16_383, 3)
+
+
 def _frames(body: bytes) -> list[tuple[Image.Image, int]]:
     image = Image.open(io.BytesIO(body))
     frames = []
@@ -234,5 +288,5 @@ def test_an_effect_is_one_more_step_and_sees_each_frame_alone(
 @pytest.mark.parametrize("step", STEPS)
 def test_a_step_with_nothing_to_do_returns_the_image_itself(step: Step) -> None:
     image = pyvips.Image.black(100, 80, bands=3).copy(interpretation="srgb")
-    frame = settle(Header(Format.PNG, 100, 80, pages=1, orientation=1), job())
+    frame, *_ = settle(Header(Format.PNG, 100, 80, pages=1, orientation=1), job())
     assert step(image, job().options, frame) is image
