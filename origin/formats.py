@@ -17,7 +17,7 @@ Light = Literal["encoded", "linear", "near-linear"]
 
 
 MAX_SIDE = 100_000
-"""Pixels of the longest side that renderers take, of originals and results alike."""
+"""Pixels of the longest side of an original or a result, where its format has no lower limit."""
 
 
 def _no_options(alpha: bool, pixels: int) -> dict[str, object]:

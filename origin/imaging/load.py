@@ -12,6 +12,7 @@ import pyvips
 
 from origin.errors import Unprocessable
 from origin.errors import UnsupportedFormat
+from origin.formats import MAX_SIDE
 from origin.formats import Format
 from origin.formats import sniff
 from origin.imaging.frame import Frame
@@ -62,6 +63,9 @@ def check(original: bytes, image: pyvips.Image, header: Header, job: Job, memory
     codec = field(image, "heif-compression", "av1")
     if codec != "av1":
         raise UnsupportedFormat(f"{codec} cannot be decoded")
+    if max(header.width, header.height) > MAX_SIDE:
+        side = max(header.width, header.height)
+        raise Unprocessable(f"{name} with a side of {side} pixels, more than {MAX_SIDE}")
     pixels = header.width * header.height * header.pages
     if pixels > job.max_pixels:
         raise Unprocessable(f"{name} of {pixels} pixels, more than {job.max_pixels}")

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import Any
 from typing import ClassVar
 
-from origin.formats import MAX_SIDE
 from origin.imaging.protocol import Job
 from origin.imaging.protocol import pack_head
 from origin.render.connection import PROTOCOL_ERRORS
@@ -131,7 +130,8 @@ def environment() -> dict[str, str]:
         "MALLOC_MMAP_THRESHOLD_": str(4 << 20),
         "MALLOC_TRIM_THRESHOLD_": str(32 << 20),
         "VIPS_CONCURRENCY": "1",  # one core a renderer
-        "VIPS_MAX_COORD": str(MAX_SIDE),  # libvips refuses longer sides at the header
+        # Lines of an image, of which an animation has those of all its frames. Other sides are bound before.
+        "VIPS_MAX_COORD": "10000000",
     }
     if "LD_LIBRARY_PATH" in os.environ:
         environment["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]

@@ -116,6 +116,12 @@ def test_a_bomb_is_refused_by_its_header(bomb: Callable[[], bytes], limits: dict
     assert time.process_time() - start < 0.1  # decoding any of them takes longer
 
 
+@pytest.mark.parametrize("size", [(100_001, 1), (1, 100_001)])
+def test_a_side_that_nothing_can_hold_is_refused(size: tuple[int, int]) -> None:
+    with pytest.raises(Unprocessable, match="side of 100001 pixels, more than 100000"):
+        render(pictures.encoded(Image.new("L", size), "PNG"), job(width=1))
+
+
 @pytest.mark.parametrize(
     ("original", "cost"),
     [

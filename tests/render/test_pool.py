@@ -112,6 +112,18 @@ async def test_an_original_that_cannot_be_rendered_leaves_the_renderer_in_servic
         assert (pool.processes, pool.restarts) == (before, 0)
 
 
+async def test_an_animation_may_be_of_more_lines_than_a_picture() -> None:
+    """All its frames together: libvips keeps them one below the other."""
+    frames = [Image.new("L", (10, 1_100), 97 * n % 256) for n in range(100)]
+    original = pictures.encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True)
+    async with started() as pool:
+        for format in ("webp", "gif"):
+            job = dataclasses.replace(JOB, options=Options(), format=format)
+            result = await pool.render(original, job, LONG)
+            assert (result.width, result.height) == (10, 1_100)
+            assert pictures.opened(result.body).n_frames == 100  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("killer", [signal.SIGSEGV, signal.SIGKILL, signal.SIGRTMIN + 1])
 async def test_a_renderer_that_dies_costs_its_own_job_alone(killer: int) -> None:
     async with started(2) as pool:
