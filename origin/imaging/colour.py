@@ -21,7 +21,7 @@ def to_srgb(image: pyvips.Image, options: Options, frame: Frame) -> pyvips.Image
     if space == "CMYK" or (color_space(profile) == space and not is_srgb(profile)):
         # The named profile is for pictures whose own is missing or broken; there is none for grey.
         fallback = {"input_profile": space.lower().replace("rgb", "srgb")} if space != "GRAY" else {}
-        return image.icc_transform("srgb", embedded=True, **fallback)
+        return image.icc_transform("srgb", embedded=True, depth=8, **fallback)
     if image.format == "uchar" and image.interpretation in ("srgb", "b-w"):
         return image
     return image.colourspace("b-w" if space == "GRAY" else "srgb")

@@ -29,6 +29,34 @@ def test_sixteen_bits_become_eight(format: str) -> None:
     assert np.asarray(image.convert("RGB")).astype(int)[30, 50] == pytest.approx([128, 128, 128], abs=8)
 
 
+@pytest.mark.parametrize("format", OUTPUTS)
+@pytest.mark.parametrize("width", [None, 50])
+def test_sixteen_bits_under_a_profile_become_eight(format: str, width: int | None) -> None:
+    body = render(pictures.deep_alpha(), job(width=width, format=format)).body
+    image = pictures.opened(body)
+    opaque = image.convert("RGBA").getpixel((image.width * 3 // 4, image.height // 2))
+    clear = image.convert("RGBA").getpixel((image.width // 4, image.height // 2))
+    assert isinstance(opaque, tuple) and isinstance(clear, tuple)  # noqa: PT018 - for the type checker
+    assert opaque == pytest.approx((0, 255, 0, 255), abs=3)  # the primaries changed places
+    assert clear[3] == 0 or clear == (255, 255, 255, 255)
+    if format == "png":
+        assert body[24] == 8  # bit depth
+    if format == "avif":
+        assert body[body.index(b"av1C") + 6] & 0b0100_0000 == 0  # high_bitdepth
+
+
+@pytest.mark.parametrize(("format", "clear"), [("jpg", 255), ("png", 0), ("webp", 0), ("avif", 0)])
+def test_sixteen_bits_of_grey_under_a_profile_become_eight(format: str, clear: int) -> None:
+    rows = np.full((60, 100, 2), 0x8080, ">u2")
+    rows[:, :50, 1], rows[:, 50:, 1] = 0, 65535
+    data = b"".join(b"\0" + row.tobytes() for row in rows)
+    profile = pictures.grey_profile(gamma=1.0)
+    original = pictures.png(100, 60, depth=16, data=data, colours=pictures.GREY_ALPHA, profile=profile)
+    got = pictures.pixels(render(original, job(format=format)).body, "RGBA")
+    assert got[30, 75] == pytest.approx([188, 188, 188, 255], abs=3)  # linear half, as sRGB has it
+    assert got[30, 25, 0 if format == "jpg" else 3] == clear
+
+
 def test_cmyk_without_a_profile_becomes_srgb() -> None:
     got = pictures.pixels(render(pictures.cmyk(), job(width=300, format="jpg")).body)
     assert got.shape == (180, 300, 3)

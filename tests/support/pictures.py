@@ -145,6 +145,17 @@ def deep() -> bytes:
 
 
 @cache
+def deep_alpha() -> bytes:
+    """16 bits under the profile of `swapped`: the left half see-through, the right half opaque and red."""
+    rows = np.zeros((60, 100, 4), ">u2")
+    rows[..., 0] = 65535
+    rows[:, 50:, 3] = 65535
+    data = b"".join(b"\0" + row.tobytes() for row in rows)
+    profile = opened(swapped()).info["icc_profile"]
+    return png(100, 60, depth=16, data=data, colours=RGBA, profile=profile)
+
+
+@cache
 def cmyk() -> bytes:
     """Without a profile: the left half pure cyan, the right half no ink."""
     image = Image.new("CMYK", (1000, 600), (255, 0, 0, 0))
@@ -218,10 +229,46 @@ def animation(kind: str = "GIF") -> bytes:
     )
 
 
-def png(width: int, height: int, *, depth: int = 8, interlaced: bool = False, data: bytes = b"") -> bytes:
-    """An RGB PNG whose header may promise more than its data holds."""
-    header = struct.pack(">IIBBBBB", width, height, depth, 2, 0, 0, int(interlaced))
+RGB, GREY_ALPHA, RGBA = 2, 4, 6  # colour types of PNG
+
+
+def grey_profile(gamma: float) -> bytes:
+    """A profile for grey with that curve (ICC.1:2001-04, sections 6.1 and 6.3.2)."""
+    text = b"grey\0"
+    tags = {
+        b"desc": b"desc" + struct.pack(">II", 0, len(text)) + text + bytes(78),
+        b"cprt": b"text" + bytes(4) + text,
+        b"wtpt": b"XYZ " + bytes(4) + struct.pack(">3i", 63190, 65536, 54061),
+        b"kTRC": b"curv" + struct.pack(">IIH", 0, 1, round(gamma * 256)),
+    }
+    table, data = struct.pack(">I", len(tags)), b""
+    for name, body in tags.items():
+        table += struct.pack(">4sII", name, 132 + 12 * len(tags) + len(data), len(body))
+        data += body + bytes(-len(body) % 4)
+    header = b"".join(
+        (
+            struct.pack(">I4sI4s4s4s", 128 + len(table) + len(data), bytes(4), 0x02100000, b"mntr", b"GRAY", b"XYZ "),
+            bytes(12) + b"acsp" + bytes(28) + struct.pack(">3i", 63190, 65536, 54061),
+        )
+    )
+    return header.ljust(128, b"\0") + table + data
+
+
+def png(
+    width: int,
+    height: int,
+    *,
+    depth: int = 8,
+    interlaced: bool = False,
+    data: bytes = b"",
+    colours: int = RGB,
+    profile: bytes | None = None,
+) -> bytes:
+    """A PNG whose header may promise more than its data holds."""
+    header = struct.pack(">IIBBBBB", width, height, depth, colours, 0, 0, int(interlaced))
     chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(data)), (b"IEND", b"")]
+    if profile is not None:
+        chunks.insert(1, (b"iCCP", b"profile\0\0" + zlib.compress(profile)))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
         for name, body in chunks
