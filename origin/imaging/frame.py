@@ -14,6 +14,12 @@ from origin.imaging.geometry import fit
 from origin.imaging.protocol import AUTO
 from origin.imaging.protocol import Job
 
+# Shrinking while decoding is fast and coarse, so some of the way is left to Lanczos. To 500 px, before
+# encoding: with 1.73 times left (2 MP) decoding and resizing take 8.9 ms instead of 11.7 and the picture
+# loses 9 points of SSIMULACRA2, with 1.5 left (6 MP) 18.7 instead of 21.6 and 1 point; 1.0 loses 12. A
+# little below 1.5, so that it is not the rounding of the other side that decides at exactly 1.5.
+_JPEG_HEADROOM = 1.49
+
 
 @dataclass(frozen=True, slots=True)
 class Header:
@@ -34,11 +40,12 @@ class Header:
 class Frame:
     """What every step knows besides the pixels and the options. One for all pages of an animation."""
 
-    original: Format
+    original: Header
     format: Format  # to write
     format_if_transparent: Format  # to write where a pixel of the result is transparent
     geometry: Geometry  # of one page, as the file lies
     pages: int  # of the result; more than one: an animation
+    shrink: int  # by which the JPEG decoder shrinks the picture
     light: Light  # to resize in
     quality: Mapping[str, int]  # by format, where the options name none
 
@@ -67,15 +74,26 @@ def settle(header: Header, job: Job) -> tuple[Frame, ...]:
 
 def _frame(header: Header, job: Job, geometry: Geometry, choice: _Choice) -> Frame:
     format = choice.format
+    geometry = geometry.within(format.max_side)
     return Frame(
-        original=header.format,
+        original=header,
         format=format,
         format_if_transparent=choice.if_transparent,
-        geometry=geometry.within(format.max_side),
+        geometry=geometry,
         pages=min(header.pages, job.max_frames) if header.animated and format.holds_animation else 1,
+        shrink=_shrink(header, geometry),
         light=format.light if header.format is Format.JPG else "encoded",
         quality=job.quality,
     )
+
+
+def _shrink(header: Header, geometry: Geometry) -> int:
+    if header.format is Format.JPG:
+        scale = geometry.scale(header.width, header.height)
+        for step in (8, 4, 2):
+            if step * scale * _JPEG_HEADROOM <= 1:
+                return step
+    return 1
 
 
 def _choices(header: Header, wanted: str) -> list[_Choice]:

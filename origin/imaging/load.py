@@ -21,13 +21,7 @@ from origin.imaging.gif import is_whole_gif
 from origin.imaging.protocol import Job
 from origin.imaging.vips import field
 
-# Shrinking while decoding is fast and coarse, so some of the way is left to Lanczos. To 500 px, before
-# encoding: with 1.73 times left (2 MP) decoding and resizing take 8.9 ms instead of 11.7 and the picture
-# loses 9 points of SSIMULACRA2, with 1.5 left (6 MP) 18.7 instead of 21.6 and 1 point; 1.0 loses 12. A
-# little below 1.5, so that it is not the rounding of the other side that decides at exactly 1.5.
-_JPEG_HEADROOM = 1.49
-_WEBP_HEADROOM = 1.5
-
+_WEBP_HEADROOM = 1.5  # left to Lanczos, as for JPEG
 _PNG_END = b"IEND\xaeB`\x82"  # the closing chunk and its checksum
 
 
@@ -90,16 +84,16 @@ def _has_its_end(original: bytes, format: Format) -> bool:
     return format is not Format.PNG or _PNG_END in original
 
 
-def load(original: bytes, image: pyvips.Image, header: Header, frame: Frame) -> pyvips.Image:
+def load(original: bytes, image: pyvips.Image, frame: Frame) -> pyvips.Image:
     """The image to take the pixels from: opened anew where more than the first page is wanted, or where the
     decoder can shrink the picture; otherwise the one whose header was read."""
+    header = frame.original
     if frame.pages > 1:
         return open_image(original, header.format, n=frame.pages)
-    scale = frame.geometry.scale(header.width, header.height)
-    if header.format is Format.JPG:
-        for step in (8, 4, 2):
-            if step * scale * _JPEG_HEADROOM <= 1:
-                return open_image(original, header.format, shrink=step)
-    elif header.format is Format.WEBP and not header.animated and scale * _WEBP_HEADROOM < 1:
-        return open_image(original, header.format, scale=scale * _WEBP_HEADROOM)
+    if frame.shrink > 1:
+        return open_image(original, header.format, shrink=frame.shrink)
+    if header.format is Format.WEBP and not header.animated:
+        scale = frame.geometry.scale(header.width, header.height) * _WEBP_HEADROOM
+        if scale < 1:
+            return open_image(original, header.format, scale=scale)
     return image

@@ -59,7 +59,7 @@ def render(original: bytes, job: Job, memory: int | None = None) -> Rendered:
         header = load.read_header(opened, format)
         load.check(original, opened, header, job, memory)
         frame, *_ = settle(header, job)
-        image = run_steps(load.load(original, opened, header, frame), job.options, frame)
+        image = run_steps(load.load(original, opened, frame), job.options, frame)
         body, written = encode(image, job.options, frame)
     except pyvips.Error as exc:
         raise Unprocessable(f"{format.name}: {exc}") from exc

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import pyvips
 from PIL import Image
@@ -136,6 +137,37 @@ def test_a_decoder_that_needs_more_memory_than_there_is_does_not_start(
     render(original(), job(width=50), memory=cost)
     with pytest.raises(Unprocessable, match="to decode, more than"):
         render(original(), job(width=50), memory=cost - 1)
+
+
+@pytest.mark.parametrize(
+    ("size", "width"),
+    [
+        ((1136, 775), 160),
+        ((2437, 1662), 160),
+        ((2164, 1626), 160),
+        ((1000, 601), 160),
+        ((1000, 600), 160),
+        ((1733, 1155), 500),
+        ((1023, 1025), 99),
+        ((801, 599), 33),
+    ],
+)
+@pytest.mark.parametrize("options", [{}, {"quality": 90, "progressive": True}])
+def test_a_jpeg_that_is_shrunk_while_it_is_decoded_stays_in_place(
+    size: tuple[int, int], width: int, options: dict[str, Any]
+) -> None:
+    """By the centre of a disc in the middle, and by where the ends of `field` land."""
+    x, y = (np.arange(side) - (side - 1) / 2 for side in size)
+    distance = np.hypot(*np.meshgrid(x, y, copy=False))
+    disc = np.clip(255 * (min(size) * 0.4 - distance), 0, 255).astype(np.uint8)
+    original = pictures.encoded(Image.fromarray(disc), "JPEG", **{"quality": 95, **options})
+    got = pictures.pixels(render(original, job(width=width)).body, "L")
+    for axis in (0, 1):
+        line = got.sum(axis=axis)
+        centre = (line * np.arange(len(line))).sum() / line.sum()
+        assert centre == pytest.approx((len(line) - 1) / 2, abs=0.1)
+    shown = pictures.encoded(pictures.field(*size), "JPEG", **{"quality": 95, "subsampling": 0, **options})
+    pictures.assert_shows(render(shown, job(width=width)).body, 0, 0, 1, 1)
 
 
 @pytest.mark.parametrize(

@@ -247,7 +247,9 @@ def grey_profile(gamma: float) -> bytes:
         data += body + bytes(-len(body) % 4)
     header = b"".join(
         (
-            struct.pack(">I4sI4s4s4s", 128 + len(table) + len(data), bytes(4), 0x02100000, b"mntr", b"GRAY", b"XYZ "),
+            struct.pack(
+                ">I4sI4s4s4s", 128 + len(table) + len(data), bytes(4), 0x02100000, b"mntr", b"GRAY", b"XYZ "
+            ),
             bytes(12) + b"acsp" + bytes(28) + struct.pack(">3i", 63190, 65536, 54061),
         )
     )
