@@ -38,7 +38,7 @@ def main() -> None:
 
     def by_thumbnail(original: bytes, format: str, width: int, quality: int) -> bytes:
         image = pyvips.Image.thumbnail_buffer(original, width, height=10**6, size="down")
-        header = Header(Format.JPG, image.width, image.height, pages=1, orientation=1)
+        header = Header(Format.JPG, image.width, image.height)
         return encode(image, Options(), settle(header, job(format, width, quality))[0])[0]
 
     ways: dict[str, Render] = {"pipeline": by_pipeline, "thumbnail": by_thumbnail}

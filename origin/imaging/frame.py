@@ -28,8 +28,9 @@ class Header:
     format: Format
     width: int  # px of one page, as the file lies
     height: int
-    pages: int  # frames of an animation, pages of a TIFF
-    orientation: int  # EXIF, 1 to 8
+    pages: int = 1  # frames of an animation, pages of a TIFF
+    orientation: int = 1  # EXIF, 1 to 8
+    shrinks: bool = True  # whether the decoder can shrink the picture, where its format can
 
     @property
     def animated(self) -> bool:
@@ -88,7 +89,7 @@ def _frame(header: Header, job: Job, geometry: Geometry, choice: _Choice) -> Fra
 
 
 def _shrink(header: Header, geometry: Geometry) -> int:
-    if header.format is Format.JPG:
+    if header.format is Format.JPG and header.shrinks:
         scale = geometry.scale(header.width, header.height)
         for step in (8, 4, 2):
             if step * scale * _JPEG_HEADROOM <= 1:

@@ -18,6 +18,7 @@ from origin.formats import sniff
 from origin.imaging.frame import Frame
 from origin.imaging.frame import Header
 from origin.imaging.gif import is_whole_gif
+from origin.imaging.jpeg import is_lossless_jpeg
 from origin.imaging.protocol import Job
 from origin.imaging.vips import field
 
@@ -38,13 +39,14 @@ def open_image(original: bytes, format: Format, **options: object) -> pyvips.Ima
     return pyvips.Image.new_from_buffer(original, "", access="sequential", fail_on=format.fail_on, **options)
 
 
-def read_header(image: pyvips.Image, format: Format) -> Header:
+def read_header(original: bytes, image: pyvips.Image, format: Format) -> Header:
     return Header(
         format,
         image.width,
         image.height,
         int(field(image, "n-pages", 1)),  # get_n_pages() answers 1 from 10,000 pages on
         int(field(image, "orientation", 1)),
+        shrinks=format is not Format.JPG or not is_lossless_jpeg(original),
     )
 
 

@@ -56,7 +56,7 @@ def render(original: bytes, job: Job, memory: int | None = None) -> Rendered:
     format = load.identify(original, job.allowed)
     try:
         opened = load.open_image(original, format)
-        header = load.read_header(opened, format)
+        header = load.read_header(original, opened, format)
         load.check(original, opened, header, job, memory)
         frame, *_ = settle(header, job)
         image = run_steps(load.load(original, opened, frame), job.options, frame)

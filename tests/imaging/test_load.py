@@ -170,6 +170,17 @@ def test_a_jpeg_that_is_shrunk_while_it_is_decoded_stays_in_place(
     pictures.assert_shows(render(shown, job(width=width)).body, 0, 0, 1, 1)
 
 
+@pytest.mark.parametrize("width", [400, 160, 100, 30])
+@pytest.mark.parametrize("before", [b"", b"\xff\xfe\0\x06no\xff\xc0", b"\xff\xff\xff\xfe\0\x02"])
+def test_a_lossless_jpeg_is_not_shrunk_while_it_is_decoded(width: int, before: bytes) -> None:
+    """libjpeg does not scale them: what it gives then is a corner."""
+    original = pictures.lossless_jpeg()
+    original = original[:2] + before + original[2:]  # a comment that looks like another frame, fill bytes
+    got = pictures.pixels(render(original, job(width=width)).body, "L")
+    expected = 255 * (np.arange(width) + 0.5) / width
+    assert np.abs(got - expected[None, :]).max() <= 3
+
+
 @pytest.mark.parametrize(
     ("size", "shrink"),
     [

@@ -288,5 +288,5 @@ def test_an_effect_is_one_more_step_and_sees_each_frame_alone(
 @pytest.mark.parametrize("step", STEPS)
 def test_a_step_with_nothing_to_do_returns_the_image_itself(step: Step) -> None:
     image = pyvips.Image.black(100, 80, bands=3).copy(interpretation="srgb")
-    frame, *_ = settle(Header(Format.PNG, 100, 80, pages=1, orientation=1), job())
+    frame, *_ = settle(Header(Format.PNG, 100, 80), job())
     assert step(image, job().options, frame) is image

@@ -88,6 +88,25 @@ def progressive() -> bytes:
 
 
 @cache
+def lossless_jpeg() -> bytes:
+    """The red of `field(400, 240)` by the lossless process, which Pillow cannot write (ITU-T T.81, annex H):
+    each sample as its difference from the one to the left, a code of four bits for the length of it first."""
+    values = pixels(encoded(field(400, 240).getchannel("R"), "PNG"), "L")
+    before = np.column_stack([np.concatenate([[128], values[:-1, 0]]), values[:, :-1]])
+    bits = ""
+    for difference in (values - before).ravel().tolist():
+        length = abs(difference).bit_length()
+        low = difference if difference > 0 else difference + (1 << length) - 1
+        bits += f"{length:04b}" + (f"{low:0{length}b}" if length else "")
+    bits += "1" * (-len(bits) % 8)
+    data = int(bits, 2).to_bytes(len(bits) // 8, "big").replace(b"\xff", b"\xff\0")
+    frame = b"\xff\xc3" + struct.pack(">HBHHBBBB", 11, 8, 240, 400, 1, 1, 0x11, 0)
+    codes = b"\xff\xc4" + struct.pack(">HB", 28, 0) + bytes([0, 0, 0, 9, *[0] * 12, *range(9)])
+    scan = b"\xff\xda" + struct.pack(">HBBBBBB", 8, 1, 1, 0, 1, 0, 0)
+    return b"\xff\xd8" + frame + codes + scan + data + b"\xff\xd9"
+
+
+@cache
 def avif() -> bytes:
     return encoded(field(400, 240), "AVIF", quality=90, subsampling="4:4:4")
 
