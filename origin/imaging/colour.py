@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pyvips
 
 from origin.imaging.frame import Frame
@@ -18,10 +20,12 @@ def to_srgb(image: pyvips.Image, options: Options, frame: Frame) -> pyvips.Image
     """Eight bits of sRGB or grey. After the resize, since few pixels are left then."""
     space = _SPACES.get(image.interpretation, "RGB")
     profile = field(image, _PROFILE, b"")
-    if space == "CMYK" or (color_space(profile) == space and not is_srgb(profile)):
-        # The named profile is for pictures whose own is missing or broken; there is none for grey.
-        fallback = {"input_profile": space.lower().replace("rgb", "srgb")} if space != "GRAY" else {}
-        return image.icc_transform("srgb", embedded=True, depth=8, **fallback)
+    if color_space(profile) == space and not is_srgb(profile):
+        # A profile that does not parse, or of which no transform can be made, counts as none.
+        with contextlib.suppress(pyvips.Error):
+            return image.icc_transform("srgb", embedded=True, depth=8)
+    if space == "CMYK":
+        return image.icc_transform("srgb", input_profile="cmyk", depth=8)
     if image.format == "uchar" and image.interpretation in ("srgb", "b-w"):
         return image
     return image.colourspace("b-w" if space == "GRAY" else "srgb")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -79,6 +80,42 @@ def test_an_embedded_profile_is_converted(format: str, width: int | None) -> Non
     got = pictures.pixels(render(original, job(width=width, format=format)).body)
     assert got[20, 20] == pytest.approx(expected.getpixel((20, 20)), abs=6)
     assert got[20, 20, 1] > 200
+
+
+def _spoilt(profile: bytes, tag: bytes) -> bytes:
+    """The profile with nonsense for a tag: it parses, and no transform can be made of it."""
+    spoilt = bytearray(profile)
+    for n in range(struct.unpack_from(">I", profile, 128)[0]):
+        name, offset, _ = struct.unpack_from(">4sII", profile, 132 + 12 * n)
+        if name == tag:
+            spoilt[offset : offset + 4] = b"junk"
+    return bytes(spoilt)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+@pytest.mark.parametrize("tag", [b"rTRC", b"gXYZ"])
+def test_a_profile_that_cannot_be_used_is_as_none(kind: str, tag: bytes) -> None:
+    profile = _spoilt(pictures.opened(pictures.swapped()).info["icc_profile"], tag)
+    original = pictures.encoded(pictures.field(400, 240), kind, quality=95, icc_profile=profile)
+    pictures.assert_shows(render(original, job(width=100)).body, 0, 0, 1, 1)
+
+
+def test_a_grey_profile_that_cannot_be_used_is_as_none() -> None:
+    profile = _spoilt(pictures.grey_profile(gamma=1.0), b"kTRC")
+    grey = pictures.field(400, 240).getchannel("R")
+    original = pictures.encoded(grey, "JPEG", quality=95, icc_profile=profile)
+    got = pictures.pixels(render(original, job(width=100)).body)
+    assert np.abs(got - (255 * (np.arange(100) + 0.5) / 100)[None, :, None]).max() <= 8
+
+
+def test_a_cmyk_profile_that_cannot_be_used_is_as_none() -> None:
+    profile = bytearray(_spoilt(pictures.SRGB, b"rTRC"))
+    profile[16:20] = b"CMYK"
+    image = pictures.opened(pictures.cmyk())
+    spoilt = pictures.encoded(image, "JPEG", quality=95, icc_profile=bytes(profile))
+    plain = pictures.encoded(image, "JPEG", quality=95)
+    one, other = (pictures.pixels(render(data, job(width=300)).body) for data in (spoilt, plain))
+    assert np.abs(one - other).max() == 0
 
 
 @pytest.mark.parametrize("profile", [b"garbage", pictures.SRGB[:200], b"\0" * 16 + b"GRAY" + b"\0" * 400])
