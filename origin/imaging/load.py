@@ -35,8 +35,13 @@ def identify(original: bytes, allowed: Sequence[str]) -> Format:
 
 
 def open_image(original: bytes, format: Format, **options: object) -> pyvips.Image:
-    """The image, of which the header alone has been read. Raises pyvips.Error."""
-    return pyvips.Image.new_from_buffer(original, "", access="sequential", fail_on=format.fail_on, **options)
+    """The image, of which the header alone has been read. Raises pyvips.Error.
+
+    The loader is called by its name: libvips itself does not find the one for sequences of AVIF.
+    """
+    return pyvips.Operation.call(
+        format.loader, original, access="sequential", fail_on=format.fail_on, **options
+    )
 
 
 def read_header(original: bytes, image: pyvips.Image, format: Format) -> Header:

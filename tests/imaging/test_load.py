@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import pyvips
 from PIL import Image
 
 from origin.errors import Unprocessable
 from origin.errors import UnsupportedFormat
+from origin.imaging import load
 from origin.imaging.pipeline import render
 from tests.support import pictures
 from tests.support.jobs import JOB
@@ -197,11 +197,11 @@ def test_a_large_jpeg_is_shrunk_while_it_is_decoded(
 ) -> None:
     opened = []
 
-    def new_from_buffer(*arguments: Any, **options: Any) -> Any:
+    def open_image(*arguments: Any, **options: Any) -> Any:
         opened.append(options.get("shrink"))
-        return new(*arguments, **options)
+        return really_open(*arguments, **options)
 
-    new = pyvips.Image.new_from_buffer
-    monkeypatch.setattr(pyvips.Image, "new_from_buffer", new_from_buffer)
+    really_open = load.open_image
+    monkeypatch.setattr(load, "open_image", open_image)
     render(pictures.encoded(Image.new("RGB", size), "JPEG"), job(width=500, format="jpg"))
     assert opened == [None] + [shrink] * (shrink is not None)  # the header, and anew only to shrink

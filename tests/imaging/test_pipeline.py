@@ -255,6 +255,15 @@ def test_a_format_without_animation_gets_the_first_frame(kind: str, format: str)
     assert pictures.pixels(result.body)[20, 25] == pytest.approx([128, 128, 0], abs=20)
 
 
+@pytest.mark.parametrize("format", ["jpg", "original", "auto:webp"])
+def test_an_avif_sequence_is_shown_by_its_first_frame(format: str) -> None:
+    original = pictures.animation("AVIF")
+    assert original[8:12] == b"avis"  # major brand, which libvips does not look for
+    result = render(original, job(width=50, format=format))
+    assert len(_frames(result.body)) == 1
+    assert pictures.pixels(result.body)[20, 25] == pytest.approx([128, 128, 0], abs=20)
+
+
 def test_an_svg_is_drawn_and_reads_no_file(tmp_path: Any) -> None:
     pictures.field(100, 100).save(tmp_path / "secret.png")
     original = pictures.svg().replace(

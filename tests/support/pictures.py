@@ -242,7 +242,7 @@ DELAYS = (50, 60, 70, 80, 90)
 def animation(kind: str = "GIF") -> bytes:
     """Five frames of 100x80; frame n has blue 50 * n, the red and green of `field`."""
     frames = [field(100, 80, blue=50 * n) for n in range(5)]
-    extra = {"lossless": True} if kind == "WEBP" else {}
+    extra = {"lossless": True} if kind == "WEBP" else {"quality": 90} if kind == "AVIF" else {}
     return encoded(
         frames[0], kind, save_all=True, append_images=frames[1:], duration=list(DELAYS), loop=3, **extra
     )
