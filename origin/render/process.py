@@ -132,6 +132,9 @@ def environment() -> dict[str, str]:
         "VIPS_CONCURRENCY": "1",  # one core a renderer
         # Lines of an image, of which an animation has those of all its frames. Other sides are bound before.
         "VIPS_MAX_COORD": "10000000",
+        # Bytes from which on libvips keeps a picture in a file: never, since the sandbox lets it write none.
+        # What bounds memory is the limit on address space.
+        "VIPS_DISC_THRESHOLD": str(1 << 40),
     }
     if "LD_LIBRARY_PATH" in os.environ:
         environment["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]

@@ -124,6 +124,25 @@ async def test_an_animation_may_be_of_more_lines_than_a_picture() -> None:
             assert pictures.opened(result.body).n_frames == 100  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize(
+    ("side", "frames", "width", "format"), [(6_000, 1, 5_999, "jpg"), (950, 40, 100, "webp")]
+)
+async def test_a_picture_of_more_than_100_mb_is_rendered(
+    side: int, frames: int, width: int, format: str
+) -> None:
+    """From there on libvips decodes into files by default, and a renderer can write none."""
+    pages = [Image.new("RGB", (side, side), (97 * n % 256, 0, 255)) for n in range(frames)]
+    more = {"save_all": True, "append_images": pages[1:], "duration": 50} if frames > 1 else {}
+    original = pictures.encoded(pages[0], "WEBP", quality=10, method=0, **more)
+    assert side * side * 3 * frames > 100_000_000
+    job = dataclasses.replace(JOB, options=Options(width=width), format=format)
+    async with started() as pool:
+        result = await pool.render(original, job, LONG)
+    assert (result.width, result.height) == (width, width)
+    if format == "webp":
+        assert pictures.opened(result.body).n_frames == frames  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("killer", [signal.SIGSEGV, signal.SIGKILL, signal.SIGRTMIN + 1])
 async def test_a_renderer_that_dies_costs_its_own_job_alone(killer: int) -> None:
     async with started(2) as pool:
