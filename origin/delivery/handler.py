@@ -41,6 +41,7 @@ from origin.delivery.responses import ResponseBuilder
 from origin.delivery.singleflight import SingleFlight
 from origin.delivery.singleflight import WaiterGone
 from origin.errors import BadRequest
+from origin.errors import EncodingFailed
 from origin.errors import OriginError
 from origin.errors import Overloaded
 from origin.errors import RenderFailed
@@ -349,6 +350,8 @@ class Handler:
             async with self.originals.admission.holding(len(body)):
                 job = self._recipe.job(wish.options, wish.target)
                 rendered = await self._pool.render(body, job, self._recipe.timeout)
+        except EncodingFailed:
+            raise
         except RenderFailed as error:
             self._quarantine.record_crash(
                 overran if isinstance(error, RenderTimeout) else crashed, self._clock()

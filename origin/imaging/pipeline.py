@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import pyvips
 
+from origin.errors import EncodingFailed
 from origin.errors import Unprocessable
 from origin.formats import Format
 from origin.imaging import animation
@@ -51,29 +52,39 @@ class Rendered:
 def render(original: bytes, job: Job, memory: int | None = None) -> Rendered:
     """`memory`: bytes that decoding may take, judged from the header.
 
-    Raises Unprocessable and UnsupportedFormat.
+    Raises UnsupportedFormat, Unprocessable for a picture that does not decode, and EncodingFailed where it
+    does and no encoder that may be chosen can write the result.
     """
     format = load.identify(original, job.allowed)
+    failure = ""
     try:
         opened = load.open_image(original, format)
         header = load.read_header(original, opened, format)
         load.check(original, opened, header, job, memory)
-        frame, *_ = settle(header, job)
-        image = run_steps(load.load(original, opened, frame), job.options, frame)
-        body, written = encode(image, job.options, frame)
+        for frame in settle(header, job):
+            image = _run_steps(load.load(original, opened, frame), job.options, frame)
+            try:
+                body, written = encode(image, job.options, frame)
+                return Rendered(body, written, image.width, image.get_page_height())
+            except pyvips.Error as exc:
+                failure = f"{frame.format.name}: {exc}"
+            # libvips decodes when the encoder pulls lines. Where it is not the encoder that fails, this does.
+            opened = load.open_image(original, format)
+            _run_steps(load.load(original, opened, frame), job.options, frame).avg()
+            opened = load.open_image(original, format)
     except pyvips.Error as exc:
         raise Unprocessable(f"{format.name}: {exc}") from exc
-    return Rendered(body, written, image.width, image.get_page_height())
+    raise EncodingFailed(failure)
 
 
-def run_steps(image: pyvips.Image, options: Options, frame: Frame) -> pyvips.Image:
+def _run_steps(image: pyvips.Image, options: Options, frame: Frame) -> pyvips.Image:
     if frame.pages > 1:
         pages = [_run(page, options, frame) for page in animation.split(image, frame.pages)]
         return animation.join(pages, image)
     return _run(image, options, frame)
 
 
-def _run(image: pyvips.Image, options: Options, frame: Frame) -> pyvips.Image:
+def _run(page: pyvips.Image, options: Options, frame: Frame) -> pyvips.Image:
     for step in STEPS:
-        image = step(image, options, frame)
-    return image
+        page = step(page, options, frame)
+    return page

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 from typing import BinaryIO
 
+from origin.errors import EncodingFailed
 from origin.errors import OriginError
-from origin.errors import RenderFailed
 from origin.errors import UnsupportedFormat
 from origin.formats import DEFAULT_ORIGINALS
 from origin.formats import OUTPUTS
@@ -148,7 +148,7 @@ def _answer(head: dict[str, Any], original: bytes, memory: int) -> tuple[dict[st
     except OriginError as exc:
         return _failure(exc.kind, exc), b""
     except MemoryError as exc:
-        return _failure(RenderFailed.kind, exc), b""
+        return _failure(EncodingFailed.kind, exc), b""
     milliseconds = (time.perf_counter() - start) * 1000
     return {
         "ok": True,

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from origin.errors import EncodingFailed
 from origin.errors import OriginError
 from origin.errors import Overloaded
 from origin.errors import RenderFailed
@@ -40,6 +41,11 @@ log = logging.getLogger(__name__)
 MAX_JOBS = 2_000  # of one process, against what leaks in forty C libraries
 _FORMATS = tuple(format.name for format in DEFAULT_ORIGINALS)
 JOBS_BETWEEN_LOOKS = 8  # at the memory of a renderer, each of which takes longer than sending a job
+_ERRORS: dict[str, type[OriginError]] = {
+    "unprocessable": Unprocessable,
+    "unsupported-format": UnsupportedFormat,
+    "render-failed": EncodingFailed,
+}  # by the kind that a renderer gives
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +61,8 @@ class Rendered:
 class RenderPool:
     """`size` renderers (0: one more than cores) and the queue before them.
 
-    Raises what a render raises: Unprocessable, UnsupportedFormat, RenderFailed, RenderTimeout; and
-    Overloaded where the queue is full or a turn in it took longer than `queue_timeout` seconds.
+    Raises what a render raises: Unprocessable, UnsupportedFormat, RenderFailed, EncodingFailed and
+    RenderTimeout; and Overloaded where the queue is full or a turn in it took over `queue_timeout` seconds.
     """
 
     def __init__(
@@ -284,5 +290,4 @@ def _read_answer(head: dict[str, Any], body: bytes, waited: float, took: float) 
             raise ValueError("an empty result")
         return Rendered(body, format, int(head["width"]), int(head["height"]), waited, took)
     reason = str(head["reason"])[:1000]
-    errors = {"unprocessable": Unprocessable, "unsupported-format": UnsupportedFormat}
-    raise errors.get(head["kind"], RenderFailed)(reason)
+    raise _ERRORS.get(head["kind"], RenderFailed)(reason)

@@ -180,6 +180,45 @@ def test_memory_is_limited_and_running_out_costs_one_job() -> None:
         assert int(most) < 400 << 20
 
 
+@pytest.fixture(scope="module")
+def tight() -> Iterator[Worker]:
+    """One with memory enough to decode what the encoder of AVIF has too little for."""
+    with worker("--render-memory", str(150 << 20)) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def large() -> bytes:
+    return pictures.encoded(pictures.field(4000, 3000), "JPEG", quality=80)
+
+
+def test_an_encoder_that_fails_is_told_from_a_picture_that_does_not_decode(
+    tight: Worker, large: bytes
+) -> None:
+    whole = replace(JOB, options=Options(), format="avif")
+    head, _ = tight.ask(whole, large)
+    assert (head["ok"], head["kind"]) == (False, "render-failed")
+    assert head["reason"].startswith("avif: ")
+    head, _ = tight.ask(whole, large[: len(large) // 2])
+    assert (head["ok"], head["kind"]) == (False, "unprocessable")
+    assert head["reason"].startswith("jpg: ")
+    assert tight.ask(JOB, large)[0]["ok"] is True
+
+
+@pytest.mark.parametrize(("width", "format"), [(None, "jpg"), (500, "avif")])
+def test_where_the_format_is_ours_to_choose_the_next_is_tried(
+    tight: Worker, large: bytes, width: int | None, format: str
+) -> None:
+    head, body = tight.ask(replace(JOB, options=Options(width=width), format="auto:avif"), large)
+    assert (head["ok"], head["format"]) == (True, format)
+    assert pictures.opened(body).size == (width or 4000, 375 if width else 3000)
+
+
+def test_a_picture_that_does_not_decode_is_not_tried_in_every_format(tight: Worker, large: bytes) -> None:
+    head, _ = tight.ask(replace(JOB, format="auto:avif"), large[: len(large) // 2])
+    assert (head["ok"], head["kind"]) == (False, "unprocessable")
+
+
 def test_it_is_killed_with_its_parent() -> None:
     requests, ours = os.pipe()  # held open here, so that it is not the end of its input that ends it
     script = textwrap.dedent(

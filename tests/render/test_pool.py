@@ -24,6 +24,7 @@ import pytest
 import uvloop
 from PIL import Image
 
+from origin.errors import EncodingFailed
 from origin.errors import Overloaded
 from origin.errors import RenderFailed
 from origin.errors import RenderTimeout
@@ -552,6 +553,26 @@ async def test_an_error_of_a_renderer_is_one_of_ours_and_its_reason_bounded(scri
         with pytest.raises(RenderFailed) as failure:
             await rendering(pool)
         assert len(str(failure.value)) == 1000
+        assert pool.restarts == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [
+        ("unprocessable", Unprocessable),
+        ("unsupported-format", UnsupportedFormat),
+        ("render-failed", EncodingFailed),
+        ("another", RenderFailed),
+    ],
+)
+async def test_what_a_renderer_says_went_wrong_is_the_error(
+    script: Script, kind: str, error: type[Exception]
+) -> None:
+    script.serve(f'send({{"ok": False, "kind": "{kind}", "reason": "too large"}})')
+    async with started() as pool:
+        with pytest.raises(error, match=r"^too large$") as failure:
+            await rendering(pool)
+        assert type(failure.value) is error
         assert pool.restarts == 0
 
 
