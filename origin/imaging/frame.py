@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from origin.formats import OUTPUTS
-from origin.formats import PLAIN
 from origin.formats import Format
 from origin.formats import Light
 from origin.imaging.geometry import Geometry
 from origin.imaging.geometry import fit
-from origin.imaging.protocol import AUTO
 from origin.imaging.protocol import Job
+from origin.imaging.protocol import Output
+from origin.imaging.protocol import outputs
 
 # Shrinking while decoding is fast and coarse, so some of the way is left to Lanczos. To 500 px, before
 # encoding: with 1.73 times left (2 MP) decoding and resizing take 8.9 ms instead of 11.7 and the picture
@@ -51,35 +50,28 @@ class Frame:
     quality: Mapping[str, int]  # by format, where the options name none
 
 
-@dataclass(frozen=True, slots=True)
-class _Choice:
-    """The formats to write opaque and transparent pictures in."""
-
-    format: Format
-    if_transparent: Format
-
-    def holds(self, side: int) -> bool:
-        return side <= min(self.format.max_side, self.if_transparent.max_side)
-
-
 def settle(header: Header, job: Job) -> tuple[Frame, ...]:
     """The frames for an original with that header, the best first; the others are for encoders that fail.
 
     A format that cannot hold the sides of the result is left out. Where none can, the result is shrunk.
     """
     geometry = _geometry(header, job)
-    choices = _choices(header, job.format)
-    able = [choice for choice in choices if choice.holds(geometry.longest)] or choices[-1:]
-    return tuple(_frame(header, job, geometry, choice) for choice in able)
+    choices = outputs(job.format, header.format, header.animated)
+    able = [output for output in choices if _holds(output, geometry.longest)] or choices[-1:]
+    return tuple(_frame(header, job, geometry, output) for output in able)
 
 
-def _frame(header: Header, job: Job, geometry: Geometry, choice: _Choice) -> Frame:
-    format = choice.format
+def _holds(output: Output, side: int) -> bool:
+    return side <= min(output.format.max_side, output.if_transparent.max_side)
+
+
+def _frame(header: Header, job: Job, geometry: Geometry, output: Output) -> Frame:
+    format = output.format
     geometry = geometry.within(format.max_side)
     return Frame(
         original=header,
         format=format,
-        format_if_transparent=choice.if_transparent,
+        format_if_transparent=output.if_transparent,
         geometry=geometry,
         pages=min(header.pages, job.max_frames) if header.animated and format.holds_animation else 1,
         shrink=_shrink(header, geometry),
@@ -95,26 +87,6 @@ def _shrink(header: Header, geometry: Geometry) -> int:
             if step * scale * _JPEG_HEADROOM <= 1:
                 return step
     return 1
-
-
-def _choices(header: Header, wanted: str) -> list[_Choice]:
-    """What the result may be written in, the best first."""
-    if wanted == "original":
-        if header.format in OUTPUTS:
-            return [_Choice(header.format, header.format)]
-        wanted = AUTO + PLAIN
-    if not wanted.startswith(AUTO):
-        return [_Choice(Format.named(wanted), Format.named(wanted))]
-    accepted = wanted.removeprefix(AUTO)
-    if header.animated:
-        better = [] if accepted == PLAIN else [Format.WEBP]
-        return [_Choice(format, format) for format in (*better, Format.GIF)]
-    better = [] if accepted == PLAIN else [Format.named(accepted)]
-    return [
-        *(_Choice(format, format) for format in better),
-        _Choice(Format.JPG, Format.PNG),
-        _Choice(Format.PNG, Format.PNG),
-    ]
 
 
 def _geometry(header: Header, job: Job) -> Geometry:

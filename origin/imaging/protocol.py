@@ -15,6 +15,9 @@ from dataclasses import fields
 from typing import Any
 
 from origin.formats import ACCEPT_CLASSES
+from origin.formats import OUTPUTS
+from origin.formats import PLAIN
+from origin.formats import Format
 from origin.urls.options import Options
 
 HEAD_LIMIT = 64 * 1024  # bytes
@@ -22,8 +25,8 @@ _PREFIX = struct.Struct(">IQ")
 PREFIX_SIZE = _PREFIX.size  # bytes
 _encode = json.JSONEncoder(separators=(",", ":")).encode  # `dumps` makes one anew each time
 
-AUTO = "auto:"
-AUTO_FORMATS = tuple(AUTO + name for name in ACCEPT_CLASSES)
+_AUTO = "auto:"
+AUTO_FORMATS = tuple(_AUTO + name for name in ACCEPT_CLASSES)
 """The formats of jobs for `f=auto`: what the client's Accept header asks for, the best first."""
 
 # The value of each option that a URL does not name.
@@ -66,6 +69,34 @@ class Job:
             return cls(**{**head, "options": Options(**given), "allowed": tuple(head["allowed"])})
         except (KeyError, TypeError, AttributeError) as exc:
             raise ValueError(f"not a job: {sorted(head)}") from exc
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """The formats to write opaque pictures and pictures with transparent pixels in."""
+
+    format: Format
+    if_transparent: Format
+
+
+def outputs(wanted: str, original: Format, animated: bool) -> list[Output]:
+    """What the format of a job may come to for an original in that format, the best first."""
+    if wanted == "original" and original in OUTPUTS:
+        return [Output(original, original)]
+    if wanted == "original":
+        wanted = _AUTO + PLAIN
+    if not wanted.startswith(_AUTO):
+        return [Output(Format.named(wanted), Format.named(wanted))]
+    accepted = wanted.removeprefix(_AUTO)
+    if animated:
+        moving = [Format.GIF] if accepted == PLAIN else [Format.WEBP, Format.GIF]
+        return [Output(format, format) for format in moving]
+    better = [] if accepted == PLAIN else [Format.named(accepted)]
+    return [
+        *(Output(format, format) for format in better),
+        Output(Format.JPG, Format.PNG),
+        Output(Format.PNG, Format.PNG),
+    ]
 
 
 def _frozen(value: Any) -> Any:

@@ -27,9 +27,11 @@ from origin.errors import RenderTimeout
 from origin.errors import Unprocessable
 from origin.errors import UnsupportedFormat
 from origin.formats import DEFAULT_ORIGINALS
-from origin.formats import OUTPUTS
+from origin.formats import MAX_SIDE
 from origin.formats import Format
+from origin.formats import sniff
 from origin.imaging.protocol import Job
+from origin.imaging.protocol import outputs
 from origin.render.connection import PROTOCOL_ERRORS
 from origin.render.process import Renderer
 from origin.render.process import RendererBroken
@@ -39,6 +41,8 @@ __all__ = ["RenderPool", "Rendered", "Renderer", "RendererBroken"]
 log = logging.getLogger(__name__)
 
 MAX_JOBS = 2_000  # of one process, against what leaks in forty C libraries
+_MAX_BYTES_PER_PIXEL = 5  # four channels, and what coding may add where it saves nothing
+_MAX_OVERHEAD = 65_536  # bytes, of headers and tables
 _FORMATS = tuple(format.name for format in DEFAULT_ORIGINALS)
 JOBS_BETWEEN_LOOKS = 8  # at the memory of a renderer, each of which takes longer than sending a job
 _ERRORS: dict[str, type[OriginError]] = {
@@ -148,7 +152,9 @@ class RenderPool:
         try:
             async with asyncio.timeout(timeout):
                 head, body = await renderer.run(job, original)
-            result = _read_answer(head, body, begun - start, time.perf_counter() - begun)
+            took = time.perf_counter() - begun
+            format, width, height = _check_answer(head, body, job, original)
+            result = Rendered(body, format, width, height, begun - start, took)
             healthy = True
             return result
         except OriginError:
@@ -279,15 +285,36 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _read_answer(head: dict[str, Any], body: bytes, waited: float, took: float) -> Rendered:
-    """The result that a renderer answers with. A picture may have taken the renderer over, so all is checked.
+def _check_answer(head: dict[str, Any], body: bytes, job: Job, original: bytes) -> tuple[Format, int, int]:
+    """The format and the sides of the result that a renderer answers with.
 
+    A picture may have taken the renderer over, so that it says whatever it likes: what goes out has to be a
+    picture in a format that the job can have, and no larger than its pixels.
     Raises OriginError for a failed job and one of `PROTOCOL_ERRORS`.
     """
-    if head["ok"] is True:
-        format = Format.named(head["format"])
-        if not body or format not in OUTPUTS:
-            raise ValueError("an empty result")
-        return Rendered(body, format, int(head["width"]), int(head["height"]), waited, took)
-    reason = str(head["reason"])[:1000]
-    raise _ERRORS.get(head["kind"], RenderFailed)(reason)
+    if head["ok"] is not True:
+        raise _ERRORS.get(head["kind"], RenderFailed)(str(head["reason"])[:1000])
+    format = Format.named(head["format"])
+    if sniff(body) is not format:
+        raise ValueError(f"the result is no {format.name}")
+    if format not in _possible_formats(job, original):
+        raise ValueError(f"the result is a {format.name}, and {job.format} was asked for")
+    width, height = int(head["width"]), int(head["height"])
+    if not 1 <= width <= MAX_SIDE >= height >= 1:
+        raise ValueError(f"the result is of {width}x{height} pixels")
+    pixels = width * height * (job.max_frames if format.holds_animation else 1)
+    if len(body) > pixels * _MAX_BYTES_PER_PIXEL + _MAX_OVERHEAD:
+        raise ValueError(f"the result is of {width}x{height} pixels and {len(body)} bytes")
+    return format, width, height
+
+
+def _possible_formats(job: Job, original: bytes) -> set[Format]:
+    found = sniff(original)
+    if found is None:
+        return set()
+    return {
+        format
+        for animated in {False, found.holds_animation}
+        for output in outputs(job.format, found, animated)
+        for format in (output.format, output.if_transparent)
+    }

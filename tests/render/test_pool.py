@@ -426,7 +426,9 @@ def receive():
     head, body = struct.unpack(">IQ", prefix)
     link.recv(head, socket.MSG_WAITALL), link.recv(body, socket.MSG_WAITALL)
 GOOD = {"ok": True, "format": "png", "width": 1, "height": 1}
+PNG = b"\\x89PNG\\r\\n\\x1a\\n"
 """
+PNG = b"\x89PNG\r\n\x1a\n"
 HELLO = 'send({"hello": {"libvips": "8.18.7", "error": None}})\n'
 
 
@@ -450,6 +452,7 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Script:
     return Script(path)
 
 
+FILES = {"jpg": "small", "png": "palette", "webp": "wide", "gif": "animation", "avif": "avif"}
 NONSENSE = {
     "not a message": 'link.sendall(b"HTTP/1.1 200 OK" * 10)',
     "head of no bytes": 'send(b"")',
@@ -462,15 +465,21 @@ NONSENSE = {
     "no UTF-8": 'send(b"\\xff\\xfe{}")',
     "no object": "send([1])",
     "nested too deep": 'send(b"[" * 50_000)',
-    "no ok": 'send({"format": "png"}, b"x")',
-    "ok that is not true": 'send({**GOOD, "ok": 1}, b"x")',
+    "no ok": 'send({"format": "png"}, PNG)',
+    "ok that is not true": 'send({**GOOD, "ok": 1}, PNG)',
     "no body": "send(GOOD)",
-    "no format": 'send({"ok": True, "width": 1, "height": 1}, b"x")',
+    "no format": 'send({"ok": True, "width": 1, "height": 1}, PNG)',
     "unknown format": 'send({**GOOD, "format": "html"}, b"<script>")',
     "format we never write": 'send({**GOOD, "format": "svg"}, b"<svg>")',
-    "format that is a list": 'send({**GOOD, "format": []}, b"x")',
-    "width of no number": 'send({**GOOD, "width": "wide"}, b"x")',
-    "infinite width": 'send({**GOOD, "width": float("inf")}, b"x")',
+    "format that is a list": 'send({**GOOD, "format": []}, PNG)',
+    "width of no number": 'send({**GOOD, "width": "wide"}, PNG)',
+    "infinite width": 'send({**GOOD, "width": float("inf")}, PNG)',
+    "HTML for a picture": 'send(GOOD, b"<html><script>")',
+    "another format than it says": 'send(GOOD, b"GIF89a")',
+    "another format than was asked for": 'send({**GOOD, "format": "gif"}, b"GIF89a")',
+    "width of nothing": 'send({**GOOD, "width": 0}, PNG)',
+    "height beyond all": 'send({**GOOD, "height": 100_001}, PNG)',
+    "more bytes than pixels": "send(GOOD, PNG + bytes(70_000))",
     "no reason": 'send({"ok": False, "kind": "unprocessable"})',
     "kind that is a list": 'send({"ok": False, "kind": [], "reason": "x"})',
     "early end": "sys.exit(7)",
@@ -486,11 +495,11 @@ async def test_a_renderer_that_talks_nonsense_fails_its_job_and_is_replaced(
     script.serve(nonsense)
     async with started() as pool:
         [liar] = pool.processes
-        script.serve('send(GOOD, b"picture")')  # the next one is honest
+        script.serve('send(GOOD, PNG + b"picture")')  # the next one is honest
         with pytest.raises(RenderFailed) as failure:
             await rendering(pool)
         assert not isinstance(failure.value, RenderTimeout)
-        assert (await rendering(pool)).body == b"picture"
+        assert (await rendering(pool)).body == PNG + b"picture"
         assert liar not in pool.processes
         assert has_ended(liar)
         assert pool.restarts == 1
@@ -500,7 +509,7 @@ async def test_a_renderer_that_speaks_unasked_is_replaced_before_a_request_finds
     script.write(
         """
         receive()
-        send(GOOD, b"picture")
+        send(GOOD, PNG + b"picture")
         time.sleep(0.2)
         send(GOOD, b"the answer to a question not yet asked")
         time.sleep(1000)
@@ -508,15 +517,15 @@ async def test_a_renderer_that_speaks_unasked_is_replaced_before_a_request_finds
     )
     async with started() as pool:
         [liar] = pool.processes
-        assert (await rendering(pool)).body == b"picture"
-        script.serve('send(GOOD, b"another")')
+        assert (await rendering(pool)).body == PNG + b"picture"
+        script.serve('send(GOOD, PNG + b"another")')
         await until(lambda: pool.idle and pool.processes != [liar])
-        assert (await rendering(pool)).body == b"another"
+        assert (await rendering(pool)).body == PNG + b"another"
         assert has_ended(liar)
 
 
 async def test_a_renderer_that_says_more_than_its_answer_fails_its_job(script: Script) -> None:
-    script.serve('send(GOOD, b"picture" + b"more", length=7)')
+    script.serve('send(GOOD, PNG + b"more", length=8)')
     async with started() as pool:
         [liar] = pool.processes
         with pytest.raises(RenderFailed, match="behind the answer"):
@@ -557,6 +566,36 @@ async def test_an_error_of_a_renderer_is_one_of_ours_and_its_reason_bounded(scri
 
 
 @pytest.mark.parametrize(
+    ("format", "original", "possible"),
+    [
+        ("jpg", pictures.small, "jpg"),
+        ("original", pictures.small, "jpg"),
+        ("original", pictures.animation, "gif"),
+        ("original", pictures.tiff, "jpg png"),
+        ("original", pictures.svg, "jpg png"),
+        ("auto:avif", pictures.small, "avif jpg png"),
+        ("auto:webp", pictures.small, "webp jpg png"),
+        ("auto:plain", pictures.small, "jpg png"),
+        ("auto:avif", pictures.animation, "avif webp gif jpg png"),
+        ("auto:plain", pictures.animation, "gif jpg png"),
+    ],
+)
+async def test_a_result_is_of_a_format_that_the_job_can_have(
+    script: Script, format: str, original: Callable[[], bytes], possible: str
+) -> None:
+    job = dataclasses.replace(JOB, format=format)
+    files = {name: getattr(pictures, file)() for name, file in FILES.items()}
+    for name, body in files.items():
+        script.serve(f'send({{**GOOD, "format": "{name}", "width": 1000, "height": 1000}}, {body!r})')
+        async with started() as pool:
+            if name in possible.split():
+                assert (await pool.render(original(), job, LONG)).format.name == name
+            else:
+                with pytest.raises(RenderFailed, match="asked for"):
+                    await pool.render(original(), job, LONG)
+
+
+@pytest.mark.parametrize(
     ("kind", "error"),
     [
         ("unprocessable", Unprocessable),
@@ -577,10 +616,10 @@ async def test_what_a_renderer_says_went_wrong_is_the_error(
 
 
 async def test_an_answer_of_many_pieces_is_put_together(script: Script) -> None:
-    script.serve('send(GOOD, b"0123456789" * 500_000)')
+    script.serve('send({**GOOD, "width": 1250, "height": 1000}, PNG + b"0123456789" * 500_000)')
     async with started() as pool:
-        rendered = await pool.render(bytes(5_000_000), JOB, LONG)
-        assert rendered.body == b"0123456789" * 500_000
+        rendered = await pool.render(pictures.small() + bytes(5_000_000), JOB, LONG)
+        assert rendered.body == PNG + b"0123456789" * 500_000
 
 
 @pytest.mark.parametrize(
@@ -613,14 +652,14 @@ async def test_a_program_that_is_not_there_is_told_of_in_one_line(monkeypatch: p
 async def test_a_pool_whose_renderers_cannot_start_any_more_tries_again(
     script: Script, caplog: pytest.LogCaptureFixture
 ) -> None:
-    script.serve('send(GOOD, b"picture")')
+    script.serve('send(GOOD, PNG + b"picture")')
     async with started() as pool:
         script.write("", "sys.exit(1)\n")
         [process] = pool.processes
         os.kill(process, signal.SIGKILL)
         await until(lambda: "cannot be started" in caplog.text)
-        script.serve('send(GOOD, b"picture again")')
-        assert (await rendering(pool)).body == b"picture again"
+        script.serve('send(GOOD, PNG + b"picture again")')
+        assert (await rendering(pool)).body == PNG + b"picture again"
 
 
 def test_a_message_is_as_the_worker_reads_it() -> None:
