@@ -26,7 +26,21 @@ def encode(image: pyvips.Image, options: Options, frame: Frame) -> tuple[bytes, 
     settings = format.writer.options_for(alpha=bool(image.hasalpha()), pixels=image.width * image.height)
     if format.default_quality is not None:
         settings["Q"] = options.quality or frame.quality[format.name]
-    return bytes(image.write_to_buffer(format.writer.suffix, keep="none", **settings)), format
+    body = bytes(image.write_to_buffer(format.writer.suffix, keep="none", **settings))
+    if format is Format.WEBP and frame.pages > 1 and image.hasalpha():
+        body = _flag_alpha(body)
+    return body, format
+
+
+def _flag_alpha(body: bytes) -> bytes:
+    """An animated WebP with the flag that it has transparency (WebP container, "Extended File Format").
+
+    libwebp sets it only where a frame has an alpha channel of its own. Where opaque frames leave a part of
+    the canvas free, decoders that go by the flag show black there.
+    """
+    if body[12:16] != b"VP8X":
+        return body
+    return body[:20] + bytes([body[20] | 0x10]) + body[21:]
 
 
 def _shows_through(image: pyvips.Image) -> bool:

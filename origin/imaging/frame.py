@@ -9,6 +9,7 @@ from origin.formats import Format
 from origin.formats import Light
 from origin.imaging.geometry import Geometry
 from origin.imaging.geometry import fit
+from origin.imaging.gif import Gif
 from origin.imaging.protocol import Job
 from origin.imaging.protocol import Output
 from origin.imaging.protocol import outputs
@@ -30,6 +31,7 @@ class Header:
     pages: int = 1  # frames of an animation, pages of a TIFF
     orientation: int = 1  # EXIF, 1 to 8
     shrinks: bool = True  # whether the decoder can shrink the picture, where its format can
+    gif: Gif | None = None  # what the blocks of a GIF say
 
     @property
     def animated(self) -> bool:

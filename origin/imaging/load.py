@@ -17,7 +17,8 @@ from origin.formats import Format
 from origin.formats import sniff
 from origin.imaging.frame import Frame
 from origin.imaging.frame import Header
-from origin.imaging.gif import is_whole_gif
+from origin.imaging.gif import read_gif
+from origin.imaging.gif import with_alpha
 from origin.imaging.jpeg import is_lossless_jpeg
 from origin.imaging.protocol import Job
 from origin.imaging.vips import field
@@ -44,37 +45,41 @@ def open_image(original: bytes, format: Format, **options: object) -> pyvips.Ima
     )
 
 
-def read_header(original: bytes, image: pyvips.Image, format: Format) -> Header:
+def read_header(original: bytes, image: pyvips.Image, format: Format, job: Job, memory: int | None) -> Header:
+    """What the header of an original says. `memory`: bytes that decoding may take.
+
+    Raises Unprocessable and UnsupportedFormat for what the limits forbid and for what is not whole.
+    """
+    pages = int(field(image, "n-pages", 1))  # get_n_pages() answers 1 from 10,000 pages on
+    _check_limits(image, format, pages, job, memory)
+    # The end of a file, where libvips itself never misses it: in a GIF, and after the last pixel of a PNG.
+    gif = read_gif(original) if format is Format.GIF else None
+    if (format is Format.GIF and gif is None) or (format is Format.PNG and _PNG_END not in original):
+        raise Unprocessable(f"{format.name}: truncated")
     return Header(
         format,
         image.width,
         image.height,
-        int(field(image, "n-pages", 1)),  # get_n_pages() answers 1 from 10,000 pages on
+        pages,
         int(field(image, "orientation", 1)),
         shrinks=format is not Format.JPG or not is_lossless_jpeg(original),
+        gif=gif,
     )
 
 
-def check(original: bytes, image: pyvips.Image, header: Header, job: Job, memory: int | None) -> None:
-    """Refuse what the limits forbid and what is not whole. `memory`: bytes that decoding may take.
-
-    Raises Unprocessable and UnsupportedFormat.
-    """
-    name = header.format.name
+def _check_limits(image: pyvips.Image, format: Format, pages: int, job: Job, memory: int | None) -> None:
     codec = field(image, "heif-compression", "av1")
     if codec != "av1":
         raise UnsupportedFormat(f"{codec} cannot be decoded")
-    if max(header.width, header.height) > MAX_SIDE:
-        side = max(header.width, header.height)
-        raise Unprocessable(f"{name} with a side of {side} pixels, more than {MAX_SIDE}")
-    pixels = header.width * header.height * header.pages
+    side = max(image.width, image.height)
+    if side > MAX_SIDE:
+        raise Unprocessable(f"{format.name} with a side of {side} pixels, more than {MAX_SIDE}")
+    pixels = image.width * image.height * pages
     if pixels > job.max_pixels:
-        raise Unprocessable(f"{name} of {pixels} pixels, more than {job.max_pixels}")
-    needed = header.width * header.height * _memory_per_pixel(image, header.format)
+        raise Unprocessable(f"{format.name} of {pixels} pixels, more than {job.max_pixels}")
+    needed = image.width * image.height * _memory_per_pixel(image, format)
     if memory is not None and needed > memory:
-        raise Unprocessable(f"{name} that takes {needed} bytes to decode, more than {memory}")
-    if not _has_its_end(original, header.format):
-        raise Unprocessable(f"{name}: truncated")
+        raise Unprocessable(f"{format.name} that takes {needed} bytes to decode, more than {memory}")
 
 
 def _memory_per_pixel(image: pyvips.Image, format: Format) -> int:
@@ -84,17 +89,12 @@ def _memory_per_pixel(image: pyvips.Image, format: Format) -> int:
     return format.memory_per_pixel
 
 
-def _has_its_end(original: bytes, format: Format) -> bool:
-    """Where libvips itself never misses the end: in a GIF, and after the last pixel of a PNG."""
-    if format is Format.GIF:
-        return is_whole_gif(original)
-    return format is not Format.PNG or _PNG_END in original
-
-
 def load(original: bytes, image: pyvips.Image, frame: Frame) -> pyvips.Image:
     """The image to take the pixels from: opened anew where more than the first page is wanted, or where the
     decoder can shrink the picture; otherwise the one whose header was read."""
     header = frame.original
+    if header.gif is not None and header.gif.uncovered:
+        return open_image(with_alpha(original, header.gif), header.format, n=frame.pages)
     if frame.pages > 1:
         return open_image(original, header.format, n=frame.pages)
     if frame.shrink > 1:

@@ -59,8 +59,7 @@ def render(original: bytes, job: Job, memory: int | None = None) -> Rendered:
     failure = ""
     try:
         opened = load.open_image(original, format)
-        header = load.read_header(original, opened, format)
-        load.check(original, opened, header, job, memory)
+        header = load.read_header(original, opened, format, job, memory)
         for frame in settle(header, job):
             image = _run_steps(load.load(original, opened, frame), job.options, frame)
             try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -294,6 +295,38 @@ def png(
         struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
         for name, body in chunks
     )
+
+
+@dataclass(frozen=True)
+class GifFrame:
+    """A rectangle of one colour, which is a shade of red: twice its number."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+    colour: int
+    disposal: int = 1  # 1 leaves it, 2 clears it, 3 puts back what was there before
+    transparent: int | None = None
+
+
+def gif(width: int, height: int, *frames: GifFrame, delay: int = 10, extra: bytes = b"") -> bytes:
+    """A GIF of such frames, with 128 colours; `extra` are blocks before the last frame. Each code of eight
+    bits is a pixel, and so is its byte, since the table is cleared before it grows (GIF89a, appendix F)."""
+    palette = b"".join(bytes((2 * n, 0, 0)) for n in range(128))
+    out = b"GIF89a" + struct.pack("<HHBBB", width, height, 0xF6, 0, 0) + palette
+    for number, frame in enumerate(frames):
+        if number == len(frames) - 1:
+            out += extra
+        packed = frame.disposal << 2 | (frame.transparent is not None)
+        out += b"\x21\xf9\x04" + struct.pack("<BHBB", packed, delay, frame.transparent or 0, 0)
+        out += b"\x2c" + struct.pack("<HHHHB", frame.left, frame.top, frame.width, frame.height, 0) + b"\x07"
+        pixels = bytes([frame.colour]) * (frame.width * frame.height)
+        runs = (b"\x80" + pixels[at : at + 100] for at in range(0, len(pixels), 100))
+        data = b"".join(runs) + b"\x81"
+        blocks = (data[at : at + 255] for at in range(0, len(data), 255))
+        out += b"".join(bytes([len(block)]) + block for block in blocks) + b"\0"
+    return out + b";"
 
 
 @cache
