@@ -17,6 +17,7 @@ from origin.formats import FORMATS
 from origin.formats import OUTPUTS
 from origin.formats import QUALITY
 from origin.formats import Format
+from origin.formats import describe
 from origin.formats import sniff
 from origin.http.negotiation import accept_class
 from origin.imaging.protocol import AUTO_FORMATS
@@ -42,6 +43,48 @@ def test_a_format_is_told_by_its_content(format: Format) -> None:
 @pytest.mark.parametrize("data", [b"", b"\xff", b"<html>", b"RIFF\0\0\0\0WAVE", b"%PDF-1.7"])
 def test_what_is_none_of_ours_is_none(data: bytes) -> None:
     assert sniff(data) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'<svg width="1" height="1"/>',
+        b'\xef\xbb\xbf<?xml version="1.0"?>\n<!-- html -->\n<ns0:svg xmlns:ns0="http://www.w3.org/2000/svg"/>',
+        b"<s:svg>",
+        b"<!DOCTYPE svg><svg>",
+    ],
+)
+def test_an_svg_is_told_by_its_root(text: bytes) -> None:
+    assert sniff(text) is Format.SVG
+
+
+@pytest.mark.parametrize("text", [b"<html><svg/></html>", b"<svgx>", b"<a:b:svg>", b"svg", b"<?xml ?><html>"])
+def test_what_only_mentions_svg_is_none(text: bytes) -> None:
+    assert sniff(text) is None
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "heic"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "heic"),
+        (b"\xff\x0a" + bytes(10), "jxl"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "jxl"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", "jp2"),
+        (b"%PDF-1.7", "pdf"),
+        (b"8BPS\0\1", "psd"),
+        (b"\0\0\0\x18ftypisom\0\0\0\0mp42", "mp4"),
+        (b"\x1f\x8b\x08", "gzip"),
+        (b"<!DOCTYPE html><html>", "html"),
+        (b"<html>", "html"),
+        (b"", "not a picture"),
+        (b"some text", "not a picture"),
+        (pictures.land(), "jpg"),
+        (pictures.svg(), "svg"),
+    ],
+)
+def test_what_is_refused_has_a_name(data: bytes, name: str) -> None:
+    assert describe(data) == name
 
 
 @pytest.mark.parametrize(

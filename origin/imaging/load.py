@@ -14,6 +14,7 @@ from origin.errors import Unprocessable
 from origin.errors import UnsupportedFormat
 from origin.formats import MAX_SIDE
 from origin.formats import Format
+from origin.formats import describe
 from origin.formats import sniff
 from origin.imaging.frame import Frame
 from origin.imaging.frame import Header
@@ -31,7 +32,7 @@ def identify(original: bytes, allowed: Sequence[str]) -> Format:
     """The format of an original, by its content. Raises UnsupportedFormat where it is not allowed."""
     format = sniff(original)
     if format is None or format.name not in allowed:
-        raise UnsupportedFormat(f"{format.name if format else 'unknown'} is not an allowed format")
+        raise UnsupportedFormat(f"{describe(original)}: not {'allowed here' if format else 'supported'}")
     return format
 
 

@@ -25,6 +25,8 @@ from origin.imaging.protocol import Job
 from origin.imaging.resize import resize
 from origin.imaging.shape import cut
 from origin.imaging.shape import turn_upright
+from origin.imaging.vips import forget_messages
+from origin.imaging.vips import reason
 from origin.urls.options import Options
 
 PIPELINE_VERSION = "3"
@@ -56,6 +58,7 @@ def render(original: bytes, job: Job, memory: int | None = None) -> Rendered:
     does and no encoder that may be chosen can write the result.
     """
     format = load.identify(original, job.allowed)
+    forget_messages()
     failure = ""
     try:
         opened = load.open_image(original, format)
@@ -66,13 +69,13 @@ def render(original: bytes, job: Job, memory: int | None = None) -> Rendered:
                 body, written = encode(image, job.options, frame)
                 return Rendered(body, written, image.width, image.get_page_height())
             except pyvips.Error as exc:
-                failure = f"{frame.format.name}: {exc}"
+                failure = f"{frame.format.name}: {reason(exc)}"
             # libvips decodes when the encoder pulls lines. Where it is not the encoder that fails, this does.
             opened = load.open_image(original, format)
             _run_steps(load.load(original, opened, frame), job.options, frame).avg()
             opened = load.open_image(original, format)
     except pyvips.Error as exc:
-        raise Unprocessable(f"{format.name}: {exc}") from exc
+        raise Unprocessable(f"{format.name}: {reason(exc)}") from exc
     raise EncodingFailed(failure)
 
 

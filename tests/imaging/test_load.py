@@ -93,6 +93,35 @@ def test_garbage_behind_a_signature_is_unprocessable(original: bytes) -> None:
         render(original, JOB)
 
 
+PNG_HEAD = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.mark.parametrize(
+    ("original", "reason"),
+    [
+        (PNG_HEAD + bytes(100) + b"IEND\xaeB`\x82", "^png: .*bad header"),
+        (pictures.land()[:-500], "^jpg: VipsJpeg: premature end of JPEG image$"),
+        (b"\0\0\0\x18ftypavif\0\0\0\0avifmif1" + bytes(100), "^avif: heif: Invalid input"),
+        (pictures.avif()[:500], "^avif: heif: Invalid input"),
+        (b"GIF89a" + bytes(100), "^gif: gifload_buffer: no frames in GIF$"),
+        (b"<svg", "^svg: .*XML parse error"),
+    ],
+)
+def test_the_reason_of_a_failure_is_what_the_decoder_says(original: bytes, reason: str) -> None:
+    with pytest.raises(Unprocessable, match=reason) as failure:
+        render(original, JOB)
+    assert "bad seek" not in str(failure.value)
+    assert "\n" not in str(failure.value)
+
+
+def test_the_reason_of_a_failure_is_not_that_of_another_picture() -> None:
+    land = pictures.land()
+    render(land[:3000] + bytes(10) + land[3010:], job(width=50))  # libjpeg warns, and goes on
+    with pytest.raises(Unprocessable) as failure:
+        render(PNG_HEAD + bytes(100) + b"IEND\xaeB`\x82", JOB)
+    assert "peg" not in str(failure.value).lower()
+
+
 def _big(kind: str, side: int, **options: Any) -> bytes:
     return pictures.encoded(Image.new("L", (side, side)), kind, **options)
 

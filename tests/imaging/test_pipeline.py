@@ -264,6 +264,13 @@ def test_an_avif_sequence_is_shown_by_its_first_frame(format: str) -> None:
     assert pictures.pixels(result.body)[20, 25] == pytest.approx([128, 128, 0], abs=20)
 
 
+def test_an_svg_whose_names_have_a_prefix_is_drawn() -> None:
+    original = pictures.svg().replace(b"<svg xmlns", b"<s:svg xmlns:s").replace(b"<rect", b"<s:rect")
+    original = original.replace(b"</svg>", b"</s:svg>")
+    got = pictures.pixels(render(original, job(width=100)).body, "RGBA")
+    assert got[25, 25] == pytest.approx([255, 0, 0, 255], abs=2)
+
+
 def test_an_svg_is_drawn_and_reads_no_file(tmp_path: Any) -> None:
     pictures.field(100, 100).save(tmp_path / "secret.png")
     original = pictures.svg().replace(
