@@ -23,16 +23,23 @@ def main() -> None:
     import pyvips
 
     from origin.formats import Format
-    from origin.imaging import pipeline
+    from origin.imaging.encode import encode
+    from origin.imaging.frame import Header
+    from origin.imaging.frame import settle
+    from origin.imaging.pipeline import render
     from origin.imaging.protocol import Job
+    from origin.urls.options import Options
+
+    def job(format: str, width: int, quality: int) -> Job:
+        return Job(Options(width=width), format, {format: quality}, ("jpg",), 10**9, 1)
 
     def by_pipeline(original: bytes, format: str, width: int, quality: int) -> bytes:
-        job = Job(width, None, True, format, {format: quality}, ("jpg",), 10**9, 1)
-        return pipeline.render(original, job).body
+        return render(original, job(format, width, quality)).body
 
     def by_thumbnail(original: bytes, format: str, width: int, quality: int) -> bytes:
         image = pyvips.Image.thumbnail_buffer(original, width, height=10**6, size="down")
-        return pipeline._encode(image, Format(format), {format: quality})
+        header = Header(Format.JPG, image.width, image.height)
+        return encode(image, Options(), settle(header, job(format, width, quality))[0])[0]
 
     ways: dict[str, Render] = {"pipeline": by_pipeline, "thumbnail": by_thumbnail}
     for line in sys.stdin:

@@ -10,6 +10,7 @@
     ├── SourceUnavailable       source-unavailable  502   the source is down or refuses us
     │   └── SourceTimeout       source-unavailable  504
     ├── RenderFailed            render-failed       500   the renderer died
+    │   ├── EncodingFailed      render-failed       500   the renderer could not write that result
     │   └── RenderTimeout       render-failed       504   the renderer was killed at its deadline
     └── Overloaded              overloaded          503   no room in the queue
 
@@ -78,6 +79,10 @@ class SourceTimeout(SourceUnavailable):
 class RenderFailed(OriginError):
     kind = "render-failed"
     status = 500
+
+
+class EncodingFailed(RenderFailed):
+    """The picture decodes; the encoder failed, mostly for want of memory. The renderer is well."""
 
 
 class RenderTimeout(RenderFailed):

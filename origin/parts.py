@@ -34,6 +34,7 @@ from origin.delivery.settings import Freshness
 from origin.delivery.settings import RenderSettings
 from origin.delivery.singleflight import SingleFlight
 from origin.errors import SourceUnavailable
+from origin.formats import DEFAULT_ORIGINALS
 from origin.ops.metrics import Metrics
 from origin.render.pool import RenderPool
 from origin.signing import Verifier
@@ -167,7 +168,7 @@ class Origin:
         )
         settings = RenderSettings(
             quality=config.quality,
-            allowed=tuple(format.value for format in config.allowed_formats),
+            allowed=tuple(format.name for format in config.allowed_formats),
             max_pixels=limits.max_original_pixels,
             max_frames=limits.max_frames,
             timeout=limits.render_timeout,
@@ -249,10 +250,10 @@ class _Lent:
 
 
 def _pool_arguments(config: Config) -> dict[str, Any]:
-    formats = {format.value for handler in config.handlers for format in handler.allowed_formats}
+    allowed = {format for handler in config.handlers for format in handler.allowed_formats}
     return {
         "size": config.renderers,
-        "formats": sorted({*formats, "jpg", "png", "webp", "gif", "avif"}),
+        "formats": sorted({format.name for format in (*allowed, *DEFAULT_ORIGINALS)}),
         "memory": config.limits.render_memory,
         "queue": config.limits.queue,
         "queue_timeout": config.limits.queue_timeout,

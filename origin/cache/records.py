@@ -126,7 +126,7 @@ def pack(record: Record) -> bytes:
         head, body = {"etag": record.etag}, record.body
     else:
         head = {
-            "format": record.format.value,
+            "format": record.format.name,
             "digest": record.digest.hex(),
             "last_modified": record.last_modified,
         }
@@ -143,7 +143,9 @@ def unpack(name: str, packed: bytes | memoryview) -> Record | None:
             return Version(**head)
         if kind == "O":
             return OriginalBody(head["etag"], body)
-        return Result(body, Format(head["format"]), bytes.fromhex(head["digest"]), head["last_modified"])
+        return Result(
+            body, Format.named(head["format"]), bytes.fromhex(head["digest"]), head["last_modified"]
+        )
     except _FOREIGN:
         return None
 

@@ -21,6 +21,7 @@ from origin.imaging.protocol import Job
 from origin.render.pool import Renderer
 from origin.render.pool import RendererBroken
 from origin.sources import make_source
+from origin.urls.options import Options
 
 Finding = tuple[str, bool]  # a line for people, and whether what it tells of works
 
@@ -84,7 +85,7 @@ async def _check_error_image(handler: Handler, renderer: Renderer) -> list[Findi
     where = f"handler {handler.name}: error_image {path}"
     try:
         image = path.read_bytes()
-        job = Job(64, 64, False, "png", {}, FORMATS, 10**9, 1)
+        job = Job(Options(width=64, height=64), "png", {}, FORMATS, 10**9, 1)
         head, _ = await renderer.run(job, image)
     except OSError as exc:
         return [(f"{where}: FAILED: {exc.strerror}", False)]

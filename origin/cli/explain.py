@@ -15,6 +15,7 @@ from origin.cli.common import takes_config
 from origin.config.model import Config
 from origin.config.model import Handler
 from origin.errors import BadRequest
+from origin.formats import OUTPUTS
 from origin.formats import Format
 from origin.signing import Pair
 from origin.signing import Verifier
@@ -128,11 +129,13 @@ def _describe_format(handler: Handler, format: str) -> Iterator[str]:
         yield f"  neither, or */* alone: {suiting}"
     elif format == "original":
         yield "format: the original's own"
-        others = [original.value for original in handler.allowed_formats if not original.is_output]
+        others = [original.name for original in handler.allowed_formats if original not in OUTPUTS]
         if others:
             yield f"  of {', '.join(others)}: {suiting}"
     else:
-        moves = "" if Format(format).holds_animation else "; the first frame where the original is animated"
+        moves = (
+            "" if Format.named(format).holds_animation else "; the first frame where the original is animated"
+        )
         yield f"format: {format}{moves}"
 
 

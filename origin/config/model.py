@@ -22,7 +22,6 @@ from origin.config.part import meaning
 from origin.config.sources import AnySource
 from origin.config.sources import NamedSource
 from origin.config.sources import SourceOrName
-from origin.config.types import QUALITY
 from origin.config.types import Count
 from origin.config.types import Duration
 from origin.config.types import DurationOrNone
@@ -44,7 +43,8 @@ from origin.config.types import Whole
 from origin.config.types import expected
 from origin.config.types import expects
 from origin.config.types import one_of
-from origin.formats import Format
+from origin.formats import DEFAULT_ORIGINALS
+from origin.formats import QUALITY
 from origin.urls.parsing import OptionDefaults
 
 MIN_KEY = 32  # characters of a signing key
@@ -129,7 +129,7 @@ class Handler(Part):
         tuple[SourceFormat, ...],
         Field(min_length=1),
         meaning("formats of originals, told by content; `tiff` and `svg` only when named here"),
-    ] = (Format.JPG, Format.PNG, Format.WEBP, Format.GIF, Format.AVIF)
+    ] = Field(default=tuple(format.name for format in DEFAULT_ORIGINALS), validate_default=True)
     output_format: Annotated[
         OutputFormat, meaning("where a URL has no `f`: `original`, `auto`, or a format")
     ] = "original"

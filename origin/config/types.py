@@ -13,6 +13,8 @@ from typing import Literal
 
 from pydantic import BeforeValidator
 from pydantic import Field
+from pydantic import InstanceOf
+from pydantic import PlainSerializer
 from pydantic import SecretStr
 from pydantic import ValidationError
 from pydantic import ValidationInfo
@@ -21,15 +23,12 @@ from pydantic import WrapValidator
 from pydantic_core import PydanticCustomError
 
 from origin.errors import OriginError
+from origin.formats import FORMATS
+from origin.formats import OUTPUTS
+from origin.formats import QUALITY
 from origin.formats import Format
 from origin.urls.options import OPTIONS
 from origin.urls.options import find_option
-
-QUALITY = {
-    "jpg": 80,
-    "webp": 78,
-    "avif": 60,
-}  # PNG and GIF have none
 
 
 class Referenced(str):
@@ -100,9 +99,9 @@ def _parse_output_format(value: Any) -> Any:
     if not isinstance(value, str) or value.lower() in ("original", "auto"):
         return value.lower() if isinstance(value, str) else value
     output_format = Format.named(value)
-    if not output_format.is_output:
+    if output_format not in OUTPUTS:
         raise ValueError(value)
-    return output_format.value
+    return output_format.name
 
 
 def parse_option_name(value: Any) -> str:
@@ -122,7 +121,7 @@ def _parse_qualities(value: Any) -> Any:
     for name, given in value.items():
         quality = parse_number(given)
         try:
-            format_name = Format.named(name).value
+            format_name = Format.named(name).name
         except ValueError:
             format_name = ""
         if format_name not in QUALITY or type(quality) is not int or not 1 <= quality <= 100:
@@ -165,7 +164,7 @@ def _parse_prefix(value: Any) -> str:
 
 
 FAILURE_CLASSES = tuple(dict.fromkeys(_failure_classes()))
-_QUALITY_TEXT = '1 to 100, or one per format such as {"jpg": 80, "webp": 78, "avif": 60}'
+_QUALITY_TEXT = f"1 to 100, or one per format such as {json.dumps(QUALITY)}"
 _ERROR_STATUS_TEXT = (
     '404, "exact", or a status of 400 to 599 for each class, such as {"forbidden": 403}; '
     f"classes are {', '.join(FAILURE_CLASSES)}"
@@ -201,9 +200,10 @@ Size = Annotated[
     WithJsonSchema({"type": ["integer", "string"]}),
 ]
 SourceFormat = Annotated[
-    Format,
+    InstanceOf[Format],
+    PlainSerializer(lambda format: format.name, return_type=str),
     BeforeValidator(_parse_format),
-    expects("one of jpg, png, webp, gif, avif, tiff, svg"),
+    expects(f"one of {', '.join(format.name for format in FORMATS)}"),
     WithJsonSchema({"type": "string"}),
 ]
 OptionName = Annotated[
@@ -213,7 +213,9 @@ OptionName = Annotated[
     WithJsonSchema({"type": "string", "enum": [name for option in OPTIONS for name in option.names]}),
 ]
 OutputFormat = Annotated[
-    str, BeforeValidator(_parse_output_format), expects("original, auto, jpg, png, webp, avif or gif")
+    str,
+    BeforeValidator(_parse_output_format),
+    expects(one_of(["original", "auto", *(f.name for f in OUTPUTS)])),
 ]
 Qualities = Annotated[
     dict[str, Annotated[int, Strict, Field(ge=1, le=100)]],

@@ -20,8 +20,10 @@ from origin.cache.memory import Lru
 from origin.cache.records import Result
 from origin.errors import OriginError
 from origin.errors import Overloaded
+from origin.formats import OUTPUTS
 from origin.formats import Format
 from origin.formats import sniff
+from origin.imaging.protocol import AUTO_FORMATS
 from origin.imaging.protocol import Job
 from origin.render.pool import RenderPool
 from origin.urls.options import Options
@@ -36,7 +38,7 @@ RENDER_SECONDS = 10.0
 SPARING = 0.05  # of a renderer's time, for clients without permission
 START_SECONDS = 30.0  # before the first request
 MAX_PIXELS = 100_000_000
-FORMATS = ("jpg", "png", "webp", "gif", "avif")
+FORMATS = tuple(format.name for format in OUTPUTS)
 
 
 class Fallback:
@@ -77,7 +79,7 @@ class Fallback:
         except OriginError as error:
             log.error("error_image cannot be rendered, the built-in one is used: %s", error)
             self._image = built_in()
-        for format in ("original", "auto:plain", "auto:avif", "auto:webp", *FORMATS):
+        for format in ("original", *AUTO_FORMATS, *FORMATS):
             try:
                 self._prepared[format] = await self._render(Options(format=format), format, START_SECONDS)
             except OriginError as error:
@@ -143,16 +145,7 @@ class Fallback:
         return result
 
     async def _render(self, options: Options, target: str, timeout: float, wait: bool = True) -> Result:
-        job = Job(
-            width=options.width,
-            height=options.height,
-            crop=options.crop,
-            target=target,
-            quality=self._quality,
-            allowed=FORMATS,
-            max_pixels=MAX_PIXELS,
-            max_frames=1,
-        )
+        job = Job(options, target, self._quality, allowed=FORMATS, max_pixels=MAX_PIXELS, max_frames=1)
         rendered = await self._pool.render(self._image, job, timeout, wait=wait)
         return _result(rendered.body, rendered.format)
 
@@ -166,7 +159,7 @@ def load_image(path: Path | None) -> bytes:
             log.warning("error_image %s cannot be read (%s); the built-in one is used", path, exc.strerror)
         else:
             found = sniff(image)
-            if found is not None and found.value in FORMATS:
+            if found is not None and found.name in FORMATS:
                 return image
             log.warning("error_image %s is not a %s; the built-in one is used", path, "/".join(FORMATS))
     return built_in()

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import math
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -33,12 +34,14 @@ from origin.delivery.settings import RenderSettings
 from origin.delivery.singleflight import SingleFlight
 from origin.delivery.singleflight import WaiterGone
 from origin.errors import BadRequest
+from origin.errors import EncodingFailed
 from origin.errors import OriginError
 from origin.errors import Overloaded
 from origin.errors import RenderFailed
 from origin.errors import RenderTimeout
 from origin.errors import SourceUnavailable
 from origin.errors import UnsupportedFormat
+from origin.formats import describe
 from origin.formats import sniff
 from origin.http.caching import cache_status
 from origin.http.message import ClientGone
@@ -137,7 +140,7 @@ class Renditions:
                 outcome.stages["cache"] = time.perf_counter() - start
             return outcome
         if lookup.result is None and not self._flights.flying(variant.full_name):
-            self._pool.check_room(self._handler)  # before the work is started for nothing
+            self._pool.check_queue(self._handler)  # before the work is started for nothing
         return await self._make_once(variant, lookup, request)
 
     # 1 and 2: what the cache has
@@ -223,7 +226,7 @@ class Renditions:
         try:
             with ExitStack() as expected:
                 if lookup.result is None:
-                    expected.enter_context(self._pool.expected(self._handler))
+                    expected.enter_context(self._pool.reserve(self._handler))
                 current = await self.originals.current(original, key, lookup.version)
                 if current.asked == "unchanged" and lookup.result is not None:
                     status = cache_status(fwd="stale", fwd_status=304)
@@ -242,8 +245,9 @@ class Renditions:
     async def _admitted(self, variant: Variant, current: FetchedOriginal) -> AsyncIterator[None]:
         """Refuse what would render in vain: one variant too many, or an original that kills renderers."""
         original = variant.original
-        for suspect in _suspects(variant, current):
-            self._quarantine.check(suspect, self._clock())
+        version, in_format = _suspects(variant, current)
+        self._quarantine.check(version, self._clock())
+        self._quarantine.check(in_format, self._clock(), _size(variant))
         if self._max_variants is not None and self._cache is not None:
             count = await self._cache.count_results(original)
             if count + self._rendering[original] >= self._max_variants:
@@ -278,27 +282,36 @@ class Renditions:
     async def _render(self, variant: Variant, current: FetchedOriginal) -> Rendered:
         body = current.body or b""
         format = sniff(body)
-        if format is None or format.value not in self._settings.allowed:
-            raise UnsupportedFormat(f"{format.value if format else 'no picture'}: not allowed here")
-        crashed, overran = _suspects(variant, current)
+        if format is None or format.name not in self._settings.allowed:
+            raise UnsupportedFormat(f"{describe(body)}: not {'allowed here' if format else 'supported'}")
+        version, in_format = _suspects(variant, current)
         try:
             async with self.originals.admission.holding(len(body)):
                 job = self._settings.job(variant.options, variant.format)
                 rendered = await self._pool.render(body, job, self._settings.timeout)
-        except RenderFailed as error:
-            suspect = overran if isinstance(error, RenderTimeout) else crashed
-            self._quarantine.record_crash(suspect, self._clock())
+        except EncodingFailed:
             raise
-        self._quarantine.clear(crashed)
-        self._quarantine.clear(overran)
+        except RenderTimeout:
+            self._quarantine.record_overrun(in_format, self._clock(), _size(variant))
+            raise
+        except RenderFailed:
+            self._quarantine.record_crash(version, self._clock())
+            raise
+        self._quarantine.clear(version)
+        self._quarantine.clear(in_format)
         return rendered
 
 
 def _suspects(variant: Variant, current: FetchedOriginal) -> tuple[str, str]:
-    """What a crash is blamed on, this version of the original; and what an overrun of time is blamed on, this
-    variant of it: an overrun may come of the load, and strangers could ban more of the picture by it."""
+    """What a crash is blamed on, this version of the original; and what an overrun of time is blamed on: it
+    in this format, since a large picture may be slow to encode in one and quick in the others."""
     version = variant.original + current.version.etag
-    return version, f"{version}|{variant.name}"
+    return version, f"{version}|{variant.format}"
+
+
+def _size(variant: Variant) -> float:
+    """The longer side that is asked for, in pixels; infinite for the original's own size."""
+    return max(variant.options.width or 0, variant.options.height or 0) or math.inf
 
 
 def _hit(ttl: int, tier: str) -> str:

@@ -60,7 +60,7 @@ class ResponseBuilder:
         always = [
             (b"etag", tag.encode()),
             (b"accept-ranges", b"bytes"),
-            (b"content-disposition", content_disposition(key, result.format.value).encode()),
+            (b"content-disposition", content_disposition(key, result.format.name).encode()),
             *self._common(key, options),
         ]
         if result.last_modified is not None:

@@ -33,9 +33,7 @@ class RenderSettings:
 
     def job(self, options: Options, format: str) -> Job:
         """The render job for these options. `format` is a format's name, "original" or an auto class."""
-        quality = dict.fromkeys(self.quality, options.quality) if options.quality else self.quality
-        box = (options.width, options.height, options.crop)
-        return Job(*box, format, quality, self.allowed, self.max_pixels, self.max_frames)
+        return Job(options, format, self.quality, self.allowed, self.max_pixels, self.max_frames)
 
     def digest(self, pipeline: str) -> str:
         """Part of the name of every result, so that new settings make new results."""

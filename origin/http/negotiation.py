@@ -2,41 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from origin.formats import ACCEPT_CLASSES
+from origin.formats import OUTPUTS
+from origin.formats import PLAIN
 
-AcceptClass = Literal["avif", "webp", "plain"]
 _LONGEST_ACCEPT = 2048  # ten times what browsers send
-_CLASS_OF: dict[str, AcceptClass] = {
-    "image/avif": "avif",
-    "image/webp": "webp",
-    "image/jpeg": "plain",
-    "image/png": "plain",
+_CLASS_OF = {
+    format.mime: format.name if format.accept_rank else PLAIN
+    for format in OUTPUTS
+    if format.accept_rank is not None
 }
+_BETTER_THAN_PLAIN = tuple(mime for mime, name in _CLASS_OF.items() if name != PLAIN)
 
 
-def accept_class(accept: str | None) -> AcceptClass:
-    """The best format that Accept names outright (RFC 9110 section 12.5.1), avif before webp on a tie.
+def accept_class(accept: str | None) -> str:
+    """The best of `ACCEPT_CLASSES` that Accept names outright (RFC 9110 section 12.5.1); on a tie the first.
 
     Wildcards never imply a format: clients that cannot show AVIF send `image/*`. JPEG or PNG is asked for
     by a weight above both. What cannot be read is skipped. Repeated fields come joined by a comma.
     """
     if not accept or len(accept) > _LONGEST_ACCEPT:
-        return "plain"
+        return PLAIN
     accept = accept.lower()
-    if "image/avif" not in accept and "image/webp" not in accept:
-        return "plain"
+    for mime in _BETTER_THAN_PLAIN:
+        if mime in accept:
+            break
+    else:
+        return PLAIN
     if '"' in accept:
         accept = _without_quoted(accept)
-    weights = {"avif": 0, "webp": 0, "plain": 0}
+    weights = dict.fromkeys(ACCEPT_CLASSES, 0)
     for piece in accept.split(","):
         media_type, _, parameters = piece.partition(";")
         named = _CLASS_OF.get(media_type.strip(" \t"))
         if named:
             weights[named] = max(weights[named], _weight(parameters) if parameters else 1000)
-    best = max(weights["avif"], weights["webp"])
-    if best == 0 or weights["plain"] > best:
-        return "plain"
-    return "avif" if weights["avif"] == best else "webp"
+    plain = weights.pop(PLAIN)
+    best = max(weights, key=weights.__getitem__)
+    return PLAIN if weights[best] == 0 or plain > weights[best] else best
 
 
 def _without_quoted(text: str) -> str:

@@ -1,8 +1,8 @@
-"""What the origin and a render process say to each other, and how it looks on the pipe.
+"""What the origin and a render process say to each other, and how it looks on the socket between them.
 
-A frame, in both directions: the length of the head (4 bytes) and of the body (8 bytes), big-endian,
-then the head as a JSON object, then the body. The side that decodes pictures may be taken over by
-one, so nothing here is ever pickled, and every length is bounded before a byte of it is read.
+A message, in both directions: the length of the head (4 bytes) and of the body (8 bytes), big-endian,
+then the head as a JSON object, then the body. A picture may take over the side that decodes it, so
+nothing here is ever pickled, and every length is bounded before a byte of it is read.
 """
 
 from __future__ import annotations
@@ -14,44 +14,98 @@ from dataclasses import dataclass
 from dataclasses import fields
 from typing import Any
 
+from origin.formats import ACCEPT_CLASSES
+from origin.formats import OUTPUTS
+from origin.formats import PLAIN
+from origin.formats import Format
+from origin.urls.options import Options
+
 HEAD_LIMIT = 64 * 1024  # bytes
 _PREFIX = struct.Struct(">IQ")
 PREFIX_SIZE = _PREFIX.size  # bytes
 _encode = json.JSONEncoder(separators=(",", ":")).encode  # `dumps` makes one anew each time
+
+_AUTO = "auto:"
+AUTO_FORMATS = tuple(_AUTO + name for name in ACCEPT_CLASSES)
+"""The formats of jobs for `f=auto`: what the client's Accept header asks for, the best first."""
+
+# The value of each option that a URL does not name.
+_DEFAULTS = tuple((field.name, getattr(Options(), field.name)) for field in fields(Options))
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """What to make of one original."""
 
-    width: int | None  # device pixels; None = absent
-    height: int | None
-    crop: bool  # with both sides: fill the box and cut the rest, or fit inside
-    target: str  # the name of a format, "original", or one of `AUTO_TARGETS`
-    quality: dict[str, int]  # by output format; only the one that is used has to be there
+    options: Options
+    format: str  # "original", the name of a format, or one of `AUTO_FORMATS`
+    quality: dict[str, int]  # by output format, where the options name none
     allowed: tuple[str, ...]  # formats of originals that may be decoded
     max_pixels: int  # width x height x frames of the original
     max_frames: int  # animations are cut to their first max_frames frames
 
     def to_head(self) -> dict[str, Any]:
-        # asdict copies every value in depth, which takes a tenth of all that a miss costs here.
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        """The job as JSON has it. Options that have their defaults stay away.
+
+        By hand, since `asdict` copies every value in depth: a tenth of all that a miss costs in this process.
+        """
+        options = self.options
+        return {
+            "options": {
+                name: value for name, default in _DEFAULTS if (value := getattr(options, name)) != default
+            },
+            "format": self.format,
+            "quality": self.quality,
+            "allowed": self.allowed,
+            "max_pixels": self.max_pixels,
+            "max_frames": self.max_frames,
+        }
 
     @classmethod
     def from_head(cls, head: Mapping[str, Any]) -> Job:
         """Raises ValueError for a head that is not a job's."""
         try:
-            return cls(**{**head, "allowed": tuple(head["allowed"])})
-        except (KeyError, TypeError) as exc:
+            given = {name: _frozen(value) for name, value in head["options"].items()}
+            return cls(**{**head, "options": Options(**given), "allowed": tuple(head["allowed"])})
+        except (KeyError, TypeError, AttributeError) as exc:
             raise ValueError(f"not a job: {sorted(head)}") from exc
 
 
-AUTO_TARGETS = ("auto:avif", "auto:webp", "auto:plain")
-"""`f=auto` once the Accept header has been read: the best format that the client named."""
+@dataclass(frozen=True, slots=True)
+class Output:
+    """The formats to write opaque pictures and pictures with transparent pixels in."""
+
+    format: Format
+    if_transparent: Format
+
+
+def outputs(wanted: str, original: Format, animated: bool) -> list[Output]:
+    """What the format of a job may come to for an original in that format, the best first."""
+    if wanted == "original" and original in OUTPUTS:
+        return [Output(original, original)]
+    if wanted == "original":
+        wanted = _AUTO + PLAIN
+    if not wanted.startswith(_AUTO):
+        return [Output(Format.named(wanted), Format.named(wanted))]
+    accepted = wanted.removeprefix(_AUTO)
+    if animated:
+        moving = [Format.GIF] if accepted == PLAIN else [Format.WEBP, Format.GIF]
+        return [Output(format, format) for format in moving]
+    better = [] if accepted == PLAIN else [Format.named(accepted)]
+    return [
+        *(Output(format, format) for format in better),
+        Output(Format.JPG, Format.PNG),
+        Output(Format.PNG, Format.PNG),
+    ]
+
+
+def _frozen(value: Any) -> Any:
+    """JSON has lists where options have tuples."""
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
 def pack_head(head: Mapping[str, Any], body_length: int = 0) -> bytes:
-    """The frame up to its body, which the caller writes after it without a copy.
+    """The message up to its body, which the caller sends after it without a copy.
 
     Raises ValueError when the head is over `HEAD_LIMIT`.
     """
@@ -64,7 +118,7 @@ def pack_head(head: Mapping[str, Any], body_length: int = 0) -> bytes:
 def unpack_prefix(prefix: bytes, body_limit: int) -> tuple[int, int]:
     """The lengths of head and body from the first `PREFIX_SIZE` bytes. Raises ValueError."""
     if len(prefix) != PREFIX_SIZE:
-        raise ValueError(f"frame cut after {len(prefix)} bytes")
+        raise ValueError(f"message cut after {len(prefix)} bytes")
     head_length, body_length = _PREFIX.unpack(prefix)
     if not 2 <= head_length <= HEAD_LIMIT:
         raise ValueError(f"head of {head_length} bytes")

@@ -1,8 +1,8 @@
-"""The render process, `python -m origin.imaging.worker`: locks itself down, then reads jobs and answers.
+"""The render process, `python -m origin.imaging.worker`: locks itself down, then reads jobs and answers them.
 
-Frames come in on descriptor 0 and go out on descriptor 1 (see `origin.imaging.protocol`). The first frame out
-is the hello: versions, which locks hold, and what is wrong when this process cannot render. The end
-of its input ends it.
+Messages (see `origin.imaging.protocol`) come in on descriptor 0 and go out on descriptor 1, which are one
+socket. The first message out is the hello: versions, which locks hold, and what is wrong when this process
+cannot render. The end of its input ends it.
 """
 
 from __future__ import annotations
@@ -16,28 +16,23 @@ from pathlib import Path
 from typing import Any
 from typing import BinaryIO
 
+from origin.errors import EncodingFailed
 from origin.errors import OriginError
-from origin.errors import RenderFailed
 from origin.errors import UnsupportedFormat
+from origin.formats import DEFAULT_ORIGINALS
 from origin.formats import OUTPUTS
+from origin.formats import QUALITY
+from origin.formats import Format
 from origin.imaging import sandbox
 from origin.imaging.protocol import PREFIX_SIZE
 from origin.imaging.protocol import Job
 from origin.imaging.protocol import pack_head
 from origin.imaging.protocol import unpack_head
 from origin.imaging.protocol import unpack_prefix
+from origin.urls.options import Options
 
 _NICENESS = 5  # beyond the parent's
 _OLDEST_LIBVIPS = (8, 18)
-_LOADERS = {
-    "jpg": "Jpeg",
-    "png": "Png",
-    "webp": "Webp",
-    "gif": "Nsgif",
-    "avif": "Heif",
-    "tiff": "Tiff",
-    "svg": "Svg",
-}
 _FONTS = tuple(
     map(Path, ("/etc/fonts", "/usr/share/fonts", "/usr/local/share/fonts", "/var/cache/fontconfig"))
 )
@@ -45,8 +40,8 @@ _FONTS = tuple(
 
 def main() -> None:
     arguments = _arguments()
-    _give_way()
-    requests, answers = _take_pipes()
+    _yield_to_parent()
+    requests, answers = _take_socket()
     hello: dict[str, Any] = {"libvips": None, "pipeline": None, "sandbox": None, "error": None}
     try:
         hello |= _start(arguments)
@@ -61,11 +56,15 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m origin.imaging.worker")
     parser.add_argument("--render-memory", type=int, default=1 << 30, help="bytes")
     parser.add_argument("--cpu-seconds", type=int, default=300, help="of one job; the parent ends it sooner")
-    parser.add_argument("--formats", default="jpg,png,webp,gif,avif", help="formats that are ever decoded")
+    parser.add_argument(
+        "--formats",
+        default=",".join(format.name for format in DEFAULT_ORIGINALS),
+        help="formats that are ever decoded",
+    )
     return parser.parse_args()
 
 
-def _give_way() -> None:
+def _yield_to_parent() -> None:
     """Let the parent go first where both want a core: it serves hits, and feeds the other renderers."""
     os.nice(_NICENESS)
     # Where Linux shares out cores by session, which is one of our own, that alone would have no effect.
@@ -73,8 +72,8 @@ def _give_way() -> None:
         autogroup.write(str(os.getpriority(os.PRIO_PROCESS, 0)))
 
 
-def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """The two pipes under numbers of their own, so that no library's print lands between frames."""
+def _take_socket() -> tuple[BinaryIO, BinaryIO]:
+    """Both directions of the socket under new numbers, so that no library's print lands between messages."""
     requests = os.fdopen(os.dup(0), "rb")
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     null = os.open(os.devnull, os.O_RDWR)
@@ -85,6 +84,7 @@ def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
 
 
 def _start(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Load libvips and lock this process down. Returns what the hello says."""
     import pyvips
 
     version = tuple(pyvips.version(part) for part in range(3))
@@ -94,35 +94,36 @@ def _start(arguments: argparse.Namespace) -> dict[str, Any]:
         raise RuntimeError(f"libvips 8.18 in API mode is needed, found {libvips} in {mode} mode")
     from origin.imaging.pipeline import PIPELINE_VERSION
 
-    formats = arguments.formats.split(",")
+    formats = [Format.named(name) for name in arguments.formats.split(",")]
     _allow_loaders(formats)
-    fonts = _FONTS if "svg" in formats else ()
+    fonts = _FONTS if any(format.reads_fonts for format in formats) else ()
     locks = sandbox.lock(arguments.render_memory, lambda: _warm_up(formats), fonts)
     return {"libvips": libvips, "pipeline": f"{PIPELINE_VERSION}/{libvips}", "sandbox": locks}
 
 
-def _allow_loaders(formats: Iterable[str]) -> None:
+def _allow_loaders(formats: Iterable[Format]) -> None:
     """libvips has a loader for everything, text matrices and its own dumps included; keep ours."""
     import pyvips
 
     pyvips.operation_block_set("VipsForeignLoad", True)
-    for name in formats:
-        pyvips.operation_block_set(f"VipsForeignLoad{_LOADERS[name]}", False)
+    for format in formats:
+        loader = pyvips.type_find("VipsForeignLoad", format.loader)
+        pyvips.operation_block_set(pyvips.type_name(loader), False)
 
 
-def _warm_up(formats: Iterable[str]) -> None:
+def _warm_up(formats: Iterable[Format]) -> None:
     """Render a little of everything inside the sandbox: the first job finds every table built, and a
-    library that cannot live in here fails now and not on somebody's picture."""
+    library that cannot work in here fails now and not on somebody's picture."""
     import pyvips
 
     from origin.imaging.pipeline import render
 
-    quality = {"jpg": 80, "webp": 80, "avif": 60}
+    names = tuple(format.name for format in formats)
     grey = pyvips.Image.black(64, 64, bands=3).copy(interpretation="srgb")
-    for kind in OUTPUTS:
-        job = Job(32, 32, True, kind.value, quality, tuple(formats), 1 << 20, 2)
-        if kind.value in formats:
-            render(grey.write_to_buffer(f".{kind.value}"), job)
+    for format in OUTPUTS:
+        if format in formats and format.writer is not None:
+            job = Job(Options(width=32, height=32, crop=True), format.name, QUALITY, names, 1 << 20, 2)
+            render(grey.write_to_buffer(format.writer.suffix), job)
 
 
 def _serve(requests: BinaryIO, answers: BinaryIO, arguments: argparse.Namespace) -> None:
@@ -136,6 +137,7 @@ def _serve(requests: BinaryIO, answers: BinaryIO, arguments: argparse.Namespace)
 
 
 def _answer(head: dict[str, Any], original: bytes, memory: int) -> tuple[dict[str, Any], bytes]:
+    """Head and body of the answer to a job."""
     from origin.imaging.pipeline import render
 
     start = time.perf_counter()
@@ -146,11 +148,11 @@ def _answer(head: dict[str, Any], original: bytes, memory: int) -> tuple[dict[st
     except OriginError as exc:
         return _failure(exc.kind, exc), b""
     except MemoryError as exc:
-        return _failure(RenderFailed.kind, exc), b""
+        return _failure(EncodingFailed.kind, exc), b""
     milliseconds = (time.perf_counter() - start) * 1000
     return {
         "ok": True,
-        "format": result.format.value,
+        "format": result.format.name,
         "width": result.width,
         "height": result.height,
         "ms": {"render": round(milliseconds, 1)},
@@ -161,18 +163,18 @@ def _failure(kind: str, exc: Exception) -> dict[str, Any]:
     return {"ok": False, "kind": kind, "reason": str(exc)[:1000]}
 
 
-def _read(pipe: BinaryIO, length: int) -> bytes:
-    data = pipe.read(length)
+def _read(requests: BinaryIO, length: int) -> bytes:
+    data = requests.read(length)
     if len(data) != length:
-        raise ValueError(f"frame cut: {len(data)} of {length} bytes")
+        raise ValueError(f"message cut: {len(data)} of {length} bytes")
     return data
 
 
-def _send(pipe: BinaryIO, head: dict[str, Any], body: bytes = b"") -> None:
+def _send(answers: BinaryIO, head: dict[str, Any], body: bytes = b"") -> None:
     """In one piece, as far as the socket takes it: each piece wakes the parent."""
     parts = [memoryview(pack_head(head, len(body))), memoryview(body)]
     while parts:
-        written = os.writev(pipe.fileno(), parts)
+        written = os.writev(answers.fileno(), parts)
         while parts and written >= len(parts[0]):
             written -= len(parts.pop(0))
         if parts:

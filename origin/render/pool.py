@@ -1,8 +1,8 @@
-"""The pool of render processes: admission, deadlines, replacement. libvips never runs in this process.
+"""The pool of render processes: queue, deadlines, replacement. libvips never runs in this process.
 
 One renderer more than cores, one job at a time each: while one waits for its next job, another has its
-core. A renderer that dies, overruns its time or talks nonsense is killed and replaced, and costs only the
-request it was rendering for.
+core. A renderer that dies, overruns its time or breaks the protocol is killed and replaced; only the
+request it was rendering for fails.
 """
 
 from __future__ import annotations
@@ -19,15 +19,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from origin.errors import EncodingFailed
 from origin.errors import OriginError
 from origin.errors import Overloaded
 from origin.errors import RenderFailed
 from origin.errors import RenderTimeout
 from origin.errors import Unprocessable
 from origin.errors import UnsupportedFormat
+from origin.formats import DEFAULT_ORIGINALS
+from origin.formats import MAX_SIDE
 from origin.formats import Format
+from origin.formats import sniff
 from origin.imaging.protocol import Job
-from origin.render.process import PROTOCOL_ERRORS
+from origin.imaging.protocol import outputs
+from origin.render.connection import PROTOCOL_ERRORS
 from origin.render.process import Renderer
 from origin.render.process import RendererBroken
 
@@ -36,7 +41,15 @@ __all__ = ["RenderPool", "Rendered", "Renderer", "RendererBroken"]
 log = logging.getLogger(__name__)
 
 MAX_JOBS = 2_000  # of one process, against what leaks in forty C libraries
-LOOK_AFTER = 8  # jobs between looks at the memory of a renderer, which take longer than sending a job
+_MAX_BYTES_PER_PIXEL = 5  # four channels, and what coding may add where it saves nothing
+_MAX_OVERHEAD = 65_536  # bytes, of headers and tables
+_FORMATS = tuple(format.name for format in DEFAULT_ORIGINALS)
+JOBS_BETWEEN_LOOKS = 8  # at the memory of a renderer, each of which takes longer than sending a job
+_ERRORS: dict[str, type[OriginError]] = {
+    "unprocessable": Unprocessable,
+    "unsupported-format": UnsupportedFormat,
+    "render-failed": EncodingFailed,
+}  # by the kind that a renderer gives
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +65,15 @@ class Rendered:
 class RenderPool:
     """`size` renderers (0: one more than cores) and the queue before them.
 
-    Raises what a render raises: Unprocessable, UnsupportedFormat, RenderFailed, RenderTimeout; and
-    Overloaded where the queue is full or a place in it took longer than `queue_timeout` seconds.
+    Raises what a render raises: Unprocessable, UnsupportedFormat, RenderFailed, EncodingFailed and
+    RenderTimeout; and Overloaded where the queue is full or a turn in it took over `queue_timeout` seconds.
     """
 
     def __init__(
         self,
         size: int,
         *,
-        formats: Sequence[str] = ("jpg", "png", "webp", "gif", "avif"),
+        formats: Sequence[str] = _FORMATS,
         memory: int = 1_000_000_000,
         queue: int = 64,
         queue_timeout: float = 5.0,
@@ -75,7 +88,7 @@ class RenderPool:
         self._renderers: set[Renderer] = set()
         self._idle: list[Renderer] = []
         self._waiting: deque[asyncio.Future[Renderer]] = deque()
-        self._expected: Counter[str] = Counter()  # jobs on their way here, by handler
+        self._reserved: Counter[str] = Counter()  # jobs whose originals are on their way, by handler
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
 
@@ -110,7 +123,7 @@ class RenderPool:
         )
         for renderer in started:
             if isinstance(renderer, Renderer):
-                self._take_in(renderer)
+                self._add(renderer)
         for failure in started:
             if isinstance(failure, BaseException):
                 await self.close()
@@ -122,8 +135,8 @@ class RenderPool:
 
     async def close(self) -> None:
         self._closing = True
-        for waiter in self._waiting:
-            waiter.cancel()
+        for turn in self._waiting:
+            turn.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -131,7 +144,7 @@ class RenderPool:
             renderer.end()
         await asyncio.gather(*(renderer.process.wait() for renderer in self._renderers))
         for renderer in self._renderers:
-            renderer.link.close()
+            renderer.connection.close()
         self._renderers.clear()
         self._idle.clear()
 
@@ -142,15 +155,17 @@ class RenderPool:
         start = time.perf_counter()
         renderer = await self._acquire()
         begun = time.perf_counter()
-        fit = False
+        healthy = False
         try:
             async with asyncio.timeout(timeout):
                 head, body = await renderer.run(job, original)
-            result = _result(head, body, begun - start, time.perf_counter() - begun)
-            fit = True
+            took = time.perf_counter() - begun
+            format, width, height = _check_answer(head, body, job, original)
+            result = Rendered(body, format, width, height, begun - start, took)
+            healthy = True
             return result
         except OriginError:
-            fit = True
+            healthy = True
             raise
         except TimeoutError:
             raise RenderTimeout(f"no result after {timeout} s; the renderer was killed") from None
@@ -158,88 +173,89 @@ class RenderPool:
             await renderer.kill()
             raise RenderFailed(f"the renderer ended by {renderer.ended_by}: {exc}") from exc
         finally:
-            self._release(renderer, fit)
+            self._release(renderer, healthy)
 
-    def check_room(self, handler: str) -> None:
+    def check_queue(self, handler: str) -> None:
         """Raise Overloaded where a job that this handler began now would be turned away.
 
-        Its jobs on their way count; those of others do not, or a source that hangs would stop them all.
+        Its own reservations count; those of others do not, or a source that hangs would stop every handler.
         """
-        if len(self._waiting) + self._expected[handler] >= self.queue + len(self._idle):
+        if len(self._waiting) + self._reserved[handler] >= self.queue + len(self._idle):
             raise Overloaded(f"{len(self._waiting)} renders are waiting")
 
     @contextmanager
-    def expected(self, handler: str) -> Iterator[None]:
-        """Hold a place for a job whose original is on its way, so that few come to be thrown away.
+    def reserve(self, handler: str) -> Iterator[None]:
+        """Reserve a turn for a job whose original is being fetched, so that few are fetched in vain.
 
-        Raises Overloaded. Leave before `render`, which takes a place of its own.
+        Raises Overloaded. Leave before `render`, which takes a turn of its own.
         """
-        self.check_room(handler)
-        self._expected[handler] += 1
+        self.check_queue(handler)
+        self._reserved[handler] += 1
         try:
             yield
         finally:
-            self._expected[handler] -= 1
+            self._reserved[handler] -= 1
 
     async def _acquire(self) -> Renderer:
+        """A renderer that is free, once it is this job's turn. Raises Overloaded."""
         if not self._idle and len(self._waiting) >= self.queue:
             raise Overloaded(f"{len(self._waiting)} renders are waiting")
         if self._idle:
             return self._idle.pop()
-        place: asyncio.Future[Renderer] = asyncio.get_running_loop().create_future()
-        self._waiting.append(place)
+        turn: asyncio.Future[Renderer] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
         try:
             async with asyncio.timeout(self.queue_timeout):
-                return await place
+                return await turn
         except TimeoutError:
-            self._give_back(place)
+            self._leave_queue(turn)
             raise Overloaded(f"no renderer was free within {self.queue_timeout} s") from None
         except asyncio.CancelledError:
-            self._give_back(place)
+            self._leave_queue(turn)
             if self._closing:
                 raise Overloaded("the origin is closing") from None
             raise
 
-    def _give_back(self, place: asyncio.Future[Renderer]) -> None:
-        """Leave the queue; a renderer that was handed over in the same moment goes to the next."""
-        if place in self._waiting:
-            self._waiting.remove(place)
-        elif place.done() and not place.cancelled():
-            self._offer(place.result())
+    def _leave_queue(self, turn: asyncio.Future[Renderer]) -> None:
+        """Give up a turn; a renderer that was handed over in the same moment goes to the next job."""
+        if turn in self._waiting:
+            self._waiting.remove(turn)
+        elif turn.done() and not turn.cancelled():
+            self._hand_over(turn.result())
 
-    def _release(self, renderer: Renderer, fit: bool) -> None:
+    def _release(self, renderer: Renderer, healthy: bool) -> None:
         if self._closing:
-            renderer.link.close()
+            renderer.connection.close()
             return
-        worn = self._worn(renderer)
-        if fit and renderer.alive and not worn:
-            self._offer(renderer)
+        worn_out = self._is_worn_out(renderer)
+        if healthy and renderer.alive and not worn_out:
+            self._hand_over(renderer)
         else:
-            self._spawn(self._replace(renderer, counted=not (fit and worn)))
+            self._spawn(self._replace(renderer, counted=not (healthy and worn_out)))
 
-    def _worn(self, renderer: Renderer) -> bool:
-        if renderer.jobs % LOOK_AFTER == 0 and renderer.memory() > self.memory // 2:
+    def _is_worn_out(self, renderer: Renderer) -> bool:
+        if renderer.jobs % JOBS_BETWEEN_LOOKS == 0 and renderer.memory() > self.memory // 2:
             return True
         return renderer.jobs >= MAX_JOBS
 
-    def _offer(self, renderer: Renderer) -> None:
-        """Hand a free renderer to the first in the queue."""
+    def _hand_over(self, renderer: Renderer) -> None:
+        """Give a free renderer to the first in the queue."""
         if renderer not in self._renderers:
             return
         while self._waiting:
-            place = self._waiting.popleft()
-            if not place.done():
-                place.set_result(renderer)
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(renderer)
                 return
         self._idle.append(renderer)
 
-    def _take_in(self, renderer: Renderer) -> None:
+    def _add(self, renderer: Renderer) -> None:
         self._renderers.add(renderer)
         self._spawn(self._watch(renderer))
-        self._offer(renderer)
+        self._hand_over(renderer)
 
     async def _watch(self, renderer: Renderer) -> None:
-        """Replace a renderer that dies while it has nothing to do, before a request finds out."""
+        """Replace a renderer that dies while it has nothing to do, before a request meets it."""
         await renderer.process.wait()
         if renderer in self._idle:
             self._idle.remove(renderer)
@@ -253,7 +269,7 @@ class RenderPool:
         pause = 0.1  # seconds, doubled with every failure
         while not self._closing:
             try:
-                self._take_in(await Renderer.start(self._arguments))
+                self._add(await Renderer.start(self._arguments))
                 return
             except RendererBroken as exc:
                 log.error("a renderer cannot be started, next try in %s s: %s", pause, exc)
@@ -276,14 +292,36 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _result(head: dict[str, Any], body: bytes, waited: float, took: float) -> Rendered:
-    """What a renderer answered; it may be lying, so nothing is taken for granted. Raises OriginError
-    for a failed job and one of `NONSENSE`."""
-    if head["ok"] is True:
-        found = Format(head["format"])
-        if not body or not found.is_output:
-            raise ValueError("an empty result")
-        return Rendered(body, found, int(head["width"]), int(head["height"]), waited, took)
-    reason = str(head["reason"])[:1000]
-    errors = {"unprocessable": Unprocessable, "unsupported-format": UnsupportedFormat}
-    raise errors.get(head["kind"], RenderFailed)(reason)
+def _check_answer(head: dict[str, Any], body: bytes, job: Job, original: bytes) -> tuple[Format, int, int]:
+    """The format and the sides of the result that a renderer answers with.
+
+    A picture may have taken the renderer over, so that it says whatever it likes: what goes out has to be a
+    picture in a format that the job can have, and no larger than its pixels.
+    Raises OriginError for a failed job and one of `PROTOCOL_ERRORS`.
+    """
+    if head["ok"] is not True:
+        raise _ERRORS.get(head["kind"], RenderFailed)(str(head["reason"])[:1000])
+    format = Format.named(head["format"])
+    if sniff(body) is not format:
+        raise ValueError(f"the result is no {format.name}")
+    if format not in _possible_formats(job, original):
+        raise ValueError(f"the result is a {format.name}, and {job.format} was asked for")
+    width, height = int(head["width"]), int(head["height"])
+    if not 1 <= width <= MAX_SIDE >= height >= 1:
+        raise ValueError(f"the result is of {width}x{height} pixels")
+    pixels = width * height * (job.max_frames if format.holds_animation else 1)
+    if len(body) > pixels * _MAX_BYTES_PER_PIXEL + _MAX_OVERHEAD:
+        raise ValueError(f"the result is of {width}x{height} pixels and {len(body)} bytes")
+    return format, width, height
+
+
+def _possible_formats(job: Job, original: bytes) -> set[Format]:
+    found = sniff(original)
+    if found is None:
+        return set()
+    return {
+        format
+        for animated in {False, found.holds_animation}
+        for output in outputs(job.format, found, animated)
+        for format in (output.format, output.if_transparent)
+    }

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from dataclasses import fields
 from typing import Any
 
-from origin.formats import Format
+from origin.formats import OUTPUTS
 from origin.urls.values import Choice
 from origin.urls.values import Flag
 from origin.urls.values import Kind
@@ -22,7 +22,7 @@ from origin.urls.values import Number
 from origin.urls.values import Pixels
 from origin.urls.values import Token
 
-_FORMATS = [format.value for format in Format if format.is_output]
+_FORMATS = [format.name for format in OUTPUTS]
 # Text that could be a token or a key: errors go to logs, which hold no secret.
 _SECRET = re.compile(r"[A-Za-z0-9_.\-]{30,}")
 _SHOWN = 40  # characters of a wrong value that an error repeats

@@ -13,6 +13,7 @@ from dataclasses import field
 from typing import Any
 
 from origin.errors import BadRequest
+from origin.formats import OUTPUTS
 from origin.urls.options import BY_NAME
 from origin.urls.options import OPTIONS
 from origin.urls.options import TOKEN
@@ -23,7 +24,7 @@ from origin.urls.query import decode_query
 from origin.urls.values import Exact
 
 _DPR = BY_NAME[b"dpr"]
-_WITHOUT_QUALITY = frozenset({"png", "gif"})
+_WITHOUT_QUALITY = frozenset(format.name for format in OUTPUTS if format.default_quality is None)
 _Values = dict[Option, Exact | None]  # None: the text was as absent
 
 

@@ -136,7 +136,7 @@ def test_an_expiry_is_rounded_up_to_the_hour() -> None:
         (["grant", "photos/cat.jpg", "w=1..x"], "option w: expected a range such as 1..1600, got 'x'"),
         (
             ["grant", "photos/cat.jpg", "f=a..b"],
-            "option f: expected jpg, jpeg, png, webp, avif, gif, auto or original, got 'a..b'",
+            "option f: expected jpg, jpeg, png, webp, gif, avif, auto or original, got 'a..b'",
         ),
         (
             ["grant", "photos/cat.jpg", "q=101.."],

@@ -105,7 +105,7 @@ MISTAKES: list[tuple[Any, str, str]] = [
     (
         config(output_format="tiff"),
         "handlers[0].output_format",
-        'expected original, auto, jpg, png, webp, avif or gif, got "tiff"',
+        'expected original, auto, jpg, png, webp, gif or avif, got "tiff"',
     ),
     (config(widths=[100, 0]), "handlers[0].widths[1]", "expected a whole number >= 1, got 0"),
     (config(limits={"queue": 5}), "handlers[0].limits.queue", "unknown key"),

@@ -50,8 +50,9 @@ class Pool(RenderPool):
         await self.gate.wait()
         if self.broken is not None:
             raise self.broken
-        format = Format(job.target) if job.target in ("jpg", "webp") else Format.PNG
-        return Rendered(f"{job.width}x{job.height} {job.target}".encode(), format, 1, 1, 0.0, 0.0)
+        format = Format.named(job.format) if job.format in ("jpg", "webp") else Format.PNG
+        size = f"{job.options.width}x{job.options.height}"
+        return Rendered(f"{size} {job.format}".encode(), format, 1, 1, 0.0, 0.0)
 
 
 async def settle() -> None:
@@ -90,7 +91,8 @@ async def test_a_size_is_rendered_once_and_then_at_hand(opened: Fallback, pool: 
     assert await opened.get(options, "jpg") == first
     [job] = pool.jobs
     # The quality asked for would only make more sizes to render for nothing.
-    assert (job.width, job.height, job.crop, job.quality["jpg"]) == (300, 200, True, QUALITY["jpg"])
+    assert (job.options.width, job.options.height, job.options.crop) == (300, 200, True)
+    assert (job.options.quality, job.quality["jpg"]) == (None, QUALITY["jpg"])
     assert await opened.get(replace(options, quality=41), "jpg") == first
 
 

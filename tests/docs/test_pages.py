@@ -28,9 +28,7 @@ _OURS = re.compile(r"(?:origin|tests|docs|benchmarks|\.ci)/.*")
 _OF_THE_READER = {"config.json", "urls.txt"}  # files that the reader writes
 _MADE_BY_A_RUN = re.compile(r"benchmarks/(?:results|\.work|\.peers)/.*")
 # Files that docs/architecture.md names and that are still to come.
-COMING = {
-    "imaging/encode.py",
-}
+COMING: set[str] = set()
 
 
 @each_page

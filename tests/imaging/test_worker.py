@@ -1,4 +1,4 @@
-"""The real render process, spoken to by frames; and the sandbox it sits in, tried from inside."""
+"""The real render process, spoken to by messages; and the sandbox it sits in, tried from inside."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from typing import BinaryIO
@@ -24,10 +25,11 @@ from PIL import Image
 
 from origin.imaging import protocol
 from origin.imaging.protocol import Job
+from origin.urls.options import Options
 from tests.support import pictures
 
 ALLOWED = ("jpg", "png", "webp", "gif", "avif")
-JOB = Job(50, None, True, "png", {"jpg": 80, "webp": 78, "avif": 60}, ALLOWED, 100_000_000, 100)
+JOB = Job(Options(width=50), "png", {"jpg": 80, "webp": 78, "avif": 60}, ALLOWED, 100_000_000, 100)
 ROOT = Path(__file__).parents[2]
 
 
@@ -96,14 +98,15 @@ def test_it_lets_the_parent_go_first(shared: Worker) -> None:
         assert os.getpriority(os.PRIO_PROCESS, int(thread)) > os.getpriority(os.PRIO_PROCESS, 0)
 
 
-@pytest.mark.parametrize("target", ["jpg", "png", "webp", "avif", "gif"])
+@pytest.mark.parametrize("format", ["jpg", "png", "webp", "avif", "gif"])
 @pytest.mark.parametrize(
     "original", [pictures.land, pictures.port, pictures.wide, pictures.avif, pictures.animation]
 )
-def test_a_job_is_answered_with_a_picture(shared: Worker, original: Callable[[], bytes], target: str) -> None:
-    head, body = shared.ask(Job(50, 20, True, target, JOB.quality, ALLOWED, 10**8, 100), original())
+def test_a_job_is_answered_with_a_picture(shared: Worker, original: Callable[[], bytes], format: str) -> None:
+    options = Options(width=50, height=20, crop=True)
+    head, body = shared.ask(replace(JOB, options=options, format=format), original())
     assert head["ok"] is True
-    assert (head["format"], head["width"], head["height"]) == (target, 50, 20)
+    assert (head["format"], head["width"], head["height"]) == (format, 50, 20)
     assert head["ms"]["render"] > 0
     assert pictures.opened(body).size == (50, 20)
 
@@ -130,7 +133,7 @@ def test_a_job_that_fails_is_answered_and_the_next_one_works(
 
 
 def test_formats_beyond_the_common_ones_are_for_workers_that_name_them() -> None:
-    wide = Job(50, None, True, "png", JOB.quality, (*ALLOWED, "tiff", "svg"), 10**8, 100)
+    wide = replace(JOB, allowed=(*ALLOWED, "tiff", "svg"))
     with worker("--formats", "jpg,png,webp,gif,avif,tiff,svg") as one:
         assert one.hello["error"] is None
         assert one.ask(wide, pictures.svg())[0]["ok"] is True
@@ -147,7 +150,7 @@ def test_the_end_of_its_input_ends_it_quietly() -> None:
 
 
 @pytest.mark.parametrize(
-    "frame",
+    "message",
     [
         struct.pack(">IQ", 1 << 20, 0),
         struct.pack(">IQ", 2, 1 << 60) + b"{}",
@@ -159,9 +162,9 @@ def test_the_end_of_its_input_ends_it_quietly() -> None:
     ],
     ids=["long head", "long body", "array", "no job", "not text", "cut body", "cut prefix"],
 )
-def test_a_bad_frame_ends_it(frame: bytes) -> None:
+def test_a_bad_message_ends_it(message: bytes) -> None:
     with worker() as one:
-        one.requests.write(frame)
+        one.requests.write(message)
         assert one.end() == 1
         assert one.answers.read() == b""
 
@@ -175,6 +178,45 @@ def test_memory_is_limited_and_running_out_costs_one_job() -> None:
         limits = Path(f"/proc/{one.process.pid}/limits").read_text()
         most = next(line.split()[3] for line in limits.splitlines() if line.startswith("Max address space"))
         assert int(most) < 400 << 20
+
+
+@pytest.fixture(scope="module")
+def tight() -> Iterator[Worker]:
+    """One with memory enough to decode what the encoder of AVIF has too little for."""
+    with worker("--render-memory", str(150 << 20)) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def large() -> bytes:
+    return pictures.encoded(pictures.field(4000, 3000), "JPEG", quality=80)
+
+
+def test_an_encoder_that_fails_is_told_from_a_picture_that_does_not_decode(
+    tight: Worker, large: bytes
+) -> None:
+    whole = replace(JOB, options=Options(), format="avif")
+    head, _ = tight.ask(whole, large)
+    assert (head["ok"], head["kind"]) == (False, "render-failed")
+    assert head["reason"].startswith("avif: ")
+    head, _ = tight.ask(whole, large[: len(large) // 2])
+    assert (head["ok"], head["kind"]) == (False, "unprocessable")
+    assert head["reason"].startswith("jpg: ")
+    assert tight.ask(JOB, large)[0]["ok"] is True
+
+
+@pytest.mark.parametrize(("width", "format"), [(None, "jpg"), (500, "avif")])
+def test_where_the_format_is_ours_to_choose_the_next_is_tried(
+    tight: Worker, large: bytes, width: int | None, format: str
+) -> None:
+    head, body = tight.ask(replace(JOB, options=Options(width=width), format="auto:avif"), large)
+    assert (head["ok"], head["format"]) == (True, format)
+    assert pictures.opened(body).size == (width or 4000, 375 if width else 3000)
+
+
+def test_a_picture_that_does_not_decode_is_not_tried_in_every_format(tight: Worker, large: bytes) -> None:
+    head, _ = tight.ask(replace(JOB, format="auto:avif"), large[: len(large) // 2])
+    assert (head["ok"], head["kind"]) == (False, "unprocessable")
 
 
 def test_it_is_killed_with_its_parent() -> None:
@@ -234,7 +276,7 @@ ESCAPES = {
     "trace the parent": "check(libc.ptrace(16, os.getppid(), 0, 0))",
     "make a memory file": "os.memfd_create('x')",
 }
-PRISON = """
+ATTEMPTS = """
 import ctypes, errno, json, os, socket, sys, threading
 from origin.imaging import sandbox
 libc = ctypes.CDLL(None, use_errno=True)
@@ -261,9 +303,9 @@ print(json.dumps([locks, results, inside]))
 
 
 @pytest.fixture(scope="module")
-def prison() -> tuple[dict[str, bool], dict[str, str], dict[str, Any]]:
+def attempts() -> tuple[dict[str, bool], dict[str, str], dict[str, Any]]:
     run = subprocess.run(
-        [sys.executable, "-c", PRISON, json.dumps(ESCAPES)],
+        [sys.executable, "-c", ATTEMPTS, json.dumps(ESCAPES)],
         capture_output=True,
         cwd=ROOT,
         timeout=60,
@@ -274,24 +316,24 @@ def prison() -> tuple[dict[str, bool], dict[str, str], dict[str, Any]]:
 
 
 @pytest.mark.parametrize("escape", ESCAPES)
-def test_the_jail_refuses_to(
-    prison: tuple[dict[str, bool], dict[str, str], dict[str, Any]], escape: str
+def test_the_sandbox_refuses_to(
+    attempts: tuple[dict[str, bool], dict[str, str], dict[str, Any]], escape: str
 ) -> None:
-    locks, results, _ = prison
+    locks, results, _ = attempts
     if not all(locks.values()):
         pytest.skip(f"this kernel or system lacks a lock: {locks}")
     assert results[escape] in ("EPERM", "EACCES")
 
 
-def test_threads_start_inside_the_jail_and_are_in_it(
-    prison: tuple[dict[str, bool], dict[str, str], dict[str, Any]],
+def test_threads_start_inside_the_sandbox_and_are_in_it(
+    attempts: tuple[dict[str, bool], dict[str, str], dict[str, Any]],
 ) -> None:
-    locks, _, inside = prison
+    locks, _, inside = attempts
     assert inside["new"] == 10**8
     assert inside["read"] in ("EPERM", "EACCES") or not (locks["landlock"] or locks["seccomp"])
 
 
-def test_the_jail_is_locked_before_the_first_thread(shared: Worker) -> None:
+def test_the_sandbox_is_locked_before_the_first_thread(shared: Worker) -> None:
     shared.ask(JOB, pictures.land())
     for thread in Path(f"/proc/{shared.process.pid}/task").iterdir():
         status = (thread / "status").read_text()
@@ -322,7 +364,7 @@ def test_lengths_out_of_bounds_are_refused(prefix: bytes, reason: str) -> None:
         protocol.unpack_prefix(prefix, body_limit=1000)
 
 
-def test_a_job_survives_the_pipe() -> None:
+def test_a_job_survives_the_socket() -> None:
     packed = protocol.pack_head(JOB.to_head(), 7)
     head_length, body_length = protocol.unpack_prefix(packed[: protocol.PREFIX_SIZE], 1000)
     text = packed[protocol.PREFIX_SIZE :]
@@ -330,7 +372,10 @@ def test_a_job_survives_the_pipe() -> None:
     assert Job.from_head(protocol.unpack_head(text)) == JOB
 
 
-@pytest.mark.parametrize("head", [{}, {"allowed": 3}, {**JOB.to_head(), "more": 1}])
+ODD: list[dict[str, Any]] = [{"allowed": 3}, {"more": 1}, {"options": []}, {"options": {"x": 1}}]
+
+
+@pytest.mark.parametrize("head", [{}, *({**JOB.to_head(), **odd} for odd in ODD)])
 def test_a_head_that_is_not_a_job_is_refused(head: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="not a job"):
         Job.from_head(head)

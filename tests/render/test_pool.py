@@ -24,6 +24,7 @@ import pytest
 import uvloop
 from PIL import Image
 
+from origin.errors import EncodingFailed
 from origin.errors import Overloaded
 from origin.errors import RenderFailed
 from origin.errors import RenderTimeout
@@ -38,10 +39,11 @@ from origin.render.pool import Renderer
 from origin.render.pool import RendererBroken
 from origin.render.pool import RenderPool
 from origin.render.process import environment
+from origin.urls.options import Options
 from tests.support import pictures
 
 ALLOWED = ("jpg", "png", "webp", "gif", "avif")
-JOB = Job(50, None, True, "png", {"jpg": 80, "webp": 78, "avif": 60}, ALLOWED, 100_000_000, 100)
+JOB = Job(Options(width=50), "png", {"jpg": 80, "webp": 78, "avif": 60}, ALLOWED, 100_000_000, 100)
 LONG = 30.0  # seconds; a timeout that is not to be met
 
 
@@ -109,6 +111,37 @@ async def test_an_original_that_cannot_be_rendered_leaves_the_renderer_in_servic
             await pool.render(b"<html>", JOB, LONG)
         assert (await rendering(pool)).width == 50
         assert (pool.processes, pool.restarts) == (before, 0)
+
+
+async def test_an_animation_may_be_of_more_lines_than_a_picture() -> None:
+    """All its frames together: libvips keeps them one below the other."""
+    frames = [Image.new("L", (10, 1_100), 97 * n % 256) for n in range(100)]
+    original = pictures.encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True)
+    async with started() as pool:
+        for format in ("webp", "gif"):
+            job = dataclasses.replace(JOB, options=Options(), format=format)
+            result = await pool.render(original, job, LONG)
+            assert (result.width, result.height) == (10, 1_100)
+            assert pictures.opened(result.body).n_frames == 100  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("side", "frames", "width", "format"), [(6_000, 1, 5_999, "jpg"), (950, 40, 100, "webp")]
+)
+async def test_a_picture_of_more_than_100_mb_is_rendered(
+    side: int, frames: int, width: int, format: str
+) -> None:
+    """From there on libvips decodes into files by default, and a renderer can write none."""
+    pages = [Image.new("RGB", (side, side), (97 * n % 256, 0, 255)) for n in range(frames)]
+    more = {"save_all": True, "append_images": pages[1:], "duration": 50} if frames > 1 else {}
+    original = pictures.encoded(pages[0], "WEBP", quality=10, method=0, **more)
+    assert side * side * 3 * frames > 100_000_000
+    job = dataclasses.replace(JOB, options=Options(width=width), format=format)
+    async with started() as pool:
+        result = await pool.render(original, job, LONG)
+    assert (result.width, result.height) == (width, width)
+    if format == "webp":
+        assert pictures.opened(result.body).n_frames == frames  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("killer", [signal.SIGSEGV, signal.SIGKILL, signal.SIGRTMIN + 1])
@@ -194,21 +227,21 @@ async def test_the_queue_is_bounded_in_length_and_time() -> None:
 
 async def test_a_job_on_its_way_has_a_place() -> None:
     async with started(queue=2) as pool:
-        with pool.expected("h"), pool.expected("h"), pool.expected("h"):  # one to render and two to wait
+        with pool.reserve("h"), pool.reserve("h"), pool.reserve("h"):  # one to render and two to wait
             with pytest.raises(Overloaded):
-                pool.check_room("h")
-            with pytest.raises(Overloaded), pool.expected("h"):
+                pool.check_queue("h")
+            with pytest.raises(Overloaded), pool.reserve("h"):
                 pass
-            pool.check_room("another")
-        with pytest.raises(KeyError), pool.expected("h"):
+            pool.check_queue("another")
+        with pytest.raises(KeyError), pool.reserve("h"):
             raise KeyError("nothing came")
         task, process = await stopped(pool)
-        with pool.expected("h"):
+        with pool.reserve("h"):
             waiting = rendering(pool)
             await until(lambda: pool.waiting == 1)
             with pytest.raises(Overloaded):
-                pool.check_room("h")
-        pool.check_room("h")
+                pool.check_queue("h")
+        pool.check_queue("h")
         os.kill(process, signal.SIGCONT)
         await asyncio.gather(task, waiting)
 
@@ -233,13 +266,13 @@ async def test_a_renderer_handed_to_someone_who_just_left_goes_to_the_next() -> 
         _, process = await stopped(pool)
         leaving, staying = rendering(pool), rendering(pool)
         await until(lambda: pool.waiting == 2)
-        hand_over = pool._offer
+        hand_over = pool._hand_over
 
         def to_someone_who_leaves(renderer: Renderer) -> None:
             hand_over(renderer)
             leaving.cancel()  # the renderer is in its hands, and it has not run since
 
-        pool._offer = to_someone_who_leaves  # type: ignore[method-assign]
+        pool._hand_over = to_someone_who_leaves  # type: ignore[method-assign]
         os.kill(process, signal.SIGCONT)
         assert (await staying).width == 50
         assert leaving.cancelled()
@@ -270,7 +303,7 @@ async def test_a_renderer_whose_memory_grew_is_replaced() -> None:
     async with started(memory=1_000_000_000) as pool:
         [first] = pool.processes
         pool.memory = 2_000_000  # less than any process takes
-        for _ in range(module.LOOK_AFTER):
+        for _ in range(module.JOBS_BETWEEN_LOOKS):
             assert pool.processes == [first]
             await rendering(pool)
         await until(lambda: pool.processes and pool.processes != [first])
@@ -280,7 +313,7 @@ async def test_a_renderer_whose_memory_grew_is_replaced() -> None:
 
 async def test_rendering_again_takes_no_new_memory() -> None:
     original = pictures.encoded(Image.effect_noise((1600, 1200), 50).convert("RGB"), "JPEG")
-    job = dataclasses.replace(JOB, width=500, target="jpg")
+    job = dataclasses.replace(JOB, options=Options(width=500), format="jpg")
     async with started() as pool:
         [process] = pool.processes
         for _ in range(15):
@@ -393,7 +426,9 @@ def receive():
     head, body = struct.unpack(">IQ", prefix)
     link.recv(head, socket.MSG_WAITALL), link.recv(body, socket.MSG_WAITALL)
 GOOD = {"ok": True, "format": "png", "width": 1, "height": 1}
+PNG = b"\\x89PNG\\r\\n\\x1a\\n"
 """
+PNG = b"\x89PNG\r\n\x1a\n"
 HELLO = 'send({"hello": {"libvips": "8.18.7", "error": None}})\n'
 
 
@@ -417,8 +452,9 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Script:
     return Script(path)
 
 
+FILES = {"jpg": "small", "png": "palette", "webp": "wide", "gif": "animation", "avif": "avif"}
 NONSENSE = {
-    "not a frame": 'link.sendall(b"HTTP/1.1 200 OK" * 10)',
+    "not a message": 'link.sendall(b"HTTP/1.1 200 OK" * 10)',
     "head of no bytes": 'send(b"")',
     "head over its limit": 'send(b" " * 70_000)',
     "head of 4 GB": 'link.sendall(b"\\xff" * 12)',
@@ -429,15 +465,21 @@ NONSENSE = {
     "no UTF-8": 'send(b"\\xff\\xfe{}")',
     "no object": "send([1])",
     "nested too deep": 'send(b"[" * 50_000)',
-    "no ok": 'send({"format": "png"}, b"x")',
-    "ok that is not true": 'send({**GOOD, "ok": 1}, b"x")',
+    "no ok": 'send({"format": "png"}, PNG)',
+    "ok that is not true": 'send({**GOOD, "ok": 1}, PNG)',
     "no body": "send(GOOD)",
-    "no format": 'send({"ok": True, "width": 1, "height": 1}, b"x")',
+    "no format": 'send({"ok": True, "width": 1, "height": 1}, PNG)',
     "unknown format": 'send({**GOOD, "format": "html"}, b"<script>")',
     "format we never write": 'send({**GOOD, "format": "svg"}, b"<svg>")',
-    "format that is a list": 'send({**GOOD, "format": []}, b"x")',
-    "width of no number": 'send({**GOOD, "width": "wide"}, b"x")',
-    "infinite width": 'send({**GOOD, "width": float("inf")}, b"x")',
+    "format that is a list": 'send({**GOOD, "format": []}, PNG)',
+    "width of no number": 'send({**GOOD, "width": "wide"}, PNG)',
+    "infinite width": 'send({**GOOD, "width": float("inf")}, PNG)',
+    "HTML for a picture": 'send(GOOD, b"<html><script>")',
+    "another format than it says": 'send(GOOD, b"GIF89a")',
+    "another format than was asked for": 'send({**GOOD, "format": "gif"}, b"GIF89a")',
+    "width of nothing": 'send({**GOOD, "width": 0}, PNG)',
+    "height beyond all": 'send({**GOOD, "height": 100_001}, PNG)',
+    "more bytes than pixels": "send(GOOD, PNG + bytes(70_000))",
     "no reason": 'send({"ok": False, "kind": "unprocessable"})',
     "kind that is a list": 'send({"ok": False, "kind": [], "reason": "x"})',
     "early end": "sys.exit(7)",
@@ -453,11 +495,11 @@ async def test_a_renderer_that_talks_nonsense_fails_its_job_and_is_replaced(
     script.serve(nonsense)
     async with started() as pool:
         [liar] = pool.processes
-        script.serve('send(GOOD, b"picture")')  # the next one is honest
+        script.serve('send(GOOD, PNG + b"picture")')  # the next one is honest
         with pytest.raises(RenderFailed) as failure:
             await rendering(pool)
         assert not isinstance(failure.value, RenderTimeout)
-        assert (await rendering(pool)).body == b"picture"
+        assert (await rendering(pool)).body == PNG + b"picture"
         assert liar not in pool.processes
         assert has_ended(liar)
         assert pool.restarts == 1
@@ -467,7 +509,7 @@ async def test_a_renderer_that_speaks_unasked_is_replaced_before_a_request_finds
     script.write(
         """
         receive()
-        send(GOOD, b"picture")
+        send(GOOD, PNG + b"picture")
         time.sleep(0.2)
         send(GOOD, b"the answer to a question not yet asked")
         time.sleep(1000)
@@ -475,15 +517,15 @@ async def test_a_renderer_that_speaks_unasked_is_replaced_before_a_request_finds
     )
     async with started() as pool:
         [liar] = pool.processes
-        assert (await rendering(pool)).body == b"picture"
-        script.serve('send(GOOD, b"another")')
+        assert (await rendering(pool)).body == PNG + b"picture"
+        script.serve('send(GOOD, PNG + b"another")')
         await until(lambda: pool.idle and pool.processes != [liar])
-        assert (await rendering(pool)).body == b"another"
+        assert (await rendering(pool)).body == PNG + b"another"
         assert has_ended(liar)
 
 
 async def test_a_renderer_that_says_more_than_its_answer_fails_its_job(script: Script) -> None:
-    script.serve('send(GOOD, b"picture" + b"more", length=7)')
+    script.serve('send(GOOD, PNG + b"more", length=8)')
     async with started() as pool:
         [liar] = pool.processes
         with pytest.raises(RenderFailed, match="behind the answer"):
@@ -523,11 +565,61 @@ async def test_an_error_of_a_renderer_is_one_of_ours_and_its_reason_bounded(scri
         assert pool.restarts == 0
 
 
-async def test_an_answer_of_many_pieces_is_put_together(script: Script) -> None:
-    script.serve('send(GOOD, b"0123456789" * 500_000)')
+@pytest.mark.parametrize(
+    ("format", "original", "possible"),
+    [
+        ("jpg", pictures.small, "jpg"),
+        ("original", pictures.small, "jpg"),
+        ("original", pictures.animation, "gif"),
+        ("original", pictures.tiff, "jpg png"),
+        ("original", pictures.svg, "jpg png"),
+        ("auto:avif", pictures.small, "avif jpg png"),
+        ("auto:webp", pictures.small, "webp jpg png"),
+        ("auto:plain", pictures.small, "jpg png"),
+        ("auto:avif", pictures.animation, "avif webp gif jpg png"),
+        ("auto:plain", pictures.animation, "gif jpg png"),
+    ],
+)
+async def test_a_result_is_of_a_format_that_the_job_can_have(
+    script: Script, format: str, original: Callable[[], bytes], possible: str
+) -> None:
+    job = dataclasses.replace(JOB, format=format)
+    files = {name: getattr(pictures, file)() for name, file in FILES.items()}
+    for name, body in files.items():
+        script.serve(f'send({{**GOOD, "format": "{name}", "width": 1000, "height": 1000}}, {body!r})')
+        async with started() as pool:
+            if name in possible.split():
+                assert (await pool.render(original(), job, LONG)).format.name == name
+            else:
+                with pytest.raises(RenderFailed, match="asked for"):
+                    await pool.render(original(), job, LONG)
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [
+        ("unprocessable", Unprocessable),
+        ("unsupported-format", UnsupportedFormat),
+        ("render-failed", EncodingFailed),
+        ("another", RenderFailed),
+    ],
+)
+async def test_what_a_renderer_says_went_wrong_is_the_error(
+    script: Script, kind: str, error: type[Exception]
+) -> None:
+    script.serve(f'send({{"ok": False, "kind": "{kind}", "reason": "too large"}})')
     async with started() as pool:
-        rendered = await pool.render(bytes(5_000_000), JOB, LONG)
-        assert rendered.body == b"0123456789" * 500_000
+        with pytest.raises(error, match=r"^too large$") as failure:
+            await rendering(pool)
+        assert type(failure.value) is error
+        assert pool.restarts == 0
+
+
+async def test_an_answer_of_many_pieces_is_put_together(script: Script) -> None:
+    script.serve('send({**GOOD, "width": 1250, "height": 1000}, PNG + b"0123456789" * 500_000)')
+    async with started() as pool:
+        rendered = await pool.render(pictures.small() + bytes(5_000_000), JOB, LONG)
+        assert rendered.body == PNG + b"0123456789" * 500_000
 
 
 @pytest.mark.parametrize(
@@ -560,17 +652,17 @@ async def test_a_program_that_is_not_there_is_told_of_in_one_line(monkeypatch: p
 async def test_a_pool_whose_renderers_cannot_start_any_more_tries_again(
     script: Script, caplog: pytest.LogCaptureFixture
 ) -> None:
-    script.serve('send(GOOD, b"picture")')
+    script.serve('send(GOOD, PNG + b"picture")')
     async with started() as pool:
         script.write("", "sys.exit(1)\n")
         [process] = pool.processes
         os.kill(process, signal.SIGKILL)
         await until(lambda: "cannot be started" in caplog.text)
-        script.serve('send(GOOD, b"picture again")')
-        assert (await rendering(pool)).body == b"picture again"
+        script.serve('send(GOOD, PNG + b"picture again")')
+        assert (await rendering(pool)).body == PNG + b"picture again"
 
 
-def test_a_frame_is_as_the_worker_reads_it() -> None:
-    frame = protocol.pack_head(JOB.to_head(), 5)
-    head, body = struct.unpack(">IQ", frame[:12])
-    assert (len(frame) - 12, body) == (head, 5)
+def test_a_message_is_as_the_worker_reads_it() -> None:
+    message = protocol.pack_head(JOB.to_head(), 5)
+    head, body = struct.unpack(">IQ", message[:12])
+    assert (len(message) - 12, body) == (head, 5)

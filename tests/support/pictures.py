@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -44,6 +45,19 @@ def pixels(data: bytes, mode: str = "RGB") -> NDArray[np.int_]:
     return np.asarray(opened(data).convert(mode)).astype(int)
 
 
+def assert_shows(result: bytes, left: float, top: float, right: float, bottom: float) -> None:
+    """That part of `field` (in shares of its sides) fills the result from edge to edge."""
+    got = pixels(result)
+    height, width = got.shape[:2]
+    x = left + (right - left) * (np.arange(width) + 0.5) / width
+    y = top + (bottom - top) * (np.arange(height) + 0.5) / height
+    assert np.abs(got[..., 0] - 255 * x[None, :]).max() <= 8
+    assert np.abs(got[..., 1] - 255 * y[:, None]).max() <= 8
+    assert np.abs(np.mean(got[..., 0] - 255 * x[None, :])) <= 1
+    assert np.abs(np.mean(got[..., 1] - 255 * y[:, None])) <= 1
+    assert np.abs(got[..., 2] - 128).max() <= 8
+
+
 @cache
 def land() -> bytes:
     return encoded(field(1000, 600), "JPEG", quality=95, subsampling=0)
@@ -72,6 +86,25 @@ def wide() -> bytes:
 @cache
 def progressive() -> bytes:
     return encoded(field(1000, 600), "JPEG", quality=95, progressive=True)
+
+
+@cache
+def lossless_jpeg() -> bytes:
+    """The red of `field(400, 240)` by the lossless process, which Pillow cannot write (ITU-T T.81, annex H):
+    each sample as its difference from the one to the left, a code of four bits for the length of it first."""
+    values = pixels(encoded(field(400, 240).getchannel("R"), "PNG"), "L")
+    before = np.column_stack([np.concatenate([[128], values[:-1, 0]]), values[:, :-1]])
+    bits = ""
+    for difference in (values - before).ravel().tolist():
+        length = abs(difference).bit_length()
+        low = difference if difference > 0 else difference + (1 << length) - 1
+        bits += f"{length:04b}" + (f"{low:0{length}b}" if length else "")
+    bits += "1" * (-len(bits) % 8)
+    data = int(bits, 2).to_bytes(len(bits) // 8, "big").replace(b"\xff", b"\xff\0")
+    frame = b"\xff\xc3" + struct.pack(">HBHHBBBB", 11, 8, 240, 400, 1, 1, 0x11, 0)
+    codes = b"\xff\xc4" + struct.pack(">HB", 28, 0) + bytes([0, 0, 0, 9, *[0] * 12, *range(9)])
+    scan = b"\xff\xda" + struct.pack(">HBBBBBB", 8, 1, 1, 0, 1, 0, 0)
+    return b"\xff\xd8" + frame + codes + scan + data + b"\xff\xd9"
 
 
 @cache
@@ -129,6 +162,17 @@ def deep() -> bytes:
     rows[..., 0] = np.linspace(0, 65535, 100)[None, :]
     rows[..., 1] = np.linspace(0, 65535, 60)[:, None]
     return png(100, 60, depth=16, data=b"".join(b"\0" + row.tobytes() for row in rows))
+
+
+@cache
+def deep_alpha() -> bytes:
+    """16 bits under the profile of `swapped`: the left half see-through, the right half opaque and red."""
+    rows = np.zeros((60, 100, 4), ">u2")
+    rows[..., 0] = 65535
+    rows[:, 50:, 3] = 65535
+    data = b"".join(b"\0" + row.tobytes() for row in rows)
+    profile = opened(swapped()).info["icc_profile"]
+    return png(100, 60, depth=16, data=data, colours=RGBA, profile=profile)
 
 
 @cache
@@ -199,20 +243,90 @@ DELAYS = (50, 60, 70, 80, 90)
 def animation(kind: str = "GIF") -> bytes:
     """Five frames of 100x80; frame n has blue 50 * n, the red and green of `field`."""
     frames = [field(100, 80, blue=50 * n) for n in range(5)]
-    extra = {"lossless": True} if kind == "WEBP" else {}
+    extra = {"lossless": True} if kind == "WEBP" else {"quality": 90} if kind == "AVIF" else {}
     return encoded(
         frames[0], kind, save_all=True, append_images=frames[1:], duration=list(DELAYS), loop=3, **extra
     )
 
 
-def png(width: int, height: int, *, depth: int = 8, interlaced: bool = False, data: bytes = b"") -> bytes:
-    """An RGB PNG whose header may promise more than its data holds."""
-    header = struct.pack(">IIBBBBB", width, height, depth, 2, 0, 0, int(interlaced))
+RGB, GREY_ALPHA, RGBA = 2, 4, 6  # colour types of PNG
+
+
+def grey_profile(gamma: float) -> bytes:
+    """A profile for grey with that curve (ICC.1:2001-04, sections 6.1 and 6.3.2)."""
+    text = b"grey\0"
+    tags = {
+        b"desc": b"desc" + struct.pack(">II", 0, len(text)) + text + bytes(78),
+        b"cprt": b"text" + bytes(4) + text,
+        b"wtpt": b"XYZ " + bytes(4) + struct.pack(">3i", 63190, 65536, 54061),
+        b"kTRC": b"curv" + struct.pack(">IIH", 0, 1, round(gamma * 256)),
+    }
+    table, data = struct.pack(">I", len(tags)), b""
+    for name, body in tags.items():
+        table += struct.pack(">4sII", name, 132 + 12 * len(tags) + len(data), len(body))
+        data += body + bytes(-len(body) % 4)
+    header = b"".join(
+        (
+            struct.pack(
+                ">I4sI4s4s4s", 128 + len(table) + len(data), bytes(4), 0x02100000, b"mntr", b"GRAY", b"XYZ "
+            ),
+            bytes(12) + b"acsp" + bytes(28) + struct.pack(">3i", 63190, 65536, 54061),
+        )
+    )
+    return header.ljust(128, b"\0") + table + data
+
+
+def png(
+    width: int,
+    height: int,
+    *,
+    depth: int = 8,
+    interlaced: bool = False,
+    data: bytes = b"",
+    colours: int = RGB,
+    profile: bytes | None = None,
+) -> bytes:
+    """A PNG whose header may promise more than its data holds."""
+    header = struct.pack(">IIBBBBB", width, height, depth, colours, 0, 0, int(interlaced))
     chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(data)), (b"IEND", b"")]
+    if profile is not None:
+        chunks.insert(1, (b"iCCP", b"profile\0\0" + zlib.compress(profile)))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
         for name, body in chunks
     )
+
+
+@dataclass(frozen=True)
+class GifFrame:
+    """A rectangle of one colour, which is a shade of red: twice its number."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+    colour: int
+    disposal: int = 1  # 1 leaves it, 2 clears it, 3 puts back what was there before
+    transparent: int | None = None
+
+
+def gif(width: int, height: int, *frames: GifFrame, delay: int = 10, extra: bytes = b"") -> bytes:
+    """A GIF of such frames, with 128 colours; `extra` are blocks before the last frame. Each code of eight
+    bits is a pixel, and so is its byte, since the table is cleared before it grows (GIF89a, appendix F)."""
+    palette = b"".join(bytes((2 * n, 0, 0)) for n in range(128))
+    out = b"GIF89a" + struct.pack("<HHBBB", width, height, 0xF6, 0, 0) + palette
+    for number, frame in enumerate(frames):
+        if number == len(frames) - 1:
+            out += extra
+        packed = frame.disposal << 2 | (frame.transparent is not None)
+        out += b"\x21\xf9\x04" + struct.pack("<BHBB", packed, delay, frame.transparent or 0, 0)
+        out += b"\x2c" + struct.pack("<HHHHB", frame.left, frame.top, frame.width, frame.height, 0) + b"\x07"
+        pixels = bytes([frame.colour]) * (frame.width * frame.height)
+        runs = (b"\x80" + pixels[at : at + 100] for at in range(0, len(pixels), 100))
+        data = b"".join(runs) + b"\x81"
+        blocks = (data[at : at + 255] for at in range(0, len(data), 255))
+        out += b"".join(bytes([len(block)]) + block for block in blocks) + b"\0"
+    return out + b";"
 
 
 @cache

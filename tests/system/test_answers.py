@@ -476,14 +476,32 @@ def test_auto_is_what_the_client_mentions(origin: Running, accept: str | None, k
 
 
 def test_what_cannot_be_encoded_in_one_format_is_served_in_others(tmp_path: Path) -> None:
-    wide = pictures.encoded(pictures.field(20_000, 40), "PNG")  # WebP ends at 16,383 pixels
-    shelf = Shelf(**{"wide.png": wide})
-    with Running(settings(tmp_path, tmp_path / "cache"), source=shelf) as origin:
-        for _ in range(2):
-            assert origin.get("/h/wide.png?f=webp").kind == "unprocessable"
-        answer = origin.get("/h/wide.png?w=300")
-        assert (answer.status, answer.type) == (200, "image/png")
+    """And is no crash, which would have the original left alone."""
+    large = pictures.encoded(pictures.field(5_000, 4_000), "JPEG", quality=80)
+    shelf = Shelf(**{"large.jpg": large})
+    config = settings(tmp_path, tmp_path / "cache", error_status="exact")
+    config["limits"] = {"render_memory": "200MB"}  # the encoder of AVIF takes more
+    with Running(config, source=shelf) as origin:
+        for _ in range(3):
+            answer = origin.get("/h/large.jpg?f=avif")
+            assert (answer.status, answer.kind) == (500, "render-failed")
+        assert (origin.origin.pool.restarts, origin.origin.pool.busy) == (0, 0)
+        answer = origin.get("/h/large.jpg?w=300")
+        assert (answer.status, answer.type) == (200, "image/jpeg")
+        answer = origin.get("/h/large.jpg?f=auto", headers={"Accept": "image/avif"})
+        assert (answer.status, answer.type) == (200, "image/jpeg")
     assert len(shelf.gets) == 1
+
+
+def test_a_format_that_ends_at_fewer_pixels_gets_a_smaller_picture(tmp_path: Path) -> None:
+    wide = pictures.encoded(pictures.field(20_000, 40), "PNG")  # WebP ends at 16,383 pixels
+    with Running(settings(tmp_path, tmp_path / "cache"), source=Shelf(**{"wide.png": wide})) as origin:
+        answer = origin.get("/h/wide.png?f=webp")
+        assert (answer.status, answer.type) == (200, "image/webp")
+        assert pictures.opened(answer.body).size == (16_383, 33)
+        answer = origin.get("/h/wide.png?f=auto", headers={"Accept": "image/webp"})
+        assert (answer.status, answer.type) == (200, "image/jpeg")
+        assert pictures.opened(answer.body).size == (20_000, 40)
 
 
 def test_only_status_itself_is_open_to_any_host(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_the_formats_are_those_that_can_be_written() -> None:
     kind = BY_NAME[b"f"].kind
     assert isinstance(kind, Choice)
     taken = {kind.parse(name.encode()) for name in kind.expected.replace(" or ", ", ").split(", ")}
-    assert taken == {format.value for format in OUTPUTS} | {"auto", "original"}
+    assert taken == {format.name for format in OUTPUTS} | {"auto", "original"}
 
 
 # Names that were meant

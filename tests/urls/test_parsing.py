@@ -315,7 +315,7 @@ def test_what_is_ignored_is_told_once_and_in_order() -> None:
         ("crop=center", "option c: expected true or false, got 'center'"),
         (
             "f=bmp",
-            "option f: expected jpg, jpeg, png, webp, avif, gif, auto or original, got 'bmp'",
+            "option f: expected jpg, jpeg, png, webp, gif, avif, auto or original, got 'bmp'",
         ),
         ("q=101", "option q: expected a whole number from 1 to 100, got '101'"),
         ("dpr=2x", "option dpr: expected a number, got '2x'"),

@@ -1,0 +1,72 @@
+"""The step that changes the number of pixels, and the light in which it averages them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pyvips
+
+from origin.imaging.frame import Frame
+from origin.urls.options import Options
+
+
+def _table(values: Iterable[float]) -> pyvips.Image:
+    return pyvips.Image.new_from_memory(bytes(round(value) for value in values), 256, 1, 1, "uchar")
+
+
+# Light that is close to linear and fits into eight bits: the curve of sRGB with its offset of 0.055 enlarged,
+# so that the darkest greys are three levels apart and not thirteen; and the way back.
+_POWER, _OFFSET = 2.4, 0.4
+_BLACK, _WHITE = _OFFSET**_POWER, (1 + _OFFSET) ** _POWER
+TO_NEAR_LINEAR = _table(
+    255 * ((value / 255 + _OFFSET) ** _POWER - _BLACK) / (_WHITE - _BLACK) for value in range(256)
+)
+FROM_NEAR_LINEAR = _table(
+    255 * ((value / 255 * (_WHITE - _BLACK) + _BLACK) ** (1 / _POWER) - _OFFSET) for value in range(256)
+)
+
+_EXTENSION = 16  # px at most
+_TOLERANCE = 0.1  # px of the result
+
+
+def resize(image: pyvips.Image, options: Options, frame: Frame) -> pyvips.Image:
+    """Resize to the frame's width and height."""
+    header, geometry, shrink = frame.original, frame.geometry, frame.shrink
+    if header.width % shrink == header.height % shrink == 0:
+        return _resample(image, geometry.width, geometry.height, frame)
+    # The JPEG decoder has left out the columns and lines that did not fill a step. Stretched, what is left
+    # would be displaced by up to 0.6 px of the result. So it is continued over the edge and cut behind.
+    across, down = geometry.width * shrink / header.width, geometry.height * shrink / header.height
+    width, height = _extended(header.width, shrink, across), _extended(header.height, shrink, down)
+    image = image.embed(0, 0, width, height, extend="copy")
+    image = _resample(image, round(width * across), round(height * down), frame)
+    return image.crop(0, 0, geometry.width, geometry.height)
+
+
+def _extended(side: int, shrink: int, scale: float) -> int:
+    """The length that a shrunk side is continued to: to all of the side, and on to where the scaled length is
+    nearly a whole number, since it is rounded to one."""
+    first = -(-side // shrink)
+    errors = {n: abs(n * scale - round(n * scale)) for n in range(first, first + _EXTENSION)}
+    return next(
+        (n for n, error in errors.items() if error <= _TOLERANCE), min(errors, key=errors.__getitem__)
+    )
+
+
+def _resample(image: pyvips.Image, width: int, height: int, frame: Frame) -> pyvips.Image:
+    """The image in that size, averaged in the frame's light.
+
+    Not by `thumbnail`, whose result is 1.3 dB further from the reference in the same time.
+    """
+    if (image.width, image.height) == (width, height):
+        return image
+    across, down = width / image.width, height / image.height
+    if image.hasalpha():
+        # Colour under transparent pixels must not leak into their neighbours.
+        return image.premultiply().resize(across, vscale=down).unpremultiply().cast(image.format)
+    if frame.light != "encoded" and image.format == "uchar":
+        if frame.light == "linear" and image.interpretation == "srgb":
+            return image.colourspace("scrgb").resize(across, vscale=down).colourspace("srgb")
+        if frame.light == "near-linear" and image.interpretation in ("srgb", "b-w"):
+            return image.maplut(TO_NEAR_LINEAR).resize(across, vscale=down).maplut(FROM_NEAR_LINEAR)
+    return image.resize(across, vscale=down)

@@ -1,0 +1,236 @@
+"""What is decoded and what is refused: formats, limits, whole files; and shrinking while decoding."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from origin.errors import Unprocessable
+from origin.errors import UnsupportedFormat
+from origin.imaging import load
+from origin.imaging.pipeline import render
+from tests.support import pictures
+from tests.support.jobs import JOB
+from tests.support.jobs import job
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9, 0.999])
+@pytest.mark.parametrize("format", ["jpg", "original"])
+@pytest.mark.parametrize(
+    "original",
+    [
+        pictures.land,
+        pictures.progressive,
+        pictures.port,
+        pictures.wide,
+        pictures.avif,
+        pictures.tiff,
+        pictures.animation,
+        lambda: pictures.animation("WEBP"),
+        lambda: pictures.encoded(pictures.field(300, 200).quantize(), "GIF"),
+    ],
+    ids=["jpg", "progressive", "png", "webp", "avif", "tiff", "gif", "animated webp", "still gif"],
+)
+def test_a_truncated_original_is_never_rendered(
+    original: Callable[[], bytes], share: float, format: str
+) -> None:
+    whole = original()
+    render(whole, job(width=50, format=format))
+    with pytest.raises(Unprocessable):
+        render(whole[: min(int(len(whole) * share), len(whole) - 1)], job(width=50, format=format))
+
+
+@pytest.mark.parametrize(
+    "original", [pictures.land, pictures.port, pictures.wide, pictures.avif, pictures.animation]
+)
+def test_bytes_after_the_end_neither_harm_nor_survive(original: Callable[[], bytes]) -> None:
+    result = render(original() + b"<script>CANARY</script>" * 10, job(width=50, format="original"))
+    assert b"CANARY" not in result.body
+    assert pictures.opened(result.body).width == 50
+
+
+@pytest.mark.parametrize(
+    "original",
+    [
+        b"",
+        b"\xff",
+        b"<html><script>alert(1)</script></html>",
+        b"%PDF-1.7",
+        b"BM" + bytes(100),
+        b"\0\0\0\x18ftypheic\0\0\0\0heicmif1" + bytes(100),
+    ],
+    ids=["empty", "one byte", "html", "pdf", "bmp", "heic"],
+)
+def test_what_is_not_one_of_our_formats_is_unsupported(original: bytes) -> None:
+    with pytest.raises(UnsupportedFormat):
+        render(original, JOB)
+
+
+@pytest.mark.parametrize("original", [pictures.land, pictures.port, pictures.svg, pictures.tiff])
+def test_a_format_that_is_not_allowed_is_unsupported(original: Callable[[], bytes]) -> None:
+    with pytest.raises(UnsupportedFormat):
+        render(original(), job(allowed=("webp",)))
+
+
+@pytest.mark.parametrize(
+    "original",
+    [
+        b"\xff\xd8\xff" + bytes(100),
+        b"\x89PNG\r\n\x1a\n" + bytes(100),
+        b"RIFF\0\0\0\0WEBP" + bytes(100),
+        b"GIF89a" + bytes(100),
+        b"\0\0\0\x18ftypavif\0\0\0\0avifmif1" + bytes(100),
+        b"<svg",
+    ],
+)
+def test_garbage_behind_a_signature_is_unprocessable(original: bytes) -> None:
+    with pytest.raises(Unprocessable):
+        render(original, JOB)
+
+
+PNG_HEAD = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.mark.parametrize(
+    ("original", "reason"),
+    [
+        (PNG_HEAD + bytes(100) + b"IEND\xaeB`\x82", "^png: .*bad header"),
+        (pictures.land()[:-500], "^jpg: VipsJpeg: premature end of JPEG image$"),
+        (b"\0\0\0\x18ftypavif\0\0\0\0avifmif1" + bytes(100), "^avif: heif: Invalid input"),
+        (pictures.avif()[:500], "^avif: heif: Invalid input"),
+        (b"GIF89a" + bytes(100), "^gif: gifload_buffer: no frames in GIF$"),
+        (b"<svg", "^svg: .*XML parse error"),
+    ],
+)
+def test_the_reason_of_a_failure_is_what_the_decoder_says(original: bytes, reason: str) -> None:
+    with pytest.raises(Unprocessable, match=reason) as failure:
+        render(original, JOB)
+    assert "bad seek" not in str(failure.value)
+    assert "\n" not in str(failure.value)
+
+
+def test_the_reason_of_a_failure_is_not_that_of_another_picture() -> None:
+    land = pictures.land()
+    render(land[:3000] + bytes(10) + land[3010:], job(width=50))  # libjpeg warns, and goes on
+    with pytest.raises(Unprocessable) as failure:
+        render(PNG_HEAD + bytes(100) + b"IEND\xaeB`\x82", JOB)
+    assert "peg" not in str(failure.value).lower()
+
+
+def _big(kind: str, side: int, **options: Any) -> bytes:
+    return pictures.encoded(Image.new("L", (side, side)), kind, **options)
+
+
+@pytest.mark.parametrize(
+    ("bomb", "limits"),
+    [
+        (lambda: pictures.png(30_000, 30_000), {}),
+        (lambda: pictures.png(12_000, 12_000, interlaced=True), {}),
+        (lambda: pictures.many_frames(10_000), {}),
+        (lambda: _big("WEBP", 16_000, lossless=True), {}),
+        (lambda: _big("JPEG", 12_000, progressive=True), {}),
+        (lambda: _big("AVIF", 4096, speed=10), {"max_pixels": 10_000_000}),
+    ],
+    ids=["png", "interlaced png", "gif frames", "webp", "progressive jpeg", "avif"],
+)
+def test_a_bomb_is_refused_by_its_header(bomb: Callable[[], bytes], limits: dict[str, int]) -> None:
+    original = bomb()
+    start = time.process_time()
+    with pytest.raises(Unprocessable, match="pixels, more than"):
+        render(original, job(width=100, **limits))
+    assert time.process_time() - start < 0.1  # decoding any of them takes longer
+
+
+@pytest.mark.parametrize("size", [(100_001, 1), (1, 100_001)])
+def test_a_side_that_nothing_can_hold_is_refused(size: tuple[int, int]) -> None:
+    with pytest.raises(Unprocessable, match="side of 100001 pixels, more than 100000"):
+        render(pictures.encoded(Image.new("L", size), "PNG"), job(width=1))
+
+
+@pytest.mark.parametrize(
+    ("original", "cost"),
+    [
+        (pictures.avif, 14 * 400 * 240),
+        (pictures.progressive, 6 * 1000 * 600),
+        (pictures.wide, 8 * 1000 * 600),
+    ],
+)
+def test_a_decoder_that_needs_more_memory_than_there_is_does_not_start(
+    original: Callable[[], bytes], cost: int
+) -> None:
+    render(original(), job(width=50), memory=cost)
+    with pytest.raises(Unprocessable, match="to decode, more than"):
+        render(original(), job(width=50), memory=cost - 1)
+
+
+@pytest.mark.parametrize(
+    ("size", "width"),
+    [
+        ((1136, 775), 160),
+        ((2437, 1662), 160),
+        ((2164, 1626), 160),
+        ((1000, 601), 160),
+        ((1000, 600), 160),
+        ((1733, 1155), 500),
+        ((1023, 1025), 99),
+        ((801, 599), 33),
+    ],
+)
+@pytest.mark.parametrize("options", [{}, {"quality": 90, "progressive": True}])
+def test_a_jpeg_that_is_shrunk_while_it_is_decoded_stays_in_place(
+    size: tuple[int, int], width: int, options: dict[str, Any]
+) -> None:
+    """By the centre of a disc in the middle, and by where the ends of `field` land."""
+    x, y = (np.arange(side) - (side - 1) / 2 for side in size)
+    distance = np.hypot(*np.meshgrid(x, y, copy=False))
+    disc = np.clip(255 * (min(size) * 0.4 - distance), 0, 255).astype(np.uint8)
+    original = pictures.encoded(Image.fromarray(disc), "JPEG", **{"quality": 95, **options})
+    got = pictures.pixels(render(original, job(width=width)).body, "L")
+    for axis in (0, 1):
+        line = got.sum(axis=axis)
+        centre = (line * np.arange(len(line))).sum() / line.sum()
+        assert centre == pytest.approx((len(line) - 1) / 2, abs=0.1)
+    shown = pictures.encoded(pictures.field(*size), "JPEG", **{"quality": 95, "subsampling": 0, **options})
+    pictures.assert_shows(render(shown, job(width=width)).body, 0, 0, 1, 1)
+
+
+@pytest.mark.parametrize("width", [400, 160, 100, 30])
+@pytest.mark.parametrize("before", [b"", b"\xff\xfe\0\x06no\xff\xc0", b"\xff\xff\xff\xfe\0\x02"])
+def test_a_lossless_jpeg_is_not_shrunk_while_it_is_decoded(width: int, before: bytes) -> None:
+    """libjpeg does not scale them: what it gives then is a corner."""
+    original = pictures.lossless_jpeg()
+    original = original[:2] + before + original[2:]  # a comment that looks like another frame, fill bytes
+    got = pictures.pixels(render(original, job(width=width)).body, "L")
+    expected = 255 * (np.arange(width) + 0.5) / width
+    assert np.abs(got - expected[None, :]).max() <= 3
+
+
+@pytest.mark.parametrize(
+    ("size", "shrink"),
+    [
+        ((1400, 933), None),  # 2.8 times as wide, halved it would leave too little to Lanczos
+        ((1732, 1155), 2),
+        ((2900, 1933), 2),
+        ((3000, 2000), 4),
+        ((3000, 2001), 4),  # a height of 334 is rounded up
+        ((6000, 4000), 8),
+    ],
+)
+def test_a_large_jpeg_is_shrunk_while_it_is_decoded(
+    size: tuple[int, int], shrink: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+
+    def open_image(*arguments: Any, **options: Any) -> Any:
+        opened.append(options.get("shrink"))
+        return really_open(*arguments, **options)
+
+    really_open = load.open_image
+    monkeypatch.setattr(load, "open_image", open_image)
+    render(pictures.encoded(Image.new("RGB", size), "JPEG"), job(width=500, format="jpg"))
+    assert opened == [None] + [shrink] * (shrink is not None)  # the header, and anew only to shrink
