@@ -186,10 +186,13 @@ class Origin:
                 clock=self._clock,
                 flights=SingleFlight(),
             ),
-            responses=ResponseBuilder(config.name, freshness, config.error_status, config.tag_header),
+            responses=ResponseBuilder(
+                config.name, freshness, config.error_status, config.tag_header, debug=config.debug
+            ),
             fallback=self._fallback(config),
             defaults=config.option_defaults(limits),
             authorizer=self._authorizer(config),
+            debug=config.debug,
             clock=self._clock,
         )
 

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import os
-import ssl
 import sys
+import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import click
 
 from origin.cli.common import FAILED
+from origin.cli.common import end_as_misused
 from origin.cli.common import read_config
 from origin.cli.common import takes_config
+from origin.config.certificate import certificate_fault
 from origin.config.model import Config
 from origin.config.model import Handler
 from origin.errors import OriginError
+from origin.formats import describe
 from origin.formats import sniff
 from origin.imaging.protocol import Job
 from origin.render.pool import Renderer
 from origin.render.pool import RendererBroken
+from origin.sources import Source
 from origin.sources import make_source
+from origin.sources.base import Access
 from origin.urls.options import Options
 
 Finding = tuple[str, bool]  # a line for people, and whether what it tells of works
@@ -28,30 +34,51 @@ Finding = tuple[str, bool]  # a line for people, and whether what it tells of wo
 
 @click.command()
 @takes_config
-def check(config_path: str) -> None:
+@click.option(
+    "--key", help="An original: fetch, decode and render it. Needs --handler where there are several."
+)
+@click.option("--handler", "handler_name", help="The handler that --key is of.")
+def check(config_path: str, key: str | None, handler_name: str | None) -> None:
     """Say, handler by handler, whether the configuration and the source work."""
-    findings = asyncio.run(check_config(read_config(config_path)))
+    config = read_config(config_path)
+    if key is None and handler_name is not None:
+        end_as_misused("--handler says whose key it is; give --key too")
+    handler = None if key is None else _handler_of_key(config, handler_name)
+    findings = asyncio.run(check_config(config, None if handler is None else (handler, str(key))))
     for line, _ in findings:
         click.echo(line)
     if not all(works for _, works in findings):
         sys.exit(FAILED)
 
 
-async def check_config(config: Config) -> list[Finding]:
-    return [finding async for findings in _check_parts(config) for finding in findings]
+def _handler_of_key(config: Config, name: str | None) -> Handler:
+    handlers = {handler.name: handler for handler in config.handlers}
+    if name is None and len(handlers) == 1:
+        (name,) = handlers
+    if name not in handlers:
+        end_as_misused(f"--handler: expected one of {', '.join(handlers)}, got {name or 'none'}")
+    return handlers[name]
 
 
-async def _check_parts(config: Config) -> AsyncIterator[list[Finding]]:
+async def check_config(config: Config, original: tuple[Handler, str] | None = None) -> list[Finding]:
+    """Check every part; and `original`, a key of a handler, from its source to a rendered result."""
+    return [finding async for findings in _check_parts(config, original) for finding in findings]
+
+
+async def _check_parts(config: Config, original: tuple[Handler, str] | None) -> AsyncIterator[list[Finding]]:
     try:
         renderer = await Renderer.start(("--render-memory", str(config.limits.render_memory)))
     except RendererBroken as error:
         renderer = None
         yield [(f"renderer: FAILED: {error}", False)]
     for handler in config.handlers:
-        yield [await _check_source(handler, config)]
+        yield await _check_source(handler, config)
         if renderer is not None:
             yield await _check_error_image(handler, renderer)
+    if original is not None and renderer is not None:
+        yield [await _check_original(*original, config, renderer)]
     yield _check_keys(config)
+    yield _check_variants(config)
     yield _check_certificate(config)
     yield _check_folders(config)
     if renderer is not None:
@@ -59,21 +86,61 @@ async def _check_parts(config: Config) -> AsyncIterator[list[Finding]]:
         await renderer.kill()
 
 
-async def _check_source(handler: Handler, config: Config) -> Finding:
-    limits = config.limits.within(handler.limits)
+async def _check_source(handler: Handler, config: Config) -> list[Finding]:
     name = f"handler {handler.name} at /{handler.prefix}/"
     try:
-        source = make_source(
-            handler.source, max_bytes=limits.max_original_bytes, timeout=limits.source_timeout
-        )
-        try:
-            await source.open()
-            await source.check()
-        finally:
-            await source.close()
+        async with _open_source(handler, config) as source:
+            result = await source.check()
     except OriginError as error:
-        return f"{name}: FAILED: {error}", False
-    return f"{name}: ok", True
+        return [(f"{name}: FAILED: {error}", False)]
+    if result.access is Access.REFUSED:
+        return [(f"{name}: FAILED: {result}", False)]
+    warnings = [(f"handler {handler.name}: warning: {warning}", True) for warning in result.warnings]
+    return [(f"{name}: {'ok' if result.access is Access.READABLE else 'warning'}: {result}", True), *warnings]
+
+
+async def _check_original(handler: Handler, key: str, config: Config, renderer: Renderer) -> Finding:
+    """Fetch one original and render it as the handler does, and say what that took."""
+    limits = config.limits.within(handler.limits)
+    where = f"handler {handler.name}: {key}"
+    try:
+        async with _open_source(handler, config) as source:
+            start = time.perf_counter()
+            original = await source.get(key)
+            fetched = time.perf_counter()
+    except OriginError as error:
+        return f"{where}: FAILED: {error}", False
+    assert original is not None  # no version was named
+    format = sniff(original.body)
+    if format is None or format not in handler.allowed_formats:
+        return f"{where}: FAILED: {describe(original.body)} is not one of allowed_formats", False
+    allowed = tuple(format.name for format in handler.allowed_formats)
+    options = Options(width=min(500, limits.max_dimension))
+    job = Job(options, "original", handler.quality, allowed, limits.max_original_pixels, limits.max_frames)
+    try:
+        async with asyncio.timeout(limits.render_timeout):
+            head, body = await renderer.run(job, original.body)
+    except TimeoutError:
+        return f"{where}: FAILED: no result within {limits.render_timeout:g} s", False
+    if not head["ok"]:
+        return f"{where}: FAILED: {head.get('reason')}", False
+    milliseconds = [1000 * (fetched - start), 1000 * (time.perf_counter() - fetched)]
+    size = f"{head['width']}x{head['height']}"
+    return (
+        f"{where}: ok: {format.name} of {len(original.body)} bytes fetched in {milliseconds[0]:.0f} ms, "
+        f"{head['format']} of {size} and {len(body)} bytes rendered in {milliseconds[1]:.0f} ms"
+    ), True
+
+
+@asynccontextmanager
+async def _open_source(handler: Handler, config: Config) -> AsyncIterator[Source]:
+    limits = config.limits.within(handler.limits)
+    source = make_source(handler.source, max_bytes=limits.max_original_bytes, timeout=limits.source_timeout)
+    try:
+        await source.open()
+        yield source
+    finally:
+        await source.close()
 
 
 async def _check_error_image(handler: Handler, renderer: Renderer) -> list[Finding]:
@@ -96,13 +163,23 @@ async def _check_error_image(handler: Handler, renderer: Renderer) -> list[Findi
 def _check_certificate(config: Config) -> list[Finding]:
     if not config.https_enabled:
         return []
-    try:
-        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
-            str(config.https_cert), str(config.https_key)
+    assert config.https_cert is not None
+    assert config.https_key is not None
+    fault = certificate_fault(config.https_cert, config.https_key)
+    return [("https: ok", True) if fault is None else (f"https: FAILED: {fault}", False)]
+
+
+def _check_variants(config: Config) -> list[Finding]:
+    """Handlers where strangers can take the places of the page's own sizes."""
+    return [
+        (
+            f"handler {handler.name}: warning: `variants` without `widths` or `signing`: anyone can ask for "
+            "odd sizes until there is no place for those of the pages",
+            True,
         )
-    except OSError as exc:  # an SSLError is one
-        return [(f"https: FAILED: https_cert and https_key cannot be used: {exc}", False)]
-    return [("https: ok", True)]
+        for handler in config.handlers
+        if handler.variants and not handler.widths and not (handler.signing and handler.signing.required)
+    ]
 
 
 def _check_folders(config: Config) -> list[Finding]:

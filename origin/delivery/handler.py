@@ -14,6 +14,7 @@ import time
 from collections.abc import Awaitable
 from collections.abc import Callable
 from collections.abc import Mapping
+from itertools import chain
 
 from origin.cache.records import name_original
 from origin.delivery.authorize import Authorizer
@@ -33,6 +34,7 @@ from origin.http.message import header_value
 from origin.http.negotiation import accept_class
 from origin.urls.options import Options
 from origin.urls.parsing import OptionDefaults
+from origin.urls.parsing import find_ignored
 from origin.urls.parsing import parse_options
 from origin.urls.parsing import parse_options_leniently
 from origin.urls.path import check_key
@@ -59,6 +61,7 @@ class Handler:
         fallback: Fallback,
         defaults: OptionDefaults,
         authorizer: Authorizer = allow_all,
+        debug: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.name = name
@@ -68,6 +71,7 @@ class Handler:
         self._responses = responses
         self._defaults = defaults
         self._authorizer = authorizer
+        self._debug = debug  # whether the names of ignored options are told
         self._clock = clock
 
     async def open(self) -> None:
@@ -105,7 +109,9 @@ class Handler:
         except BadRequest as exc:
             error = error or exc
             options = parse_options_leniently(pairs, self._defaults)  # for the fallback image
-        return ImageRequest(key, pairs, options, name_original(self.name, self._source_id, key), error)
+        original = name_original(self.name, self._source_id, key)
+        ignored = tuple(chain(*find_ignored(pairs, self._defaults))) if self._debug else ()
+        return ImageRequest(key, pairs, options, original, error, ignored)
 
     async def respond(self, image: ImageRequest, request: Request) -> Response:
         """The answer to a GET or HEAD: steps 2 to 5. Raises ClientGone."""
@@ -155,7 +161,7 @@ class Handler:
     def _succeed(self, outcome: Outcome, image: ImageRequest, format: str, request: Request) -> Response:
         headers = image.headers.get(format)
         if headers is None or not headers.fit(outcome.result):
-            headers = self._responses.variant_headers(outcome.result, image.key, image.options)
+            headers = self._responses.variant_headers(outcome.result, image)
             image.headers[format] = headers
         return self._responses.picture(outcome, headers, self._expires_in(image), request)
 
@@ -165,7 +171,7 @@ class Handler:
             result = self.fallback.prepared(format)
         else:
             result = await self.fallback.get(image.options, format, sparing=isinstance(error, Forbidden))
-        return self._responses.fallback(error, result, image.key, image.options, self._expires_in(image))
+        return self._responses.fallback(error, result, image, self._expires_in(image))
 
     async def fail(self, error: OriginError, image: ImageRequest, request: Request) -> Response:
         """The answer to a mistake of ours, which no step has foreseen."""

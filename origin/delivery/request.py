@@ -64,6 +64,7 @@ class ImageRequest:
     options: Options
     original: str  # the original's name in the cache
     error: BadRequest | None = None  # what is wrong with the URL
+    ignored: tuple[str, ...] = ()  # names in the query that change nothing
     expires: int | None = None  # Unix second at which the last permission ends
     authorized_until: float = 0.0  # Unix seconds until which nobody has to authorize this URL again
     variants: dict[str, Variant] = field(default_factory=dict)  # by output format

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Literal
 
 from origin.cache.records import Result
+from origin.delivery.request import ImageRequest
 from origin.delivery.request import Outcome
 from origin.delivery.request import VariantHeaders
 from origin.delivery.settings import Freshness
@@ -28,11 +30,14 @@ from origin.http.message import Request
 from origin.http.message import Response
 from origin.http.message import header_value
 from origin.http.message import serialize_headers
+from origin.ops.logs import redact_text
 from origin.urls.options import Options
 
 STALE_MAX_AGE = 10  # seconds: CDNs ask again soon for what is stale here
 RETRY_AFTER = b"2"  # seconds
 
+_MAX_REASON = 500  # characters
+_TIMING = (b"timing-allow-origin", b"*")  # or a page sees no sizes and times of pictures from here
 _NO_STORE = (b"cache-control", NO_STORE.encode())
 
 ErrorStatus = Literal[404, "exact"] | Mapping[str, int]
@@ -48,20 +53,23 @@ class ResponseBuilder:
         freshness: Freshness,
         error_status: ErrorStatus = 404,
         tag_header: str | None = "Surrogate-Key",
+        *,
+        debug: bool = False,
     ) -> None:
         self._handler = handler
         self._freshness = freshness
         self._error_status = error_status
+        self._debug = debug
         self._tag_header = tag_header.lower().encode() if tag_header else None
         self._control_serialized = serialize_headers(self._control(False, None))
 
-    def variant_headers(self, result: Result, key: str, options: Options) -> VariantHeaders:
+    def variant_headers(self, result: Result, image: ImageRequest) -> VariantHeaders:
         tag = etag(result.digest)
         always = [
             (b"etag", tag.encode()),
             (b"accept-ranges", b"bytes"),
-            (b"content-disposition", content_disposition(key, result.format.name).encode()),
-            *self._common(key, options),
+            (b"content-disposition", content_disposition(image.key, result.format.name).encode()),
+            *self._common(image.key, image.options, image.ignored),
         ]
         if result.last_modified is not None:
             always.append((b"last-modified", http_date(result.last_modified).encode()))
@@ -84,6 +92,8 @@ class ResponseBuilder:
         if request.method == "GET" and b"range" in request.headers:
             _apply_range(response, headers, request)
         head.append(_length(response.body))
+        if outcome.stages:
+            head.append((b"server-timing", _server_timing(outcome.stages)))
         return response
 
     def cached(
@@ -108,7 +118,7 @@ class ResponseBuilder:
         return Response(200, [], body, self._handler, cache=outcome.cache, serialized=serialized + of_body)
 
     def fallback(
-        self, error: OriginError, result: Result, key: str, options: Options, expires_in: int | None
+        self, error: OriginError, result: Result, image: ImageRequest, expires_in: int | None
     ) -> Response:
         """The fallback image, as the answer to an error."""
         control = NO_STORE
@@ -120,10 +130,12 @@ class ResponseBuilder:
             (b"cache-control", control.encode()),
             (b"x-origin-error", error.kind.encode()),
             (b"cache-status", cache_status(detail=error.kind).encode()),
-            *self._common(key, options),
+            *self._common(image.key, image.options, image.ignored),
         ]
         if isinstance(error, Overloaded):
             headers.append((b"retry-after", RETRY_AFTER))
+        if self._debug:
+            headers.append((b"x-origin-reason", _visible(redact_text(str(error)))))
         return Response(
             self._status(error),
             headers,
@@ -139,11 +151,14 @@ class ResponseBuilder:
             return error.status
         return self._error_status.get(error.kind, 404) if isinstance(self._error_status, Mapping) else 404
 
-    def _common(self, key: str, options: Options) -> RawHeaders:
+    def _common(self, key: str, options: Options, ignored: Sequence[str]) -> RawHeaders:
         """What pictures and fallbacks of one URL share."""
         headers: RawHeaders = list(SECURITY_HEADERS)
+        headers.append(_TIMING)
         if options.format == "auto":
             headers.append((b"vary", b"Accept"))
+        if self._debug and ignored:
+            headers.append((b"x-origin-ignored", _visible(redact_text(", ".join(ignored)))))
         if self._tag_header is not None:
             # Fastly and Varnish separate tags by spaces, Cloudflare and the others by commas.
             separator = " " if self._tag_header in (b"surrogate-key", b"xkey") else ","
@@ -193,6 +208,17 @@ def _is_not_modified(
     none_match = header_value(request_headers, b"if-none-match")
     modified_since = header_value(request_headers, b"if-modified-since")
     return not_modified(headers.etag, headers.last_modified, none_match, modified_since)
+
+
+def _server_timing(stages: Mapping[str, float]) -> bytes:
+    """Where the time went, in milliseconds, for the browser's developer tools (W3C Server Timing)."""
+    return ", ".join(f"{stage};dur={1000 * took:.1f}" for stage, took in stages.items()).encode()
+
+
+def _visible(text: str) -> bytes:
+    """One line of ASCII for a header, whatever is in the text."""
+    safe = "".join(c if " " <= c <= "~" else c.encode("unicode_escape").decode() for c in text)
+    return safe[:_MAX_REASON].encode("ascii", "backslashreplace")
 
 
 def _length(body: bytes) -> tuple[bytes, bytes]:

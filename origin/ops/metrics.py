@@ -6,20 +6,27 @@ from bisect import bisect_left
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
+from typing import TypeVar
 
 from prometheus_client import CONTENT_TYPE_LATEST
 from prometheus_client import CollectorRegistry
+from prometheus_client import ProcessCollector
 from prometheus_client import generate_latest
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
 
+from origin import __version__
+from origin.errors import KeyRefused
 from origin.http.message import Response
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
+L = TypeVar("L")
 
 Numbers = Callable[[], Iterable[tuple[str, str, float]]]
 """What one part of the origin counts: name, help and value of each number. A name that ends in `_total` is a
@@ -55,8 +62,9 @@ class _Answers(Collector):
     def __init__(self) -> None:
         self.requests: dict[tuple[str, int, str, str], int] = {}
         self.sent: dict[str, int] = {}
-        self.seconds: dict[str, _Times] = {}
-        self.stages: dict[str, _Times] = {}
+        self.refusals: dict[str, int] = {}
+        self.seconds: dict[tuple[str, str], _Times] = {}
+        self.stages: dict[tuple[str], _Times] = {}
 
     def collect(self) -> Iterator[CounterMetricFamily | HistogramMetricFamily]:
         text = "Requests answered, by handler, status, class of error and cache outcome."
@@ -67,11 +75,17 @@ class _Answers(Collector):
         sent = CounterMetricFamily("origin_sent_bytes", "Bytes of bodies sent.", labels=["handler"])
         for handler, size in self.sent.items():
             sent.add_metric([handler], size)
+        text = "Keys that the source refused, which clients see as not-found."
+        refusals = CounterMetricFamily("origin_source_refusals", text, labels=["handler"])
+        for handler, count in self.refusals.items():
+            refusals.add_metric([handler], count)
         yield requests
         yield sent
-        yield _histogram("origin_request_seconds", "Time to answer, by cache outcome.", "cache", self.seconds)
+        yield refusals
+        text = "Time to answer, by handler and cache outcome."
+        yield _histogram("origin_request_seconds", text, ["handler", "cache"], self.seconds)
         text = "Time in one stage: source, queue, render or cache."
-        yield _histogram("origin_stage_seconds", text, "stage", self.stages)
+        yield _histogram("origin_stage_seconds", text, ["stage"], self.stages)
 
 
 class _Parts(Collector):
@@ -79,6 +93,9 @@ class _Parts(Collector):
 
     def __init__(self, parts: Iterable[Numbers]) -> None:
         self._parts = list(parts)
+
+    def add(self, numbers: Numbers) -> None:
+        self._parts.append(numbers)
 
     def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
         values: dict[str, float] = {}
@@ -94,11 +111,22 @@ class _Parts(Collector):
                 yield GaugeMetricFamily(name, texts[name], value)
 
 
-def _histogram(name: str, text: str, label: str, times: dict[str, _Times]) -> HistogramMetricFamily:
-    family = HistogramMetricFamily(name, text, labels=[label])
-    for value, those in times.items():
-        family.add_metric([value], buckets=those.buckets(), sum_value=those.total)
+def _histogram(name: str, text: str, labels: list[str], times: Mapping[Any, _Times]) -> HistogramMetricFamily:
+    family = HistogramMetricFamily(name, text, labels=labels)
+    for values, those in times.items():
+        family.add_metric(list(values), buckets=those.buckets(), sum_value=those.total)
     return family
+
+
+class _Build(Collector):
+    """Which version runs."""
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        build = GaugeMetricFamily(
+            "origin_build_info", "1, with the version as its label.", labels=["version"]
+        )
+        build.add_metric([__version__], 1)
+        yield build
 
 
 class Metrics:
@@ -110,7 +138,14 @@ class Metrics:
         self._purged = 0
         self._answers = _Answers()
         self.registry.register(self._answers)
-        self.registry.register(_Parts([self._numbers, *parts]))
+        self._parts = _Parts([self._numbers, *parts])
+        self.registry.register(self._parts)
+        self.registry.register(_Build())
+        ProcessCollector(registry=self.registry)
+
+    def add_part(self, numbers: Numbers) -> None:
+        """Count what another part of the program counts."""
+        self._parts.add(numbers)
 
     def observe(self, response: Response, sent: int, seconds: float) -> None:
         """Count an answer: `sent` bytes of body, after `seconds`."""
@@ -118,9 +153,11 @@ class Metrics:
         key = (response.handler, response.status, response.kind, cache)
         answers.requests[key] = answers.requests.get(key, 0) + 1
         answers.sent[response.handler] = answers.sent.get(response.handler, 0) + sent
-        _times(answers.seconds, cache or "none").add(seconds)
+        _times(answers.seconds, (response.handler, cache or "none")).add(seconds)
         for stage, took in response.stages.items():
-            _times(answers.stages, stage).add(took)
+            _times(answers.stages, (stage,)).add(took)
+        if isinstance(response.error, KeyRefused):
+            answers.refusals[response.handler] = answers.refusals.get(response.handler, 0) + 1
 
     def purged(self, count: int) -> None:
         self._purged += count
@@ -133,8 +170,8 @@ class Metrics:
         yield "origin_purged_entries_total", "Results and originals removed by purges.", self._purged
 
 
-def _times(by_label: dict[str, _Times], label: str) -> _Times:
-    times = by_label.get(label)
+def _times(by_labels: dict[L, _Times], labels: L) -> _Times:
+    times = by_labels.get(labels)
     if times is None:
-        times = by_label[label] = _Times()
+        times = by_labels[labels] = _Times()
     return times

@@ -186,6 +186,7 @@ def _server(app: OriginApp) -> _Server:
     listeners = [make_listener(app, config.http_port, host=host, connections=connections)]
     certificate = _certificate(config)
     if certificate is not None:
+        app.metrics.add_part(certificate.numbers)
         listeners.append(
             make_listener(
                 app, config.https_port, certificate, host, connections=connections, place="https_port"

@@ -6,6 +6,7 @@ import calendar
 import re
 import ssl
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from origin.config.certificate import certificate_fault
@@ -36,6 +37,11 @@ class Certificate:
             raise ConfigError(fault)
         self.context.load_cert_chain(self._cert, self._key)
         self.expires = certificate_end(self._cert)
+
+    def numbers(self) -> Iterator[tuple[str, str, float]]:
+        """Name, help and value of each number for the metrics."""
+        if self.expires is not None:
+            yield "origin_certificate_end_seconds", "Unix second at which the certificate ends.", self.expires
 
 
 def certificate_end(cert: Path) -> float | None:

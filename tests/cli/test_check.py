@@ -43,8 +43,8 @@ def test_check_tells_of_each_handler_and_exits_0_when_all_work(
 
     assert (done.returncode, done.stderr) == (0, "")
     first, second, third = done.stdout.splitlines()
-    assert first == "handler h at /h/: ok"
-    assert second == f"handler {bucket} at /{bucket}/: ok"
+    assert first == f"handler h at /h/: ok: {root}/ is readable, such as 'cat.jpg'"
+    assert second == f"handler {bucket} at /{bucket}/: warning: no objects below s3://{bucket}/"
     assert third.startswith("renderer: ok, libvips 8.")
 
 
@@ -67,3 +67,65 @@ def test_check_tells_what_does_not_work_and_exits_1(
     assert "there is no such bucket" in lines[3]
     assert "no-server" in lines[4]
     assert SECRET not in done.stdout + done.stderr
+
+
+# One original
+
+
+def test_check_follows_one_key_from_the_source_to_a_result(
+    tmp_path: Path, root: Path, moto_server: s3_servers.S3Server
+) -> None:
+    bucket = f"bucket-{uuid.uuid4().hex}"
+    moto_server.client.create_bucket(Bucket=bucket)
+    moto_server.client.put_object(Bucket=bucket, Key="2024/dog.png", Body=pictures.alpha())
+    config = settings(root, tmp_path / "cache")
+    config["handlers"].append(s3(moto_server, bucket))
+    path = write_config(tmp_path, config)
+    for handler, key, kind in (("h", "cat.jpg", "jpg"), (bucket, "2024/dog.png", "png")):
+        done = command("check", "-c", path, "--handler", handler, "--key", key)
+        assert (done.returncode, done.stderr) == (0, "")
+        pattern = (
+            rf"handler {handler}: {key}: ok: {kind} of \d+ bytes fetched in \d+ ms, "
+            rf"{kind} of \d+x\d+ and \d+ bytes rendered in \d+ ms"
+        )
+        assert [line for line in done.stdout.splitlines() if re.fullmatch(pattern, line)], done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("none.jpg", None, "No such file or directory"),
+        ("page.jpg", b"<html>", "html is not one of allowed_formats"),
+        ("cut.jpg", pictures.small()[:-200], "jpg: "),
+    ],
+)
+def test_check_says_why_a_key_does_not_work(
+    tmp_path: Path, root: Path, name: str, content: bytes | None, reason: str
+) -> None:
+    if content is not None:
+        (root / name).write_bytes(content)
+    path = write_config(tmp_path, settings(root, tmp_path / "cache"))
+    done = command("check", "-c", path, "--key", name)
+    assert done.returncode == 1
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith(f"handler h: {name}: FAILED: ")]
+    assert reason in line
+
+
+def test_a_key_needs_its_handler_where_there_are_several(tmp_path: Path, root: Path) -> None:
+    config = settings(root, tmp_path / "cache")
+    config["handlers"].append({**config["handlers"][0], "name": "other"})
+    path = write_config(tmp_path, config)
+    for arguments in (["--key", "cat.jpg"], ["--key", "cat.jpg", "--handler", "nobody"], ["--handler", "h"]):
+        done = command("check", "-c", path, *arguments)
+        assert done.returncode == 2
+        assert done.stderr.startswith("origin: --handler")
+
+
+@pytest.mark.parametrize(("more", "warned"), [({}, True), ({"widths": [100]}, False)])
+def test_check_warns_of_variants_that_strangers_can_use_up(
+    tmp_path: Path, root: Path, more: dict[str, Any], warned: bool
+) -> None:
+    path = write_config(tmp_path, settings(root, tmp_path / "cache", variants=5, **more))
+    done = command("check", "-c", path)
+    assert done.returncode == 0
+    assert ("handler h: warning: `variants` without `widths`" in done.stdout) == warned

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from origin.cli.purge import _default_base
+from origin.config.load import build_config
 from tests.support import pictures
 from tests.support import s3_servers
 from tests.support.commands import invoke
@@ -95,3 +97,19 @@ def test_a_purge_that_says_no_one_thing_is_exit_2(
     done = invoke("purge", "-c", write_config(tmp_path, config | change), *arguments, "h")
     assert (done.exit_code, done.stdout) == (2, "")
     assert message in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("top", "base"),
+    [
+        ({"http_port": 8080}, "http://127.0.0.1:8080"),
+        ({"http_host": "127.0.0.2", "http_port": 8080}, "http://127.0.0.2:8080"),
+        ({"http_host": "::", "http_port": 8080}, "http://[::1]:8080"),
+        ({"http_port": 8080, "admin": {"token": TOKEN, "port": 9090}}, "http://127.0.0.1:9090"),
+        ({"admin": {"token": TOKEN, "host": "127.0.0.3", "port": 9090}}, "http://127.0.0.3:9090"),
+    ],
+)
+def test_the_origin_that_is_asked_is_the_one_of_the_configuration(
+    config: dict[str, Any], top: dict[str, Any], base: str
+) -> None:
+    assert _default_base(build_config(config | top)) == base

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import http.client
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -145,3 +147,37 @@ def test_a_preflight_is_answered(origin: Running, target: str, allow: str) -> No
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert answer.headers["Access-Control-Max-Age"] == "86400"
     assert answer.headers["Vary"] == "Access-Control-Request-Headers"
+
+
+# What a front-end developer may see
+
+
+def test_a_handler_under_debug_says_why_and_what_it_ignored(tmp_path: Path) -> None:
+    plain = settings(tmp_path, tmp_path / "cache", debug=True, options=["w", "f"])
+    token = "WV8vUaxodI2UhDPzgVq9gQnD2gUOAvAAIXmFnbsvUao"
+    with Running(plain, source=Shelf(**{"a.jpg": land()})) as origin:
+        answer = origin.get("/h/a.jpg?w=30&hight=3&q=5&utm_source=x")
+        assert answer.status == 200
+        assert answer.headers["X-Origin-Ignored"] == "hight, utm_source, q"
+        assert "X-Origin-Reason" not in answer.headers
+        refused = origin.get("/h/a.jpg?w=30px")
+        assert "option w: expected" in refused.headers["X-Origin-Reason"]
+        assert "'30px'" in refused.headers["X-Origin-Reason"]
+        assert token not in str(origin.get(f"/h/a.jpg?f={token}").headers)
+        odd = origin.get("/h/a.jpg?w=%0D%0AX-Injected:%20yes%C3%A9%E2%80%AE")
+        assert "X-Injected" not in odd.headers
+        assert odd.headers["X-Origin-Reason"].isascii()
+
+
+def test_without_debug_nobody_is_told(origin: Running) -> None:
+    answer = origin.get("/h/a.jpg?w=30px&hight=3")
+    assert answer.kind == "bad-request"
+    assert not {"X-Origin-Reason", "X-Origin-Ignored"} & set(answer.headers)
+
+
+def test_a_browser_may_see_how_long_a_picture_took(origin: Running) -> None:
+    made = origin.get("/h/a.jpg?w=77")
+    assert re.fullmatch(
+        r"source;dur=[\d.]+, queue;dur=[\d.]+, render;dur=[\d.]+", made.headers["Server-Timing"]
+    )
+    assert made.headers["Timing-Allow-Origin"] == "*"

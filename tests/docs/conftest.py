@@ -25,7 +25,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> list[Answer]:
         "cdn_max_age": 60,
     }
     config = {
-        "handlers": [handler],
+        "handlers": [handler, {**handler, "name": "debug", "debug": True}],
         "cache": {"path": str(folder / "cache")},
         "renderers": 1,
         "admin": {"token": SECRET},
@@ -53,12 +53,15 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> list[Answer]:
             origin.get("/-/metrics"),
             origin.get("/-/purge", "POST"),
         ]
+        preflight = {"Origin": "https://a.example", "Access-Control-Request-Method": "GET"}
+        kinds.append(origin.get("/h/logo.png", "OPTIONS", preflight))
+        kinds.append(origin.get("/debug/logo.png?hight=3&w=x"))
         origin.origin.admission.max_waiting = 0
         kinds.append(origin.get("/h/portrait.jpg"))
     with Running(strict) as origin:
         kinds.append(origin.get("/h/logo.png"))
     assert [answer.status for answer in kinds] == [
-        *(200, 304, 206, 416, 404, 405, 404, 414, 200, 200, 401, 503, 301)
+        *(200, 304, 206, 416, 404, 405, 404, 414, 200, 200, 401, 204, 404, 503, 301)
     ]
     return kinds
 
