@@ -103,6 +103,7 @@ def test_what_it_raises_is_logged_without_the_token(
     assert "a-secret-token" not in caplog.text
 
 
+@pytest.mark.slow
 def test_it_stands_in_the_place_of_signing(running: Callable[..., Running]) -> None:
     with running(_sync, signing={"keys": [KEY]}) as origin:
         assert origin.get("/h/land.jpg?w=30&t=for+/h/land.jpg").status == 200
@@ -118,6 +119,7 @@ def test_handlers_with_the_same_fallback_share_it(tmp_path: Path) -> None:
     assert a.fallback is not c.fallback
 
 
+@pytest.mark.slow
 def test_a_plan_that_is_no_longer_kept_is_freed_without_the_collector(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,6 +143,7 @@ def plans() -> int:
     return sum(isinstance(one, ImageRequest) for one in gc.get_objects())
 
 
+@pytest.mark.slow
 def test_the_collector_passes_by_what_was_there_before_the_first_request() -> None:
     before = gc.get_threshold()
     freeze_gc()

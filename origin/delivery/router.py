@@ -23,6 +23,7 @@ from origin.delivery.request import ImageRequest
 from origin.errors import BadRequest
 from origin.errors import OriginError
 from origin.http.caching import NO_STORE
+from origin.http.caching import cache_status
 from origin.http.message import SECURITY_HEADERS
 from origin.http.message import ClientGone
 from origin.http.message import Message
@@ -324,6 +325,7 @@ def _preflight(mount: Mount, request: Request) -> Response:
         (b"access-control-max-age", b"86400"),
         (b"vary", b"Access-Control-Request-Headers"),
         (b"cache-control", NO_STORE.encode()),
+        (b"cache-status", cache_status(detail="preflight").encode()),
         *SECURITY_HEADERS,
     ]
     return Response(204, headers, b"", mount.handler.name)

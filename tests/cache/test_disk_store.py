@@ -191,6 +191,7 @@ def test_a_value_is_there_after_a_restart(store: DiskStore) -> None:
     again.close()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="needs /proc of Linux")
 def test_reading_everything_takes_little_memory(store: DiskStore) -> None:
     for number in range(600):
@@ -509,6 +510,7 @@ def test_a_row_with_nonsense_is_a_miss_and_can_be_replaced(
     assert get(store, "key") == SMALL
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["x'00ff'", "7", "1.5", "NULL", "CAST(x'ff' AS TEXT)"])
 def test_a_key_that_is_not_text_does_not_stop_the_culler(tmp_path: Path, key: str) -> None:
     store = DiskStore(tmp_path / "cache", 3 * MB)
@@ -650,6 +652,7 @@ def test_what_stands_beside_the_cache_in_its_folder_is_left_alone(tmp_path: Path
     store.close()
 
 
+@pytest.mark.slow
 def test_what_was_set_aside_is_deleted(store: DiskStore) -> None:
     for i in range(10):
         store.put(f"key{i}", BIG)
@@ -768,6 +771,7 @@ def test_a_full_disk_is_survived(
     assert len(value_files(store)) == rows[0]  # no file is left that nothing knows of
 
 
+@pytest.mark.slow
 def test_a_purge_that_the_disk_refuses_holds_all_the_same(store: DiskStore, clock: Clock) -> None:
     store.put("old", SMALL)
     store.put("other", SMALL)
@@ -785,6 +789,7 @@ def test_a_purge_that_the_disk_refuses_holds_all_the_same(store: DiskStore, cloc
     assert get(store, "old") == BIG
 
 
+@pytest.mark.slow
 def test_thousands_of_refused_deletes_are_bounded(store: DiskStore, clock: Clock) -> None:
     store.put("key", SMALL)
     with locked(store):
@@ -819,6 +824,7 @@ def locked(store: DiskStore) -> Iterator[None]:
             process.wait(10)
 
 
+@pytest.mark.slow
 def test_a_lock_held_by_another_process_costs_no_read(store: DiskStore, clock: Clock) -> None:
     store.put("key", BIG)
     with locked(store):
@@ -834,6 +840,7 @@ def test_a_lock_held_by_another_process_costs_no_read(store: DiskStore, clock: C
     assert len(value_files(store)) == 2
 
 
+@pytest.mark.slow
 def test_a_commit_that_fails_does_not_stop_later_writes(store: DiskStore, clock: Clock) -> None:
     """Without a log (some file systems allow none), a reader keeps SQLite from committing."""
     store.put("key", SMALL)
@@ -854,6 +861,7 @@ def test_a_commit_that_fails_does_not_stop_later_writes(store: DiskStore, clock:
     assert len(value_files(store)) == 1
 
 
+@pytest.mark.slow
 def test_opening_under_a_lock_gives_up_in_seconds(store: DiskStore, clock: Clock) -> None:
     store.put("key", BIG)
     store.close()
@@ -954,6 +962,7 @@ def test_nothing_else_in_the_folder_is_swept(tmp_path: Path) -> None:
     again.close()
 
 
+@pytest.mark.slow
 def test_strays_count_in_the_limit_until_they_are_gone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -979,6 +988,7 @@ def sizes(seed: int, count: int, largest: int) -> list[int]:
     return [int(100 * (largest / 100) ** dice.random()) for _ in range(count)]
 
 
+@pytest.mark.slow
 def test_the_folder_never_passes_its_limit_with_mixed_sizes(tmp_path: Path) -> None:
     limit = 8 * MB
     store = DiskStore(tmp_path / "cache", limit)
@@ -992,6 +1002,7 @@ def test_the_folder_never_passes_its_limit_with_mixed_sizes(tmp_path: Path) -> N
     store.close()
 
 
+@pytest.mark.slow
 def test_the_folder_never_passes_its_limit_with_values_put_together(tmp_path: Path) -> None:
     limit = 8 * MB
     store = DiskStore(tmp_path / "cache", limit)
@@ -1007,6 +1018,7 @@ def test_the_folder_never_passes_its_limit_with_values_put_together(tmp_path: Pa
     store.close()
 
 
+@pytest.mark.slow
 def test_giants_after_many_dwarfs_do_not_pass_the_limit(tmp_path: Path) -> None:
     # diskcache alone took 52 MB of 10 this way.
     limit = 4 * MB

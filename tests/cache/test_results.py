@@ -753,6 +753,7 @@ async def test_readers_of_a_large_result_share_one_body(cache: ResultCache, stor
     assert store.noted.count("get") == 2
 
 
+@pytest.mark.slow
 async def test_a_large_result_is_let_go_when_nobody_uses_it(cache: ResultCache) -> None:
     for number in range(20):
         name = name_original("photos", "bucket", f"{number}.jpg")

@@ -31,6 +31,7 @@ def s3(server: s3_servers.S3Server, name: str, **more: Any) -> dict[str, Any]:
     return {"name": name, "source": source | {"access_key": SECRET, "secret_key": SECRET} | more}
 
 
+@pytest.mark.slow
 def test_check_tells_of_each_handler_and_exits_0_when_all_work(
     tmp_path: Path, root: Path, moto_server: s3_servers.S3Server
 ) -> None:
@@ -48,6 +49,7 @@ def test_check_tells_of_each_handler_and_exits_0_when_all_work(
     assert third.startswith("renderer: ok, libvips 8.")
 
 
+@pytest.mark.slow
 def test_check_tells_what_does_not_work_and_exits_1(
     tmp_path: Path, root: Path, moto_server: s3_servers.S3Server
 ) -> None:

@@ -12,6 +12,7 @@ from tests.support.running import Client
 from tests.support.running import serving
 
 
+@pytest.mark.slow
 def test_the_demo_serves_every_url_it_prints_and_every_picture_of_its_page(tmp_path: Path) -> None:
     port = s3_servers.closed_port()
     with serving(tmp_path, "demo", "--port", str(port), port=port) as process:

@@ -135,6 +135,7 @@ def example(moto_server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     return path
 
 
+@pytest.mark.slow
 def test_the_app_starts_with_the_example_and_serves_what_it_says(example: Path) -> None:
     with Running(example) as origin:
         picture = origin.get("/photos/2024/cat.jpg?w=300", headers={"Accept": "image/avif"})

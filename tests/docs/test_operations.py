@@ -198,6 +198,7 @@ def test_zero_is_refused_unless_the_page_says_what_it_means(key: str) -> None:
         build_config(with_zero(key))
 
 
+@pytest.mark.slow
 def test_zero_bytes_on_the_disk_leave_the_memory_and_the_other_way_round(tmp_path: Path) -> None:
     details = []
     for name in ("max_size", "memory"):
@@ -250,6 +251,7 @@ def recorder() -> Iterator[tuple[str, list[str]]]:
         thread.join()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("variable", "source", "asked"),
     [

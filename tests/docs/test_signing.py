@@ -61,6 +61,7 @@ def test_the_shell_makes_the_tokens(row: dict[str, Any]) -> None:
     assert run(["sh", str(EXAMPLES / "sign.sh")], row) == row["token"] + "\n"
 
 
+@pytest.mark.slow
 def test_the_php_makes_the_tokens() -> None:
     need("php", "php-cli")
     for row in VECTORS["exact"] + VECTORS["grants"]:

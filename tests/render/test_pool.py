@@ -113,6 +113,7 @@ async def test_an_original_that_cannot_be_rendered_leaves_the_renderer_in_servic
         assert (pool.processes, pool.restarts) == (before, 0)
 
 
+@pytest.mark.slow
 async def test_an_animation_may_be_of_more_lines_than_a_picture() -> None:
     """All its frames together: libvips keeps them one below the other."""
     frames = [Image.new("L", (10, 1_100), 97 * n % 256) for n in range(100)]
@@ -125,6 +126,7 @@ async def test_an_animation_may_be_of_more_lines_than_a_picture() -> None:
             assert pictures.opened(result.body).n_frames == 100  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("side", "frames", "width", "format"), [(6_000, 1, 5_999, "jpg"), (950, 40, 100, "webp")]
 )
@@ -178,6 +180,7 @@ async def test_an_idle_renderer_that_dies_is_replaced_before_a_request_finds_out
         assert pool.restarts == 1
 
 
+@pytest.mark.slow
 async def test_a_render_past_its_time_is_killed_and_answered_at_once() -> None:
     late: list[float] = []
     async with started() as pool:
@@ -311,6 +314,7 @@ async def test_a_renderer_whose_memory_grew_is_replaced() -> None:
         assert (await rendering(pool)).width == 50
 
 
+@pytest.mark.slow
 async def test_rendering_again_takes_no_new_memory() -> None:
     original = pictures.encoded(Image.effect_noise((1600, 1200), 50).convert("RGB"), "JPEG")
     job = dataclasses.replace(JOB, options=Options(width=500), format="jpg")
@@ -384,6 +388,7 @@ async def test_closing_while_a_renderer_is_being_replaced_leaves_no_process() ->
     await until(lambda: not children() & before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "scenario",
     [

@@ -343,6 +343,7 @@ def test_a_purge_has_an_end(origin: Running) -> None:
         assert raw.send(PURGE % 5_000_000 + b" " * 2_000_000).refused() == 413
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [b"1\r\na\r\n" * 1_000_000, b"0\r\n" + b"X-Trailer: flood\r\n" * 500_000])
 def test_chunk_and_trailer_floods_are_not_kept(end: bytes) -> None:
     chunked = b"POST /held HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -408,6 +409,7 @@ def test_slow_loris_in_its_second_request(hasty: Door, beginning: bytes) -> None
         assert raw.is_closed()
 
 
+@pytest.mark.slow
 def test_slow_body(hasty: Door) -> None:
     with Raw(hasty.port) as raw:
         raw.send(b"POST /held HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc")
@@ -422,6 +424,7 @@ def test_an_idle_connection_is_kept(hasty: Door) -> None:
         assert raw.send(STATUS).answer()[0] == 200
 
 
+@pytest.mark.slow
 def test_a_slow_answer_is_waited_for() -> None:
     with door(HASTY) as app, Raw(app.port) as raw:
         raw.send(b"GET /held HTTP/1.1\r\nHost: x\r\n\r\nGET /half")
@@ -563,6 +566,7 @@ def test_what_came_before_nonsense_is_answered(hasty: Door) -> None:
 # Many connections
 
 
+@pytest.mark.slow
 def test_ten_thousand_idle_connections_do_not_stop_a_hit(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(small())
     _, files = resource.getrlimit(resource.RLIMIT_NOFILE)

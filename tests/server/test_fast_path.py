@@ -287,6 +287,7 @@ def connections(origin: Running) -> list[Any]:
     return list(origin._listener.server_state.connections)
 
 
+@pytest.mark.slow
 def test_a_connection_that_is_kept_is_closed_when_nobody_uses_it(
     origin: Running, given: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -305,6 +306,7 @@ def test_a_connection_that_is_kept_is_closed_when_nobody_uses_it(
     assert len(given) > 5
 
 
+@pytest.mark.slow
 def test_a_client_that_takes_its_time_gets_all_of_a_picture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

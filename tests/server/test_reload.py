@@ -89,6 +89,7 @@ def handler(origin: FromFile, **changes: Any) -> list[dict[str, Any]]:
     return [{**origin.config["handlers"][0], **changes}]
 
 
+@pytest.mark.slow
 def test_sighup_takes_new_handlers_and_keys(start: Callable[..., FromFile]) -> None:
     origin = start()
     hit = origin.get("/h/a.jpg?w=30")
@@ -108,6 +109,7 @@ def test_sighup_takes_new_handlers_and_keys(start: Callable[..., FromFile]) -> N
     assert again.body == hit.body
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "mistake",
     [{"handlers": []}, {"handler": 1}, {"limits": {"queue": -1}}, {"admin": {"token": "env:NO_SUCH"}}],
@@ -122,6 +124,7 @@ def test_a_mistake_keeps_the_old_configuration(
     assert origin.process.poll() is None
 
 
+@pytest.mark.slow
 def test_a_file_that_is_gone_or_half_written_keeps_the_old_configuration(
     start: Callable[..., FromFile],
 ) -> None:
@@ -134,6 +137,7 @@ def test_a_file_that_is_gone_or_half_written_keeps_the_old_configuration(
     assert origin.get("/h/a.jpg?w=30").status == 200
 
 
+@pytest.mark.slow
 def test_what_takes_a_restart_is_said(start: Callable[..., FromFile]) -> None:
     origin = start()
     origin.write(admin={"port": 1}, https_port=8443)
@@ -143,6 +147,7 @@ def test_what_takes_a_restart_is_said(start: Callable[..., FromFile]) -> None:
     assert "reload: https_port has changed; that takes a restart" in log
 
 
+@pytest.mark.slow
 def test_a_renewed_certificate_is_served(start: Callable[..., FromFile], tmp_path: Path) -> None:
     cert, key = certificate(tmp_path)
     port = start_port()
@@ -168,6 +173,7 @@ def served_certificate(port: int) -> str:
     return ssl.get_server_certificate(("127.0.0.1", port), timeout=PATIENCE)
 
 
+@pytest.mark.slow
 def test_reload_over_http_says_what_is_wrong(start: Callable[..., FromFile]) -> None:
     origin = start(admin={"token": TOKEN})
     assert reload(origin, "") == (401, {"error": "a bearer token is needed"})
@@ -193,6 +199,7 @@ def reload(origin: FromFile, token: str = TOKEN) -> tuple[int, Any]:
 # Inside one process, where a test can hold what is in flight
 
 
+@pytest.mark.slow
 def test_what_is_in_flight_ends_under_the_configuration_it_began_with(tmp_path: Path) -> None:
     plain = settings(tmp_path, tmp_path / "cache", max_age=111)
     shelf = Shelf(**{"a.jpg": pictures.land(), "b.jpg": pictures.land()})
@@ -229,6 +236,7 @@ def test_without_a_file_there_is_nothing_to_read_again(tmp_path: Path) -> None:
         assert mistake == "this origin was not started from a file that can be read again"
 
 
+@pytest.mark.slow
 def test_many_reloads_under_load_lose_no_request(tmp_path: Path) -> None:
     plain = settings(tmp_path, tmp_path / "cache")
     with Running(plain, source=Shelf(**{"a.jpg": pictures.land()})) as origin:

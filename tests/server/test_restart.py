@@ -109,6 +109,7 @@ def listens(port: int) -> bool:
 # The end
 
 
+@pytest.mark.slow
 def test_a_stopping_origin_drains_and_finishes_what_is_in_flight(origin: Process, source: HeldSource) -> None:
     kept = http.client.HTTPConnection("127.0.0.1", origin.port, PATIENCE)
     kept.request("GET", "/status")
@@ -155,6 +156,7 @@ def test_a_second_signal_ends_an_origin_at_once(origin: Process, source: HeldSou
     assert "Traceback" not in origin.log.read_text()
 
 
+@pytest.mark.slow
 def test_an_origin_that_is_hurried_while_it_writes_leaves_nothing_half_written(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(land())
     config = on_loopback(tmp_path, tmp_path / "cache")
@@ -195,6 +197,7 @@ def complaint(config: dict[str, Any]) -> str:
     return str(refused.value)
 
 
+@pytest.mark.slow
 def test_a_wrong_start_says_one_line_and_exits_2(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         config = on_loopback(tmp_path, tmp_path / "cache", http_port=taken.getsockname()[1])
@@ -451,6 +454,7 @@ class Load:
             return repr(error)
 
 
+@pytest.mark.slow
 def test_a_rolling_restart_behind_nginx_loses_no_request(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(small())
     configs = [on_loopback(tmp_path, tmp_path / f"cache{number}") for number in (1, 2)]

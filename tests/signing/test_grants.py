@@ -197,6 +197,7 @@ def test_a_bound_judges_what_an_option_means(bounds: Any, query: str, accepted: 
     assert verify("cat.jpg", query, signer.grant("cat.jpg", **bounds)).accepted is accepted
 
 
+@pytest.mark.slow
 @given(
     options=st.lists(
         st.tuples(

@@ -129,6 +129,7 @@ def test_the_settings_of_s3_show_no_secret() -> None:
         assert "canary" not in shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", ["origin.cli.main", "origin.config.schema", "origin.sources"])
 def test_a_client_is_imported_when_one_is_made_and_not_before(code: str) -> None:
     """aiobotocore takes 0.4 s, which `origin sign` and `origin schema` have no use for."""

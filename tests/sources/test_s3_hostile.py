@@ -122,6 +122,7 @@ async def test_part_of_a_body_is_never_an_original(script: hostile_server.Script
         assert await outcomes_then_health(server, source_at(server.url)) == {SourceUnavailable}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "script",
     [

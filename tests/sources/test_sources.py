@@ -225,6 +225,7 @@ async def test_the_cap_is_in_bytes_and_inclusive(store: Store) -> None:
     assert type(await fails(short, "cat.jpg")) is Unprocessable
 
 
+@pytest.mark.slow
 async def test_memory_is_reserved_before_a_large_original_is_read(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -249,6 +250,7 @@ async def test_memory_is_reserved_before_a_large_original_is_read(
     await source.close()
 
 
+@pytest.mark.slow
 async def test_without_memory_a_large_original_is_not_read(store: Store, source: Source) -> None:
     async def none(size: int) -> None:
         raise Overloaded("no memory")
@@ -277,6 +279,7 @@ async def test_check_tells_of_a_place_without_originals(store: Store, source: So
     assert result.place.endswith("originals/")
 
 
+@pytest.mark.slow
 async def test_cancelled_and_failed_fetches_cost_nothing_later(store: Store, source: Source) -> None:
     store.put("cat.jpg", BODY)
     for begun in range(100):

@@ -175,6 +175,7 @@ async def test_with_if_match_nothing_is_made(store: Store, key: str) -> None:
     assert await listed(store) == ["there.jpg"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("store", ["folder", "seaweed"], indirect=True)  # moto looks and writes in two steps
 async def test_of_many_that_create_at_once_one_succeeds(store: Store) -> None:
     puts = [store.put("cat.jpg", str(i).encode(), if_none_match=True) for i in range(8)]

@@ -98,6 +98,7 @@ def test_what_is_exact_is_taken_by_the_origin_and_means_the_same(kind: Kind, tex
     assert kind.parse(text) == exact
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @given(text=st.from_regex(rb"[0-9]{1,3}(\.[0-9]{1,9})?|[a-zA-Z]{1,5}", fullmatch=True))
 def test_the_one_spelling_of_a_simple_value_means_that_value(kind: Kind, text: bytes) -> None:
