@@ -6,6 +6,8 @@ import html
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.support import pictures
 from tests.support import s3_servers
 from tests.support.running import Client
