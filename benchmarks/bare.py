@@ -20,11 +20,10 @@ Render = Callable[[bytes, str, int, int], bytes]  # original, format, width, qua
 
 
 def main() -> None:
-    import pyvips
-
     from origin.formats import Format
     from origin.imaging import pipeline
     from origin.imaging.protocol import Job
+    from origin.imaging.vendor import pyvips
 
     def by_pipeline(original: bytes, format: str, width: int, quality: int) -> bytes:
         job = Job(width, None, True, format, {format: quality}, ("jpg",), 10**9, 1)

@@ -13,8 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import pyvips
-
 from origin.errors import Unprocessable
 from origin.errors import UnsupportedFormat
 from origin.formats import Format
@@ -25,6 +23,7 @@ from origin.imaging.gif import is_whole_gif
 from origin.imaging.profiles import color_space
 from origin.imaging.profiles import is_srgb
 from origin.imaging.protocol import Job
+from origin.imaging.vendor import pyvips
 
 PIPELINE_VERSION = "2"
 """Part of every result's key: goes up whenever the bytes of results change."""
@@ -94,7 +93,7 @@ _BACK = _table(
 pyvips.cache_set_max(0)
 pyvips.concurrency_set(1)
 # libvips reports each defect of a picture as a warning; half a PNG has hundreds.
-logging.getLogger("pyvips").setLevel(logging.CRITICAL)
+pyvips.logger.setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
 
 
 def _start(arguments: argparse.Namespace) -> dict[str, Any]:
-    import pyvips
+    from origin.imaging.vendor import pyvips
 
     version = tuple(pyvips.version(part) for part in range(3))
     libvips = ".".join(map(str, version))
@@ -103,7 +103,7 @@ def _start(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _allow_loaders(formats: Iterable[str]) -> None:
     """libvips has a loader for everything, text matrices and its own dumps included; keep ours."""
-    import pyvips
+    from origin.imaging.vendor import pyvips
 
     pyvips.operation_block_set("VipsForeignLoad", True)
     for name in formats:
@@ -113,9 +113,8 @@ def _allow_loaders(formats: Iterable[str]) -> None:
 def _warm_up(formats: Iterable[str]) -> None:
     """Render a little of everything inside the sandbox: the first job finds every table built, and a
     library that cannot live in here fails now and not on somebody's picture."""
-    import pyvips
-
     from origin.imaging.pipeline import render
+    from origin.imaging.vendor import pyvips
 
     quality = {"jpg": 80, "webp": 80, "avif": 60}
     grey = pyvips.Image.black(64, 64, bands=3).copy(interpretation="srgb")

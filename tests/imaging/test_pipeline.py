@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import pyvips
 from PIL import Image
 from PIL import ImageCms
 
@@ -25,6 +24,7 @@ from origin.imaging.pipeline import _options
 from origin.imaging.pipeline import _resize
 from origin.imaging.pipeline import render
 from origin.imaging.protocol import Job
+from origin.imaging.vendor import pyvips
 from tests.support import pictures
 
 ALL = ("jpg", "png", "webp", "gif", "avif", "tiff", "svg")
