@@ -21,6 +21,8 @@ from origin.errors import RenderFailed
 from origin.errors import UnsupportedFormat
 from origin.formats import OUTPUTS
 from origin.imaging import sandbox
+from origin.imaging.binding import WrongLibvips
+from origin.imaging.binding import load_libvips
 from origin.imaging.protocol import PREFIX_SIZE
 from origin.imaging.protocol import Job
 from origin.imaging.protocol import pack_head
@@ -28,7 +30,6 @@ from origin.imaging.protocol import unpack_head
 from origin.imaging.protocol import unpack_prefix
 
 _NICENESS = 5  # beyond the parent's
-_OLDEST_LIBVIPS = (8, 18)
 _LOADERS = {
     "jpg": "Jpeg",
     "png": "Png",
@@ -50,6 +51,8 @@ def main() -> None:
     hello: dict[str, Any] = {"libvips": None, "pipeline": None, "sandbox": None, "error": None}
     try:
         hello |= _start(arguments)
+    except WrongLibvips as exc:
+        hello["error"] = str(exc)
     except Exception as exc:  # noqa: BLE001 - whatever it is, the parent has to be able to show it
         hello["error"] = f"{type(exc).__name__}: {exc}".splitlines()[0]
     _send(answers, {"hello": hello})
@@ -85,13 +88,7 @@ def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
 
 
 def _start(arguments: argparse.Namespace) -> dict[str, Any]:
-    from origin.imaging.vendor import pyvips
-
-    version = tuple(pyvips.version(part) for part in range(3))
-    libvips = ".".join(map(str, version))
-    if not pyvips.API_mode or version < _OLDEST_LIBVIPS:
-        mode = "API" if pyvips.API_mode else "ABI"
-        raise RuntimeError(f"libvips 8.18 in API mode is needed, found {libvips} in {mode} mode")
+    libvips = load_libvips()
     from origin.imaging.pipeline import PIPELINE_VERSION
 
     formats = arguments.formats.split(",")
