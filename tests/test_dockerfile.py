@@ -160,4 +160,4 @@ def test_the_labels_say_what_the_package_says() -> None:
     assert labels[f"{prefix}title"] == PROJECT["name"]
     assert labels[f"{prefix}description"] == PROJECT["description"]
     assert labels[f"{prefix}licenses"] == PROJECT["license"]
-    assert {name for text in arguments("ARG") for name in [text.partition("=")[0]]} == {"VERSION", "REVISION"}
+    assert {text.partition("=")[0] for text in arguments("ARG")} == {"VERSION", "REVISION"}
