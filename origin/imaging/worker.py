@@ -24,6 +24,8 @@ from origin.formats import OUTPUTS
 from origin.formats import QUALITY
 from origin.formats import Format
 from origin.imaging import sandbox
+from origin.imaging.binding import WrongLibvips
+from origin.imaging.binding import load_libvips
 from origin.imaging.protocol import PREFIX_SIZE
 from origin.imaging.protocol import Job
 from origin.imaging.protocol import pack_head
@@ -32,7 +34,6 @@ from origin.imaging.protocol import unpack_prefix
 from origin.urls.options import Options
 
 _NICENESS = 5  # beyond the parent's
-_OLDEST_LIBVIPS = (8, 18)
 _FONTS = tuple(
     map(Path, ("/etc/fonts", "/usr/share/fonts", "/usr/local/share/fonts", "/var/cache/fontconfig"))
 )
@@ -45,6 +46,8 @@ def main() -> None:
     hello: dict[str, Any] = {"libvips": None, "pipeline": None, "sandbox": None, "error": None}
     try:
         hello |= _start(arguments)
+    except WrongLibvips as exc:
+        hello["error"] = str(exc)
     except Exception as exc:  # noqa: BLE001 - whatever it is, the parent has to be able to show it
         hello["error"] = f"{type(exc).__name__}: {exc}".splitlines()[0]
     _send(answers, {"hello": hello})
@@ -85,13 +88,7 @@ def _take_socket() -> tuple[BinaryIO, BinaryIO]:
 
 def _start(arguments: argparse.Namespace) -> dict[str, Any]:
     """Load libvips and lock this process down. Returns what the hello says."""
-    import pyvips
-
-    version = tuple(pyvips.version(part) for part in range(3))
-    libvips = ".".join(map(str, version))
-    if not pyvips.API_mode or version < _OLDEST_LIBVIPS:
-        mode = "API" if pyvips.API_mode else "ABI"
-        raise RuntimeError(f"libvips 8.18 in API mode is needed, found {libvips} in {mode} mode")
+    libvips = load_libvips()
     from origin.imaging.pipeline import PIPELINE_VERSION
 
     formats = [Format.named(name) for name in arguments.formats.split(",")]
@@ -103,7 +100,7 @@ def _start(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _allow_loaders(formats: Iterable[Format]) -> None:
     """libvips has a loader for everything, text matrices and its own dumps included; keep ours."""
-    import pyvips
+    from origin.imaging.vendor import pyvips
 
     pyvips.operation_block_set("VipsForeignLoad", True)
     for format in formats:
@@ -114,9 +111,8 @@ def _allow_loaders(formats: Iterable[Format]) -> None:
 def _warm_up(formats: Iterable[Format]) -> None:
     """Render a little of everything inside the sandbox: the first job finds every table built, and a
     library that cannot work in here fails now and not on somebody's picture."""
-    import pyvips
-
     from origin.imaging.pipeline import render
+    from origin.imaging.vendor import pyvips
 
     names = tuple(format.name for format in formats)
     grey = pyvips.Image.black(64, 64, bands=3).copy(interpretation="srgb")
