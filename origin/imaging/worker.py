@@ -39,7 +39,16 @@ _LOADERS = {
     "svg": "Svg",
 }
 _FONTS = tuple(
-    map(Path, ("/etc/fonts", "/usr/share/fonts", "/usr/local/share/fonts", "/var/cache/fontconfig"))
+    map(
+        Path,
+        (
+            "/etc/fonts",
+            "/usr/share/fontconfig",  # where the links in /etc/fonts/conf.d lead
+            "/usr/share/fonts",
+            "/usr/local/share/fonts",
+            "/var/cache/fontconfig",
+        ),
+    )
 )
 
 
@@ -98,7 +107,12 @@ def _start(arguments: argparse.Namespace) -> dict[str, Any]:
     _allow_loaders(formats)
     fonts = _FONTS if "svg" in formats else ()
     locks = sandbox.lock(arguments.render_memory, lambda: _warm_up(formats), fonts)
-    return {"libvips": libvips, "pipeline": f"{PIPELINE_VERSION}/{libvips}", "sandbox": locks}
+    return {
+        "libvips": libvips,
+        "pipeline": f"{PIPELINE_VERSION}/{libvips}",
+        "sandbox": locks.states,
+        "sandbox_missing": locks.missing,
+    }
 
 
 def _allow_loaders(formats: Iterable[str]) -> None:
