@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from collections import Counter
 from collections import deque
@@ -27,6 +26,7 @@ from origin.errors import Unprocessable
 from origin.errors import UnsupportedFormat
 from origin.formats import Format
 from origin.imaging.protocol import Job
+from origin.render.cores import count_cores
 from origin.render.process import PROTOCOL_ERRORS
 from origin.render.process import Renderer
 from origin.render.process import RendererBroken
@@ -65,7 +65,7 @@ class RenderPool:
         queue: int = 64,
         queue_timeout: float = 5.0,
     ) -> None:
-        self.size = size or _cores() + 1
+        self.size = size or count_cores() + 1
         self.queue = queue
         self.queue_timeout = queue_timeout
         self.memory = memory  # bytes of one renderer
@@ -267,13 +267,6 @@ class RenderPool:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _cores() -> int:
-    """Those that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _result(head: dict[str, Any], body: bytes, waited: float, took: float) -> Rendered:
