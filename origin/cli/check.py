@@ -24,8 +24,12 @@ async def run(config: Config) -> list[tuple[str, bool]]:
 
 
 async def _all(config: Config) -> AsyncIterator[list[tuple[str, bool]]]:
+    formats = {format.value for handler in config.handlers for format in handler.allowed_formats}
+    memory = str(config.limits.render_memory)
     try:
-        renderer = await Renderer.start(("--render-memory", str(config.limits.render_memory)))
+        renderer = await Renderer.start(
+            ("--render-memory", memory, "--formats", ",".join(sorted({*formats, *FORMATS})))
+        )
     except RendererBroken as error:
         renderer = None
         yield [(f"renderer: FAILED: {error}", False)]
@@ -110,7 +114,7 @@ def _shared_keys(config: Config) -> list[tuple[str, bool]]:
 
 
 def _locks(renderer: Renderer) -> tuple[str, bool]:
-    """Which of the locks of a render process hold on this machine."""
-    locks = renderer.hello.get("sandbox") or {}
-    states = ", ".join(f"{name} {'on' if active else 'OFF'}" for name, active in locks.items())
+    """Which of the locks of a render process hold on this machine, and why others do not."""
+    locks, reasons = renderer.hello.get("sandbox") or {}, renderer.hello.get("sandbox_missing") or {}
+    states = ", ".join(f"{name} {'on' if on else f'OFF ({reasons.get(name)})'}" for name, on in locks.items())
     return f"renderer: ok, libvips {renderer.hello.get('libvips')}; {states}", True

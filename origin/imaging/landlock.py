@@ -21,6 +21,7 @@ _ADD_RULE = 445
 _RESTRICT_SELF = 446
 _ASK_VERSION = 1
 _PATH_BENEATH = 1
+_O_PATH = getattr(os, "O_PATH", 0)  # Linux's
 _READ = 1 << 2 | 1 << 3  # files, directories
 # Rights to files that each version of the interface knows (linux/landlock.h).
 _FILE_RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 4: (1 << 15) - 1}
@@ -66,7 +67,7 @@ def _restrict(readable: Iterable[Path], version: int) -> None:
 
 def _allow_reading(ruleset: int, path: Path) -> None:
     try:
-        opened = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        opened = os.open(path, _O_PATH | os.O_CLOEXEC)
     except OSError:
         return  # nothing there to read
     try:

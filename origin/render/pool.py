@@ -116,9 +116,7 @@ class RenderPool:
                 await self.close()
                 raise failure
         self.hello = self._idle[0].hello
-        missing = [name for name, active in (self.hello.get("sandbox") or {}).items() if not active]
-        if missing:
-            log.warning("renderers run without %s: this system does not have it", ", ".join(missing))
+        _warn_of_missing_locks(self.hello)
 
     async def close(self) -> None:
         self._closing = True
@@ -267,6 +265,18 @@ class RenderPool:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _warn_of_missing_locks(hello: dict[str, Any]) -> None:
+    locks, reasons = hello.get("sandbox") or {}, hello.get("sandbox_missing") or {}
+    missing = [name for name, holds in locks.items() if not holds]
+    if missing and len(missing) == len(locks):
+        why = "; ".join(sorted({str(reason) for reason in reasons.values()}))
+        log.warning("renderers run without a sandbox (%s): serve only pictures that you trust from here", why)
+    elif missing:
+        log.warning(
+            "renderers run without %s", ", ".join(f"{name} ({reasons.get(name)})" for name in missing)
+        )
 
 
 def _result(head: dict[str, Any], body: bytes, waited: float, took: float) -> Rendered:
