@@ -32,14 +32,14 @@ from origin.imaging import seccomp
 LOCKS = ("rlimits", "no_new_privs", "landlock", "seccomp")
 
 _OPEN_FILES = 32
-_THREADS = 1000  # more than run on the machine now; see `_limit_threads`
+_MORE_THREADS = 1000  # see `_limit_threads`
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 _CAPABILITIES_V3 = 0x20080522  # linux/capability.h: two sets of three 32-bit words
 
 
 class FilesUnprotected(RuntimeError):
-    """Nothing here limits which files could be read. The message is one line for people."""
+    """Nothing here would limit which files a picture can have read. The message is one line for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,8 @@ def lock(memory: int, warm_up: Callable[[], None], readable: Iterable[Path] = ()
     """Lock this process down, for good; it has to have a single thread.
 
     `memory`: bytes it may map beyond those mapped once `warm_up` has run, inside the sandbox already.
-    `readable`: what may be read there. Raises FilesUnprotected where something has to be and Linux has no
-    Landlock to keep the rest shut: with them, seccomp has to let files be opened.
+    `readable`: folders that may be read; nothing else can be opened. They cost a lock, since seccomp has to
+    let files be opened for them. Raises FilesUnprotected where Linux has no Landlock to be that lock.
     """
     if sys.platform != "linux":
         warm_up()
@@ -73,17 +73,16 @@ def lock(memory: int, warm_up: Callable[[], None], readable: Iterable[Path] = ()
             missing.setdefault(name, str(exc))
 
     with contextlib.suppress(OSError):
-        linux.call(
-            "prctl", _PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0
-        )  # a render does not outlive the origin
+        _die_with_parent()
     statm = _open_statm()
     attempt("rlimits", _limit_files)
     attempt("rlimits", _limit_threads)
-    attempt("no_new_privs", _drop_privileges)
+    attempt("no_new_privs", _gain_no_privileges)
+    attempt("no_new_privs", _drop_capabilities)
     attempt("landlock", lambda: landlock.restrict(readable))
     if readable and "landlock" in missing:
         raise FilesUnprotected(
-            f"svg reads fonts from files, and Landlock is missing, which would keep other files shut: "
+            "svg reads fonts from files, and Landlock is missing, which would keep other files shut: "
             f"{missing['landlock']}; take svg out of allowed_formats"
         )
     attempt("seccomp", lambda: seccomp.restrict(reads=bool(readable)))
@@ -96,11 +95,21 @@ def allow_cpu(seconds: int) -> None:
     """End this process when it computes for that long from now on, should the origin not do it first."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + seconds, hard))
+    soft = _within(hard, int(used.ru_utime + used.ru_stime) + seconds)
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
 
 
-def _drop_privileges() -> None:
+def _die_with_parent() -> None:
+    """Also in the middle of a render; otherwise the end of the input ends this process."""
+    linux.call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def _gain_no_privileges() -> None:
     linux.call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+
+
+def _drop_capabilities() -> None:
+    """Those of root would lift limits again. The sets are empty: effective, permitted, inheritable."""
     linux.call("capset", struct.pack("=Ii", _CAPABILITIES_V3, 0), bytes(24))
 
 
@@ -111,13 +120,14 @@ def _limit_files() -> None:
 
 
 def _limit_threads() -> None:
-    """Linux counts the threads of a user, over every process of theirs; in containers of one host that have
-    the same user, over all of those. So the bound is what runs on the machine now, and some more. It does not
-    hold for root.
+    """Allow this user as many threads as run on the machine now, and some more.
+
+    Linux counts them over all processes of the user, those in other containers of the host among them, so the
+    bound of one process has to leave room for all the others. It does not hold for root.
     """
     with open("/proc/loadavg", "rb") as loadavg:
         running = int(loadavg.read().split()[3].partition(b"/")[2])
-    _lower(resource.RLIMIT_NPROC, running + _THREADS)
+    _lower(resource.RLIMIT_NPROC, running + _MORE_THREADS)
 
 
 def _open_statm() -> int | None:
@@ -139,5 +149,8 @@ def _limit_memory(statm: int | None, more: int) -> None:
 def _lower(kind: int, most: int) -> None:
     """Lower a limit to `most`, for good; one that is lower already stays."""
     _, hard = resource.getrlimit(kind)
-    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-    resource.setrlimit(kind, (most, most))
+    resource.setrlimit(kind, (_within(hard, most), _within(hard, most)))
+
+
+def _within(hard: int, most: int) -> int:
+    return most if hard == resource.RLIM_INFINITY else min(most, hard)

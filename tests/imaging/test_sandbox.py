@@ -160,7 +160,7 @@ def test_memory_grows_up_to_its_limit() -> None:
 THREADS = """
 import json, os, sys, threading
 from origin.imaging import sandbox
-sandbox._THREADS = 50
+sandbox._MORE_THREADS = 50
 if os.getuid() == 0:  # for whom Linux does not count
     os.setgid(65534)
     os.setuid(65534)

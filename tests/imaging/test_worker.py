@@ -219,6 +219,7 @@ def test_the_sandbox_is_locked_before_the_first_thread(shared: Worker) -> None:
     for thread in Path(f"/proc/{shared.process.pid}/task").iterdir():
         status = (thread / "status").read_text()
         assert "NoNewPrivs:\t1" in status
+        assert "CapPrm:\t0000000000000000" in status
         assert "Seccomp:\t2" in status or not shared.hello["sandbox"]["seccomp"]
 
 
