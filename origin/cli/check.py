@@ -19,6 +19,7 @@ from origin.config.certificate import certificate_fault
 from origin.config.model import Config
 from origin.config.model import Handler
 from origin.errors import OriginError
+from origin.formats import DEFAULT_ORIGINALS
 from origin.formats import describe
 from origin.formats import sniff
 from origin.imaging.protocol import Job
@@ -66,8 +67,11 @@ async def check_config(config: Config, original: tuple[Handler, str] | None = No
 
 
 async def _check_parts(config: Config, original: tuple[Handler, str] | None) -> AsyncIterator[list[Finding]]:
+    allowed = {format for handler in config.handlers for format in handler.allowed_formats}
+    formats = ",".join(sorted({format.name for format in (*allowed, *DEFAULT_ORIGINALS)}))
+    memory = str(config.limits.render_memory)
     try:
-        renderer = await Renderer.start(("--render-memory", str(config.limits.render_memory)))
+        renderer = await Renderer.start(("--render-memory", memory, "--formats", formats))
     except RendererBroken as error:
         renderer = None
         yield [(f"renderer: FAILED: {error}", False)]
@@ -207,7 +211,7 @@ def _check_keys(config: Config) -> list[Finding]:
 
 
 def _list_locks(renderer: Renderer) -> Finding:
-    """Which of the locks of a render process hold on this machine."""
-    locks = renderer.hello.get("sandbox") or {}
-    states = ", ".join(f"{name} {'on' if active else 'OFF'}" for name, active in locks.items())
+    """Which of the locks of a render process hold on this machine, and why others do not."""
+    locks, reasons = renderer.hello.get("sandbox") or {}, renderer.hello.get("sandbox_missing") or {}
+    states = ", ".join(f"{name} {'on' if on else f'OFF ({reasons.get(name)})'}" for name, on in locks.items())
     return f"renderer: ok, libvips {renderer.hello.get('libvips')}; {states}", True

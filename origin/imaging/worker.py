@@ -35,7 +35,16 @@ from origin.urls.options import Options
 
 _NICENESS = 5  # beyond the parent's
 _FONTS = tuple(
-    map(Path, ("/etc/fonts", "/usr/share/fonts", "/usr/local/share/fonts", "/var/cache/fontconfig"))
+    map(
+        Path,
+        (
+            "/etc/fonts",
+            "/usr/share/fontconfig",  # where the links in /etc/fonts/conf.d lead
+            "/usr/share/fonts",
+            "/usr/local/share/fonts",
+            "/var/cache/fontconfig",
+        ),
+    )
 )
 
 
@@ -95,7 +104,12 @@ def _start(arguments: argparse.Namespace) -> dict[str, Any]:
     _allow_loaders(formats)
     fonts = _FONTS if any(format.reads_fonts for format in formats) else ()
     locks = sandbox.lock(arguments.render_memory, lambda: _warm_up(formats), fonts)
-    return {"libvips": libvips, "pipeline": f"{PIPELINE_VERSION}/{libvips}", "sandbox": locks}
+    return {
+        "libvips": libvips,
+        "pipeline": f"{PIPELINE_VERSION}/{libvips}",
+        "sandbox": locks.states,
+        "sandbox_missing": locks.missing,
+    }
 
 
 def _allow_loaders(formats: Iterable[Format]) -> None:

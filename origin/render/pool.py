@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from collections import Counter
 from collections import deque
@@ -33,6 +32,7 @@ from origin.formats import sniff
 from origin.imaging.protocol import Job
 from origin.imaging.protocol import outputs
 from origin.render.connection import PROTOCOL_ERRORS
+from origin.render.cores import count_cores
 from origin.render.process import Renderer
 from origin.render.process import RendererBroken
 
@@ -78,7 +78,7 @@ class RenderPool:
         queue: int = 64,
         queue_timeout: float = 5.0,
     ) -> None:
-        self.size = size or _cores() + 1
+        self.size = size or count_cores() + 1
         self.queue = queue
         self.queue_timeout = queue_timeout
         self.memory = memory  # bytes of one renderer
@@ -129,9 +129,7 @@ class RenderPool:
                 await self.close()
                 raise failure
         self.hello = self._idle[0].hello
-        missing = [name for name, active in (self.hello.get("sandbox") or {}).items() if not active]
-        if missing:
-            log.warning("renderers run without %s: this system does not have it", ", ".join(missing))
+        _warn_of_missing_locks(self.hello)
 
     async def close(self) -> None:
         self._closing = True
@@ -285,11 +283,16 @@ class RenderPool:
         task.add_done_callback(self._tasks.discard)
 
 
-def _cores() -> int:
-    """Those that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def _warn_of_missing_locks(hello: dict[str, Any]) -> None:
+    locks, reasons = hello.get("sandbox") or {}, hello.get("sandbox_missing") or {}
+    missing = [name for name, holds in locks.items() if not holds]
+    if missing and len(missing) == len(locks):
+        why = "; ".join(sorted({str(reason) for reason in reasons.values()}))
+        log.warning("renderers run without a sandbox (%s): serve only pictures that you trust from here", why)
+    elif missing:
+        log.warning(
+            "renderers run without %s", ", ".join(f"{name} ({reasons.get(name)})" for name in missing)
+        )
 
 
 def _check_answer(head: dict[str, Any], body: bytes, job: Job, original: bytes) -> tuple[Format, int, int]:

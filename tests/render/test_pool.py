@@ -648,6 +648,39 @@ async def test_renderers_that_cannot_start_are_told_of_in_one_line(
     await until(lambda: children() <= before)
 
 
+LOCKS = ("rlimits", "no_new_privs", "landlock", "seccomp")
+
+
+@pytest.mark.parametrize(
+    ("missing", "warnings"),
+    [
+        ({}, []),
+        (
+            {"landlock": "the kernel does not have it", "seccomp": "libseccomp is not installed"},
+            [
+                "renderers run without landlock (the kernel does not have it), "
+                "seccomp (libseccomp is not installed)"
+            ],
+        ),
+        (
+            dict.fromkeys(LOCKS, "only Linux has it"),
+            [
+                "renderers run without a sandbox (only Linux has it): "
+                "serve only pictures that you trust from here"
+            ],
+        ),
+    ],
+)
+async def test_locks_that_are_missing_are_told_of_once(
+    script: Script, caplog: pytest.LogCaptureFixture, missing: dict[str, str], warnings: list[str]
+) -> None:
+    hello = {"sandbox": {name: name not in missing for name in LOCKS}, "sandbox_missing": missing}
+    script.write("receive()", f"send({{'hello': {hello!r}}})\n")
+    async with started(2):
+        pass
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == warnings
+
+
 async def test_a_program_that_is_not_there_is_told_of_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Renderer, "command", ("/nowhere/python",))
     with pytest.raises(RendererBroken, match="did not start"):
