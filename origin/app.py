@@ -92,7 +92,10 @@ class Origin:
         self._gauges()
 
     async def open(self) -> None:
-        """Start what has to run before the first request. Raises RendererBroken."""
+        """Start what has to run before the first request. Raises RendererBroken, and ConfigError where a
+        cache folder cannot be used."""
+        for cache in self.caches.values():
+            await cache.open()
         await self.pool.start()
         for handler in self.handlers.values():
             try:
@@ -164,12 +167,11 @@ class Origin:
         """The cache of the folder that the handler names; handlers share it with its limits."""
         if not config.caches:
             return None
-        shared = self.config.cache
-        path = config.cache_path or shared.path
+        settings = self.config.cache
+        path = config.cache_path or settings.path
         if path not in self.caches:
-            self.caches[path] = ResultCache(
-                MemoryTier(shared.memory), [DiskTier(DiskStore(path, shared.max_size))]
-            )
+            disk = DiskTier(DiskStore(path, settings.max_size, shared=settings.shared))
+            self.caches[path] = ResultCache(MemoryTier(settings.memory), [disk])
         return self.caches[path]
 
     def _gauges(self) -> None:

@@ -25,10 +25,12 @@ from origin.cache.bloom import BloomFilter
 from origin.cache.diskcache_safe import DATABASE
 from origin.cache.diskcache_safe import ERRORS
 from origin.cache.diskcache_safe import Engine
+from origin.cache.folder_lock import FolderLock
 from origin.cache.health import Health
 from origin.cache.health import Operation
 from origin.cache.records import seal
 from origin.cache.records import unseal
+from origin.errors import ConfigError
 
 log = logging.getLogger(__name__)
 
@@ -47,9 +49,16 @@ class DiskStore:
     Any thread may call any method; those that write, one at a time. None raises because of the disk.
     """
 
-    def __init__(self, path: Path, max_size: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, path: Path, max_size: int, clock: Callable[[], float] = time.monotonic, *, shared: bool = False
+    ) -> None:
+        """`shared`: other processes use the folder at the same time, and say so as well."""
         self.path = path
         self.max_size = max_size
+        self.shared = shared
+        self.heard: int | None = None  # the number of the last delete of another process that took effect
+        self._process = os.urandom(8).hex() if shared else None
+        self._lock = FolderLock(path, shared)
         self._database = os.path.join(path, DATABASE)
         self._health = Health(path, clock)
         self._touched: set[int] = set()  # hashes of names read since the culler last looked at them
@@ -65,6 +74,12 @@ class DiskStore:
     def failures(self) -> int:
         """Reads and writes that failed."""
         return self._health.failures
+
+    def open(self) -> None:
+        """Claim the folder for this process. Raises ConfigError where it cannot be used, or another process
+        uses it."""
+        self._lock.acquire()
+        self.heard = self._attempt("read", lambda engine: engine.last_delete() if self.shared else None, None)
 
     def get(self, name: str) -> memoryview | None:
         if self._pending_deletes and name.startswith(self._pending_deletes):
@@ -85,24 +100,27 @@ class DiskStore:
         if len(self._touched) < MAX_TOUCHED:
             self._touched.update(map(hash, names))
 
-    def put(self, name: str, value: bytes) -> None:
-        """Keep a value, unless it alone would take a twentieth of the folder."""
+    def put(self, name: str, value: bytes, heard: int | None = None) -> None:
+        """Keep a value, unless it alone would take a twentieth of the folder.
+
+        `heard` is `self.heard` of the moment in which the value was still valid.
+        """
         if len(value) > self.max_size // 20:
             return
         if self._pending_deletes:
             self._attempt("write", self._delete_pending, None)
         if self._pending_deletes:
             return  # or a delete that comes late would take it
-        self._attempt("write", partial(self._put_all, values=[(name, value)]), None)
+        self._attempt("write", partial(self._put_all, values=[(name, value)], heard=heard), None)
 
-    def put_all(self, values: Values) -> None:
+    def put_all(self, values: Values, heard: int | None = None) -> None:
         """Keep values as `put` does, in few transactions: those are most of the cost of a write."""
         for some in self._portions(values):
             together = len(some) > 1 and not self._pending_deletes
-            if together and self._attempt("write", partial(self._put_all, values=some), False):
+            if together and self._attempt("write", partial(self._put_all, values=some, heard=heard), False):
                 continue
             for name, value in some:  # one of them may be what failed
-                self.put(name, value)
+                self.put(name, value, heard)
 
     def delete(self, name: str) -> bool:
         """Remove one value; whether it was there."""
@@ -123,6 +141,17 @@ class DiskStore:
         self._delete_later(prefix)
         return self._attempt("write", self._delete_pending, set())
 
+    def deletes_of_others(self) -> tuple[int, list[str]] | None:
+        """The prefixes that other processes have deleted since `heard`, and the number of the last delete;
+        None where the disk does not say. Everything, where too much has happened since."""
+        heard = self.heard
+        if heard is None:  # the folder could not be read when it was opened
+            return self._attempt("read", lambda engine: (engine.last_delete(), [""]), None)
+        deletes = self._attempt("read", lambda engine: engine.deletes_of_others(heard), None)
+        if deletes is None:
+            return None
+        return deletes.last, deletes.prefixes if deletes.complete else [""]
+
     def size(self) -> int:
         """Bytes that the folder takes."""
         return self._attempt("read", self._size, 0)
@@ -142,6 +171,7 @@ class DiskStore:
         if self._open is not None:
             self._open[0].close()
             self._open = None
+        self._lock.release()
 
     # Failures
 
@@ -194,16 +224,24 @@ class DiskStore:
             if opened is not None and opened[1][0] == inodes[0]:
                 # SQLite does not see that its log was removed: each connection would go on with its own.
                 self._move_aside()
-            # diskcache would make it 0755, and whoever can write here chooses what is served.
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._make_folder()
             if self.path.stat().st_mode & 0o022:
                 log.warning("others may write to the cache in %s, and choose what is served", self.path)
             self._delete_damaged()
-            engine = Engine(self.path)
+            engine = Engine(self.path, self._process)
             self._open = (engine, self._inodes())
             self.stored_names, self._learning, self._stray_bytes = None, BloomFilter(), 0
             threading.Thread(target=self._learn, args=(engine, self._learning), daemon=True).start()
             return engine
+
+    def _make_folder(self) -> None:
+        if self._lock.was_acquired and not self._lock.is_held:
+            try:
+                self._lock.acquire()
+            except ConfigError as error:  # the folder was removed, and another process was faster
+                log.error("%s", error)
+        # diskcache would make it 0755, and whoever can write here chooses what is served.
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def _inodes(self) -> tuple[int, int]:
         """Of the database and of its log, 0 where there is none."""
@@ -233,7 +271,8 @@ class DiskStore:
         with self._opening:
             if self._learning is not names:
                 return  # the folder is another one by now
-            self.stored_names = names
+            if not self.shared:
+                self.stored_names = names
         strays = stray_files.find(self.path, files, before=opened_at - stray_files.MIN_AGE)
         if strays:
             log.info("the cache in %s has %d files without a row; they are deleted", self.path, len(strays))
@@ -259,13 +298,13 @@ class DiskStore:
         if portion:
             yield portion
 
-    def _put_all(self, engine: Engine, values: Values) -> bool:
+    def _put_all(self, engine: Engine, values: Values, heard: int | None) -> bool:
         fitting = [(name, value) for name, value in values if len(value) <= self.max_size // 20]
         self._cull(engine, sum(_space(value) for _, value in fitting))
         if self._learning is not None:
             for name, _ in fitting:
                 self._learning.add(name)
-        engine.put_all((name, seal(name, value)) for name, value in fitting)
+        engine.put_all(((name, seal(name, value)) for name, value in fitting), heard)
         return True
 
     def _delete_later(self, prefix: str) -> None:

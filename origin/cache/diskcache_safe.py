@@ -45,6 +45,16 @@ ERRORS = (
     AssertionError,
     MemoryError,
 )
+DELETES_SECONDS = 600  # for which deletes are written down for other processes
+_DELETES_TABLE = (
+    "CREATE TABLE IF NOT EXISTS Deletes"
+    " (id INTEGER PRIMARY KEY AUTOINCREMENT, prefix TEXT, process TEXT, time REAL)"
+)
+# The numbers of a new table start at the time, so that no other table ever had them.
+_FIRST_DELETE = (
+    "INSERT INTO sqlite_sequence (name, seq) SELECT 'Deletes', ?"
+    " WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'Deletes')"
+)
 # What a read of one value's file may fail with although the file is well.
 _SCARCE = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 _BLOCK = 4096  # bytes that file systems give out at once
@@ -69,6 +79,14 @@ class Row(NamedTuple):
     filename: str | None
 
 
+class Deletes(NamedTuple):
+    """What other processes have deleted from a shared folder."""
+
+    last: int  # the number of the last delete
+    prefixes: list[str]
+    complete: bool  # False where more was deleted than is still written down
+
+
 class Engine:
     """Values by key in one folder. Keys are text, values are bytes.
 
@@ -76,7 +94,10 @@ class Engine:
     or the disk under it fails; a ValueError, such as DamagedValue, where one value is at fault.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, process: str | None = None) -> None:
+        """`process` is a name for this process where others use the folder at the same time: deletes are
+        then written down for them."""
+        self._process = process
         self._cache = SafeCache(
             str(path),
             timeout=LOCK_TIMEOUT,
@@ -95,6 +116,9 @@ class Engine:
             sqlite_mmap_size=0,
         )
         self._log = os.path.join(path, DATABASE + "-wal")
+        if process is not None:
+            self._cache._sql_retry(_DELETES_TABLE)
+            self._cache._sql_retry(_FIRST_DELETE, (time.time_ns() // 1000,))
 
     def close(self) -> None:
         """Close the connection of the calling thread. The others end with their threads."""
@@ -103,21 +127,27 @@ class Engine:
     def get(self, key: str) -> bytes | None:
         return self._cache.get(key)
 
-    def put_all(self, values: Iterable[tuple[str, bytes]]) -> None:
+    def put_all(self, values: Iterable[tuple[str, bytes]], heard: int | None = None) -> None:
         """Put all of them, or none where one fails. diskcache leaves the files of rows that it could not
-        write."""
+        write.
+
+        What another process has deleted after the delete number `heard` is left out: these values may be from
+        before.
+        """
         disk = self._cache._disk
         disk.new_files.clear()
         try:
             with self._cache._transact():
+                gone = () if heard is None else self._unheard(heard)
                 for key, value in values:
-                    self._cache.set(key, value)
+                    if not key.startswith(gone):
+                        self._cache.set(key, value)
         except BaseException:
             for file in disk.new_files:
                 disk.remove(file)
             raise
 
-    def delete(self, keys: Iterable[str] = (), prefixes: Iterable[str] = ()) -> set[str]:
+    def delete(self, keys: Sequence[str] = (), prefixes: Sequence[str] = ()) -> set[str]:
         """Delete keys, and all keys that start with a prefix, in one transaction; those that were there."""
         deleted = set()
         with self._cache._transact() as (sql, remove_file):
@@ -126,7 +156,27 @@ class Engine:
                     deleted.add(key)
                     remove_file(filename)
                 sql(f"DELETE FROM Cache WHERE {condition}", bounds)
+            if self._process is not None:
+                now = time.time()
+                rows = [(prefix, self._process, now) for prefix in (*keys, *prefixes)]
+                self._cache._con.executemany(
+                    "INSERT INTO Deletes (prefix, process, time) VALUES (?, ?, ?)", rows
+                )
+                sql("DELETE FROM Deletes WHERE time < ?", (now - DELETES_SECONDS,))
         return deleted
+
+    def last_delete(self) -> int:
+        """The number of the last delete that was written down."""
+        sql = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'Deletes'"
+        return int(self._cache._sql(sql).fetchone()[0])
+
+    def deletes_of_others(self, after: int) -> Deletes:
+        """What other processes have deleted after the delete of that number."""
+        last = self.last_delete()
+        sql = "SELECT prefix, process FROM Deletes WHERE id > ? AND id <= ?"
+        rows = self._cache._sql(sql, (after, last)).fetchall()
+        prefixes = [prefix for prefix, process in rows if process != self._process]
+        return Deletes(last, prefixes, complete=len(rows) == last - after)
 
     def keys(self, prefix: str) -> set[str]:
         sql = "SELECT key FROM Cache WHERE key >= ? AND key < ?"
@@ -160,6 +210,11 @@ class Engine:
         with self._cache._transact() as (sql, remove_file):
             sql("DELETE FROM Cache WHERE rowid = ?", (row.rowid,))
             remove_file(row.filename)
+
+    def _unheard(self, heard: int) -> tuple[str, ...]:
+        """The prefixes that others have deleted since; everything where that is not known."""
+        deletes = self.deletes_of_others(heard)
+        return tuple(deletes.prefixes) if deletes.complete else ("",)
 
 
 def is_damage(error: BaseException, while_opening: bool) -> bool:

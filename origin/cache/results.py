@@ -29,6 +29,7 @@ from origin.cache.tier import Tier
 from origin.cache.write_queue import WriteQueue
 from origin.errors import OriginError
 
+LISTEN_SECONDS = 0.5  # between two looks at what other processes have deleted from a shared tier
 _NOTHING = Lookup(None)
 _ALL = None  # the depth of a new record: it goes into every tier
 
@@ -50,11 +51,14 @@ class ResultCache:
         self._in_use = ResultsInUse()
         # Reads of the tiers under way, by original and variant. None where the reader was cancelled.
         self._reading: dict[tuple[str, str], asyncio.Future[Lookup | None]] = {}
+        self._listening: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Raises ConfigError where a tier cannot be used as it is configured."""
         for tier in self.tiers:
             await tier.open()
+        if any(tier.shared for tier in self.tiers):
+            self._listening = asyncio.create_task(self._listen())
 
     async def flush(self) -> None:
         """Wait until all that was kept is in every tier."""
@@ -63,6 +67,10 @@ class ResultCache:
 
     async def close(self) -> None:
         """Finish what is being written. What is kept after this is dropped."""
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.gather(self._listening, return_exceptions=True)
+            self._listening = None
         for queue in self._queues:
             await queue.close()
         self._in_use.close()
@@ -144,15 +152,38 @@ class ResultCache:
 
         Returns how many results and originals that were. Work that is under way keeps nothing of them.
         """
-        self._purges.add(prefix)
-        self._failures.delete(prefix)
-        self._in_use.delete(prefix)
-        names = self.memory.drop(prefix)
+        names = self._forget(prefix)
         for deleted in [queue.delete_prefix(prefix) for queue in self._queues]:
             names |= await deleted
         return sum(map(counts_as_entry, names))
 
+    async def apply_deletes_of_others(self) -> None:
+        """Remove from all tiers what other processes have deleted from a shared one."""
+        for told in self._queues:
+            if not told.tier.shared:
+                continue
+            for prefix in await told.tier.deleted_by_others():
+                self._forget(prefix)
+                for queue in self._queues:
+                    if queue is told:
+                        queue.forget(prefix)
+                    else:
+                        queue.delete_prefix(prefix)
+
     # Inside
+
+    async def _listen(self) -> None:
+        while True:
+            await asyncio.sleep(LISTEN_SECONDS)
+            await self.apply_deletes_of_others()
+
+    def _forget(self, prefix: str) -> set[str]:
+        """Begin a purge: nothing is served from memory, and nothing that is under way is kept. Returns the
+        names that memory had."""
+        self._purges.add(prefix)
+        self._failures.delete(prefix)
+        self._in_use.delete(prefix)
+        return self.memory.drop(prefix)
 
     async def _find_once(self, original: str, variant: str, version: Version | None) -> Lookup:
         """What the tiers below memory have, read once for all who ask at the same time."""

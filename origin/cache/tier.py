@@ -99,7 +99,11 @@ class Tier(Protocol):
         return
 
     async def deleted_by_others(self) -> Sequence[str]:
-        """For a shared tier: the prefixes that other processes have deleted since the last call."""
+        """For a shared tier: the prefixes that other processes have deleted since the last call.
+
+        The caller has applied them to everything above before it awaits anything else. The tier then refuses
+        what was put before a delete of another process and arrives behind it.
+        """
         return ()
 
     def measures(self) -> Iterable[Measure]:

@@ -224,6 +224,7 @@ class Cache(Part):
     path: FilePath = Field(default="./cache", validate_default=True)
     max_size: Size = 10_000_000_000
     memory: Size = 64_000_000
+    shared: Flag = False  # whether other processes use the folder at the same time
 
 
 class Admin(Part):

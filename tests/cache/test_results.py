@@ -71,15 +71,15 @@ class WaitingStore(DiskStore):
         self.noted.append("get")
         return value
 
-    def put(self, name: str, value: bytes) -> None:
+    def put(self, name: str, value: bytes, heard: int | None = None) -> None:
         self.writing.set()
         assert self.writes.wait(10)
         self.noted.append("put")
-        super().put(name, value)
+        super().put(name, value, heard)
 
-    def put_all(self, values: Sequence[tuple[str, bytes]]) -> None:
+    def put_all(self, values: Sequence[tuple[str, bytes]], heard: int | None = None) -> None:
         for name, value in values:
-            self.put(name, value)
+            self.put(name, value, heard)
 
 
 def cache_over(store: DiskStore, memory: int = 1_000_000) -> ResultCache:
@@ -539,9 +539,9 @@ async def test_what_comes_within_a_moment_is_written_together(
     monkeypatch.setattr(write_queue, "MAX_GATHERED", 4)
     store, batches = DiskStore(tmp_path, 50_000_000), []
 
-    def put_all(values: Sequence[tuple[str, bytes]]) -> None:
+    def put_all(values: Sequence[tuple[str, bytes]], heard: int | None) -> None:
         batches.append(len(values))
-        DiskStore.put_all(store, values)
+        DiskStore.put_all(store, values, heard)
 
     monkeypatch.setattr(store, "put_all", put_all)
     cache = cache_over(store)
