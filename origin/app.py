@@ -26,6 +26,7 @@ from origin.cache.disk import DiskTier
 from origin.cache.disk_store import DiskStore
 from origin.cache.memory import MemoryTier
 from origin.cache.results import ResultCache
+from origin.cache.tier import Tier
 from origin.config.load import build_config
 from origin.config.load import load_config
 from origin.config.model import S3
@@ -165,13 +166,15 @@ class Origin:
 
     def _cache(self, config: HandlerConfig) -> ResultCache | None:
         """The cache of the folder that the handler names; handlers share it with its limits."""
-        if not config.caches:
-            return None
         settings = self.config.cache
+        if not config.caches or not (settings.max_size or settings.memory):
+            return None
         path = config.cache_path or settings.path
         if path not in self.caches:
-            disk = DiskTier(DiskStore(path, settings.max_size, shared=settings.shared))
-            self.caches[path] = ResultCache(MemoryTier(settings.memory), [disk])
+            tiers: list[Tier] = []
+            if settings.max_size:
+                tiers.append(DiskTier(DiskStore(path, settings.max_size, shared=settings.shared)))
+            self.caches[path] = ResultCache(MemoryTier(settings.memory), tiers)
         return self.caches[path]
 
     def _gauges(self) -> None:

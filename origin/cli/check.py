@@ -85,7 +85,9 @@ def _certificate(config: Config) -> list[tuple[str, bool]]:
 
 def _folders(config: Config) -> list[tuple[str, bool]]:
     """The cache folders that are there already, or could not be made."""
-    lines = []
+    lines: list[tuple[str, bool]] = []
+    if not config.cache.max_size:
+        return lines
     for path in sorted(
         {handler.cache_path or config.cache.path for handler in config.handlers if handler.caches}
     ):

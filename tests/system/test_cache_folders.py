@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from origin.app import create_app
+from origin.errors import ConfigError
+from origin.server import listener
 from tests.support.origin_process import on_loopback
 from tests.support.origin_process import process
 from tests.support.pictures import land
@@ -82,3 +85,61 @@ def test_two_handlers_with_folders_of_their_own_start(root: Path, tmp_path: Path
     with Running(settings) as origin:
         assert {origin.get(f"/{name}/a.jpg?w=10").status for name in ("h", "other")} == {200}
     assert (tmp_path / "b" / "cache.db").exists()
+
+
+# Folders that cannot be used
+
+
+def test_a_cache_path_that_is_a_file_stops_the_start(root: Path, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"")
+    assert complaint(config(root, path)) == f"cache.path: {path} is a file; choose a folder"
+
+
+def test_a_cache_folder_that_cannot_be_made_stops_the_start(root: Path) -> None:
+    assert complaint(config(root, Path("/proc/cache"))).startswith("cache.path: /proc/cache cannot be made: ")
+
+
+def complaint(settings: dict[str, Any]) -> str:
+    """The one line that a wrong start says, as `origin serve` prints it."""
+    with pytest.raises(ConfigError) as refused:
+        listener.run(create_app(settings))
+    assert str(refused.value).isprintable()
+    return str(refused.value)
+
+
+# No memory, no disk
+
+
+def cache_status(origin: Running, target: str) -> str:
+    return str(origin.get(target).headers["Cache-Status"])
+
+
+def test_without_memory_every_hit_comes_from_the_disk(root: Path, tmp_path: Path) -> None:
+    with Running(config(root, tmp_path / "cache", memory=0)) as origin:
+        assert "stored" in cache_status(origin, "/h/a.jpg?w=10")
+        origin.settle()
+        for _ in range(3):
+            assert cache_status(origin, "/h/a.jpg?w=10").endswith("; detail=disk")
+        assert b"origin_cache_memory_bytes 0.0" in origin.get("/-/metrics").body
+
+
+def test_without_a_disk_memory_keeps_the_results_and_no_folder_is_made(root: Path, tmp_path: Path) -> None:
+    settings = config(root, tmp_path / "cache", max_size=0)
+    with Running(settings) as origin:
+        assert "stored" in cache_status(origin, "/h/a.jpg?w=10")
+        assert cache_status(origin, "/h/a.jpg?w=10").endswith("; detail=memory")
+        assert b"origin_cache_memory_bytes" in origin.get("/-/metrics").body
+    assert not (tmp_path / "cache").exists()
+    settings["cache"]["path"] = "/proc/cache"
+    checked = command("check", "-c", "-", text=json.dumps(settings))
+    assert (checked.returncode, checked.stderr) == (0, "")
+    with Running(settings) as origin:
+        assert "stored" in cache_status(origin, "/h/a.jpg?w=10")  # what memory had has gone with the process
+
+
+def test_without_both_nothing_is_kept(root: Path, tmp_path: Path) -> None:
+    with Running(config(root, tmp_path / "cache", max_size=0, memory=0)) as origin:
+        for _ in range(2):
+            assert cache_status(origin, "/h/a.jpg?w=10") == "origin; fwd=uri-miss; fwd-status=200"
+    assert not (tmp_path / "cache").exists()
