@@ -37,6 +37,10 @@ class DiskTier(Tier):
         self._readers = ReaderThreads(READERS, "cache-read")
         self._writer = ReaderThreads(1, "cache-write")
 
+    @property
+    def failures(self) -> int:
+        return self.store.failures
+
     async def open(self) -> None:
         await self._writer.run(self.store.open)
 
@@ -88,7 +92,7 @@ class DiskTier(Tier):
         yield Measure("origin_cache_bytes", "Bytes of the caches' folders.", store.size)
         yield Measure("origin_cache_entries", "Entries in the caches' folders.", store.count)
         text = "Reads and writes of the caches' folders that failed; it serves on without them."
-        yield Measure("origin_cache_failures_total", text, lambda: store.failures)
+        yield Measure("origin_cache_failures_total", text, lambda: self.failures)
 
     # In threads
 

@@ -49,7 +49,7 @@ class ResultCache:
         self._failures = Failures()
         self._purges = PurgeHistory()
         self._in_use = ResultsInUse()
-        # Reads of the tiers under way, by original and variant. None where the reader was cancelled.
+        # Reads of the tiers under way, by name and variant. None where the reader was cancelled.
         self._reading: dict[tuple[str, str], asyncio.Future[Lookup | None]] = {}
         self._listening: asyncio.Task[None] | None = None
 
@@ -74,6 +74,11 @@ class ResultCache:
         for queue in self._queues:
             await queue.close()
         self._in_use.close()
+
+    @property
+    def failures(self) -> int:
+        """Reads and writes of all tiers that failed, since the start."""
+        return sum(tier.failures for tier in self.tiers)
 
     def measures(self) -> Iterator[Measure]:
         """Numbers for operators, of all tiers."""
@@ -110,7 +115,7 @@ class ResultCache:
         name = name_version(original) if version is None else name_result(original, version.etag, variant)
         for queue in self._queues:
             if queue.may_hold(name):
-                return await self._find_once(original, variant, version)
+                return await self._find_once(original, variant, version, name)
         return lookup
 
     async def find_original(self, original: str, etag: str) -> bytes | None:
@@ -185,15 +190,16 @@ class ResultCache:
         self._in_use.delete(prefix)
         return self.memory.drop(prefix)
 
-    async def _find_once(self, original: str, variant: str, version: Version | None) -> Lookup:
-        """What the tiers below memory have, read once for all who ask at the same time."""
-        key = original, variant
+    async def _find_once(self, original: str, variant: str, version: Version | None, name: str) -> Lookup:
+        """What the tiers below memory have, read once for all who ask at the same time. `name` is that of the
+        result, or of the version where that has to be read first."""
+        key = name, variant
         while (reading := self._reading.get(key)) is not None:
             shared = await asyncio.shield(reading)
             if shared is not None:
                 return shared
         if version is not None:
-            result = self._in_use.get(name_result(original, version.etag, variant))
+            result = self._in_use.get(name)
             if result is not None:
                 return Lookup(version, result)
         lookup = None
@@ -215,9 +221,8 @@ class ResultCache:
                 return _NOTHING
             if version is None and lookup.version is not None:
                 version = lookup.version
-                if (
-                    self.memory.versions.get(name_version(original)) is None
-                ):  # no newer one was kept meanwhile
+                newer = self.memory.versions.get(name_version(original))  # kept meanwhile
+                if newer is None:
                     self._fill(depth, name_version(original), version)
             if version is not None and lookup.result is not None:
                 name = name_result(original, version.etag, variant)

@@ -44,6 +44,11 @@ class Tier(Protocol):
     label: str  # what Cache-Status calls the tier
     shared: bool = False  # whether other processes use the tier at the same time
 
+    @property
+    def failures(self) -> int:
+        """Reads and writes that failed, since the start."""
+        return 0
+
     async def open(self) -> None:
         """Get ready. Raises ConfigError where the tier cannot be used as it is configured."""
         return

@@ -130,6 +130,15 @@ async def test_a_result_that_is_not_yet_written_is_found(cache: ResultCache, sto
     assert await cache.find_original(CAT, "v1") == b"original v1"
 
 
+async def test_the_failures_of_the_tiers_are_counted(cache: ResultCache, store: WaitingStore) -> None:
+    assert cache.failures == 0
+    store.path.write_bytes(b"in the way")
+    assert await cache.find(CAT, "300") == Lookup(None)
+    assert cache.failures == 1
+    counted = [measure for measure in cache.measures() if measure.name == "origin_cache_failures_total"]
+    assert [measure.read() for measure in counted] == [1]
+
+
 async def test_after_a_restart_results_versions_and_originals_are_there(
     cache: ResultCache, store: WaitingStore
 ) -> None:
