@@ -46,7 +46,7 @@ class FolderLock:
         """
         self.release()
         try:
-            # diskcache would make it 0755, and whoever can write here chooses what is served.
+            # Not 0755, as diskcache makes it: a user who can write here chooses what is served.
             self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
             file = os.open(self._path / LOCK_FILE, _OPEN, 0o600)
         except OSError as exc:

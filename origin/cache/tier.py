@@ -100,7 +100,7 @@ class Tier(Protocol):
         return True
 
     def touch(self, *names: str) -> None:
-        """A tier above has served these records. For a tier that drops first what nobody has read lately."""
+        """A tier above has served these records. For a tier that drops first what was not read lately."""
         return
 
     async def deleted_by_others(self) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""Who may use a cache folder: one process, or several that all say they share it."""
+"""Which processes may use a cache folder: one, or several that all say they share it."""
 
 from __future__ import annotations
 

@@ -182,18 +182,18 @@ async def test_one_that_does_not_share_is_refused(
 
 
 async def test_what_is_deleted_from_one_tier_goes_from_the_tiers_that_are_not_shared(folder: Path) -> None:
-    near, far = DictTier("near"), DictTier("far")
-    far.shared = True
-    cache = ResultCache(MemoryTier(1_000_000), [near, far])
+    upper, lower = DictTier("upper"), DictTier("lower")
+    lower.shared = True
+    cache = ResultCache(MemoryTier(1_000_000), [upper, lower])
     await keep(cache, CAT, V1, OLD)
     await keep(cache, DOG, V1, OLD)
-    far.deleted = [CAT]
-    far.calls.clear()
+    lower.deleted = [CAT]
+    lower.calls.clear()
     await cache.apply_deletes_of_others()
     await cache.flush()
-    assert [name for name in near.records if name.startswith(CAT)] == []
-    assert name_version(DOG) in near.records
-    assert far.calls == []
+    assert [name for name in upper.records if name.startswith(CAT)] == []
+    assert name_version(DOG) in upper.records
+    assert lower.calls == []
     await cache.close()
 
 
