@@ -16,6 +16,7 @@ from origin.cache.disk import DiskTier
 from origin.cache.disk_store import DiskStore
 from origin.cache.memory import MemoryTier
 from origin.cache.results import ResultCache
+from origin.cache.tier import Tier
 from origin.config.model import Config
 from origin.config.model import Handler as HandlerConfig
 from origin.delivery.admission import FetchAdmission
@@ -214,14 +215,15 @@ class Origin:
 
     def _cache(self, whole: Config, config: HandlerConfig) -> ResultCache | None:
         """The cache of the folder that the handler names; handlers share it with its limits."""
-        if not config.caches:
+        settings = whole.cache
+        if not config.caches or not (settings.max_size or settings.memory):
             return None
-        shared = whole.cache
-        path = config.cache_path or shared.path
+        path = config.cache_path or settings.path
         if path not in self.caches:
-            self.caches[path] = ResultCache(
-                MemoryTier(shared.memory), [DiskTier(DiskStore(path, shared.max_size))]
-            )
+            tiers: list[Tier] = []
+            if settings.max_size:
+                tiers.append(DiskTier(DiskStore(path, settings.max_size, shared=settings.shared)))
+            self.caches[path] = ResultCache(MemoryTier(settings.memory), tiers)
         return self.caches[path]
 
     def _pool_numbers(self) -> Iterator[tuple[str, str, float]]:

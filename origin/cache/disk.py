@@ -33,8 +33,16 @@ class DiskTier(Tier):
 
     def __init__(self, store: DiskStore) -> None:
         self.store = store
+        self.shared = store.shared
         self._readers = ReaderThreads(READERS, "cache-read")
         self._writer = ReaderThreads(1, "cache-write")
+
+    @property
+    def failures(self) -> int:
+        return self.store.failures
+
+    async def open(self) -> None:
+        await self._writer.run(self.store.open)
 
     async def close(self) -> None:
         await self._writer.run(self.store.close)
@@ -51,7 +59,9 @@ class DiskTier(Tier):
         await self.put_all([(name, record)])
 
     async def put_all(self, records: Sequence[tuple[str, Record]]) -> None:
-        await self._writer.run(self._put_all, records)
+        # What others have deleted by now has taken effect on these records; what they delete from now on, the
+        # store has to look at.
+        await self._writer.run(self._put_all, records, self.store.heard)
 
     async def delete(self, name: str) -> bool:
         return await self._writer.run(self.store.delete, name)
@@ -70,12 +80,19 @@ class DiskTier(Tier):
     def touch(self, *names: str) -> None:
         self.store.touch(*names)
 
+    async def deleted_by_others(self) -> Sequence[str]:
+        deletes = await self._readers.run(self.store.deletes_of_others)
+        if deletes is None:
+            return ()
+        self.store.heard, prefixes = deletes
+        return prefixes
+
     def measures(self) -> Iterator[Measure]:
         store = self.store
         yield Measure("origin_cache_bytes", "Bytes of the caches' folders.", store.size)
         yield Measure("origin_cache_entries", "Entries in the caches' folders.", store.count)
         text = "Reads and writes of the caches' folders that failed; it serves on without them."
-        yield Measure("origin_cache_failures_total", text, lambda: store.failures)
+        yield Measure("origin_cache_failures_total", text, lambda: self.failures)
 
     # In threads
 
@@ -92,5 +109,5 @@ class DiskTier(Tier):
         result = self._get(name_result(original, version.etag, variant))
         return Lookup(version, result if isinstance(result, Result) else None, self.label)
 
-    def _put_all(self, records: Sequence[tuple[str, Record]]) -> None:
-        self.store.put_all([(name, pack(record)) for name, record in records])
+    def _put_all(self, records: Sequence[tuple[str, Record]], heard: int | None) -> None:
+        self.store.put_all([(name, pack(record)) for name, record in records], heard)

@@ -1,6 +1,7 @@
-"""Bytes by name in one folder: under a limit, mended where damaged, and never a reason for an error.
+"""Bytes by name in one folder, under a limit, and repaired where they are damaged.
 
-A value comes back whole and under the name it was stored by, or not at all. What the disk refuses is a miss.
+A value comes back whole and under the name it was stored by, or not at all. Where the disk fails, a read is a
+miss and a write is not kept; neither is an error for the caller.
 """
 
 from __future__ import annotations
@@ -13,8 +14,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from collections.abc import Iterator
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -22,49 +21,63 @@ from typing import TypeVar
 from origin.cache import diskcache_safe
 from origin.cache import stray_files
 from origin.cache.bloom import BloomFilter
+from origin.cache.culler import Culler
+from origin.cache.culler import Values
 from origin.cache.diskcache_safe import DATABASE
 from origin.cache.diskcache_safe import ERRORS
 from origin.cache.diskcache_safe import Engine
+from origin.cache.folder_lock import FolderLock
 from origin.cache.health import Health
 from origin.cache.health import Operation
 from origin.cache.records import seal
 from origin.cache.records import unseal
+from origin.errors import ConfigError
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Values = Sequence[tuple[str, bytes]]
-MAX_TOUCHED = 100_000
 MAX_PENDING_DELETES = 1_000
-_ENTRY_OVERHEAD = 65_536  # bytes that SQLite's file and log grow by with a new entry, at most
 _OURS = re.compile(rf"{re.escape(DATABASE)}(-wal|-shm|-journal)?|[0-9a-f]{{2}}")  # what the engine makes
 _DAMAGED = "damaged-"  # folders of what was moved aside
 
 
 class DiskStore:
-    """At most `max_size` bytes in one folder; the oldest values that nobody reads go first.
+    """Values in one folder, at most `max_size` bytes in all.
 
-    Any thread may call any method; those that write, one at a time. None raises because of the disk.
+    Reads may come from any thread at any time, writes from one thread at a time. No method but `open` raises
+    because of the disk.
     """
 
-    def __init__(self, path: Path, max_size: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, path: Path, max_size: int, clock: Callable[[], float] = time.monotonic, *, shared: bool = False
+    ) -> None:
+        """`shared`: other processes use the folder at the same time, and say so as well."""
         self.path = path
         self.max_size = max_size
+        self.shared = shared
+        self.heard: int | None = None  # the number of the last delete of another process that took effect
+        self._culler = Culler(max_size)
+        self._process = os.urandom(8).hex() if shared else None
+        self._lock = FolderLock(path, shared)
         self._database = os.path.join(path, DATABASE)
         self._health = Health(path, clock)
-        self._touched: set[int] = set()  # hashes of names read since the culler last looked at them
-        self._pending_deletes: tuple[str, ...] = ()  # prefixes that the disk has not let go yet
+        self._pending_deletes: tuple[str, ...] = ()  # prefixes that the disk has refused to delete so far
         self._open: tuple[Engine, tuple[int, int]] | None = None  # and its `_inodes`
         self._opening = threading.Lock()
         # None until the names of all values have been read, and where another process writes to the folder.
         self.stored_names: BloomFilter | None = None
         self._learning: BloomFilter | None = None  # becomes `stored_names`
-        self._stray_bytes = 0  # of files without a row
 
     @property
     def failures(self) -> int:
         """Reads and writes that failed."""
         return self._health.failures
+
+    def open(self) -> None:
+        """Claim the folder for this process. Raises ConfigError where it cannot be used, or another process
+        uses it."""
+        self._lock.acquire()
+        self.heard = self._attempt("read", lambda engine: engine.last_delete() if self.shared else None, None)
 
     def get(self, name: str) -> memoryview | None:
         if self._pending_deletes and name.startswith(self._pending_deletes):
@@ -81,36 +94,38 @@ class DiskStore:
         return value
 
     def touch(self, *names: str) -> None:
-        """Count names as read: the culler passes them by once."""
-        if len(self._touched) < MAX_TOUCHED:
-            self._touched.update(map(hash, names))
+        """Count names as read: the culler spares them once."""
+        self._culler.touch(names)
 
-    def put(self, name: str, value: bytes) -> None:
-        """Keep a value, unless it alone would take a twentieth of the folder."""
-        if len(value) > self.max_size // 20:
+    def put(self, name: str, value: bytes, heard: int | None = None) -> None:
+        """Keep a value, unless it alone would take a twentieth of the folder.
+
+        `heard` is `self.heard` of the moment in which the value was still valid.
+        """
+        if self._culler.is_too_large(value):
             return
         if self._pending_deletes:
             self._attempt("write", self._delete_pending, None)
         if self._pending_deletes:
             return  # or a delete that comes late would take it
-        self._attempt("write", partial(self._put_all, values=[(name, value)]), None)
+        self._attempt("write", partial(self._put_all, values=[(name, value)], heard=heard), None)
 
-    def put_all(self, values: Values) -> None:
+    def put_all(self, values: Values, heard: int | None = None) -> None:
         """Keep values as `put` does, in few transactions: those are most of the cost of a write."""
-        for some in self._portions(values):
-            together = len(some) > 1 and not self._pending_deletes
-            if together and self._attempt("write", partial(self._put_all, values=some), False):
+        for portion in self._culler.portions(values):
+            write = partial(self._put_all, values=portion, heard=heard)
+            if len(portion) > 1 and not self._pending_deletes and self._attempt("write", write, False):
                 continue
-            for name, value in some:  # one of them may be what failed
-                self.put(name, value)
+            for name, value in portion:  # one of them may be what failed
+                self.put(name, value, heard)
 
     def delete(self, name: str) -> bool:
         """Remove one value; whether it was there."""
         if not _is_text(name):
             return False
-        deleted = self._attempt("write", lambda engine: engine.delete(keys=[name]), None)
+        deleted = self._attempt("write", lambda engine: engine.delete(names=[name]), None)
         if deleted is None:
-            self._delete_later(name)  # as a prefix: more may go than was asked for, never less
+            self._delete_later(name)  # as a prefix: more may go, never less
         return bool(deleted)
 
     def delete_prefix(self, prefix: str) -> set[str]:
@@ -123,9 +138,23 @@ class DiskStore:
         self._delete_later(prefix)
         return self._attempt("write", self._delete_pending, set())
 
+    def deletes_of_others(self) -> tuple[int, list[str]] | None:
+        """The number of the last delete, and the prefixes that other processes have deleted since `heard`.
+
+        None where the disk cannot be read. The empty prefix, which stands for everything, where some of the
+        deletes are no longer written down.
+        """
+        heard = self.heard
+        if heard is None:  # the folder could not be read when it was opened
+            return self._attempt("read", lambda engine: (engine.last_delete(), [""]), None)
+        deletes = self._attempt("read", lambda engine: engine.deletes_of_others(heard), None)
+        if deletes is None:
+            return None
+        return deletes.last, deletes.prefixes if deletes.complete else [""]
+
     def size(self) -> int:
         """Bytes that the folder takes."""
-        return self._attempt("read", self._size, 0)
+        return self._attempt("read", self._culler.size, 0)
 
     def count(self, prefix: str = "") -> int:
         """How many values there are, or how many whose name starts with `prefix`."""
@@ -133,7 +162,7 @@ class DiskStore:
 
     def names(self, prefix: str) -> set[str]:
         """The names that start with `prefix`."""
-        return self._attempt("read", lambda engine: engine.keys(prefix), set())
+        return self._attempt("read", lambda engine: engine.names(prefix), set())
 
     def close(self) -> None:
         if self._pending_deletes:
@@ -142,6 +171,7 @@ class DiskStore:
         if self._open is not None:
             self._open[0].close()
             self._open = None
+        self._lock.release()
 
     # Failures
 
@@ -194,16 +224,25 @@ class DiskStore:
             if opened is not None and opened[1][0] == inodes[0]:
                 # SQLite does not see that its log was removed: each connection would go on with its own.
                 self._move_aside()
-            # diskcache would make it 0755, and whoever can write here chooses what is served.
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._make_folder()
             if self.path.stat().st_mode & 0o022:
                 log.warning("others may write to the cache in %s, and choose what is served", self.path)
             self._delete_damaged()
-            engine = Engine(self.path)
+            engine = Engine(self.path, self._process)
             self._open = (engine, self._inodes())
-            self.stored_names, self._learning, self._stray_bytes = None, BloomFilter(), 0
+            self._culler.stray_bytes = 0
+            self.stored_names, self._learning = None, BloomFilter()
             threading.Thread(target=self._learn, args=(engine, self._learning), daemon=True).start()
             return engine
+
+    def _make_folder(self) -> None:
+        if self._lock.was_acquired and not self._lock.is_held:
+            try:
+                self._lock.acquire()
+            except ConfigError as error:  # the folder was removed, and another process was faster
+                log.error("%s", error)
+        # Not 0755, as diskcache makes it: a user who can write here chooses what is served.
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def _inodes(self) -> tuple[int, int]:
         """Of the database and of its log, 0 where there is none."""
@@ -217,12 +256,12 @@ class DiskStore:
     def _learn(self, engine: Engine, names: BloomFilter) -> None:
         """Read all rows in the background, in portions, so that no request waits."""
         opened_at = time.time()
-        files = stray_files.KnownFiles()
+        files = stray_files.FilesWithRows()
         try:
             last = -1
             while self._learning is names and (rows := engine.rows(last, 1000)):
                 for row in rows:
-                    names.add(str(row.key))
+                    names.add(str(row.name))
                     files.add(row.filename)
                 last = rows[-1].rowid
                 time.sleep(0.001)
@@ -233,39 +272,25 @@ class DiskStore:
         with self._opening:
             if self._learning is not names:
                 return  # the folder is another one by now
-            self.stored_names = names
+            if not self.shared:
+                self.stored_names = names
         strays = stray_files.find(self.path, files, before=opened_at - stray_files.MIN_AGE)
         if strays:
             log.info("the cache in %s has %d files without a row; they are deleted", self.path, len(strays))
-        self._stray_bytes = sum(size for _, size in strays)
+        self._culler.stray_bytes = sum(size for _, size in strays)
         for path, size in strays:
             if stray_files.delete(path):
-                self._stray_bytes -= size
+                self._culler.stray_bytes -= size
 
-    # Writing, under the limit
+    # Writing
 
-    def _portions(self, values: Values) -> Iterator[list[tuple[str, bytes]]]:
-        """Portions so small that making space for one does not empty a small folder."""
-        portion: list[tuple[str, bytes]] = []
-        left = 0
-        for name, value in values:
-            left -= _space(value)
-            if portion and left < 0:
-                yield portion
-                portion = []
-            if not portion:
-                left = self.max_size // 10 - _space(value)
-            portion.append((name, value))
-        if portion:
-            yield portion
-
-    def _put_all(self, engine: Engine, values: Values) -> bool:
-        fitting = [(name, value) for name, value in values if len(value) <= self.max_size // 20]
-        self._cull(engine, sum(_space(value) for _, value in fitting))
+    def _put_all(self, engine: Engine, values: Values, heard: int | None) -> bool:
+        fitting = [(name, value) for name, value in values if not self._culler.is_too_large(value)]
+        self._culler.make_space(engine, fitting)
         if self._learning is not None:
             for name, _ in fitting:
                 self._learning.add(name)
-        engine.put_all((name, seal(name, value)) for name, value in fitting)
+        engine.put_all(((name, seal(name, value)) for name, value in fitting), heard)
         return True
 
     def _delete_later(self, prefix: str) -> None:
@@ -277,37 +302,6 @@ class DiskStore:
         deleted = engine.delete(prefixes=self._pending_deletes)
         self._pending_deletes = ()
         return deleted
-
-    def _size(self, engine: Engine) -> int:
-        size, log_size = engine.size()
-        # The log grows while another program reads, and no value that goes makes it shorter.
-        log_size = min(log_size, max(self.max_size // 10, 2_000_000))
-        return size + log_size + self._stray_bytes
-
-    def _cull(self, engine: Engine, space: int) -> None:
-        """Delete from the oldest until there is `space` under the limit. What was read is renewed instead."""
-        if self._size(engine) + space <= self.max_size:
-            return
-        goal = self.max_size - space - self.max_size // 50  # so that not every write has to cull
-        renewed = 0
-        while self._size(engine) > goal:
-            rows = engine.oldest(10)
-            if not rows:
-                return
-            for row in rows:
-                if hash(row.key) in self._touched and renewed < 1000:
-                    self._touched.discard(hash(row.key))
-                    renewed += 1
-                    engine.renew(row)
-                    continue
-                engine.remove(row)
-                if self._size(engine) <= goal:
-                    return
-
-
-def _space(value: bytes) -> int:
-    """Bytes that the folder grows by with a new value, at most."""
-    return 2 * len(value) + _ENTRY_OVERHEAD
 
 
 def _inode(path: str) -> int:

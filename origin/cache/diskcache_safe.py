@@ -1,7 +1,7 @@
-"""diskcache 5.6.3 with its known faults mended: values by key in SQLite and in files beside it.
+"""diskcache 5.6.3 with its faults mended: values by name in SQLite and in files beside it.
 
-`Engine` is all that the disk tier sees: text keys, bytes, no diskcache and no SQL. Another engine could stand
-in its place. `SafeCache` and `SafeDisk` are diskcache's own classes, and each method that is overridden there
+`Engine` is all that the disk tier sees: names, bytes, no diskcache and no SQL. Another engine could stand in
+its place. `SafeCache` and `SafeDisk` are diskcache's own classes, and each method that is overridden there
 names the fault that it mends. What diskcache does well is left to it: its tables, its triggers that count
 entries and bytes, its transactions, its connection for each thread.
 """
@@ -45,6 +45,16 @@ ERRORS = (
     AssertionError,
     MemoryError,
 )
+DELETES_SECONDS = 600  # for which deletes are written down for other processes
+_DELETES_TABLE = (
+    "CREATE TABLE IF NOT EXISTS Deletes"
+    " (id INTEGER PRIMARY KEY AUTOINCREMENT, prefix TEXT, process TEXT, time REAL)"
+)
+# The numbers of a new table start at the time, so that no other table ever had them.
+_FIRST_DELETE = (
+    "INSERT INTO sqlite_sequence (name, seq) SELECT 'Deletes', ?"
+    " WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'Deletes')"
+)
 # What a read of one value's file may fail with although the file is well.
 _SCARCE = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 _BLOCK = 4096  # bytes that file systems give out at once
@@ -62,21 +72,32 @@ class DamagedValue(ValueError):
 
 
 class Row(NamedTuple):
-    """An entry as the table has it. Key and file name may be anything in a table that others wrote."""
+    """An entry as the table has it. Both names may be anything in a table that another program wrote."""
 
     rowid: int
-    key: str
+    name: str
     filename: str | None
 
 
+class Deletes(NamedTuple):
+    """What other processes have deleted from a shared folder."""
+
+    last: int  # the number of the last delete
+    prefixes: list[str]
+    complete: bool  # False where more was deleted than is still written down
+
+
 class Engine:
-    """Values by key in one folder. Keys are text, values are bytes.
+    """Values by name in one folder. Names are text, values are bytes; diskcache calls a name a key.
 
     Any thread may read; one thread at a time may write. Every method raises one of ERRORS where the folder
     or the disk under it fails; a ValueError, such as DamagedValue, where one value is at fault.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, process: str | None = None) -> None:
+        """`process` names this process among those that share the folder. Deletes are then written down, so
+        that the others can apply them. None where no other process uses the folder."""
+        self._process = process
         self._cache = SafeCache(
             str(path),
             timeout=LOCK_TIMEOUT,
@@ -95,71 +116,106 @@ class Engine:
             sqlite_mmap_size=0,
         )
         self._log = os.path.join(path, DATABASE + "-wal")
+        if process is not None:
+            self._cache._sql_retry(_DELETES_TABLE)
+            self._cache._sql_retry(_FIRST_DELETE, (time.time_ns() // 1000,))
 
     def close(self) -> None:
         """Close the connection of the calling thread. The others end with their threads."""
         self._cache.close()
 
-    def get(self, key: str) -> bytes | None:
-        return self._cache.get(key)
+    def get(self, name: str) -> bytes | None:
+        return self._cache.get(name)
 
-    def put_all(self, values: Iterable[tuple[str, bytes]]) -> None:
+    def put_all(self, values: Iterable[tuple[str, bytes]], heard: int | None = None) -> None:
         """Put all of them, or none where one fails. diskcache leaves the files of rows that it could not
-        write."""
+        write.
+
+        Values that another process has deleted after the delete of number `heard` are left out: they may be
+        older than that delete.
+        """
         disk = self._cache._disk
         disk.new_files.clear()
         try:
             with self._cache._transact():
-                for key, value in values:
-                    self._cache.set(key, value)
+                gone = () if heard is None else self._unheard(heard)
+                for name, value in values:
+                    if not name.startswith(gone):
+                        self._cache.set(name, value)
         except BaseException:
             for file in disk.new_files:
                 disk.remove(file)
             raise
 
-    def delete(self, keys: Iterable[str] = (), prefixes: Iterable[str] = ()) -> set[str]:
-        """Delete keys, and all keys that start with a prefix, in one transaction; those that were there."""
+    def delete(self, names: Sequence[str] = (), prefixes: Sequence[str] = ()) -> set[str]:
+        """Delete names, and all names that start with a prefix, in one transaction; those that were there."""
         deleted = set()
         with self._cache._transact() as (sql, remove_file):
-            for condition, bounds in _conditions(keys, prefixes):
-                for key, filename in sql(f"SELECT key, filename FROM Cache WHERE {condition}", bounds):
-                    deleted.add(key)
+            for condition, bounds in _conditions(names, prefixes):
+                for name, filename in sql(f"SELECT key, filename FROM Cache WHERE {condition}", bounds):
+                    deleted.add(name)
                     remove_file(filename)
                 sql(f"DELETE FROM Cache WHERE {condition}", bounds)
+            if self._process is not None:
+                now = time.time()
+                rows = [(prefix, self._process, now) for prefix in (*names, *prefixes)]
+                self._cache._con.executemany(
+                    "INSERT INTO Deletes (prefix, process, time) VALUES (?, ?, ?)", rows
+                )
+                sql("DELETE FROM Deletes WHERE time < ?", (now - DELETES_SECONDS,))
         return deleted
 
-    def keys(self, prefix: str) -> set[str]:
+    def last_delete(self) -> int:
+        """The number of the last delete that was written down."""
+        sql = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'Deletes'"
+        return int(self._cache._sql(sql).fetchone()[0])
+
+    def deletes_of_others(self, after: int) -> Deletes:
+        """What other processes have deleted after the delete of that number."""
+        last = self.last_delete()
+        sql = "SELECT prefix, process FROM Deletes WHERE id > ? AND id <= ?"
+        rows = self._cache._sql(sql, (after, last)).fetchall()
+        prefixes = [prefix for prefix, process in rows if process != self._process]
+        return Deletes(last, prefixes, complete=len(rows) == last - after)
+
+    def names(self, prefix: str) -> set[str]:
         sql = "SELECT key FROM Cache WHERE key >= ? AND key < ?"
-        return {key for (key,) in self._cache._sql(sql, _range(prefix))}
+        return {name for (name,) in self._cache._sql(sql, _range(prefix))}
 
     def count(self, prefix: str = "") -> int:
-        """How many entries there are, or how many whose key starts with `prefix`."""
+        """How many entries there are, or how many whose name starts with `prefix`."""
         if not prefix:
             return len(self._cache)
         sql = "SELECT count(*) FROM Cache WHERE key >= ? AND key < ?"
         return int(self._cache._sql(sql, _range(prefix)).fetchone()[0])
 
     def size(self) -> tuple[int, int]:
-        """Bytes of the database and the files of values; and bytes of SQLite's log beside them."""
+        """Bytes of the database with the files of values, and bytes of SQLite's log."""
         return int(self._cache.volume()), os.path.getsize(self._log) if os.path.exists(self._log) else 0
 
     def rows(self, after: int, count: int) -> list[Row]:
-        """The entries behind that rowid, in its order."""
+        """Entries in the order of their rowid, from the first one after the given rowid."""
         sql = "SELECT rowid, key, filename FROM Cache WHERE rowid > ? ORDER BY rowid LIMIT ?"
         return [Row(*row) for row in self._cache._sql(sql, (after, count)).fetchall()]
 
     def oldest(self, count: int) -> list[Row]:
+        """The entries that were put or renewed first."""
         sql = "SELECT rowid, key, filename FROM Cache ORDER BY store_time LIMIT ?"
         return [Row(*row) for row in self._cache._sql(sql, (count,)).fetchall()]
 
     def renew(self, row: Row) -> None:
-        """Make it the newest."""
+        """Make an entry the newest."""
         self._cache._sql("UPDATE Cache SET store_time = ? WHERE rowid = ?", (time.time(), row.rowid))
 
     def remove(self, row: Row) -> None:
         with self._cache._transact() as (sql, remove_file):
             sql("DELETE FROM Cache WHERE rowid = ?", (row.rowid,))
             remove_file(row.filename)
+
+    def _unheard(self, heard: int) -> tuple[str, ...]:
+        """The prefixes that other processes have deleted since; everything where that is not written down."""
+        deletes = self.deletes_of_others(heard)
+        return tuple(deletes.prefixes) if deletes.complete else ("",)
 
 
 def is_damage(error: BaseException, while_opening: bool) -> bool:
@@ -201,7 +257,7 @@ class SafeCache(diskcache.Cache):  # type: ignore[misc]  # diskcache is not type
             raise
 
     def get(self, key: str) -> bytes | None:
-        """Fault: every error of a value's file counts as a miss, so that nobody hears of a failing disk."""
+        """Fault: every error of a value's file counts as a miss, so that a failing disk goes unnoticed."""
         rows = self._con.execute(_SELECT, (key,)).fetchall()
         if not rows:
             return None
@@ -275,7 +331,7 @@ class SafeDisk(diskcache.Disk):  # type: ignore[misc]
             raise DamagedValue(str(exc)) from exc
 
     def remove(self, file_path: Any) -> None:
-        """Fault: it removes any path. The row that names another's file goes all the same."""
+        """Fault: it removes any path. The row that names such a path goes all the same."""
         with suppress(ValueError, TypeError, OSError):
             self._path_inside(file_path)
             super().remove(file_path)
@@ -317,13 +373,13 @@ class SafeDisk(diskcache.Disk):  # type: ignore[misc]
         return os.path.join(path, name)
 
 
-def _conditions(keys: Iterable[str], prefixes: Iterable[str]) -> Iterator[tuple[str, Sequence[str]]]:
-    yield from (("key = ? AND raw = 1", (key,)) for key in keys)
+def _conditions(names: Iterable[str], prefixes: Iterable[str]) -> Iterator[tuple[str, Sequence[str]]]:
+    yield from (("key = ? AND raw = 1", (name,)) for name in names)
     yield from (("key >= ? AND key < ?", _range(prefix)) for prefix in prefixes)
 
 
 def _range(prefix: str) -> tuple[str, str]:
-    """The bounds, in SQLite's order of text, of all keys that start with `prefix`."""
+    """The bounds, in SQLite's order of text, of all names that start with `prefix`."""
     head = prefix.rstrip(_LAST)
     if not head:
         return prefix, _LAST * (len(prefix) + 1)

@@ -29,6 +29,7 @@ from origin.cache.tier import Tier
 from origin.cache.write_queue import WriteQueue
 from origin.errors import OriginError
 
+LISTEN_SECONDS = 0.5  # between two looks at what other processes have deleted from a shared tier
 _NOTHING = Lookup(None)
 _ALL = None  # the depth of a new record: it goes into every tier
 
@@ -48,13 +49,16 @@ class ResultCache:
         self._failures = Failures()
         self._purges = PurgeHistory()
         self._in_use = ResultsInUse()
-        # Reads of the tiers under way, by original and variant. None where the reader was cancelled.
+        # Reads of the tiers under way, by name and variant. None where the reader was cancelled.
         self._reading: dict[tuple[str, str], asyncio.Future[Lookup | None]] = {}
+        self._listening: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Raises ConfigError where a tier cannot be used as it is configured."""
         for tier in self.tiers:
             await tier.open()
+        if any(tier.shared for tier in self.tiers):
+            self._listening = asyncio.create_task(self._listen())
 
     async def flush(self) -> None:
         """Wait until all that was kept is in every tier."""
@@ -63,9 +67,18 @@ class ResultCache:
 
     async def close(self) -> None:
         """Finish what is being written. What is kept after this is dropped."""
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.gather(self._listening, return_exceptions=True)
+            self._listening = None
         for queue in self._queues:
             await queue.close()
         self._in_use.close()
+
+    @property
+    def failures(self) -> int:
+        """Reads and writes of all tiers that failed, since the start."""
+        return sum(tier.failures for tier in self.tiers)
 
     def measures(self) -> Iterator[Measure]:
         """Numbers for operators, of all tiers."""
@@ -102,7 +115,7 @@ class ResultCache:
         name = name_version(original) if version is None else name_result(original, version.etag, variant)
         for queue in self._queues:
             if queue.may_hold(name):
-                return await self._find_once(original, variant, version)
+                return await self._find_once(original, variant, version, name)
         return lookup
 
     async def find_original(self, original: str, etag: str) -> bytes | None:
@@ -144,25 +157,49 @@ class ResultCache:
 
         Returns how many results and originals that were. Work that is under way keeps nothing of them.
         """
-        self._purges.add(prefix)
-        self._failures.delete(prefix)
-        self._in_use.delete(prefix)
-        names = self.memory.drop(prefix)
+        names = self._forget(prefix)
         for deleted in [queue.delete_prefix(prefix) for queue in self._queues]:
             names |= await deleted
         return sum(map(counts_as_entry, names))
 
+    async def apply_deletes_of_others(self) -> None:
+        """Remove from all tiers what other processes have deleted from a shared one."""
+        for told in self._queues:
+            if not told.tier.shared:
+                continue
+            for prefix in await told.tier.deleted_by_others():
+                self._forget(prefix)
+                for queue in self._queues:
+                    if queue is told:
+                        queue.forget(prefix)
+                    else:
+                        queue.delete_prefix(prefix)
+
     # Inside
 
-    async def _find_once(self, original: str, variant: str, version: Version | None) -> Lookup:
-        """What the tiers below memory have, read once for all who ask at the same time."""
-        key = original, variant
+    async def _listen(self) -> None:
+        while True:
+            await asyncio.sleep(LISTEN_SECONDS)
+            await self.apply_deletes_of_others()
+
+    def _forget(self, prefix: str) -> set[str]:
+        """Begin a purge: nothing is served from memory, and nothing that is under way is kept. Returns the
+        names that memory had."""
+        self._purges.add(prefix)
+        self._failures.delete(prefix)
+        self._in_use.delete(prefix)
+        return self.memory.drop(prefix)
+
+    async def _find_once(self, original: str, variant: str, version: Version | None, name: str) -> Lookup:
+        """What the tiers below memory have, read once for all who ask at the same time. `name` is that of the
+        result, or of the version where that has to be read first."""
+        key = name, variant
         while (reading := self._reading.get(key)) is not None:
             shared = await asyncio.shield(reading)
             if shared is not None:
                 return shared
         if version is not None:
-            result = self._in_use.get(name_result(original, version.etag, variant))
+            result = self._in_use.get(name)
             if result is not None:
                 return Lookup(version, result)
         lookup = None
@@ -184,9 +221,8 @@ class ResultCache:
                 return _NOTHING
             if version is None and lookup.version is not None:
                 version = lookup.version
-                if (
-                    self.memory.versions.get(name_version(original)) is None
-                ):  # no newer one was kept meanwhile
+                newer = self.memory.versions.get(name_version(original))  # kept meanwhile
+                if newer is None:
                     self._fill(depth, name_version(original), version)
             if version is not None and lookup.result is not None:
                 name = name_result(original, version.etag, variant)

@@ -16,7 +16,7 @@ MIN_AGE = 60.0  # seconds; a younger file may be one whose row is being written
 _NAME_BYTES = 16  # of a file's name: all its hexadecimal digits
 
 
-class KnownFiles:
+class FilesWithRows:
     """The names of the files that have a row: 16 bytes each, so that a million fit in 16 MB for a moment."""
 
     def __init__(self) -> None:
@@ -32,13 +32,13 @@ class KnownFiles:
         return {bytes(names[at : at + _NAME_BYTES]) for at in range(0, len(names), _NAME_BYTES)}
 
 
-def find(path: Path, known: KnownFiles, before: float) -> list[tuple[str, int]]:
+def find(path: Path, with_rows: FilesWithRows, before: float) -> list[tuple[str, int]]:
     """The paths of the strays that were last written before that Unix second, and what each takes on the
     disk, in bytes."""
     strays = []
     for number in range(256):
         folder = f"{number:02x}"
-        names = known.in_folder(folder)
+        names = with_rows.in_folder(folder)
         for file in _value_files(path, folder):
             if _as_bytes(file) not in names:
                 with suppress(OSError):

@@ -44,6 +44,11 @@ class Tier(Protocol):
     label: str  # what Cache-Status calls the tier
     shared: bool = False  # whether other processes use the tier at the same time
 
+    @property
+    def failures(self) -> int:
+        """Reads and writes that failed, since the start."""
+        return 0
+
     async def open(self) -> None:
         """Get ready. Raises ConfigError where the tier cannot be used as it is configured."""
         return
@@ -95,11 +100,15 @@ class Tier(Protocol):
         return True
 
     def touch(self, *names: str) -> None:
-        """A tier above has served these records. For a tier that drops first what nobody has read lately."""
+        """A tier above has served these records. For a tier that drops first what was not read lately."""
         return
 
     async def deleted_by_others(self) -> Sequence[str]:
-        """For a shared tier: the prefixes that other processes have deleted since the last call."""
+        """For a shared tier: the prefixes that other processes have deleted since the last call.
+
+        The caller has applied them to everything above before it awaits anything else. The tier then refuses
+        what was put before a delete of another process and arrives behind it.
+        """
         return ()
 
     def measures(self) -> Iterable[Measure]:

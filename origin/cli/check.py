@@ -188,7 +188,9 @@ def _check_variants(config: Config) -> list[Finding]:
 
 def _check_folders(config: Config) -> list[Finding]:
     """The cache folders that exist, or that could not be made."""
-    findings = []
+    findings: list[Finding] = []
+    if not config.cache.max_size:
+        return findings
     for path in sorted({h.cache_path or config.cache.path for h in config.handlers if h.caches}):
         existing = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
         if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):

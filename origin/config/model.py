@@ -242,8 +242,19 @@ class Cache(Part):
     path: Annotated[FilePath, meaning("folder of results and originals")] = Field(
         default="./cache", validate_default=True
     )
-    max_size: Annotated[Size, meaning("bytes that the folder may take")] = 10_000_000_000
-    memory: Annotated[Size, meaning("bytes of the hottest results, kept in memory as well")] = 64_000_000
+    max_size: Annotated[
+        Size, meaning("bytes that the folder may take; with 0, memory alone keeps results")
+    ] = 10_000_000_000
+    memory: Annotated[
+        Size,
+        meaning(
+            "bytes of the hottest results, kept in memory as well; with 0, every hit comes from the folder"
+        ),
+    ] = 64_000_000
+    shared: Annotated[
+        Flag,
+        meaning("whether other origins on this machine use the folder too; all of them have to say so"),
+    ] = False
 
 
 class Admin(Part):

@@ -1,4 +1,4 @@
-"""The store against whatever may stand in its folder or befall it: always a miss, never an error."""
+"""The store and everything that can happen to its folder: always a miss, never an error."""
 
 from __future__ import annotations
 
@@ -366,7 +366,7 @@ def test_a_planted_link_is_not_followed(store: DiskStore, tmp_path: Path) -> Non
     assert secret.read_bytes() == b"secret"
 
 
-def test_a_planted_fifo_holds_nobody_up(store: DiskStore) -> None:
+def test_a_planted_fifo_does_not_block(store: DiskStore) -> None:
     store.put("key", BIG)
     file = value_files(store)[0]
     file.unlink()
@@ -551,7 +551,7 @@ def test_a_planted_setting_raises_nothing(store: DiskStore, setting: tuple[str, 
     assert not Path("/nowhere").exists()
 
 
-# What befalls a value
+# Damage to a value
 
 
 @pytest.mark.parametrize(
@@ -595,7 +595,7 @@ def test_many_harmed_values_are_told_once(store: DiskStore, caplog: pytest.LogCa
     assert store.failures == 20
 
 
-# What befalls the folder
+# Damage to the folder
 
 
 @pytest.mark.parametrize("is_open", [True, False])
@@ -844,12 +844,13 @@ def test_a_lock_held_by_another_process_costs_no_read(store: DiskStore, clock: C
 def test_a_commit_that_fails_does_not_stop_later_writes(store: DiskStore, clock: Clock) -> None:
     """Without a log (some file systems allow none), a reader keeps SQLite from committing."""
     store.put("key", SMALL)
+    until(lambda: not may_hold(store, "strange"))  # the thread that learns the names has ended
     store.close()
     with table(store) as db:
         db.execute("PRAGMA journal_mode = delete")
         db.execute("UPDATE Settings SET value = 'delete' WHERE key = 'sqlite_journal_mode'")
     assert get(store, "key") == SMALL
-    until(lambda: not may_hold(store, "strange"))  # nothing else reads
+    until(lambda: not may_hold(store, "strange"))
     with table(store) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM Cache").fetchone()

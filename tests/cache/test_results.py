@@ -1,4 +1,4 @@
-"""The tiers, and purges against whatever is under way. Interleavings are made by a disk that waits."""
+"""The cache over its tiers, and purges during other work. Tiers that wait make the interleavings."""
 
 from __future__ import annotations
 
@@ -71,15 +71,15 @@ class WaitingStore(DiskStore):
         self.noted.append("get")
         return value
 
-    def put(self, name: str, value: bytes) -> None:
+    def put(self, name: str, value: bytes, heard: int | None = None) -> None:
         self.writing.set()
         assert self.writes.wait(10)
         self.noted.append("put")
-        super().put(name, value)
+        super().put(name, value, heard)
 
-    def put_all(self, values: Sequence[tuple[str, bytes]]) -> None:
+    def put_all(self, values: Sequence[tuple[str, bytes]], heard: int | None = None) -> None:
         for name, value in values:
-            self.put(name, value)
+            self.put(name, value, heard)
 
 
 def cache_over(store: DiskStore, memory: int = 1_000_000) -> ResultCache:
@@ -128,6 +128,15 @@ async def test_a_result_that_is_not_yet_written_is_found(cache: ResultCache, sto
     cache.memory.drop(CAT)
     assert await cache.find(CAT, "300") == Lookup(V1, picture("v1 300"), "disk")
     assert await cache.find_original(CAT, "v1") == b"original v1"
+
+
+async def test_the_failures_of_the_tiers_are_counted(cache: ResultCache, store: WaitingStore) -> None:
+    assert cache.failures == 0
+    store.path.write_bytes(b"in the way")
+    assert await cache.find(CAT, "300") == Lookup(None)
+    assert cache.failures == 1
+    counted = [measure for measure in cache.measures() if measure.name == "origin_cache_failures_total"]
+    assert [measure.read() for measure in counted] == [1]
 
 
 async def test_after_a_restart_results_versions_and_originals_are_there(
@@ -539,9 +548,9 @@ async def test_what_comes_within_a_moment_is_written_together(
     monkeypatch.setattr(write_queue, "MAX_GATHERED", 4)
     store, batches = DiskStore(tmp_path, 50_000_000), []
 
-    def put_all(values: Sequence[tuple[str, bytes]]) -> None:
+    def put_all(values: Sequence[tuple[str, bytes]], heard: int | None) -> None:
         batches.append(len(values))
-        DiskStore.put_all(store, values)
+        DiskStore.put_all(store, values, heard)
 
     monkeypatch.setattr(store, "put_all", put_all)
     cache = cache_over(store)
@@ -569,124 +578,124 @@ async def test_a_cache_that_closes_finishes_what_it_writes(tmp_path: Path) -> No
 
 
 @pytest.fixture
-def near() -> DictTier:
-    return DictTier("near")
+def upper() -> DictTier:
+    return DictTier("upper")
 
 
 @pytest.fixture
-def far() -> DictTier:
-    return DictTier("far")
+def lower() -> DictTier:
+    return DictTier("lower")
 
 
 @pytest.fixture
-async def tiers(near: DictTier, far: DictTier) -> AsyncIterator[ResultCache]:
-    cache = ResultCache(MemoryTier(1_000_000), [near, far])
+async def tiers(upper: DictTier, lower: DictTier) -> AsyncIterator[ResultCache]:
+    cache = ResultCache(MemoryTier(1_000_000), [upper, lower])
     yield cache
-    for tier in (near, far):
+    for tier in (upper, lower):
         tier.reads.set()
         tier.writes.set()
     await cache.close()
 
 
-async def test_what_is_kept_reaches_every_tier(tiers: ResultCache, near: DictTier, far: DictTier) -> None:
+async def test_what_is_kept_reaches_every_tier(tiers: ResultCache, upper: DictTier, lower: DictTier) -> None:
     keep(tiers, CAT, "300")
     assert tiers.peek(CAT, "300") == Lookup(V1, picture("v1 300"), "memory")
     await tiers.flush()
-    assert near.records.keys() == far.records.keys()
-    assert len(near.records) == 3
+    assert upper.records.keys() == lower.records.keys()
+    assert len(upper.records) == 3
 
 
 async def test_a_slow_tier_does_not_hold_the_others_back(
-    tiers: ResultCache, near: DictTier, far: DictTier
+    tiers: ResultCache, upper: DictTier, lower: DictTier
 ) -> None:
-    far.writes.clear()
+    lower.writes.clear()
     keep(tiers, CAT, "300")
     async with asyncio.timeout(10):
-        while len(near.records) < 3:  # noqa: ASYNC110 - nothing tells that a dictionary has changed
+        while len(upper.records) < 3:  # noqa: ASYNC110 - nothing tells that a dictionary has changed
             await asyncio.sleep(0.001)
-    assert far.records == {}
+    assert lower.records == {}
 
 
 async def test_what_a_far_tier_has_fills_the_tiers_above(
-    tiers: ResultCache, near: DictTier, far: DictTier
+    tiers: ResultCache, upper: DictTier, lower: DictTier
 ) -> None:
     keep(tiers, CAT, "300")
     await tiers.flush()
-    original, everything = name_body(CAT), dict(far.records)
+    original, everything = name_body(CAT), dict(lower.records)
     tiers.memory.drop("")
-    near.records.clear()
-    assert await tiers.find(CAT, "300") == Lookup(V1, picture("v1 300"), "far")
+    upper.records.clear()
+    assert await tiers.find(CAT, "300") == Lookup(V1, picture("v1 300"), "lower")
     assert tiers.peek(CAT, "300") == Lookup(V1, picture("v1 300"), "memory")
     assert await tiers.find_original(CAT, "v1") == b"original v1"
     await tiers.flush()
-    assert near.records == everything
-    far.calls.clear()
+    assert upper.records == everything
+    lower.calls.clear()
     tiers.memory.drop("")
-    assert await tiers.find(CAT, "300") == Lookup(V1, picture("v1 300"), "near")
+    assert await tiers.find(CAT, "300") == Lookup(V1, picture("v1 300"), "upper")
     assert await tiers.find_original(CAT, "v1") == b"original v1"
-    assert far.calls == []
-    assert original in near.records
+    assert lower.calls == []
+    assert original in upper.records
 
 
-async def test_a_version_near_by_finds_its_result_far_away(
-    tiers: ResultCache, near: DictTier, far: DictTier
+async def test_a_version_above_finds_its_result_below(
+    tiers: ResultCache, upper: DictTier, lower: DictTier
 ) -> None:
     keep(tiers, CAT, "300")
     await tiers.flush()
     tiers.memory.drop("")
-    near.records = {name_version(CAT): V1}
-    assert await tiers.find(CAT, "300") == Lookup(V1, picture("v1 300"), "far")
+    upper.records = {name_version(CAT): V1}
+    assert await tiers.find(CAT, "300") == Lookup(V1, picture("v1 300"), "lower")
     assert await tiers.find(CAT, "400") == Lookup(V1, None, "memory")
 
 
 async def test_a_newer_version_that_comes_while_a_tier_is_read_stays(
-    tiers: ResultCache, near: DictTier, far: DictTier
+    tiers: ResultCache, upper: DictTier, lower: DictTier
 ) -> None:
-    far.records = {name_version(CAT): V1, name_result(CAT, "v1", "300"): picture("v1 300")}
-    far.reads.clear()
+    lower.records = {name_version(CAT): V1, name_result(CAT, "v1", "300"): picture("v1 300")}
+    lower.reads.clear()
     finding = asyncio.ensure_future(tiers.find(CAT, "300"))
-    while "get" not in far.calls:  # noqa: ASYNC110 - nothing tells that a list has changed
+    while "get" not in lower.calls:  # noqa: ASYNC110 - nothing tells that a list has changed
         await asyncio.sleep(0)
     tiers.entry(CAT).keep_version(V2)
-    far.reads.set()
+    lower.reads.set()
     assert (await finding).result == picture("v1 300")
     assert tiers.peek(CAT, "300") == Lookup(V2, None)
     await tiers.flush()
-    assert near.records[name_version(CAT)] == far.records[name_version(CAT)] == V2
+    assert upper.records[name_version(CAT)] == lower.records[name_version(CAT)] == V2
 
 
 async def test_a_purge_reaches_every_tier_and_counts_each_entry_once(
-    tiers: ResultCache, near: DictTier, far: DictTier
+    tiers: ResultCache, upper: DictTier, lower: DictTier
 ) -> None:
     keep(tiers, CAT, "300", "400")
     keep(tiers, DOG, "300")
     await tiers.flush()
-    near.records = {name: record for name, record in near.records.items() if name.startswith(DOG)}
+    upper.records = {name: record for name, record in upper.records.items() if name.startswith(DOG)}
     assert await tiers.count_results(CAT) == 2
     assert await tiers.purge(CAT) == 3
     assert await tiers.find(CAT, "300") == Lookup(None)
-    assert {name for name in far.records if name.startswith(CAT)} == set()
+    assert {name for name in lower.records if name.startswith(CAT)} == set()
     assert (await tiers.find(DOG, "300")).result is not None
 
 
 async def test_a_read_while_a_purge_waits_for_the_disk_finds_nothing(
-    tiers: ResultCache, near: DictTier, far: DictTier
+    tiers: ResultCache, upper: DictTier, lower: DictTier
 ) -> None:
     """And does not put the old picture back into memory, where it would outlive the purge."""
     keep(tiers, CAT, "300")
     await tiers.flush()
-    far.writes.clear()
+    lower.writes.clear()
     tiers.memory.drop("")
     purging = asyncio.ensure_future(tiers.purge(CAT))
     await asyncio.sleep(0)
     assert await tiers.find(CAT, "300") == Lookup(None)
     assert await tiers.find_original(CAT, "v1") is None
-    far.writes.set()
+    lower.writes.set()
     assert await purging == 2
     assert await tiers.find(CAT, "300") == Lookup(None)
 
 
-async def test_without_a_tier_below_memory_keeps_what_it_can(near: DictTier) -> None:
+async def test_without_a_tier_below_memory_keeps_what_it_can() -> None:
     cache = ResultCache(MemoryTier(1_000_000))
     await cache.open()
     keep(cache, CAT, "300", "400")
@@ -754,7 +763,7 @@ async def test_readers_of_a_large_result_share_one_body(cache: ResultCache, stor
 
 
 @pytest.mark.slow
-async def test_a_large_result_is_let_go_when_nobody_uses_it(cache: ResultCache) -> None:
+async def test_a_large_result_is_let_go_when_it_is_no_longer_used(cache: ResultCache) -> None:
     for number in range(20):
         name = name_original("photos", "bucket", f"{number}.jpg")
         cache.entry(name).keep_version(V1)
@@ -775,7 +784,7 @@ async def test_a_large_result_is_let_go_when_nobody_uses_it(cache: ResultCache) 
     await swept(cache, 0)
 
 
-async def test_results_that_nobody_uses_do_not_pile_up(cache: ResultCache) -> None:
+async def test_results_that_are_not_used_do_not_pile_up(cache: ResultCache) -> None:
     entry = cache.entry(CAT)
     entry.keep_version(V1)
     for number in range(40):

@@ -176,6 +176,7 @@ async def test_reads_while_a_record_is_replaced_get_one_of_both_or_nothing(tier:
 async def test_a_tier_has_a_label_and_numbers(tier: Tier) -> None:
     await filled(tier)
     assert tier.label.isalpha()
+    assert tier.failures == 0
     for measure in tier.measures():
         assert measure.name.startswith("origin_cache_")
         assert measure.help.endswith(".")
