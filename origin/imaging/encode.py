@@ -9,11 +9,19 @@ from origin.imaging.frame import Frame
 from origin.urls.options import Options
 
 _WHITE = 255
+# A PNG that had a palette has one again. Without it, results are 1.5 to 2.3 times the original, with it 0.8
+# to 1.1 times. At effort 4 the colours are the same, at 1 they are one level off. 2 MP take 80 to 300 ms
+# instead of 12 to 66, and four bytes a pixel of memory.
+_PALETTE = {"palette": True, "Q": 100, "effort": 4, "dither": 0, "compression": 6, "filter": "none"}
+_PALETTE_PIXELS = 8_000_000
 
 
-def encode(image: pyvips.Image, options: Options, frame: Frame) -> tuple[bytes, Format]:
+def encode(
+    image: pyvips.Image, options: Options, frame: Frame, *, unchanged: bool = False
+) -> tuple[bytes, Format]:
     """The bytes of the result, and the format they are in. Nothing but the picture is written: no metadata.
 
+    `unchanged`: every pixel is as it was in the original.
     Raises pyvips.Error, also for defects of the original: libvips decodes when the encoder pulls lines.
     """
     format = frame.format
@@ -23,7 +31,10 @@ def encode(image: pyvips.Image, options: Options, frame: Frame) -> tuple[bytes, 
     if not format.holds_alpha and image.hasalpha():
         image = image.flatten(background=_WHITE)
     assert format.writer is not None, f"{format.name} is never written"
-    settings = format.writer.options_for(alpha=bool(image.hasalpha()), pixels=image.width * image.height)
+    pixels = image.width * image.height
+    settings = format.writer.options_for(alpha=bool(image.hasalpha()), pixels=pixels)
+    if format is Format.PNG and unchanged and frame.original.palette_bits and pixels <= _PALETTE_PIXELS:
+        settings = {**_PALETTE, "bitdepth": frame.original.palette_bits}
     if format.default_quality is not None:
         settings["Q"] = options.quality or frame.quality[format.name]
     body = bytes(image.write_to_buffer(format.writer.suffix, keep="none", **settings))

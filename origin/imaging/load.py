@@ -65,7 +65,12 @@ def read_header(original: bytes, image: pyvips.Image, format: Format, job: Job, 
         int(field(image, "orientation", 1)),
         shrinks=format is not Format.JPG or not is_lossless_jpeg(original),
         gif=gif,
+        palette_bits=_palette_bits(image) if format is Format.PNG else 0,
     )
+
+
+def _palette_bits(image: pyvips.Image) -> int:
+    return int(field(image, "bits-per-sample", 8)) if field(image, "palette", 0) else 0
 
 
 def _check_limits(image: pyvips.Image, format: Format, pages: int, job: Job, memory: int | None) -> None:

@@ -78,9 +78,10 @@ def _render(original: bytes, format: Format, job: Job, memory: int | None) -> Re
     opened = load.open_image(original, format)
     header = load.read_header(original, opened, format, job, memory)
     for frame in settle(header, job):
-        image = _run_steps(load.load(original, opened, frame), job.options, frame)
+        loaded = load.load(original, opened, frame)
+        image = _run_steps(loaded, job.options, frame)
         try:
-            body, written = encode(image, job.options, frame)
+            body, written = encode(image, job.options, frame, unchanged=image is loaded)
             return Rendered(body, written, image.width, image.get_page_height())
         except pyvips.Error as exc:
             failure = f"{frame.format.name}: {reason(exc)}"
