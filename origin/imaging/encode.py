@@ -6,6 +6,8 @@ import pyvips
 
 from origin.formats import Format
 from origin.imaging.frame import Frame
+from origin.imaging.gif import copy_gif
+from origin.imaging.protocol import largest_result
 from origin.urls.options import Options
 
 _WHITE = 255
@@ -17,13 +19,17 @@ _PALETTE_PIXELS = 8_000_000
 
 
 def encode(
-    image: pyvips.Image, options: Options, frame: Frame, *, unchanged: bool = False
+    image: pyvips.Image, options: Options, frame: Frame, unchanged: bytes | None = None
 ) -> tuple[bytes, Format]:
     """The bytes of the result, and the format they are in. Nothing but the picture is written: no metadata.
 
-    `unchanged`: every pixel is as it was in the original.
+    `unchanged`: the original, where no pixel of it has been changed.
     Raises pyvips.Error, also for defects of the original: libvips decodes when the encoder pulls lines.
     """
+    if unchanged is not None and frame.format is Format.GIF:
+        copied = _copied(unchanged, image, frame)
+        if copied is not None:
+            return copied, Format.GIF
     format = frame.format
     if frame.format_if_transparent is not format and image.hasalpha():
         image = image.copy_memory()  # looked at first, then encoded
@@ -33,7 +39,12 @@ def encode(
     assert format.writer is not None, f"{format.name} is never written"
     pixels = image.width * image.height
     settings = format.writer.options_for(alpha=bool(image.hasalpha()), pixels=pixels)
-    if format is Format.PNG and unchanged and frame.original.palette_bits and pixels <= _PALETTE_PIXELS:
+    if (
+        format is Format.PNG
+        and unchanged is not None
+        and frame.original.palette_bits
+        and pixels <= _PALETTE_PIXELS
+    ):
         settings = {**_PALETTE, "bitdepth": frame.original.palette_bits}
     if format.default_quality is not None:
         settings["Q"] = options.quality or frame.quality[format.name]
@@ -41,6 +52,19 @@ def encode(
     if format is Format.WEBP and frame.pages > 1 and image.hasalpha():
         body = _flag_alpha(body)
     return body, format
+
+
+def _copied(original: bytes, image: pyvips.Image, frame: Frame) -> bytes | None:
+    """The original's own frames, where it is a GIF that means the same to every decoder.
+
+    100 frames of 978x720 take 0.4 s, where the quantizer takes 10, and lose nothing.
+    """
+    gif, width, height = frame.original.gif, image.width, image.get_page_height()
+    if gif is None or gif.uncovered or (gif.width, gif.height) != (width, height):
+        return None
+    image.avg()  # all of it decodes
+    copied = copy_gif(original, frame.pages)
+    return copied if len(copied) <= largest_result(width, height, frame.pages) else None
 
 
 def _flag_alpha(body: bytes) -> bytes:

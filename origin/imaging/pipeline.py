@@ -81,7 +81,7 @@ def _render(original: bytes, format: Format, job: Job, memory: int | None) -> Re
         loaded = load.load(original, opened, frame)
         image = _run_steps(loaded, job.options, frame)
         try:
-            body, written = encode(image, job.options, frame, unchanged=image is loaded)
+            body, written = encode(image, job.options, frame, original if image is loaded else None)
             return Rendered(body, written, image.width, image.get_page_height())
         except pyvips.Error as exc:
             failure = f"{frame.format.name}: {reason(exc)}"
@@ -94,8 +94,11 @@ def _render(original: bytes, format: Format, job: Job, memory: int | None) -> Re
 
 def _run_steps(image: pyvips.Image, options: Options, frame: Frame) -> pyvips.Image:
     if frame.pages > 1:
-        pages = [_run(page, options, frame) for page in animation.split(image, frame.pages)]
-        return animation.join(pages, image)
+        before = animation.split(image, frame.pages)
+        after = [_run(page, options, frame) for page in before]
+        if all(one is other for one, other in zip(before, after, strict=True)):
+            return image
+        return animation.join(after, image)
     return _run(image, options, frame)
 
 
