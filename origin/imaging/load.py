@@ -36,6 +36,18 @@ def identify(original: bytes, allowed: Sequence[str]) -> Format:
     return format
 
 
+def for_decoder(original: bytes, format: Format) -> bytes:
+    """The bytes to decode: the original, but for what its decoder gets wrong.
+
+    Of the colours that an AVIF names, libheif ignores all where the first three are "unspecified" (2), also
+    that the range is full; the box wins over the bitstream (AV1 Image File Format, section 2.2.1). Named are
+    those that unspecified ones stand for: primaries of BT.709, sRGB's transfer, the matrix of BT.601.
+    """
+    if format is Format.AVIF:
+        return original.replace(b"colrnclx\0\2\0\2\0\2\x80", b"colrnclx\0\1\0\x0d\0\6\x80")
+    return original
+
+
 def open_image(original: bytes, format: Format, **options: object) -> pyvips.Image:
     """The image, of which the header alone has been read. Raises pyvips.Error.
 

@@ -61,7 +61,7 @@ def render(original: bytes, job: Job, memory: int | None = None) -> Rendered:
     format = load.identify(original, job.allowed)
     forget_messages()
     try:
-        result = _render(original, format, job, memory)
+        result = _render(load.for_decoder(original, format), format, job, memory)
     except pyvips.Error as exc:
         failure = reason(exc)
     else:
