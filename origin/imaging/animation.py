@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from collections.abc import Sequence
 
 from origin.imaging.vendor import pyvips
 
 
-def split(strip: pyvips.Image, pages: int) -> Iterator[pyvips.Image]:
+def split(strip: pyvips.Image, pages: int) -> list[pyvips.Image]:
     """The pages. Each goes through the steps alone: in the strip, a crop would cut the strip, and neighbours
     would bleed into each other."""
     height = strip.get_page_height()
-    return (strip.crop(0, height * page, strip.width, height) for page in range(pages))
+    return [strip.crop(0, height * page, strip.width, height) for page in range(pages)]
 
 
 def join(pages: Sequence[pyvips.Image], strip: pyvips.Image) -> pyvips.Image:

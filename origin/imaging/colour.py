@@ -12,12 +12,20 @@ from origin.imaging.vips import field
 from origin.urls.options import Options
 
 _PROFILE = "icc-profile-data"
-_SPACES = {"b-w": "GRAY", "grey16": "GRAY", "cmyk": "CMYK"}  # of libvips' interpretations; the rest is RGB
+# Of libvips' interpretations. The others, such as Lab and linear light, are what they are without a profile.
+_SPACES = {
+    "b-w": "GRAY",
+    "grey16": "GRAY",
+    "cmyk": "CMYK",
+    "srgb": "RGB",
+    "rgb": "RGB",
+    "rgb16": "RGB",
+}
 
 
 def to_srgb(image: pyvips.Image, options: Options, frame: Frame) -> pyvips.Image:
     """Eight bits of sRGB or grey. After the resize, since few pixels are left then."""
-    space = _SPACES.get(image.interpretation, "RGB")
+    space = _SPACES.get(image.interpretation)
     profile = field(image, _PROFILE, b"")
     if color_space(profile) == space and not is_srgb(profile):
         # A profile that does not parse, or of which no transform can be made, counts as none.

@@ -32,6 +32,8 @@ class Header:
     orientation: int = 1  # EXIF, 1 to 8
     shrinks: bool = True  # whether the decoder can shrink the picture, where its format can
     gif: Gif | None = None  # what the blocks of a GIF say
+    colour_bands: int = 0  # of a TIFF whose other bands mean nothing; 0: all mean something
+    palette_bits: int = 0  # for a pixel of a PNG with a palette; 0: it has none
 
     @property
     def animated(self) -> bool:

@@ -20,10 +20,12 @@ from origin.imaging.gif import read_gif
 from origin.imaging.gif import with_alpha
 from origin.imaging.jpeg import is_lossless_jpeg
 from origin.imaging.protocol import Job
+from origin.imaging.tiff import read_tiff
 from origin.imaging.vendor import pyvips
 from origin.imaging.vips import field
 
 _WEBP_HEADROOM = 1.5  # left to Lanczos, as for JPEG
+_LARGE_SAMPLES = {("float", "scrgb"), ("float", "lab"), ("short", "labs")}  # that libvips makes sRGB of
 _PNG_END = b"IEND\xaeB`\x82"  # the closing chunk and its checksum
 
 
@@ -33,6 +35,18 @@ def identify(original: bytes, allowed: Sequence[str]) -> Format:
     if format is None or format.name not in allowed:
         raise UnsupportedFormat(f"{describe(original)}: not {'allowed here' if format else 'supported'}")
     return format
+
+
+def for_decoder(original: bytes, format: Format) -> bytes:
+    """The bytes to decode: the original, but for what its decoder gets wrong.
+
+    Of the colours that an AVIF names, libheif ignores all where the first three are "unspecified" (2), also
+    that the range is full; the box wins over the bitstream (AV1 Image File Format, section 2.2.1). Named are
+    those that unspecified ones stand for: primaries of BT.709, sRGB's transfer, the matrix of BT.601.
+    """
+    if format is Format.AVIF:
+        return original.replace(b"colrnclx\0\2\0\2\0\2\x80", b"colrnclx\0\1\0\x0d\0\6\x80")
+    return original
 
 
 def open_image(original: bytes, format: Format, **options: object) -> pyvips.Image:
@@ -56,6 +70,10 @@ def read_header(original: bytes, image: pyvips.Image, format: Format, job: Job, 
     gif = read_gif(original) if format is Format.GIF else None
     if (format is Format.GIF and gif is None) or (format is Format.PNG and _PNG_END not in original):
         raise Unprocessable(f"{format.name}: truncated")
+    _check_samples(image, format)
+    tiff = read_tiff(original) if format is Format.TIFF else None
+    if tiff is not None and tiff.unsupported:
+        raise Unprocessable(f"tiff: {tiff.unsupported} is not supported")
     return Header(
         format,
         image.width,
@@ -64,7 +82,22 @@ def read_header(original: bytes, image: pyvips.Image, format: Format, job: Job, 
         int(field(image, "orientation", 1)),
         shrinks=format is not Format.JPG or not is_lossless_jpeg(original),
         gif=gif,
+        colour_bands=tiff.colour_bands if tiff is not None else 0,
+        palette_bits=_palette_bits(image) if format is Format.PNG else 0,
     )
+
+
+def _check_samples(image: pyvips.Image, format: Format) -> None:
+    """Refuse the kinds of numbers that would be shown wrongly, all of them in TIFFs."""
+    kind = (image.format, image.interpretation)
+    if image.format not in ("uchar", "ushort") and kind not in _LARGE_SAMPLES:
+        raise Unprocessable(f"{format.name}: samples of {' in '.join(kind)} are not supported")
+    if image.interpretation in ("lab", "labs") and image.bands > 3:
+        raise Unprocessable(f"{format.name}: Lab with alpha is not supported")
+
+
+def _palette_bits(image: pyvips.Image) -> int:
+    return int(field(image, "bits-per-sample", 8)) if field(image, "palette", 0) else 0
 
 
 def _check_limits(image: pyvips.Image, format: Format, pages: int, job: Job, memory: int | None) -> None:
@@ -97,6 +130,8 @@ def load(original: bytes, image: pyvips.Image, frame: Frame) -> pyvips.Image:
         return open_image(with_alpha(original, header.gif), header.format, n=frame.pages)
     if frame.pages > 1:
         return open_image(original, header.format, n=frame.pages)
+    if header.colour_bands:
+        return image.extract_band(0, n=header.colour_bands)
     if frame.shrink > 1:
         return open_image(original, header.format, shrink=frame.shrink)
     if header.format is Format.WEBP and not header.animated:

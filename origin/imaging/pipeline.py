@@ -24,6 +24,7 @@ from origin.imaging.resize import resize
 from origin.imaging.shape import cut
 from origin.imaging.shape import turn_upright
 from origin.imaging.vendor import pyvips
+from origin.imaging.vips import damage
 from origin.imaging.vips import forget_messages
 from origin.imaging.vips import reason
 from origin.urls.options import Options
@@ -58,30 +59,45 @@ def render(original: bytes, job: Job, memory: int | None = None) -> Rendered:
     """
     format = load.identify(original, job.allowed)
     forget_messages()
-    failure = ""
     try:
-        opened = load.open_image(original, format)
-        header = load.read_header(original, opened, format, job, memory)
-        for frame in settle(header, job):
-            image = _run_steps(load.load(original, opened, frame), job.options, frame)
-            try:
-                body, written = encode(image, job.options, frame)
-                return Rendered(body, written, image.width, image.get_page_height())
-            except pyvips.Error as exc:
-                failure = f"{frame.format.name}: {reason(exc)}"
-            # libvips decodes when the encoder pulls lines. Where it is not the encoder that fails, this does.
-            opened = load.open_image(original, format)
-            _run_steps(load.load(original, opened, frame), job.options, frame).avg()
-            opened = load.open_image(original, format)
+        result = _render(load.for_decoder(original, format), format, job, memory)
     except pyvips.Error as exc:
-        raise Unprocessable(f"{format.name}: {reason(exc)}") from exc
+        failure = reason(exc)
+    else:
+        # Some loaders tell what was wrong when their image goes, as all of them have by now.
+        lost = damage()
+        if lost is None:
+            return result
+        failure = lost
+    raise Unprocessable(f"{format.name}: {failure}")
+
+
+def _render(original: bytes, format: Format, job: Job, memory: int | None) -> Rendered:
+    failure = ""
+    opened = load.open_image(original, format)
+    header = load.read_header(original, opened, format, job, memory)
+    for frame in settle(header, job):
+        loaded = load.load(original, opened, frame)
+        image = _run_steps(loaded, job.options, frame)
+        try:
+            body, written = encode(image, job.options, frame, original if image is loaded else None)
+            return Rendered(body, written, image.width, image.get_page_height())
+        except pyvips.Error as exc:
+            failure = f"{frame.format.name}: {reason(exc)}"
+        # libvips decodes when the encoder pulls lines. Where it is not the encoder that fails, this does.
+        opened = load.open_image(original, format)
+        _run_steps(load.load(original, opened, frame), job.options, frame).avg()
+        opened = load.open_image(original, format)
     raise EncodingFailed(failure)
 
 
 def _run_steps(image: pyvips.Image, options: Options, frame: Frame) -> pyvips.Image:
     if frame.pages > 1:
-        pages = [_run(page, options, frame) for page in animation.split(image, frame.pages)]
-        return animation.join(pages, image)
+        before = animation.split(image, frame.pages)
+        after = [_run(page, options, frame) for page in before]
+        if all(one is other for one, other in zip(before, after, strict=True)):
+            return image
+        return animation.join(after, image)
     return _run(image, options, frame)
 
 

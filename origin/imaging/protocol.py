@@ -99,6 +99,12 @@ def outputs(wanted: str, original: Format, animated: bool) -> list[Output]:
     ]
 
 
+def largest_result(width: int, height: int, frames: int) -> int:
+    """Bytes that no result of that size exceeds: 4 channels a pixel, and what coding may add where it saves
+    nothing; colour tables of the frames, headers."""
+    return (width * height * 5 + 1024) * frames + 65_536
+
+
 def _frozen(value: Any) -> Any:
     """JSON has lists where options have tuples."""
     return tuple(map(_frozen, value)) if isinstance(value, list) else value

@@ -8,6 +8,13 @@ from typing import Any
 from origin.imaging.vendor import pyvips
 
 _MOST = 20  # messages kept of one picture; half a PNG has hundreds
+# Warnings that mean lost pixels. libjpeg gives many others, of pictures that browsers show whole.
+_DAMAGE = (
+    "premature end of data segment",
+    "found marker",
+    "bad Huffman code",
+    "incorrect data check",  # zlib, of PNG
+)
 _NOISE = ("source: bad seek",)  # how a loader finds out where a file ends
 
 
@@ -43,6 +50,14 @@ def forget_messages() -> None:
     """Forget what libvips has said of the picture before."""
     _warnings.texts.clear()
     pyvips.vips_lib.vips_error_clear()
+
+
+def damage() -> str | None:
+    """What libvips has said of lost pixels, which it shows grey or smeared and goes on."""
+    found = (
+        line for text in _warnings.texts for line in text.splitlines() if any(d in line for d in _DAMAGE)
+    )
+    return next(found, None)
 
 
 def reason(error: pyvips.Error) -> str:

@@ -30,6 +30,7 @@ from origin.formats import MAX_SIDE
 from origin.formats import Format
 from origin.formats import sniff
 from origin.imaging.protocol import Job
+from origin.imaging.protocol import largest_result
 from origin.imaging.protocol import outputs
 from origin.render.connection import PROTOCOL_ERRORS
 from origin.render.cores import count_cores
@@ -41,8 +42,6 @@ __all__ = ["RenderPool", "Rendered", "Renderer", "RendererBroken"]
 log = logging.getLogger(__name__)
 
 MAX_JOBS = 2_000  # of one process, against what leaks in forty C libraries
-_MAX_BYTES_PER_PIXEL = 5  # four channels, and what coding may add where it saves nothing
-_MAX_OVERHEAD = 65_536  # bytes, of headers and tables
 _FORMATS = tuple(format.name for format in DEFAULT_ORIGINALS)
 JOBS_BETWEEN_LOOKS = 8  # at the memory of a renderer, each of which takes longer than sending a job
 _ERRORS: dict[str, type[OriginError]] = {
@@ -312,8 +311,7 @@ def _check_answer(head: dict[str, Any], body: bytes, job: Job, original: bytes) 
     width, height = int(head["width"]), int(head["height"])
     if not 1 <= width <= MAX_SIDE >= height >= 1:
         raise ValueError(f"the result is of {width}x{height} pixels")
-    pixels = width * height * (job.max_frames if format.holds_animation else 1)
-    if len(body) > pixels * _MAX_BYTES_PER_PIXEL + _MAX_OVERHEAD:
+    if len(body) > largest_result(width, height, job.max_frames if format.holds_animation else 1):
         raise ValueError(f"the result is of {width}x{height} pixels and {len(body)} bytes")
     return format, width, height
 

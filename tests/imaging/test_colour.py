@@ -58,6 +58,16 @@ def test_sixteen_bits_of_grey_under_a_profile_become_eight(format: str, clear: i
     assert got[30, 25, 0 if format == "jpg" else 3] == clear
 
 
+def test_an_avif_that_says_full_range_alone_has_it() -> None:
+    """The box wins over the bitstream (AV1 Image File Format, section 2.2.1), as libavif has it."""
+    original = pictures.encoded(pictures.field(256, 128), "AVIF", quality=95, range="limited")
+    at = original.index(b"colrnclx") + 8  # primaries, transfer, matrix, range; 2 is unspecified
+    original = original[:at] + b"\0\2\0\2\0\2\x80" + original[at + 7 :]
+    got, expected = pictures.pixels(render(original, job()).body), pictures.pixels(original)
+    assert (expected.min(), expected.max()) == (pytest.approx(12, abs=4), pytest.approx(238, abs=4))
+    assert np.abs(got - expected).mean() < 1
+
+
 def test_cmyk_without_a_profile_becomes_srgb() -> None:
     got = pictures.pixels(render(pictures.cmyk(), job(width=300, format="jpg")).body)
     assert got.shape == (180, 300, 3)

@@ -31,6 +31,32 @@ def test_a_png_with_alpha_is_compressed_harder(original: Callable[[], bytes], le
     assert body[body.index(b"IDAT") + 5] >> 6 == level  # what zlib says of itself
 
 
+@pytest.mark.parametrize("colours", [2, 4, 16, 17, 256])
+@pytest.mark.parametrize("alpha", [False, True])
+def test_a_png_of_a_palette_keeps_it_at_its_own_size(colours: int, alpha: bool) -> None:
+    image = pictures.field(400, 240).quantize(colours)
+    clear = {"transparency": 0} if alpha else {}
+    original = pictures.encoded(image, "PNG", optimize=True, **clear)
+    result = render(original, job(format="original")).body
+    assert result[24:26] == original[24:26]  # bit depth and colour type
+    assert len(result) < len(original) * 1.1 + 500  # the largest has 3,866 bytes, and 6,458 without palette
+    before, after = (pictures.pixels(data, "RGBA") for data in (original, result))
+    assert (before[..., 3] == after[..., 3]).all()
+    assert (before == after)[before[..., 3] > 0].all()
+
+
+@pytest.mark.parametrize("change", [{"width": 200}, {"width": 400, "height": 100}])
+def test_a_png_of_a_palette_that_is_changed_has_all_colours(change: dict[str, int]) -> None:
+    result = render(pictures.palette(), job(format="original", **change)).body
+    assert pictures.opened(result).mode == "RGB"
+
+
+def test_a_png_of_a_palette_under_a_profile_has_all_colours() -> None:
+    profile = pictures.opened(pictures.swapped()).info["icc_profile"]
+    original = pictures.encoded(pictures.field(400, 240).quantize(64), "PNG", icc_profile=profile)
+    assert pictures.opened(render(original, job(format="original")).body).mode == "RGB"
+
+
 @pytest.mark.parametrize(
     ("width", "height", "effort"), [(500, 333, 2), (2000, 1000, 2), (2001, 1000, 1), (6000, 4000, 0)]
 )

@@ -1,9 +1,11 @@
-"""GIFs whose frames do not cover the canvas."""
+"""GIFs: what no frame covers, and those that go out as they came."""
 
 from __future__ import annotations
 
 import io
+import time
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -63,3 +65,79 @@ def test_frames_that_cover_the_canvas_stay_opaque(frames: list[GifFrame]) -> Non
     result = render(pictures.gif(100, 100, *frames), job(format="auto:plain", max_frames=1))
     assert pictures.opened(result.body).mode in ("RGB", "P", "L")
     assert result.format.name == ("jpg" if len(frames) == 1 else "gif")
+
+
+def _noisy(frames: int, side: int = 64) -> bytes:
+    """Frames that a quantizer of its own would change, with a delay of their own each."""
+    rng = np.random.default_rng(2)
+    images = [
+        Image.fromarray(rng.integers(0, 256, (side, side, 3), dtype=np.uint8)).quantize(256)
+        for _ in range(frames)
+    ]
+    delays = [50 + 10 * n for n in range(frames)]
+    return pictures.encoded(
+        images[0], "GIF", save_all=True, append_images=images[1:], duration=delays, loop=2
+    )
+
+
+def _timing(body: bytes) -> tuple[list[int], int | None]:
+    image = Image.open(io.BytesIO(body))
+    delays = []
+    for n in range(getattr(image, "n_frames", 1)):
+        image.seek(n)
+        delays.append(image.info.get("duration", 0))
+    return delays, image.info.get("loop")
+
+
+@pytest.mark.parametrize("options", [{}, {"width": 64}, {"width": 500, "height": 400}])
+@pytest.mark.parametrize("frames", [1, 5])
+def test_a_gif_that_is_not_changed_keeps_every_pixel(frames: int, options: dict[str, int]) -> None:
+    original = _noisy(frames)
+    result = render(original, job(format="original", **options))
+    assert (result.format.name, result.width, result.height) == ("gif", 64, 64)
+    assert len(result.body) <= len(original)
+    before, after = _frames(original), _frames(result.body)
+    assert all((np.asarray(a) == np.asarray(b)).all() for a, b in zip(before, after, strict=True))
+    assert _timing(result.body) == _timing(original)
+
+
+def test_only_the_first_frames_of_a_long_animation_are_kept() -> None:
+    original = _noisy(5)
+    result = render(original, job(format="gif", max_frames=3))
+    delays, loop = _timing(original)
+    assert _timing(result.body) == (delays[:3], loop)
+    one = render(original, job(format="gif", max_frames=1))
+    assert _timing(one.body)[0] == [] or len(_frames(one.body)) == 1
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        b"\x21\xfe\x0eCANARY-COMMENT\0",
+        b"\x21\xff\x0bXMP DataXMP\x06CANARY\0",
+        b"\x21\xff\x0bICCRGBG1012\x06CANARY\0",
+        b"\x21\xf9\x04\x01\0\0\0\0\x21\x01\x0c" + bytes(12) + b"\x06CANARY\0",  # plain text
+        b"\x21\x99\x06CANARY\0",
+    ],
+)
+def test_nothing_but_pictures_is_kept(extra: bytes) -> None:
+    frames = (GifFrame(0, 0, 100, 100, 10), GifFrame(0, 0, 100, 100, 100))
+    result = render(pictures.gif(100, 100, *frames, extra=extra) + b"CANARY", job(format="gif"))
+    assert b"CANARY" not in result.body
+    assert result.body == pictures.gif(100, 100, *frames)
+
+
+def test_a_gif_that_is_not_changed_takes_no_quantizer() -> None:
+    original = _noisy(20, side=400)
+    start = time.process_time()
+    render(original, job(format="gif"))
+    assert time.process_time() - start < 0.6  # the quantizer takes 1.5 s
+
+
+@pytest.mark.parametrize("canvas", [(0, 0), (1, 1), (20, 10)])
+def test_a_gif_whose_frames_are_larger_than_its_canvas_is_written_anew(canvas: tuple[int, int]) -> None:
+    """Decoders do not agree on its size."""
+    original = pictures.gif(*canvas, *(GifFrame(0, 0, 900, 900, n) for n in (10, 100)))
+    result = render(original, job(format="gif"))
+    assert pictures.opened(result.body).size == (result.width, result.height)
+    assert len(result.body) < len(original) / 100

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,70 @@ def test_a_truncated_original_is_never_rendered(
     render(whole, job(width=50, format=format))
     with pytest.raises(Unprocessable):
         render(whole[: min(int(len(whole) * share), len(whole) - 1)], job(width=50, format=format))
+
+
+KINDS: dict[str, dict[str, Any]] = {
+    "baseline": {},
+    "progressive": {"progressive": True},
+    "restarts": {"restart_marker_blocks": 20},
+}
+
+
+@cache
+def _textured(kind: str) -> bytes:
+    noise = np.random.default_rng(1).normal(0, 20, (600, 800, 3))
+    image = np.clip(np.asarray(pictures.field(800, 600)) + noise, 0, 255).astype(np.uint8)
+    return pictures.encoded(Image.fromarray(image), "JPEG", quality=85, **KINDS[kind])
+
+
+def _overwritten(data: bytes, filling: bytes) -> bytes:
+    at = len(data) // 2
+    return data[:at] + filling + data[at + len(filling) :]
+
+
+@pytest.mark.parametrize("width", [800, 300, 90])
+@pytest.mark.parametrize("format", ["jpg", "png", "auto:avif"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_jpeg_whose_end_was_put_back_is_never_rendered(kind: str, format: str, width: int) -> None:
+    whole = _textured(kind)
+    render(whole, job(width=width, format=format))
+    with pytest.raises(Unprocessable, match=r"premature end of data segment|found marker"):
+        render(whole[: len(whole) * 4 // 10] + b"\xff\xd9", job(width=width, format=format))
+    render(whole, job(width=width, format=format))  # and the next one is not blamed
+
+
+@pytest.mark.parametrize(
+    ("whole", "filling"),
+    [
+        (pictures.land, bytes(500)),
+        (pictures.land, b"\xff" * 500),
+        (lambda: _textured("baseline"), b"\xff" * 500),
+        (lambda: _textured("restarts"), b"\xff" * 500),
+    ],
+)
+def test_a_jpeg_with_a_hole_in_it_is_never_rendered(whole: Callable[[], bytes], filling: bytes) -> None:
+    with pytest.raises(Unprocessable, match=r"premature end of data segment|found marker|bad Huffman code"):
+        render(_overwritten(whole(), filling), job(width=300))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: data[:-2] + b"junk" + data[-2:],
+        lambda data: data + b"\xff\xd9",
+        lambda data: data[:2] + b"\xff\xe3\0\x10" + bytes(14) + data[2:],
+        lambda data: data.replace(b"\xff\xdb", b"\xff\xff\xff\xdb", 1),
+    ],
+    ids=["junk before the end", "two ends", "unknown segment", "fill bytes"],
+)
+def test_a_harmless_defect_of_a_jpeg_is_forgiven(kind: str, change: Callable[[bytes], bytes]) -> None:
+    assert render(change(_textured(kind)), job(width=300)).width == 300
+
+
+def test_a_png_whose_data_do_not_sum_up_is_never_rendered() -> None:
+    with pytest.raises(Unprocessable, match="incorrect data check"):
+        render(_overwritten(pictures.port(), bytes(50)), job(width=50))
 
 
 @pytest.mark.parametrize(
@@ -115,8 +180,8 @@ def test_the_reason_of_a_failure_is_what_the_decoder_says(original: bytes, reaso
 
 
 def test_the_reason_of_a_failure_is_not_that_of_another_picture() -> None:
-    land = pictures.land()
-    render(land[:3000] + bytes(10) + land[3010:], job(width=50))  # libjpeg warns, and goes on
+    whole = _textured("progressive")
+    render(whole[:-2] + b"junk" + whole[-2:], job(width=50))  # libjpeg warns, and goes on
     with pytest.raises(Unprocessable) as failure:
         render(PNG_HEAD + bytes(100) + b"IEND\xaeB`\x82", JOB)
     assert "peg" not in str(failure.value).lower()
