@@ -288,7 +288,7 @@ class Renditions:
         try:
             async with self.originals.admission.holding(len(body)):
                 job = self._settings.job(variant.options, variant.format)
-                rendered = await self._pool.render(body, job, self._settings.timeout)
+                rendered = await self._pool.render(body, job, self._settings.timeout, handler=self._handler)
         except EncodingFailed:
             raise
         except RenderTimeout:

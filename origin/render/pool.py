@@ -11,7 +11,6 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections import deque
 from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import contextmanager
@@ -33,14 +32,17 @@ from origin.imaging.protocol import Job
 from origin.imaging.protocol import largest_result
 from origin.imaging.protocol import outputs
 from origin.render.connection import PROTOCOL_ERRORS
+from origin.render.connection import Message
 from origin.render.cores import count_cores
 from origin.render.process import Renderer
 from origin.render.process import RendererBroken
+from origin.render.turns import FairQueue
 
 __all__ = ["RenderPool", "Rendered", "Renderer", "RendererBroken"]
 
 log = logging.getLogger(__name__)
 
+LEAVE_SECONDS = 1.0  # in which a job may end that nobody waits for any more
 MAX_JOBS = 2_000  # of one process, against what leaks in forty C libraries
 _FORMATS = tuple(format.name for format in DEFAULT_ORIGINALS)
 JOBS_BETWEEN_LOOKS = 8  # at the memory of a renderer, each of which takes longer than sending a job
@@ -86,14 +88,14 @@ class RenderPool:
         self._arguments = ("--render-memory", str(memory), "--formats", ",".join(formats))
         self._renderers: set[Renderer] = set()
         self._idle: list[Renderer] = []
-        self._waiting: deque[asyncio.Future[Renderer]] = deque()
+        self._turns: FairQueue[Renderer] = FairQueue(queue)
         self._reserved: Counter[str] = Counter()  # jobs whose originals are on their way, by handler
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
 
     @property
     def waiting(self) -> int:
-        return len(self._waiting)
+        return len(self._turns)
 
     @property
     def idle(self) -> bool:
@@ -132,8 +134,7 @@ class RenderPool:
 
     async def close(self) -> None:
         self._closing = True
-        for turn in self._waiting:
-            turn.cancel()
+        self._turns.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -145,17 +146,23 @@ class RenderPool:
         self._renderers.clear()
         self._idle.clear()
 
-    async def render(self, original: bytes, job: Job, timeout: float, *, wait: bool = True) -> Rendered:
-        """Render within `timeout` seconds of getting a renderer. Without `wait`, only where one is free."""
+    async def render(
+        self, original: bytes, job: Job, timeout: float, *, handler: str = "", wait: bool = True
+    ) -> Rendered:
+        """Render within `timeout` seconds of getting a renderer. Without `wait`, only where one is free.
+
+        A job whose caller leaves may end within `LEAVE_SECONDS`, so that its renderer need not be replaced.
+        """
         if not (wait or self._idle):
             raise Overloaded("no renderer is free")
         start = time.perf_counter()
-        renderer = await self._acquire()
+        renderer = await self._acquire(handler)
         begun = time.perf_counter()
-        healthy = False
+        healthy = abandoned = False
         try:
+            answer = renderer.run(job, original)
             async with asyncio.timeout(timeout):
-                head, body = await renderer.run(job, original)
+                head, body = await asyncio.shield(answer)
             took = time.perf_counter() - begun
             format, width, height = _check_answer(head, body, job, original)
             result = Rendered(body, format, width, height, begun - start, took)
@@ -169,16 +176,27 @@ class RenderPool:
         except (OSError, EOFError, *PROTOCOL_ERRORS) as exc:
             await renderer.kill()
             raise RenderFailed(f"the renderer ended by {renderer.ended_by}: {exc}") from exc
+        except asyncio.CancelledError:
+            abandoned = True
+            self._spawn(self._let_end(renderer, answer))
+            raise
         finally:
-            self._release(renderer, healthy)
+            if not abandoned:
+                self._release(renderer, healthy)
+
+    async def _let_end(self, renderer: Renderer, answer: asyncio.Future[Message]) -> None:
+        """Wait a little for an answer that nobody wants any more, and use its renderer again."""
+        await asyncio.wait({answer}, timeout=LEAVE_SECONDS)
+        self._release(renderer, answer.done() and not answer.cancelled() and answer.exception() is None)
 
     def check_queue(self, handler: str) -> None:
         """Raise Overloaded where a job that this handler began now would be turned away.
 
         Its own reservations count; those of others do not, or a source that hangs would stop every handler.
         """
-        if len(self._waiting) + self._reserved[handler] >= self.queue + len(self._idle):
-            raise Overloaded(f"{len(self._waiting)} renders are waiting")
+        reserved = self._reserved[handler]
+        if reserved >= len(self._idle) and not self._turns.admits(handler, reserved - len(self._idle)):
+            raise Overloaded(f"{self.waiting} renders are waiting")
 
     @contextmanager
     def reserve(self, handler: str) -> Iterator[None]:
@@ -193,14 +211,11 @@ class RenderPool:
         finally:
             self._reserved[handler] -= 1
 
-    async def _acquire(self) -> Renderer:
+    async def _acquire(self, handler: str) -> Renderer:
         """A renderer that is free, once it is this job's turn. Raises Overloaded."""
-        if not self._idle and len(self._waiting) >= self.queue:
-            raise Overloaded(f"{len(self._waiting)} renders are waiting")
         if self._idle:
             return self._idle.pop()
-        turn: asyncio.Future[Renderer] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+        turn = self._turns.join(handler)
         try:
             async with asyncio.timeout(self.queue_timeout):
                 return await turn
@@ -215,9 +230,9 @@ class RenderPool:
 
     def _leave_queue(self, turn: asyncio.Future[Renderer]) -> None:
         """Give up a turn; a renderer that was handed over in the same moment goes to the next job."""
-        if turn in self._waiting:
-            self._waiting.remove(turn)
-        elif turn.done() and not turn.cancelled():
+        if self._turns.leave(turn) or not turn.done() or turn.cancelled():
+            return
+        if turn.exception() is None:
             self._hand_over(turn.result())
 
     def _release(self, renderer: Renderer, healthy: bool) -> None:
@@ -239,12 +254,8 @@ class RenderPool:
         """Give a free renderer to the first in the queue."""
         if renderer not in self._renderers:
             return
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(renderer)
-                return
-        self._idle.append(renderer)
+        if not self._turns.serve(renderer):
+            self._idle.append(renderer)
 
     def _add(self, renderer: Renderer) -> None:
         self._renderers.add(renderer)

@@ -82,10 +82,10 @@ class Renderer:
             raise RendererBroken(str(renderer.hello["error"])[:2000])
         return renderer
 
-    async def run(self, job: Job, original: bytes) -> Message:
-        """Head and body of the answer. Raises OSError, EOFError or one of `PROTOCOL_ERRORS`."""
+    def run(self, job: Job, original: bytes) -> asyncio.Future[Message]:
+        """Head and body of the answer. It fails with OSError, EOFError or one of `PROTOCOL_ERRORS`."""
         self.jobs += 1
-        return await self.connection.request(pack_head(job.to_head(), len(original)), original)
+        return self.connection.request(pack_head(job.to_head(), len(original)), original)
 
     def end(self) -> None:
         """End the process at once, whatever it is doing. A request to it fails with EOFError."""

@@ -43,7 +43,9 @@ class Pool(RenderPool):
     def idle(self) -> bool:
         return self.free
 
-    async def render(self, original: bytes, job: Job, timeout: float, *, wait: bool = True) -> Rendered:
+    async def render(
+        self, original: bytes, job: Job, timeout: float, *, handler: str = "", wait: bool = True
+    ) -> Rendered:
         if not (wait or self.free):
             raise Overloaded("no renderer is free")
         self.jobs.append(job)

@@ -9,6 +9,7 @@ import http.client
 import json
 import os
 import re
+import select
 import signal
 import time
 from collections.abc import Callable
@@ -223,6 +224,39 @@ def test_a_client_that_leaves_ends_its_render(start: Start) -> None:
         assert waits.answer().status == 200  # by another process, for this one still stands
         assert state(process) in ("", "Z")
     assert origin.origin.admission.bytes == 0
+
+
+def test_clients_that_leave_do_not_wear_renderers_out(start: Start) -> None:
+    """A render that nobody waits for any more may end, since a new process costs more than it."""
+    origin = start({})
+    pool = origin.origin.pool
+    before = pool.processes, pool.restarts
+    for width in range(100, 130):
+        left = origin.send(f"/h/k0.jpg?w={width}&f=png")
+        wait_until(lambda: pool.busy or origin.origin.metrics.in_flight == 0, "it is being rendered")
+        left.leave()
+    wait_until(lambda: origin.origin.metrics.in_flight == 0 and pool.idle, "all have ended")
+    assert (pool.processes, pool.restarts) == before
+
+
+def test_a_flood_on_one_handler_leaves_places_to_the_others(tmp_path: Path) -> None:
+    config = settings(tmp_path, tmp_path / "cache", error_status="exact")
+    config["handlers"].append({**config["handlers"][0], "name": "other"})
+    config["limits"] = {"queue": 8, "queue_timeout": 30}
+    shelf = Shelf(**dict.fromkeys(KEYS, pictures.small()))
+    with Running(config, source=shelf) as origin:
+        with stopped(origin):
+            flood = [origin.send(f"/h/{key}?w=10") for key in KEYS[:9]]
+            wait_until(lambda: origin.origin.pool.waiting == 8, "the queue is full")
+            assert origin.get(f"/h/{KEYS[9]}?w=10").kind == "overloaded"
+            others = [origin.send(f"/other/{key}?w=10") for key in KEYS[:3]]
+            wait_until(lambda: sum(map(has_answer, flood)) == 3, "three of the flood have made way")
+        assert [exchange.answer().status for exchange in others] == [200] * 3
+        assert sorted(exchange.answer().status for exchange in flood) == [200] * 6 + [503] * 3
+
+
+def has_answer(exchange: Exchange) -> bool:
+    return bool(select.select([exchange._socket], [], [], 0)[0])
 
 
 def waiting_for_the_same(origin: Running) -> int:
