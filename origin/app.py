@@ -106,6 +106,7 @@ class OriginApp(Starlette):
             hosts=config.hosts,
             https_port=config.https_port if config.https_enabled and config.https_strict else None,
             log_probes=config.log.probes,
+            bodies=self.origin.bodies,
         )
 
     # What operators see and do

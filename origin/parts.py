@@ -19,6 +19,7 @@ from origin.cache.results import ResultCache
 from origin.cache.tier import Tier
 from origin.config.model import Config
 from origin.config.model import Handler as HandlerConfig
+from origin.delivery.admission import BodyAdmission
 from origin.delivery.admission import FetchAdmission
 from origin.delivery.authorize import Authorizer
 from origin.delivery.authorize import EmbeddedAuthorizer
@@ -70,11 +71,14 @@ class Origin:
         self._clock = clock
         self.pool = _pool(config)
         self.admission = FetchAdmission(timeout=config.limits.queue_timeout)
+        self.bodies = BodyAdmission()
         self.caches: dict[Path, ResultCache] = {}
         self._open_cache_paths: set[Path] = set()
         self._fallback_slot = asyncio.Semaphore(1)
         self._fallbacks: dict[tuple[bytes, str], Fallback] = {}
-        self.metrics = Metrics([self._pool_numbers, self.admission.numbers, self._cache_numbers])
+        self.metrics = Metrics(
+            [self._pool_numbers, self.admission.numbers, self.bodies.numbers, self._cache_numbers]
+        )
         self.handlers = self._build_handlers(config)
 
     @property

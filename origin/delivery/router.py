@@ -18,12 +18,15 @@ from urllib.parse import unquote_to_bytes
 from starlette.types import ASGIApp
 
 from origin.cache.memory import Lru
+from origin.delivery.admission import BodyAdmission
 from origin.delivery.handler import Handler
 from origin.delivery.request import ImageRequest
 from origin.errors import BadRequest
 from origin.errors import OriginError
+from origin.errors import Overloaded
 from origin.http.caching import NO_STORE
 from origin.http.caching import cache_status
+from origin.http.message import LARGE_BODY
 from origin.http.message import SECURITY_HEADERS
 from origin.http.message import ClientGone
 from origin.http.message import Message
@@ -107,6 +110,7 @@ class Router:
         hosts: tuple[str, ...] = (),
         https_port: int | None = None,
         log_probes: bool = False,
+        bodies: BodyAdmission | None = None,
     ) -> None:
         self._app = app
         self._mounts = mounts
@@ -114,6 +118,7 @@ class Router:
         self._hosts = tuple(host.lower() for host in hosts)
         self._https_port = https_port  # every plain request is redirected there
         self._log_probes = log_probes
+        self._bodies = BodyAdmission() if bodies is None else bodies
         self._in_flight = 0
         self._became_idle: asyncio.Event | None = None
         self._remembered: Lru[bytes, _Remembered] = Lru(MAX_REMEMBERED, lambda _: 1)  # by target
@@ -136,8 +141,9 @@ class Router:
         except Exception:
             log.exception("an answer failed")
             return None
-        if response is not None:
-            self._record(method, remembered.redacted, response, start, client, folded)
+        if response is None or len(response.body) >= LARGE_BODY:
+            return None  # large bodies are counted, on the way through ASGI
+        self._record(method, remembered.redacted, response, start, client, folded)
         return response
 
     def body_limit(self, method: str, target: bytes) -> BodyLimit:
@@ -173,8 +179,11 @@ class Router:
             response = await self._respond(request)
             if response is None:
                 response = await self._pass_on(scope, receive, send)
-            else:
+            elif request.method == "HEAD":
                 await response.send(send, request.method)
+            else:
+                with self._bodies.sending(response.body):
+                    await response.send(send, request.method)
         except ClientGone:
             response = Response(CLIENT_GONE_STATUS, [], b"")
         finally:
@@ -224,6 +233,9 @@ class Router:
         except Exception as exc:  # whatever it is, the page still gets a picture
             log.exception("an answer failed")
             return await handler.fail(OriginError(repr(exc)), image, request)
+        if request.method == "GET" and not self._bodies.admits(response.body):
+            busy = Overloaded(f"{self._bodies.bytes} bytes wait for clients to take them")
+            return await handler.fail(busy, image, request)
         if remembered is None and response.cache == "hit" and _is_worth_remembering(request, image):
             redacted = logs.redact_url(request.raw_path, request.query)
             self._remembered.put(request.target, _Remembered(handler, image, redacted))

@@ -22,6 +22,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 RawHeaders = list[tuple[bytes, bytes]]
 
+LARGE_BODY = 262_144  # bytes; what is smaller is little beside the buffers of its connection
+
 # On every answer, failures and refusals included. The policy makes an SVG or a mislabelled file inert when
 # it is opened on its own; CORS and CORP let any page embed what is public anyway, under COEP too.
 SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
@@ -123,7 +125,11 @@ class Response:
     async def send(self, send: Send, method: str) -> None:
         headers = self.headers or parse_headers(self.serialized)
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if method == "HEAD" else self.body})
+        body = b"" if method == "HEAD" else self.body
+        if len(body) >= LARGE_BODY:  # the end waits until the client has taken what goes before
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+            body = b""
+        await send({"type": "http.response.body", "body": body})
 
 
 def serialize_headers(headers: RawHeaders) -> bytes:
