@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from collections.abc import Coroutine
 from collections.abc import Iterator
 from collections.abc import Sequence
+from typing import Any
 
 from origin.cache.disk_store import DiskStore
 from origin.cache.reader_threads import ReaderThreads
@@ -52,8 +54,12 @@ class DiskTier(Tier):
     async def get(self, name: str) -> Record | None:
         return await self._readers.run(self._get, name)
 
-    async def find(self, original: str, variant: str, version: Version | None) -> Lookup:
-        return await self._readers.run(self._find, original, variant, version)
+    def find(
+        self, original: str, variant: str, version: Version | None
+    ) -> Coroutine[
+        Any, Any, Lookup
+    ]:  # not `async`: each coroutine between a hit and its thread costs it time
+        return self._readers.run(self._find, original, variant, version)
 
     async def put(self, name: str, record: Record) -> None:
         await self.put_all([(name, record)])

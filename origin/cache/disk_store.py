@@ -176,7 +176,7 @@ class DiskStore:
     # Failures
 
     def _attempt(self, operation: Operation, action: Callable[[Engine], T], otherwise: T) -> T:
-        if not self._health.may_try(operation):
+        if self._health.failing and not self._health.may_try(operation):
             return otherwise
         engine = None
         try:

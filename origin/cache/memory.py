@@ -47,11 +47,14 @@ class Lru(Generic[K, T]):
 
     def put(self, key: K, entry: T) -> bool:
         """Whether it was kept: an entry over an eighth of the capacity would push out too many others."""
-        self.pop(key)
-        if self._weigh(entry) > self.capacity // 8:
+        weight = self._weigh(entry)
+        old = self._entries.pop(key, None)
+        if old is not None:
+            self.weight -= self._weigh(old)
+        if weight > self.capacity // 8:
             return False
         self._entries[key] = entry
-        self.weight += self._weigh(entry)
+        self.weight += weight
         while self.weight > self.capacity:
             self.weight -= self._weigh(self._entries.popitem(last=False)[1])
         return True

@@ -8,7 +8,6 @@ an executor has a future of its own, with a lock, and a slower way into the loop
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Lock
@@ -66,8 +65,10 @@ class ReaderThreads:
                 result = work(*arguments)
             except BaseException as exc:  # noqa: BLE001  # the caller of `run` gets it
                 error = exc
-            with contextlib.suppress(RuntimeError):  # the loop has ended, and its callers with it
+            try:
                 loop.call_soon_threadsafe(_deliver, future, result, error)
+            except RuntimeError:
+                pass  # the loop has ended, and its callers with it
             # Or the last picture would stay in memory until the next piece of work.
             del item, future, work, arguments, result, error
 

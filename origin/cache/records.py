@@ -156,7 +156,7 @@ def _split(packed: bytes | memoryview) -> tuple[dict[str, Any], bytes]:
         head, newline, _ = bytes(packed).partition(b"\n")
     if not newline:
         raise ValueError("a record without a head")
-    return json.loads(head), bytes(packed[len(head) + 1 :])
+    return json.loads(head.decode()), bytes(packed[len(head) + 1 :])
 
 
 def seal(name: str, packed: bytes) -> bytes:

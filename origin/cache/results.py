@@ -31,7 +31,6 @@ from origin.errors import OriginError
 
 LISTEN_SECONDS = 0.5  # between two looks at what other processes have deleted from a shared tier
 _NOTHING = Lookup(None)
-_ALL = None  # the depth of a new record: it goes into every tier
 
 
 class ResultCache:
@@ -49,8 +48,9 @@ class ResultCache:
         self._failures = Failures()
         self._purges = PurgeHistory()
         self._in_use = ResultsInUse()
-        # Reads of the tiers under way, by name and variant. None where the reader was cancelled.
-        self._reading: dict[tuple[str, str], asyncio.Future[Lookup | None]] = {}
+        # Reads of the tiers under way, by name and variant, each with the requests that wait for it too. They
+        # get None where the request that reads is cancelled.
+        self._reading: dict[tuple[str, str], list[asyncio.Future[Lookup | None]]] = {}
         self._listening: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -115,7 +115,7 @@ class ResultCache:
         name = name_version(original) if version is None else name_result(original, version.etag, variant)
         for queue in self._queues:
             if queue.may_hold(name):
-                return await self._find_once(original, variant, version, name)
+                return await self._find_below(original, variant, version, name)
         return lookup
 
     async def find_original(self, original: str, etag: str) -> bytes | None:
@@ -129,7 +129,7 @@ class ResultCache:
             if self._purges.reached(original, mark):
                 return None
             if isinstance(record, OriginalBody) and record.etag == etag:
-                self._fill(depth, name, record)
+                self._write(name, record, depth)
                 return record.body
         return None
 
@@ -190,61 +190,59 @@ class ResultCache:
         self._in_use.delete(prefix)
         return self.memory.drop(prefix)
 
-    async def _find_once(self, original: str, variant: str, version: Version | None, name: str) -> Lookup:
-        """What the tiers below memory have, read once for all who ask at the same time. `name` is that of the
-        result, or of the version where that has to be read first."""
+    async def _find_below(self, original: str, variant: str, version: Version | None, name: str) -> Lookup:
+        """What the tiers below memory have, read once for all requests at the same time. `name` is that of
+        the result, or of the version where that has to be read first."""
         key = name, variant
-        while (reading := self._reading.get(key)) is not None:
-            shared = await asyncio.shield(reading)
+        while (followers := self._reading.get(key)) is not None:
+            follower: asyncio.Future[Lookup | None] = asyncio.get_running_loop().create_future()
+            followers.append(follower)
+            shared = await follower
             if shared is not None:
                 return shared
         if version is not None:
             result = self._in_use.get(name)
             if result is not None:
                 return Lookup(version, result)
+        followers = self._reading[key] = []
         lookup = None
-        reading = self._reading[key] = asyncio.get_running_loop().create_future()
         try:
-            lookup = await self._find_below(original, variant, version)
+            lookup = await self._read_tiers(original, variant, version)
             return lookup
         finally:
             del self._reading[key]
-            if not reading.done():
-                reading.set_result(lookup)
+            for follower in followers:
+                if not follower.done():
+                    follower.set_result(lookup)
 
-    async def _find_below(self, original: str, variant: str, version: Version | None) -> Lookup:
-        """What the tiers below memory have."""
+    async def _read_tiers(self, original: str, variant: str, version: Version | None) -> Lookup:
         mark = self._purges.mark
         for depth, queue in enumerate(self._queues):
             lookup = await queue.find(original, variant, version)
-            if self._purges.reached(original, mark):
+            if mark != self._purges.mark and self._purges.reached(original, mark):
                 return _NOTHING
             if version is None and lookup.version is not None:
                 version = lookup.version
-                newer = self.memory.versions.get(name_version(original))  # kept meanwhile
-                if newer is None:
-                    self._fill(depth, name_version(original), version)
+                name = name_version(original)
+                if self.memory.versions.get(name) is None:  # or a newer one was kept meanwhile
+                    self.memory.versions.put(name, version)
+                    if depth:
+                        self._write(name, version, depth)
             if version is not None and lookup.result is not None:
                 name = name_result(original, version.etag, variant)
-                result = self._fill_result(depth, name, lookup.result)
-                return Lookup(version, result, lookup.tier)
+                if depth:
+                    self._write(name, lookup.result, depth)
+                if self.memory.results.put(name, lookup.result):
+                    return lookup
+                return Lookup(version, self._in_use.share(name, lookup.result), lookup.tier)
         # Another request may have made it while the tiers were read. It must not be made a second time.
         lookup = self.peek(original, variant)
         return lookup if lookup.result is not None else Lookup(version)
 
-    def _fill(self, depth: int | None, name: str, record: Record) -> None:
-        """Put a record into memory and into the first `depth` tiers below."""
-        self.memory.keep(name, record)
+    def _write(self, name: str, record: Record, depth: int | None = None) -> None:
+        """Write a record, behind the answer, to the tiers below memory; to the first `depth` of them."""
         for queue in self._queues[:depth]:
             queue.put(name, record)
-
-    def _fill_result(self, depth: int | None, name: str, result: Result) -> Result:
-        """As `_fill`. Returns the result to serve: of a large one, the copy that is in use already."""
-        if not self.memory.keep(name, result):
-            result = self._in_use.share(name, result)
-        for queue in self._queues[:depth]:
-            queue.put(name, result)
-        return result
 
     def _delete(self, original: str) -> list[asyncio.Future[set[str]]]:
         """Remove all records of one original; what is under way for it may still be kept."""
@@ -298,16 +296,21 @@ class Entry:
         if old is not None and old.etag != version.etag:
             self._cache._delete(self.original)
         self._cache._failures.pop(self.original)
-        self._cache._fill(_ALL, name, version)
+        self._cache.memory.versions.put(name, version)
+        self._cache._write(name, version)
 
     def keep_original(self, etag: str, body: bytes) -> None:
         if not self._is_purged():
-            self._cache._fill(_ALL, name_body(self.original), OriginalBody(etag, body))
+            self._cache._write(name_body(self.original), OriginalBody(etag, body))
 
     def keep_result(self, etag: str, variant: str, result: Result) -> None:
         """Keep a result that was rendered from the version with this ETag."""
-        if not self._is_purged():
-            self._cache._fill_result(_ALL, name_result(self.original, etag, variant), result)
+        if self._is_purged():
+            return
+        name = name_result(self.original, etag, variant)
+        if not self._cache.memory.results.put(name, result):
+            self._cache._in_use.share(name, result)
+        self._cache._write(name, result)
 
     def keep_failure(self, error: OriginError, until: float, variant: str = "") -> None:
         """Remember until then (Unix seconds) that the original cannot be fetched; with `variant`, that this

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Awaitable
 from collections.abc import Iterable
 from dataclasses import dataclass
 from dataclasses import field
@@ -71,8 +72,13 @@ class WriteQueue:
             return record
         return await self.tier.get(name)
 
-    async def find(self, original: str, variant: str, version: Version | None) -> Lookup:
+    def find(self, original: str, variant: str, version: Version | None) -> Awaitable[Lookup]:
         """The version of an original, and the result of that version. With `version`, the result alone."""
+        if not self._work:
+            return self.tier.find(original, variant, version)
+        return self._find(original, variant, version)
+
+    async def _find(self, original: str, variant: str, version: Version | None) -> Lookup:
         writes = self._writes()  # those of now: what is written meanwhile is in here or in the tier
         if version is None:
             record = _newest(writes, name_version(original))
