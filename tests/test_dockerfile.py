@@ -57,7 +57,8 @@ def test_what_is_copied_is_there_and_not_ignored() -> None:
 
 def test_what_the_build_of_the_package_reads_is_copied() -> None:
     copied = {name.removeprefix("./") for text in arguments("COPY") for name in text.split()[:-1]}
-    assert {"pyproject.toml", "origin", PROJECT["readme"], *PROJECT["license-files"]} <= copied
+    for needed in ("pyproject.toml", "origin", PROJECT["readme"], *PROJECT["license-files"]):
+        assert {needed, *map(str, Path(needed).parents)} & copied, needed
 
 
 def test_the_extra_that_is_installed_exists() -> None:

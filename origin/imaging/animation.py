@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Sequence
 
-import pyvips
+from origin.imaging.vendor import pyvips
 
 
 def split(strip: pyvips.Image, pages: int) -> Iterator[pyvips.Image]:

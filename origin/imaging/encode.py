@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import pyvips
-
 from origin.formats import Format
 from origin.imaging.frame import Frame
+from origin.imaging.vendor import pyvips
 from origin.urls.options import Options
 
 _WHITE = 255

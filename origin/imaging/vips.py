@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-import pyvips
+from origin.imaging.vendor import pyvips
 
 _MOST = 20  # messages kept of one picture; half a PNG has hundreds
 _NOISE = ("source: bad seek",)  # how a loader finds out where a file ends
@@ -26,7 +26,7 @@ class _Warnings(logging.Handler):
 
 
 _warnings = _Warnings()
-_log = logging.getLogger("pyvips")
+_log: logging.Logger = pyvips.logger
 _log.setLevel(logging.WARNING)
 _log.propagate = False
 _log.handlers = [_warnings]

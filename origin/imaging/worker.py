@@ -85,7 +85,7 @@ def _take_socket() -> tuple[BinaryIO, BinaryIO]:
 
 def _start(arguments: argparse.Namespace) -> dict[str, Any]:
     """Load libvips and lock this process down. Returns what the hello says."""
-    import pyvips
+    from origin.imaging.vendor import pyvips
 
     version = tuple(pyvips.version(part) for part in range(3))
     libvips = ".".join(map(str, version))
@@ -103,7 +103,7 @@ def _start(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _allow_loaders(formats: Iterable[Format]) -> None:
     """libvips has a loader for everything, text matrices and its own dumps included; keep ours."""
-    import pyvips
+    from origin.imaging.vendor import pyvips
 
     pyvips.operation_block_set("VipsForeignLoad", True)
     for format in formats:
@@ -114,9 +114,8 @@ def _allow_loaders(formats: Iterable[Format]) -> None:
 def _warm_up(formats: Iterable[Format]) -> None:
     """Render a little of everything inside the sandbox: the first job finds every table built, and a
     library that cannot work in here fails now and not on somebody's picture."""
-    import pyvips
-
     from origin.imaging.pipeline import render
+    from origin.imaging.vendor import pyvips
 
     names = tuple(format.name for format in formats)
     grey = pyvips.Image.black(64, 64, bands=3).copy(interpretation="srgb")
