@@ -24,6 +24,8 @@ from origin.formats import OUTPUTS
 from origin.formats import QUALITY
 from origin.formats import Format
 from origin.imaging import sandbox
+from origin.imaging.binding import WrongLibvips
+from origin.imaging.binding import load_libvips
 from origin.imaging.protocol import PREFIX_SIZE
 from origin.imaging.protocol import Job
 from origin.imaging.protocol import pack_head
@@ -32,7 +34,6 @@ from origin.imaging.protocol import unpack_prefix
 from origin.urls.options import Options
 
 _NICENESS = 5  # beyond the parent's
-_OLDEST_LIBVIPS = (8, 18)
 _FONTS = tuple(
     map(Path, ("/etc/fonts", "/usr/share/fonts", "/usr/local/share/fonts", "/var/cache/fontconfig"))
 )
@@ -45,6 +46,8 @@ def main() -> None:
     hello: dict[str, Any] = {"libvips": None, "pipeline": None, "sandbox": None, "error": None}
     try:
         hello |= _start(arguments)
+    except WrongLibvips as exc:
+        hello["error"] = str(exc)
     except Exception as exc:  # noqa: BLE001 - whatever it is, the parent has to be able to show it
         hello["error"] = f"{type(exc).__name__}: {exc}".splitlines()[0]
     _send(answers, {"hello": hello})
@@ -85,13 +88,7 @@ def _take_socket() -> tuple[BinaryIO, BinaryIO]:
 
 def _start(arguments: argparse.Namespace) -> dict[str, Any]:
     """Load libvips and lock this process down. Returns what the hello says."""
-    from origin.imaging.vendor import pyvips
-
-    version = tuple(pyvips.version(part) for part in range(3))
-    libvips = ".".join(map(str, version))
-    if not pyvips.API_mode or version < _OLDEST_LIBVIPS:
-        mode = "API" if pyvips.API_mode else "ABI"
-        raise RuntimeError(f"libvips 8.18 in API mode is needed, found {libvips} in {mode} mode")
+    libvips = load_libvips()
     from origin.imaging.pipeline import PIPELINE_VERSION
 
     formats = [Format.named(name) for name in arguments.formats.split(",")]

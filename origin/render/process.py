@@ -78,7 +78,7 @@ class Renderer:
             raise
         if renderer.hello.get("error"):
             await renderer.kill()
-            raise RendererBroken(str(renderer.hello["error"])[:300])
+            raise RendererBroken(str(renderer.hello["error"])[:2000])
         return renderer
 
     async def run(self, job: Job, original: bytes) -> Message:
