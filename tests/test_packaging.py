@@ -155,6 +155,15 @@ def test_nothing_that_the_server_needs_was_compiled_here(name: str) -> None:
     assert not {tag.platform for tag in tags if tag.platform.startswith("linux")}
 
 
+def test_the_image_is_built_from_versions_that_the_package_admits() -> None:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pins = dict(line.split("==") for line in lines if not line.startswith("#"))
+    versions = {canonicalize_name(name): version for name, version in pins.items()}
+    assert sorted(versions) == SERVER
+    for requirement in map(Requirement, [*PROJECT["dependencies"], *SERVER_EXTRA]):
+        assert versions[canonicalize_name(requirement.name)] in requirement.specifier
+
+
 def test_pyvips_is_not_installed_for_the_server() -> None:
     # PyPI has no wheel of it: origin/imaging/vendor/README.md.
     assert "pyvips" not in SERVER
