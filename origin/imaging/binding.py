@@ -35,8 +35,7 @@ def load_libvips() -> str:
 
 
 def _message(found: str) -> str:
-    oldest = ".".join(map(str, OLDEST))
-    return f"libvips {oldest} in API mode is needed, found {found}. To mend it, run: {shlex.join(_mend())}"
+    return f"libvips 8.18 in API mode is needed, found {found}. To mend it, run: {shlex.join(_mend())}"
 
 
 def _mend() -> list[str]:
