@@ -59,6 +59,7 @@ def demo_config(port: int) -> Iterator[Config]:
                 "handlers": [handler],
                 "http_host": "127.0.0.1",
                 "http_port": port,
+                "drain": 0,  # no load balancer has to notice
                 "cache": {"path": str(Path(folder) / "cache"), "max_size": "500MB"},
             },
             name="the demo",
