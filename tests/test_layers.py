@@ -17,12 +17,12 @@ LAYERS = (
     "errors formats",
     "http urls",
     "signing",
-    "client sources cache",
+    "sources cache",
     "imaging",
     "render",
     "ops",
     "delivery",
-    "ingest pages",
+    "pages",
     "parts",
     "app",
     "server",
@@ -31,7 +31,7 @@ LAYERS = (
 )
 LEVEL = {name: level for level, line in enumerate(LAYERS) for name in line.split()}
 # The configuration stands beside the rooms: these alone know it, and it knows these.
-CONFIG = ("config", "convert")
+CONFIG = ("config",)
 KNOWS_CONFIG = {"parts", "app", "server", "cli", *CONFIG}
 CONFIG_KNOWS = {"errors", "formats", "urls", "signing", "sources", *CONFIG}
 # The sandbox: nothing of it but its protocol is known outside.

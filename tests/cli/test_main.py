@@ -11,7 +11,7 @@ import pytest
 import origin
 from tests.support.running import command
 
-HEAVY = ("aiobotocore", "aiohttp", "diskcache", "prometheus_client", "pyvips", "starlette", "uvicorn")
+HEAVY = ("aiobotocore", "aiohttp", "diskcache", "prometheus_client", "_libvips", "starlette", "uvicorn")
 
 
 def test_without_the_server_extra_the_program_says_what_to_install() -> None:
