@@ -46,7 +46,7 @@ class Format:
     other_names: tuple[str, ...] = ()
     mime: str
     matches: Callable[[bytes], bool]  # whether a file is of this format, by its first bytes
-    loader: str  # the libvips operation that decodes it
+    loader: str | None  # the libvips operation that decodes it; None: Pillow does
     fail_on: str = "truncated"  # the mildest defect at which libvips refuses a file
     by_default: bool = True  # False: originals are decoded only where a handler names the format
     reads_fonts: bool = False  # the decoder reads the fonts of the system
@@ -71,6 +71,8 @@ class Format:
     GIF: ClassVar[Format]
     TIFF: ClassVar[Format]
     SVG: ClassVar[Format]
+    BMP: ClassVar[Format]
+    ICO: ClassVar[Format]
 
     @staticmethod
     def named(name: str) -> Format:
@@ -119,6 +121,11 @@ def _is_svg(data: bytes) -> bool:
     if head.startswith((b"<?xml", b"<!--", b"<!DOCTYPE svg")):
         return _SVG_ELEMENT.search(head) is not None
     return _SVG_ELEMENT.match(head) is not None
+
+
+def _is_bmp(data: bytes) -> bool:
+    """By the size of the header behind the file's own, of which there are seven."""
+    return data[:2] == b"BM" and int.from_bytes(data[14:18], "little") in (12, 40, 52, 56, 64, 108, 124)
 
 
 def _png_compression(alpha: bool, pixels: int) -> dict[str, object]:
@@ -208,6 +215,14 @@ FORMATS: tuple[Format, ...] = (
         light="linear",
         accept_rank=2,
     ),
+    Format(name="bmp", mime="image/bmp", matches=_is_bmp, loader=None, memory_per_pixel=10),
+    Format(
+        name="ico",
+        mime="image/vnd.microsoft.icon",
+        matches=_starts_with(b"\0\0\1\0"),
+        loader=None,
+        memory_per_pixel=12,
+    ),
     Format(
         name="tiff",
         other_names=("tif",),
@@ -266,8 +281,7 @@ _OTHERS: dict[str, Callable[[bytes], bool]] = {
     "mp4": lambda data: data[4:8] == b"ftyp",
     "jxl": _starts_with(b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n"),
     "jp2": _starts_with(b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"),
-    "bmp": _starts_with(b"BM"),
-    "ico": _starts_with(b"\0\0\1\0"),
+    "cur": _starts_with(b"\0\0\2\0"),
     "icns": _starts_with(b"icns"),
     "psd": _starts_with(b"8BPS"),
     "pdf": _starts_with(b"%PDF-"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+from collections.abc import Callable
 
 import pytest
 
@@ -23,7 +24,7 @@ from origin.http.negotiation import accept_class
 from origin.imaging.protocol import AUTO_FORMATS
 from tests.support import pictures
 
-ORIGINALS = {
+ORIGINALS: dict[str, Callable[[], bytes]] = {
     "jpg": pictures.land,
     "png": pictures.port,
     "webp": pictures.wide,
@@ -31,6 +32,8 @@ ORIGINALS = {
     "avif": pictures.avif,
     "tiff": pictures.tiff,
     "svg": pictures.svg,
+    "bmp": lambda: pictures.encoded(pictures.field(100, 60), "BMP"),
+    "ico": lambda: pictures.encoded(pictures.field(64, 64), "ICO"),
 }
 
 
@@ -95,7 +98,7 @@ def test_a_format_is_found_by_each_of_its_names(name: str, format: Format) -> No
     assert Format.named(name) is format
 
 
-@pytest.mark.parametrize("name", ["", "bmp", "jpg ", "image/png"])
+@pytest.mark.parametrize("name", ["", "psd", "jpg ", "image/png"])
 def test_what_is_no_name_of_a_format_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="not the name of a format"):
         Format.named(name)

@@ -38,6 +38,7 @@ PUBLIC_OF_IMAGING = {"origin.imaging.protocol"}
 # Where each package from outside is at home: a room, or a file of one.
 HOMES = {
     "pyvips": "imaging",
+    "PIL": "imaging.pillow",
     "pyseccomp": "imaging.sandbox",
     "aiobotocore": "sources.s3 sources.s3_session",
     "botocore": "sources.s3",

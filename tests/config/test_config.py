@@ -56,7 +56,9 @@ def test_the_defaults_of_the_top_level() -> None:
 def test_the_defaults_of_a_handler() -> None:
     [handler] = build_config(config()).handlers
     assert (handler.name, handler.prefix) == ("photos", "photos")
-    assert set(handler.allowed_formats) == {Format.JPG, Format.PNG, Format.WEBP, Format.GIF, Format.AVIF}
+    assert [format.name for format in handler.allowed_formats] == [
+        *("jpg", "png", "webp", "gif", "avif", "bmp", "ico")
+    ]
     assert handler.output_format == "original"
     assert handler.quality == {"jpg": 80, "webp": 78, "avif": 60}
     assert handler.crop is True
@@ -290,9 +292,9 @@ MISTAKES: list[tuple[Any, str, str]] = [
         "expected a list with at least one entry, got []",
     ),
     (
-        config(allowed_formats=["bmp"]),
+        config(allowed_formats=["heic"]),
         "handlers[0].allowed_formats[0]",
-        'expected one of jpg, png, webp, gif, avif, tiff, svg, got "bmp"',
+        'expected one of jpg, png, webp, gif, avif, bmp, ico, tiff, svg, got "heic"',
     ),
     (
         config(output_format="tiff"),
