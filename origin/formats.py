@@ -16,7 +16,6 @@ from typing import Literal
 Light = Literal["encoded", "linear", "near-linear"]
 """The light in which a photograph is resized: as sRGB encodes it, physically linear, or close to linear."""
 
-
 MAX_SIDE = 100_000
 """Pixels of the longest side of an original or a result, where its format has no lower limit."""
 
@@ -124,13 +123,12 @@ def _is_svg(data: bytes) -> bool:
 
 
 def _is_bmp(data: bytes) -> bool:
-    """By the size of the header behind the file's own, of which there are seven."""
+    """The second header begins with its size, and there are seven of them."""
     return data[:2] == b"BM" and int.from_bytes(data[14:18], "little") in (12, 40, 52, 56, 64, 108, 124)
 
 
 def _png_compression(alpha: bool, pixels: int) -> dict[str, object]:
-    """4 takes 8 ms instead of 14 and +1 % bytes in photographs, but up to +12 % in logos, which have alpha,
-    are few, and are kept for long."""
+    """4 takes 8 ms instead of 14 and adds 1 % to photographs, but up to 12 % to logos, which have alpha."""
     return {"compression": 6 if alpha else 4}
 
 
@@ -275,7 +273,7 @@ def sniff(data: bytes) -> Format | None:
     return next((format for format in FORMATS if format.matches(data)), None)
 
 
-# What people send besides, to give it its name in a refusal.
+# Other formats that people send, to name them in a refusal.
 _OTHERS: dict[str, Callable[[bytes], bool]] = {
     "heic": _has_brand(b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"mif3"),
     "mp4": lambda data: data[4:8] == b"ftyp",
@@ -290,9 +288,10 @@ _OTHERS: dict[str, Callable[[bytes], bool]] = {
 }
 
 
-def describe(data: bytes) -> str:
-    """The name of what these bytes are, for a log line: a format of ours, another's, or "not a picture"."""
+def refusal(data: bytes) -> str:
+    """Why an original is not taken, for a log line: what it is, as far as its first bytes tell."""
     format = sniff(data)
     if format is not None:
-        return format.name
-    return next((name for name, matches in _OTHERS.items() if matches(data)), "not a picture")
+        return f"{format.name}: not allowed here"
+    name = next((name for name, matches in _OTHERS.items() if matches(data)), None)
+    return f"{name}: not supported" if name else "not a picture"

@@ -48,7 +48,7 @@ from origin.errors import RenderFailed
 from origin.errors import RenderTimeout
 from origin.errors import SourceUnavailable
 from origin.errors import UnsupportedFormat
-from origin.formats import describe
+from origin.formats import refusal
 from origin.formats import sniff
 from origin.http import caching
 from origin.http import negotiation
@@ -345,7 +345,7 @@ class Handler:
         body, version = current.body or b"", current.version
         seen = sniff(body)
         if seen is None or seen.name not in self._recipe.allowed:
-            raise UnsupportedFormat(f"{describe(body)}: not {'allowed here' if seen else 'supported'}")
+            raise UnsupportedFormat(refusal(body))
         crashed, overran = self._suspects(wish, current)
         try:
             async with self.originals.admission.holding(len(body)):

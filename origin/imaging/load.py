@@ -14,7 +14,7 @@ from origin.errors import Unprocessable
 from origin.errors import UnsupportedFormat
 from origin.formats import MAX_SIDE
 from origin.formats import Format
-from origin.formats import describe
+from origin.formats import refusal
 from origin.formats import sniff
 from origin.imaging import decoders
 from origin.imaging.frame import Frame
@@ -36,16 +36,16 @@ def identify(original: bytes, allowed: Sequence[str]) -> Format:
     """The format of an original, by its content. Raises UnsupportedFormat where it is not allowed."""
     format = sniff(original)
     if format is None or format.name not in allowed:
-        raise UnsupportedFormat(f"{describe(original)}: not {'allowed here' if format else 'supported'}")
+        raise UnsupportedFormat(refusal(original))
     return format
 
 
 def for_decoder(original: bytes, format: Format) -> bytes:
-    """The bytes to decode: the original, but for what its decoder gets wrong.
+    """The bytes to decode: the original, but for a field that libheif misreads.
 
-    Of the colours that an AVIF names, libheif ignores all where the first three are "unspecified" (2), also
-    that the range is full; the box wins over the bitstream (AV1 Image File Format, section 2.2.1). Named are
-    those that unspecified ones stand for: primaries of BT.709, sRGB's transfer, the matrix of BT.601.
+    Where an AVIF leaves primaries, transfer and matrix unspecified (2), libheif also ignores that its range
+    is full, though the box wins over the bitstream (AV1 Image File Format, section 2.2.1). What unspecified
+    ones stand for is written in their place: primaries of BT.709, sRGB's transfer, the matrix of BT.601.
     """
     if format is Format.AVIF:
         return original.replace(b"colrnclx\0\2\0\2\0\2\x80", b"colrnclx\0\1\0\x0d\0\6\x80")
@@ -119,21 +119,6 @@ def _check_samples(image: pyvips.Image, format: Format) -> None:
 
 def _palette_bits(image: pyvips.Image) -> int:
     return int(field(image, "bits-per-sample", 8)) if field(image, "palette", 0) else 0
-
-
-def _check_limits(image: pyvips.Image, format: Format, pages: int, job: Job, memory: int | None) -> None:
-    codec = field(image, "heif-compression", "av1")
-    if codec != "av1":
-        raise UnsupportedFormat(f"{codec} cannot be decoded")
-    side = max(image.width, image.height)
-    if side > MAX_SIDE:
-        raise Unprocessable(f"{format.name} with a side of {side} pixels, more than {MAX_SIDE}")
-    pixels = image.width * image.height * pages
-    if pixels > job.max_pixels:
-        raise Unprocessable(f"{format.name} of {pixels} pixels, more than {job.max_pixels}")
-    needed = image.width * image.height * _memory_per_pixel(image, format)
-    if memory is not None and needed > memory:
-        raise Unprocessable(f"{format.name} that takes {needed} bytes to decode, more than {memory}")
 
 
 def _memory_per_pixel(image: pyvips.Image, format: Format) -> int:

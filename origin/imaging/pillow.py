@@ -41,7 +41,7 @@ def decode(data: bytes, format: Format) -> pyvips.Image:
     """The picture; of an ICO the largest in it. Raises Unprocessable."""
     try:
         picture = _load_bmp(data) if format is Format.BMP else _load_icon(data)
-        # An alpha channel that is empty is from where nobody wrote one: all of the picture is to be seen.
+        # An alpha channel that is all zero was never written: the picture is opaque.
         if picture.mode == "RGBA" and picture.getchannel("A").getextrema() == (0, 0):
             picture = picture.convert("RGB")
         alpha = picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info

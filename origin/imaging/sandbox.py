@@ -1,6 +1,6 @@
-"""What a render process may still do when a picture has taken it over: compute, and answer.
+"""The sandbox of a render process: when a picture has taken it over, it can still compute and answer.
 
-Each lock is one the kernel keeps for a process without privileges, and none can be taken off again.
+Each lock is one that the kernel gives a process without privileges, and none can be removed again.
 Landlock and seccomp bind the thread that asks and the threads it starts later, so they
 come before libvips starts its first one. Where the kernel or a library lacks a lock, the rest holds.
 """
@@ -91,7 +91,7 @@ def _limit(address_space: int) -> bool:
 
 
 def allow_cpu(seconds: int) -> None:
-    """End this process when it computes for that long from now on, should nobody else do it first."""
+    """End this process when it computes for that long from now on, unless its parent does so first."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     soft = int(used.ru_utime + used.ru_stime) + seconds
     resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
