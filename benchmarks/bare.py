@@ -20,14 +20,13 @@ Render = Callable[[bytes, str, int, int], bytes]  # original, format, width, qua
 
 
 def main() -> None:
-    import pyvips
-
     from origin.formats import Format
     from origin.imaging.encode import encode
     from origin.imaging.frame import Header
     from origin.imaging.frame import settle
     from origin.imaging.pipeline import render
     from origin.imaging.protocol import Job
+    from origin.imaging.vendor import pyvips
     from origin.urls.options import Options
 
     def job(format: str, width: int, quality: int) -> Job:

@@ -14,7 +14,7 @@ from benchmarks.soak_pictures import Wish
 from benchmarks.soak_report import Record
 
 THINK = 0.03  # seconds between two requests of a client, on average
-BAD = ("w=x", "w=1&w=2", "f=svg", "q=0", "dpr=9", "c=maybe", "w=-5")
+BAD = ("w=x", "w=1&w=2", "f=svg", "q=0", "dpr=x", "c=maybe", "w=-5")
 # What a picture's answer may be instead, while renderers die and S3 is away.
 EXCUSED = {"render-failed": (500, 504), "source-unavailable": (502, 504), "overloaded": (503,)}
 QUARANTINED = {"unprocessable": (422,)}  # a picture that was in two renderers when they were killed

@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from origin.app import create_app
-from origin.cache.disk import DiskTier
-from origin.cache.diskcache_safe import SafeCache
-from origin.cache.results import Result
-from origin.cache.results import ResultCache
-from origin.cache.results import Version
+from origin.cache.disk_store import DiskStore
+from origin.cache.records import Record
+from origin.cache.records import Result
+from origin.cache.records import Version
+from origin.cache.records import name_version
+from origin.cache.records import pack
+from origin.cache.records import prefix_of_results
 from origin.http.message import Request
 
 VARIANTS = 10  # results of each original
@@ -55,33 +57,13 @@ def fill(folder: Path, originals: Path, numbers: Iterable[int]) -> None:
     """Put these results into the cache in `folder`. The originals are links to one file."""
     logging.getLogger("origin").setLevel(logging.ERROR)
     samples = asyncio.run(_samples(folder, originals))
-    store, rest = _Bulk(folder), iter(numbers)
+    store, rest = DiskStore(folder, 10**12), iter(numbers)
     while chunk := list(islice(rest, _CHUNK)):
-        cache = ResultCache(store, memory=0)
+        records: dict[str, Record] = {}
         for number in chunk:
-            _keep(cache, samples[number % VARIANTS], number)
-        asyncio.run(cache.close())
-
-
-class _Bulk(DiskTier):
-    """Writes what it is given in one transaction, when it is closed."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, 10**12)
-        self._held: dict[str, bytes] = {}
-
-    def put(self, key: str, value: bytes) -> None:
-        self._held[key] = value
-
-    def _cull(self, cache: SafeCache, room: int) -> None:
-        """There is room; to ask SQLite each time takes as long as the rest."""
-
-    def close(self) -> None:
-        with self._opened().transact():
-            for key, value in self._held.items():
-                super().put(key, value)
-        self._held.clear()
-        super().close()
+            records |= _records(samples[number % VARIANTS], number)
+        store.put_all([(name, pack(record)) for name, record in records.items()])
+    store.close()
 
 
 @dataclass(frozen=True)
@@ -90,9 +72,8 @@ class _Sample:
 
     original: str  # its name in the cache
     etag: str
-    variant: str
+    name: str  # of the result, beneath the original
     result: Result
-    since: int
 
 
 async def _samples(folder: Path, originals: Path) -> list[_Sample]:
@@ -105,15 +86,24 @@ async def _samples(folder: Path, originals: Path) -> list[_Sample]:
         }
     )
     samples: list[_Sample] = []
-    handler = app.state.origin.handlers["p"]
-    handler.cache.keep_result = lambda *call: samples.append(_Sample(*call))
+    seen: set[str] = set()
+    handler = app.origin.handlers["p"]
     async with app.router.lifespan_context(app):
+        (cache,) = app.origin.caches.values()
+        [disk] = cache.tiers
         for number in range(VARIANTS):
             path, _, query = target(number).partition("?")
             plan = handler.read(path.removeprefix("/p/"), query.encode())
             scope = {"method": "GET", "path": path, "query_string": query.encode(), "headers": []}
-            answer = await handler.answer(plan, Request(scope, _silence))
+            answer = await handler.respond(plan, Request(scope, _silence))
             assert answer.status == 200, answer.error
+            await cache.flush()
+            [name] = {name async for name in disk.names(prefix_of_results(plan.original))} - seen
+            seen.add(name)
+            version, result = await disk.get(name_version(plan.original)), await disk.get(name)
+            assert isinstance(version, Version)
+            assert isinstance(result, Result)
+            samples.append(_Sample(plan.original, version.etag, name.removeprefix(plan.original), result))
     return samples
 
 
@@ -121,12 +111,13 @@ async def _silence() -> Any:
     await asyncio.Event().wait()
 
 
-def _keep(cache: ResultCache, sample: _Sample, number: int) -> None:
-    name = f"{sample.original.removesuffix(_FIRST)}{number // VARIANTS}{_FIRST[1:]}"
+def _records(sample: _Sample, number: int) -> dict[str, Record]:
+    """The result of this number and the version of its original, by name."""
+    original = f"{sample.original.removesuffix(_FIRST)}{number // VARIANTS}{_FIRST[1:]}"
     modified = sample.result.last_modified
-    if number % VARIANTS == 0 or cache.versions.get(name) is None:
-        cache.keep_version(name, Version(sample.etag, modified, time.time()), sample.since)
     body = marked(sample.result.body, number)
     digest = number.to_bytes(16)  # the origin's are hashes; a client sees that they differ
-    result = Result(body, sample.result.format, digest, modified)
-    cache.keep_result(name, sample.etag, sample.variant, result, sample.since)
+    return {
+        name_version(original): Version(sample.etag, modified, time.time()),
+        original + sample.name: Result(body, sample.result.format, digest, modified),
+    }

@@ -9,7 +9,7 @@ backend origin {
     .host = "127.0.0.1";
     .port = "8080";
     .connect_timeout = 2s;
-    .first_byte_timeout = 35s;  # the origin gives up earlier: 5 s + 10 s source, 5 s + 10 s render
+    .first_byte_timeout = 35s;  # the origin answers earlier: 5 s + 10 s source, 5 s + 10 s render
     .probe = {
         .url = "/-/ready";
         .interval = 2s;
@@ -19,7 +19,7 @@ backend origin {
     }
 }
 
-# Who may purge.
+# Addresses that may purge.
 acl purgers {
     "127.0.0.1";
     "::1";
@@ -34,16 +34,16 @@ sub vcl_recv {
         return (synth(404));
     }
 
-    # Nothing the origin answers depends on these, and with them Varnish would not cache.
+    # No answer of the origin depends on these, and with them Varnish would not cache.
     unset req.http.Cookie;
     unset req.http.Authorization;
 
     # One object for every order of the options. A token covers the options, not their order.
     set req.url = std.querysort(req.url);
 
-    # Three classes of browsers, of which `Vary: Accept` then makes at most three objects. A format with
-    # parameters, such as `image/avif;q=0.5`, does not count: no browser sends that, and refusals (q=0)
-    # look the same.
+    # Three classes of browsers, so that `Vary: Accept` makes at most three objects. A format with
+    # parameters, such as `image/avif;q=0.5`, does not count: no browser sends it, and a refusal (q=0)
+    # looks the same.
     std.collect(req.http.Accept);
     if (req.http.Accept ~ "(?i)(^|[ \t,])image/avif[ \t]*(,|$)") {
         set req.http.Accept = "image/avif";
@@ -53,15 +53,15 @@ sub vcl_recv {
         set req.http.Accept = "image/*";
     }
 
-    # While the origin is well, stale pictures are served for the longest `stale_while_revalidate` of
-    # your handlers; while it is not, for all their grace, which is `stale_if_error`.
+    # While the origin is well, serve stale pictures for the longest `stale_while_revalidate` of your
+    # handlers. While it is not, serve them for their whole grace, which is `stale_if_error`.
     if (std.healthy(req.backend_hint)) {
         set req.grace = 1d;
     }
 }
 
-# PURGE with `Surrogate-Key: TAG ...` removes what carries one of the tags. With `Soft-Purge: 1` it only
-# becomes stale: it is served once more while it is fetched anew, or for longer if that fails.
+# PURGE with `Surrogate-Key: TAG ...` removes the objects that carry one of the tags. With `Soft-Purge: 1`
+# they become stale: each is served once more while it is fetched again, or for longer if that fails.
 sub purge_tags {
     if (client.ip !~ purgers) {
         return (synth(405));
@@ -76,15 +76,15 @@ sub purge_tags {
 }
 
 sub vcl_backend_response {
-    # A refresh that failed must not take the place of the picture. By default the origin says 404 when it
-    # cannot reach its source, so the class of error decides, not the status alone.
+    # A failed refresh must not replace the picture. By default the origin answers 404 when it cannot reach
+    # its source, so the class of the failure decides, not the status alone.
     if (bereq.is_bgfetch && (beresp.status >= 500
             || beresp.http.X-Origin-Error ~ "^(source-unavailable|render-failed|overloaded)$")) {
         return (abandon);
     }
 
-    # Varnish takes `stale-while-revalidate` for grace, and 10 s where there is none: but a token's end or
-    # a missing picture knows no grace.
+    # Varnish uses `stale-while-revalidate` as grace, and 10 s where it is absent. After a token's end, and
+    # for a missing picture, there must be no grace.
     if (beresp.http.Cache-Control !~ "stale-while-revalidate") {
         set beresp.grace = 0s;
     }
@@ -92,19 +92,19 @@ sub vcl_backend_response {
         set beresp.grace = std.duration(
             regsub(beresp.http.Cache-Control, ".*stale-if-error=([0-9]+).*", "\1s"), beresp.grace);
     }
-    # Past its grace a picture is only good for a question with If-None-Match.
+    # After its grace, keep a picture only to ask with If-None-Match.
     if (beresp.status == 200) {
         set beresp.keep = 7d;
     }
 
-    # What says no-store is passed through, but for seconds, not the two minutes of the built-in code.
+    # Pass `no-store` answers through, and remember that for 1 s, not for the two minutes of the built-in code.
     if (beresp.http.Cache-Control ~ "no-store") {
         set beresp.uncacheable = true;
         set beresp.ttl = 1s;
         return (deliver);
     }
 
-    # The name under which the vmod looks for tags.
+    # The vmod looks for tags in this header.
     set beresp.http.xkey = beresp.http.Surrogate-Key;
 }
 

@@ -1,51 +1,32 @@
-"""The composition root: `create_app` turns a configuration into the ASGI app, and knows every class."""
+"""The composition root: `create_app` turns a configuration into the ASGI app."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import hashlib
-import inspect
 import logging
 import os
 import time
-import traceback
-from collections.abc import AsyncIterator
-from collections.abc import Awaitable
+from collections.abc import AsyncGenerator
 from collections.abc import Callable
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request as StarletteRequest
 
-from origin.cache.disk import DiskTier
-from origin.cache.results import ResultCache
 from origin.config.load import build_config
 from origin.config.load import load_config
-from origin.config.model import S3
 from origin.config.model import Config
-from origin.config.model import Handler as HandlerConfig
-from origin.delivery.fallback import Fallback
-from origin.delivery.fallback import load_image
+from origin.delivery.authorize import Verify
 from origin.delivery.handler import Handler
-from origin.delivery.originals import FetchAdmission
-from origin.delivery.originals import Originals
-from origin.delivery.request import Authorizer
-from origin.delivery.request import Pairs
-from origin.delivery.request import RenderSettings
-from origin.delivery.request import allow_all
-from origin.delivery.responses import Freshness
+from origin.delivery.router import BodyLimit
+from origin.delivery.router import Mount
 from origin.delivery.router import Router
 from origin.errors import ConfigError
-from origin.errors import Forbidden
-from origin.errors import SourceUnavailable
-from origin.formats import DEFAULT_ORIGINALS
 from origin.http.message import RawHeaders
 from origin.http.message import Receive
-from origin.http.message import Request
 from origin.http.message import Response
 from origin.http.message import Scope
 from origin.http.message import Send
@@ -54,175 +35,153 @@ from origin.ops.metrics import Metrics
 from origin.ops.routes import on_http_error
 from origin.ops.routes import private_routes
 from origin.ops.routes import public_routes
-from origin.render.pool import RenderPool
-from origin.signing import Verifier
-from origin.signing import decode_query
-from origin.sources import LocalSource
-from origin.sources import S3Source
+from origin.parts import Clock
+from origin.parts import Origin
+from origin.render.process import RendererBroken
 from origin.sources import Source
-from origin.urls.options import OptionDefaults
 
 log = logging.getLogger(__name__)
 
-Verify = Callable[[str, StarletteRequest], bool | int | Awaitable[bool | int]]
-
-
-class Origin:
-    """Every part of one running origin."""
-
-    def __init__(self, config: Config, verify: Verify | None = None) -> None:
-        self.config = config
-        self.metrics = Metrics()
-        self.draining = False
-        limits = config.limits
-        formats = sorted({f.name for handler in config.handlers for f in handler.allowed_formats})
-        self.pool = RenderPool(
-            config.renderers,
-            formats=sorted({*formats, *(f.name for f in DEFAULT_ORIGINALS)}),
-            memory=limits.render_memory,
-            queue=limits.queue,
-            queue_timeout=limits.queue_timeout,
-        )
-        self.admission = FetchAdmission(timeout=limits.queue_timeout)
-        self.caches: dict[Path, ResultCache] = {}
-        self.fallbacks: dict[tuple[bytes, str], Fallback] = {}
-        self.handlers = {handler.prefix: self._handler(handler, verify) for handler in config.handlers}
-        self._gauges()
-
-    async def open(self) -> None:
-        """Start what has to run before the first request. Raises RendererBroken."""
-        await self.pool.start()
-        for handler in self.handlers.values():
-            try:
-                await handler.open()
-            except SourceUnavailable as error:
-                log.error("handler %s: its source does not work yet: %s", handler.name, error)
-
-    async def close(self) -> None:
-        for handler in self.handlers.values():
-            await handler.close()
-        await self.pool.close()
-        for cache in self.caches.values():
-            await cache.close()
-
-    def _handler(self, config: HandlerConfig, verify: Verify | None) -> Handler:
-        limits = self.config.limits.within(config.limits)
-        source, identity = make_source(config, limits.max_original_bytes, limits.source_timeout)
-        return Handler(
-            name=config.name,
-            source_id=identity,
-            originals=Originals(
-                config.name,
-                source,
-                self._cache(config),
-                self.admission,
-                cache_time=config.cache_time,
-                error_max_age=config.error_max_age,
-            ),
-            pool=self.pool,
-            fallback=self._fallback(config),
-            rules=OptionDefaults(
-                format=config.output_format,
-                crop=config.crop,
-                max_dimension=limits.max_dimension,
-                widths=tuple(sorted(config.widths or ())),
-                quality=config.quality,
-            ),
-            recipe=RenderSettings(
-                quality=config.quality,
-                allowed=tuple(format.name for format in config.allowed_formats),
-                max_pixels=limits.max_original_pixels,
-                max_frames=limits.max_frames,
-                timeout=limits.render_timeout,
-            ),
-            freshness=Freshness(
-                max_age=config.max_age,
-                stale_while_revalidate=config.stale_while_revalidate,
-                stale_if_error=config.stale_if_error,
-                error_max_age=config.error_max_age,
-                cdn_max_age=config.cdn_max_age,
-            ),
-            check=_check(config, verify),
-            check_lasts=verify is None,
-            decode_query=decode_query,
-            exact_status=config.error_status == "exact",
-            tag_header=config.tag_header,
-            variants=config.variants,
-        )
-
-    def _fallback(self, config: HandlerConfig) -> Fallback:
-        """Handlers with the same image and quality share it, since preparing it takes a while."""
-        image = load_image(config.error_image)
-        name = (image, str(sorted(config.quality.items())))
-        if name not in self.fallbacks:
-            self.fallbacks[name] = Fallback(image, self.pool, config.quality)
-        return self.fallbacks[name]
-
-    def _cache(self, config: HandlerConfig) -> ResultCache | None:
-        """The cache of the folder that the handler names; handlers share it with its limits."""
-        if not config.caches:
-            return None
-        shared = self.config.cache
-        path = config.cache_path or shared.path
-        if path not in self.caches:
-            self.caches[path] = ResultCache(DiskTier(path, shared.max_size), shared.memory)
-        return self.caches[path]
-
-    def _gauges(self) -> None:
-        gauge, pool, caches = self.metrics.gauge, self.pool, self.caches
-        gauge("origin_render_queue", "Renders that wait for a renderer.", lambda: pool.waiting)
-        gauge("origin_renders", "Renders under way.", lambda: pool.busy)
-        gauge(
-            "origin_renderer_restarts", "Renderers replaced after a death or a kill.", lambda: pool.restarts
-        )
-        gauge("origin_fetches", "Originals being fetched.", lambda: self.admission.fetching)
-        gauge(
-            "origin_original_bytes",
-            "Bytes of originals in memory, and room kept for those on their way.",
-            lambda: self.admission.held,
-        )
-        gauge(
-            "origin_cache_bytes",
-            "Bytes of the caches' folders.",
-            lambda: sum(cache.store.volume() for cache in caches.values()),
-        )
-        gauge(
-            "origin_cache_entries",
-            "Entries in the caches' folders.",
-            lambda: sum(cache.store.count() for cache in caches.values()),
-        )
-        gauge(
-            "origin_cache_memory_bytes",
-            "Bytes of the caches' memory tiers.",
-            lambda: sum(cache.results.weight for cache in caches.values()),
-        )
-        gauge(
-            "origin_cache_failures",
-            "Reads and writes of the caches' folders that failed.",
-            lambda: sum(cache.store.failures for cache in caches.values()),
-        )
-
 
 class OriginApp(Starlette):
-    """Starlette for all but the pictures, which are answered before its middleware: that would wrap every
-    message of every hit."""
+    """Pictures are answered before Starlette's middleware, which would wrap every message of every hit.
+    Everything else is Starlette's."""
 
-    pictures: Router
+    def __init__(self, origin: Origin) -> None:
+        self.origin = origin
+        self.draining = False
+        self.load_again: Callable[[], Config] | None = None  # reads the configuration from where it came
+        routes = public_routes(self)
+        if origin.config.admin.port is None:
+            routes += private_routes(self)
+        super().__init__(routes=routes, lifespan=_lifespan)
+        _configure(self)
+        self.image_router = self._build_router()
+        self._starting = asyncio.Lock()
+        self._reloading = asyncio.Lock()
+        self._retiring: set[asyncio.Task[None]] = set()
+        self._without_lifespan: AsyncGenerator[None, None] | None = None
 
-    def try_cached(self, method: str, scheme: str, target: bytes, fields: RawHeaders) -> Response | None:
-        return self.pictures.try_cached(method, scheme, target, fields)
+    # What a listener asks before it makes a task of a request
+
+    def try_cached(
+        self, method: str, scheme: str, target: bytes, headers: RawHeaders, client: str
+    ) -> Response | None:
+        """The answer to a hit in memory; None for everything else."""
+        return self.image_router.try_cached(method, scheme, target, headers, client)
+
+    def body_limit(self, method: str, target: bytes) -> BodyLimit:
+        """What the body of this request may cost a connection."""
+        return self.image_router.body_limit(method, target)
+
+    # The request
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self
-        await self.pictures(scope, receive, send)
+        if scope["type"] == "http" and not self.origin.is_open and not await self._start():
+            await text_response(503, "the origin cannot start").send(send, scope["method"])
+            return
+        await self.image_router(scope, receive, send)
 
-    async def without_pictures(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await super().__call__(scope, receive, send)
+    async def _start(self) -> bool:
+        """Open the origin with the first request: a program that mounts this app runs no lifespan for it.
+
+        The event loop closes it when it ends, with its other asynchronous generators.
+        """
+        async with self._starting:
+            if not self.origin.is_open:
+                self._without_lifespan = _run(self)
+                try:
+                    await anext(self._without_lifespan)
+                except RendererBroken as error:
+                    log.error("the origin cannot start: %s", error)
+        return self.origin.is_open
+
+    def _build_router(self) -> Router:
+        config = self.origin.config
+        return Router(
+            super().__call__,
+            mounts={prefix: Mount(handler) for prefix, handler in self.origin.handlers.items()},
+            metrics=self.origin.metrics,
+            hosts=config.hosts,
+            https_port=config.https_port if config.https_enabled and config.https_strict else None,
+            log_probes=config.log.probes,
+            bodies=self.origin.bodies,
+        )
+
+    # What operators see and do
+
+    @property
+    def is_ready(self) -> bool:
+        return not self.draining
+
+    @property
+    def admin_token(self) -> str | None:
+        return self.origin.admin_token
+
+    @property
+    def handlers_by_name(self) -> dict[str, Handler]:
+        return {handler.name: handler for handler in self.origin.handlers.values()}
+
+    @property
+    def metrics(self) -> Metrics:
+        return self.origin.metrics
+
+    async def reload_configuration(self) -> str | None:
+        """Read the configuration again. Returns what is wrong with it, and then the old one stays."""
+        if self.load_again is None:
+            return "this origin was not started from a file that can be read again"
+        try:
+            await self.reload(await asyncio.to_thread(self.load_again))
+        except (ConfigError, RendererBroken) as error:
+            log.error("reload: %s; the old configuration goes on", error)
+            return str(error)
+        log.info("reload: the new configuration is in force")
+        return None
+
+    async def reload(self, config: Config) -> None:
+        """Take a new configuration. Requests in flight end under the one they began with.
+
+        Raises ConfigError or RendererBroken, and then the old configuration stays.
+        """
+        async with self._reloading:
+            close_old = await self.origin.replace(config)
+            old_router, self.image_router = self.image_router, self._build_router()
+
+            async def retire() -> None:
+                await old_router.idle()
+                await close_old()
+
+            task = asyncio.ensure_future(retire())
+            self._retiring.add(task)
+            task.add_done_callback(self._retiring.discard)
+
+    async def close(self) -> None:
+        await self.origin.close()
+        for task in self._retiring:
+            task.cancel()
+        await asyncio.gather(*self._retiring, return_exceptions=True)
+
+
+async def _run(app: OriginApp) -> AsyncGenerator[None, None]:
+    """Open the origin, and close it when the generator is closed."""
+    try:
+        await app.origin.open()
+        yield
+    finally:
+        await app.close()
+
+
+_lifespan = contextlib.asynccontextmanager(_run)
 
 
 def create_app(
-    config: Config | Mapping[str, Any] | str | os.PathLike[str], verify: Verify | None = None
-) -> Starlette:
+    config: Config | Mapping[str, Any] | str | os.PathLike[str],
+    verify: Verify | None = None,
+    *,
+    sources: Mapping[str, Source] | None = None,
+    clock: Clock = time.time,
+) -> OriginApp:
     """The origin as an ASGI app, from a configuration, its dictionary or its file.
 
     With `verify`, an embedding program decides who sees a picture: it gets the token (the option `t`,
@@ -230,131 +189,30 @@ def create_app(
     True, or the Unix second (an int) until which it is true, past which no cache is told to keep the
     picture.
 
+    `sources` replaces the source of a handler, by the handler's name; `clock` gives Unix seconds.
+
     Raises ConfigError.
     """
     if isinstance(config, str | os.PathLike):
         config = load_config(Path(config))
     elif not isinstance(config, Config):
         config = build_config(dict(config))
-    origin = Origin(config, verify)
-
-    @contextlib.asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        try:
-            await origin.open()
-            yield
-        finally:
-            await origin.close()
-
-    routes = public_routes(lambda: not origin.draining)
-    if config.admin.port is None:
-        routes += admin_routes(origin)
-    app = OriginApp(routes=routes, lifespan=lifespan)
-    app.pictures = Router(
-        app.without_pictures,
-        handlers=origin.handlers,
-        metrics=origin.metrics,
-        hosts=config.hosts,
-        https_port=config.https_port if config.https_enabled and config.https_strict else None,
-    )
-    app.state.origin = origin
-    return _configure(app)
+    return OriginApp(Origin(config, verify, sources=sources, clock=clock))
 
 
-def create_admin_app(origin: Origin) -> Starlette:
+def create_admin_app(app: OriginApp) -> Starlette:
     """The routes for operators alone, for a listener of their own."""
-    routes = [*public_routes(lambda: not origin.draining), *admin_routes(origin)]
-    return _configure(Starlette(routes=routes))
+    admin = Starlette(routes=[*public_routes(app), *private_routes(app)])
+    _configure(admin)
+    return admin
 
 
-def _configure(app: Starlette) -> Starlette:
+def _configure(app: Starlette) -> None:
     app.router.redirect_slashes = False  # a redirect would repeat the Host of the request
     app.router.default = _not_found
     app.add_exception_handler(HTTPException, on_http_error)
-    return app
 
 
 async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "http":
         await text_response(404, "not found").send(send, scope["method"])
-
-
-def admin_routes(origin: Origin) -> list[Any]:
-    token = origin.config.admin.token
-    by_name = {handler.name: handler for handler in origin.handlers.values()}
-    return private_routes(by_name, token.get_secret_value() if token else None, origin.metrics)
-
-
-def make_source(config: HandlerConfig, max_bytes: int, timeout: float) -> tuple[Source, str]:
-    """A handler's source, and a digest that tells it from any other. Raises ConfigError."""
-    settings = config.source
-    if not isinstance(settings, S3):
-        return LocalSource(settings.root, max_bytes=max_bytes, timeout=timeout), _identity(str(settings.root))
-    try:
-        source = S3Source(
-            settings.bucket,
-            settings.folder,
-            region=settings.region,
-            endpoint_url=settings.endpoint_url,
-            addressing_style=settings.addressing_style,
-            anonymous=settings.anonymous,
-            connect_timeout=settings.connect_timeout,
-            timeout=settings.timeout or timeout,
-            max_bytes=max_bytes,
-            access_key=_plain(settings.access_key),
-            secret_key=_plain(settings.secret_key),
-            session_token=_plain(settings.session_token),
-        )
-    except ValueError as exc:
-        raise ConfigError(f"handler {config.name}: source: {exc}") from exc
-    return source, _identity(settings.endpoint_url, settings.bucket, settings.folder.strip("/"))
-
-
-def _plain(secret: SecretStr | None) -> str | None:
-    return secret.get_secret_value() if secret else None
-
-
-def _identity(*parts: str | None) -> str:
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
-
-
-def _check(config: HandlerConfig, verify: Verify | None) -> Authorizer:
-    if verify is not None:
-        return _embedded(verify)
-    if config.signing is None:
-        return allow_all
-    keys = [key.get_secret_value() for key in config.signing.keys]
-    verifier = Verifier(config.prefix, keys, config.signing.required)
-
-    def signed(key: str, pairs: Pairs, request: Request) -> int | None:
-        verdict = verifier.verify(key, pairs, time.time())
-        if not verdict.accepted:
-            raise Forbidden(str(verdict))
-        return verdict.expires
-
-    return signed
-
-
-def _embedded(verify: Verify) -> Authorizer:
-    """The check by a function of the embedding program, sync or async."""
-
-    async def asked(key: str, pairs: Pairs, request: Request) -> int | None:
-        tokens = [value for name, value in pairs if name in (b"t", b"token")]
-        if len(tokens) > 1:
-            raise Forbidden("the token comes twice")
-        token = tokens[0].decode("utf-8", "replace") if tokens else ""
-        try:
-            verdict = verify(token, StarletteRequest(request.scope))
-            allowed = await verdict if inspect.isawaitable(verdict) else verdict
-        except Exception as exc:
-            # The program's own text may hold what it was given.
-            report = "".join(traceback.format_exception(exc))
-            log.error("verify failed: %s", report.replace(token, "[token]") if token else report)
-            raise Forbidden(f"verify failed: {type(exc).__name__}") from exc
-        if allowed is True:
-            return None
-        if type(allowed) is int and allowed > time.time():
-            return allowed
-        raise Forbidden("verify refused the token")
-
-    return asked

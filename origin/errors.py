@@ -4,6 +4,7 @@
     ├── BadRequest              bad-request         400   the URL is not one we understand
     ├── Forbidden               forbidden           403   the token is missing, wrong or expired
     ├── NotFound                not-found           404   the source has no such original
+    │   └── KeyRefused          not-found           404   the source refuses this key
     ├── Unprocessable           unprocessable       422   a picture we cannot or will not render
     │   └── UnsupportedFormat   unprocessable       415   not a picture, or a format not allowed here
     ├── SourceUnavailable       source-unavailable  502   the source is down or refuses us
@@ -49,6 +50,11 @@ class NotFound(OriginError):
     kind = "not-found"
     status = 404
     remembered = True
+
+
+class KeyRefused(NotFound):
+    """S3 gives the same refusal for a missing key where listing is not allowed, so the client sees
+    `not-found`. A class of its own, because a broken bucket policy makes all keys refused."""
 
 
 class Unprocessable(OriginError):

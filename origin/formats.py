@@ -273,6 +273,7 @@ def sniff(data: bytes) -> Format | None:
     return next((format for format in FORMATS if format.matches(data)), None)
 
 
+_NOT_A_PICTURE = "not a picture"
 # Other formats that people send, to name them in a refusal.
 _OTHERS: dict[str, Callable[[bytes], bool]] = {
     "heic": _has_brand(b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"mif3"),
@@ -288,10 +289,17 @@ _OTHERS: dict[str, Callable[[bytes], bool]] = {
 }
 
 
-def refusal(data: bytes) -> str:
-    """Why an original is not taken, for a log line: what it is, as far as its first bytes tell."""
+def describe(data: bytes) -> str:
+    """The name of what these bytes are, for people: a format of ours, another, or "not a picture"."""
     format = sniff(data)
     if format is not None:
-        return f"{format.name}: not allowed here"
-    name = next((name for name, matches in _OTHERS.items() if matches(data)), None)
-    return f"{name}: not supported" if name else "not a picture"
+        return format.name
+    return next((name for name, matches in _OTHERS.items() if matches(data)), _NOT_A_PICTURE)
+
+
+def refusal(data: bytes) -> str:
+    """Why an original is not taken, for a log line."""
+    name = describe(data)
+    if name == _NOT_A_PICTURE:
+        return name
+    return f"{name}: not {'allowed here' if sniff(data) else 'supported'}"

@@ -9,16 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import jwt
 import pytest
 from starlette.requests import Request
 
-from origin.app import Origin
-from origin.app import Verify
 from origin.config.load import build_config
 from origin.delivery import router as module
+from origin.delivery.authorize import Verify
 from origin.delivery.request import ImageRequest
-from origin.server import listener
+from origin.parts import Origin
+from origin.server.memory import freeze_gc
 from tests.support import pictures
 from tests.support.running import Running
 from tests.support.running import Shelf
@@ -104,33 +103,10 @@ def test_what_it_raises_is_logged_without_the_token(
     assert "a-secret-token" not in caplog.text
 
 
+@pytest.mark.slow
 def test_it_stands_in_the_place_of_signing(running: Callable[..., Running]) -> None:
     with running(_sync, signing={"keys": [KEY]}) as origin:
         assert origin.get("/h/land.jpg?w=30&t=for+/h/land.jpg").status == 200
-
-
-def test_the_example_with_pyjwt_in_the_readme(
-    running: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    blocks = re.findall(r"```python\n(.*?)```", Path("README.md").read_text(), re.DOTALL)
-    (example,) = [block for block in blocks if "import jwt" in block]
-    names: dict[str, Any] = {}
-    exec(example.replace('app = create_app("config.json", verify=verify)', ""), names)  # noqa: S102 - our own README
-    monkeypatch.setenv("JWT_KEY", KEY)
-    claims = {"path": "/h/land.jpg", "exp": 4_000_000_000}
-    good = jwt.encode(claims, KEY, "HS256")
-    with running(names["verify"]) as origin:
-        answer = origin.get(f"/h/land.jpg?w=30&t={good}")
-        assert answer.status == 200
-        assert answer.headers["Cache-Control"].startswith("public, max-age=86400")
-        for bad in (
-            jwt.encode(claims | {"exp": 1}, KEY, "HS256"),
-            jwt.encode(claims | {"path": "/h/x.jpg"}, KEY, "HS256"),
-            jwt.encode(claims, KEY[::-1], "HS256"),
-            jwt.encode(claims, "", "none"),
-            jwt.encode(claims, KEY + KEY, "HS512"),
-        ):
-            assert origin.get(f"/h/land.jpg?w=30&t={bad}").kind == "forbidden"
 
 
 def test_handlers_with_the_same_fallback_share_it(tmp_path: Path) -> None:
@@ -143,10 +119,11 @@ def test_handlers_with_the_same_fallback_share_it(tmp_path: Path) -> None:
     assert a.fallback is not c.fallback
 
 
+@pytest.mark.slow
 def test_a_plan_that_is_no_longer_kept_is_freed_without_the_collector(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MAX_PLANS", 8)
+    monkeypatch.setattr(module, "MAX_REMEMBERED", 8)
     shelf = Shelf(**{"land.jpg": pictures.land()})
     with Running(settings(tmp_path, tmp_path / "cache"), source=shelf) as origin:
         assert origin.get("/h/land.jpg?w=30").status == 200
@@ -166,9 +143,10 @@ def plans() -> int:
     return sum(isinstance(one, ImageRequest) for one in gc.get_objects())
 
 
+@pytest.mark.slow
 def test_the_collector_passes_by_what_was_there_before_the_first_request() -> None:
     before = gc.get_threshold()
-    listener._freeze_gc()
+    freeze_gc()
     try:
         assert gc.get_freeze_count() > 10_000
         assert len(gc.get_objects()) < 1_000

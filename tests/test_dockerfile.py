@@ -8,15 +8,20 @@ import shlex
 import subprocess
 import sys
 import sysconfig
+import threading
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fnmatch import fnmatch
+from http.server import BaseHTTPRequestHandler
+from http.server import HTTPServer
 from pathlib import Path
 
 import json5
 import pytest
 
 from origin.cli.main import main
-from origin.ops import routes
+from tests.support.operated import Operated
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -57,11 +62,14 @@ def test_what_is_copied_is_there_and_not_ignored() -> None:
 
 def test_what_the_build_of_the_package_reads_is_copied() -> None:
     copied = {name.removeprefix("./") for text in arguments("COPY") for name in text.split()[:-1]}
-    assert {"pyproject.toml", "origin", PROJECT["readme"], *PROJECT["license-files"]} <= copied
+    files = ("pyproject.toml", "constraints.txt", "origin", PROJECT["readme"], *PROJECT["license-files"])
+    for needed in files:
+        assert {needed, *map(str, Path(needed).parents)} & copied, needed
 
 
 def test_the_extra_that_is_installed_exists() -> None:
-    (extra,) = re.findall(r"pip install --no-cache-dir '\.\[(\w+)\]'", "\n".join(arguments("RUN")))
+    install = r"pip install --no-cache-dir -c constraints\.txt '\.\[(\w+)\]'"
+    (extra,) = re.findall(install, "\n".join(arguments("RUN")))
     assert extra == "server"
     assert extra in PROJECT["optional-dependencies"]
 
@@ -87,23 +95,69 @@ def health() -> str:
     return program
 
 
-def test_the_health_check_asks_a_path_that_is_routed_at_the_port_of_the_example(health: str) -> None:
+@pytest.fixture
+def asked() -> str:
+    """The URL that it asks, unless an operator sets another."""
+    (text,) = (text for text in arguments("ENV") if text.startswith("ORIGIN_READY_URL="))
+    return text.partition("=")[2]
+
+
+def test_the_health_check_asks_a_path_that_is_routed_at_the_port_of_the_example(asked: str) -> None:
     (port,) = arguments("EXPOSE")
-    (asked, path) = re.findall(r"http://127\.0\.0\.1:(\d+)(/[^']*)'", health)[0]
-    assert path in [route.path for route in routes.public_routes(lambda: True)]
+    (asked_port, path) = re.findall(r"^http://127\.0\.0\.1:(\d+)(/.*)$", asked)[0]
+    assert path in [route.path for route in Operated().routes]
     example = json5.loads((ROOT / "config.example.json").read_text())
-    assert port == asked == str(example["http_port"])
-    assert f"-p {port}:{port}" in (ROOT / "README.md").read_text()
+    assert port == asked_port == str(example["http_port"])
+    assert f"-p {port}:{port}" in (ROOT / "docs" / "operations.md").read_text()
 
 
-def test_the_health_check_fails_where_nothing_answers(health: str) -> None:
-    nowhere = health.replace(":8080", ":1")
-    result = subprocess.run([sys.executable, "-c", nowhere], capture_output=True, timeout=30)
-    assert result.returncode == 1
+@pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1), (None, 1)])
+def test_the_health_check_follows_the_variable(health: str, status: int | None, code: int) -> None:
+    with listening(status) as port:
+        environment = {"ORIGIN_READY_URL": f"http://127.0.0.1:{port}/-/ready"}
+        command = [sys.executable, "-c", health]
+        assert subprocess.run(command, env=environment, capture_output=True, timeout=30).returncode == code
 
 
-def test_the_volume_belongs_to_the_user_and_the_readme_names_it() -> None:
-    (volume,) = arguments("VOLUME")
+@contextmanager
+def listening(status: int | None) -> Iterator[int]:
+    """The port of a server that answers with this status, or that no longer answers."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            assert status is not None
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Answer) as server:
+        if status is None:
+            server.server_close()
+            yield server.server_port
+        else:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            yield server.server_port
+            server.shutdown()
+
+
+def test_no_volume_is_made_that_nobody_asked_for() -> None:
+    # Each `docker run` without -v would leave an anonymous one behind, with a cache in it.
+    assert arguments("VOLUME") == []
+
+
+def test_the_folder_of_the_cache_belongs_to_the_user_and_the_documents_name_it() -> None:
     (made,) = re.findall(r"install -d -o origin -g origin (.*)$", "\n".join(arguments("RUN")), re.MULTILINE)
-    assert volume in shlex.split(made)
-    assert f"-v origin-cache:{volume}" in (ROOT / "README.md").read_text()
+    (folder,) = re.findall(r"-v origin-cache:(\S+)", (ROOT / "docs" / "operations.md").read_text())
+    assert folder in shlex.split(made)
+
+
+def test_the_labels_say_what_the_package_says() -> None:
+    (text,) = arguments("LABEL")
+    labels = dict(label.split("=", 1) for label in shlex.split(text))
+    prefix = "org.opencontainers.image."
+    assert labels[f"{prefix}title"] == PROJECT["name"]
+    assert labels[f"{prefix}description"] == PROJECT["description"]
+    assert labels[f"{prefix}licenses"] == PROJECT["license"]
+    assert {text.partition("=")[0] for text in arguments("ARG")} == {"VERSION", "REVISION"}

@@ -8,9 +8,10 @@ import pickle
 from collections.abc import Callable
 
 import pytest
+from pydantic import TypeAdapter
 
 from origin.config.model import Handler
-from origin.config.types import parse_output_format
+from origin.config.types import OutputFormat
 from origin.delivery import fallback
 from origin.formats import ACCEPT_CLASSES
 from origin.formats import DEFAULT_ORIGINALS
@@ -121,7 +122,7 @@ def test_a_copy_of_a_format_is_the_format(format: Format) -> None:
 def test_the_lists_of_formats_are_derived_from_the_rows() -> None:
     written = [format.name for format in FORMATS if format.writer]
     assert [format.name for format in OUTPUTS] == list(fallback.FORMATS) == written
-    assert [parse_output_format(name) for name in written] == written
+    assert [TypeAdapter(OutputFormat).validate_python(name) for name in written] == written
     assert {name: Format.named(name).default_quality for name in QUALITY} == QUALITY
     handler = Handler.model_validate({"name": "h", "source": {"type": "local", "root": "."}})
     assert handler.allowed_formats == DEFAULT_ORIGINALS

@@ -1,389 +1,328 @@
-"""What was fetched and rendered: a bounded tier in memory over `DiskStore`.
+"""`ResultCache`: originals, results and failures over a list of tiers.
 
-Three kinds of record hang on an original: what is known of it (`Version`), its bytes, and the
-results rendered from it. A result's key holds the version it was made of, so a new version of the
-original leaves every old result unreachable at once, and one revalidation renews them all.
-
-Nothing that was under way when a purge came is kept: each writer says with a `mark()` when it began.
+Reads go down the list and fill the tiers above. Writes go to memory at once, and to the other tiers behind
+the answer. Purges reach all tiers, and nothing that was under way when a purge came is kept.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
-from collections import OrderedDict
-from collections import deque
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import lru_cache
-from functools import partial
-from threading import Condition
-from typing import Any
-from typing import Generic
-from typing import TypeVar
+from collections.abc import Iterator
+from collections.abc import Sequence
 
-from origin.cache.disk import DiskTier
-from origin.cache.reader_threads import ReaderThreads
+from origin.cache.in_use import ResultsInUse
+from origin.cache.memory import Failures
+from origin.cache.memory import MemoryTier
+from origin.cache.purges import PurgeHistory
+from origin.cache.records import Lookup
+from origin.cache.records import OriginalBody
+from origin.cache.records import Record
+from origin.cache.records import Result
+from origin.cache.records import Version
+from origin.cache.records import counts_as_entry
+from origin.cache.records import name_body
+from origin.cache.records import name_result
+from origin.cache.records import name_version
+from origin.cache.records import prefix_of_results
+from origin.cache.tier import Measure
+from origin.cache.tier import Tier
+from origin.cache.write_queue import WriteQueue
 from origin.errors import OriginError
-from origin.formats import Format
 
-K = TypeVar("K")
-T = TypeVar("T")
-READERS = 16  # threads, as many reads as a disk has under way; each holds a connection of SQLite
-MAX_VERSIONS = 20_000  # in memory
-MAX_FAILURES = 10_000
-MAX_PURGES = 1_000  # remembered, for writers that began before them
-MAX_UNWRITTEN = 64_000_000  # bytes on their way to the disk; past that, results are served and not kept
-GATHER_SECONDS = 0.05  # seconds for which what is to be written waits for more, to share a transaction
-MAX_GATHERED = 32  # records of one transaction
-_OVERHEAD = 500  # bytes that an entry in memory takes beside its body
-_FOREIGN = (ValueError, KeyError, TypeError)  # what a record raises that another release has written
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """What the source last said of an original."""
-
-    etag: str
-    last_modified: float | None  # unix seconds
-    checked: float  # unix seconds, when it said so
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """A picture as it is served."""
-
-    body: bytes
-    format: Format
-    digest: bytes  # of the body: the identity in the ETag
-    last_modified: float | None  # of the original, unix seconds
-
-
-@dataclass(frozen=True, slots=True)
-class Lookup:
-    version: Version | None
-    result: Result | None = None
-    tier: str = "memory"
-
-
-class Lru(Generic[K, T]):
-    """A dictionary bounded by the sum of its entries' weights; the one unused for longest goes first."""
-
-    def __init__(self, capacity: int, weigh: Callable[[T], int]) -> None:
-        self.capacity = capacity
-        self.weight = 0
-        self._weigh = weigh
-        self._entries: OrderedDict[K, T] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    def get(self, key: K) -> T | None:
-        entry = self._entries.get(key)
-        if entry is not None:
-            self._entries.move_to_end(key)
-        return entry
-
-    def put(self, key: K, entry: T) -> None:
-        self.pop(key)
-        if self._weigh(entry) > self.capacity // 8:
-            return  # one giant must not empty the tier
-        self._entries[key] = entry
-        self.weight += self._weigh(entry)
-        while self.weight > self.capacity:
-            self.weight -= self._weigh(self._entries.popitem(last=False)[1])
-
-    def pop(self, key: K) -> None:
-        entry = self._entries.pop(key, None)
-        if entry is not None:
-            self.weight -= self._weigh(entry)
-
-    def delete(self: Lru[str, T], prefix: str) -> set[str]:
-        """Remove every entry whose key starts with `prefix`; their keys."""
-        keys = {key for key in self._entries if key.startswith(prefix)}
-        for key in keys:
-            self.pop(key)
-        return keys
-
-
-@dataclass(frozen=True, slots=True)
-class _Write:
-    """A record on its way to the disk."""
-
-    original: str
-    key: str
-    record: bytes
-    since: int
+LISTEN_SECONDS = 0.5  # between two looks at what other processes have deleted from a shared tier
+_NOTHING = Lookup(None)
 
 
 class ResultCache:
-    """The cache of one folder, for every handler that names it.
+    """The cache of one folder, for all handlers that use it. All methods are called in the event loop.
 
-    `original` is everywhere the text that names one original; it ends in NUL and no other such text
-    starts with it (see `name_original`). `variant` names a picture made of it.
+    `original` is the name of an original (`records.name_original`), `variant` the text of one picture of it.
     """
 
-    def __init__(self, store: DiskTier, memory: int) -> None:
-        self.store = store
-        self.results: Lru[str, Result] = Lru(memory, lambda result: len(result.body) + _OVERHEAD)
-        self.versions: Lru[str, Version] = Lru(MAX_VERSIONS, lambda _: 1)
-        self._failures: OrderedDict[str, tuple[OriginError, float]] = OrderedDict()
-        self._lock = Condition()  # over the three below, which the writer's thread changes as well
-        self._unwritten: dict[str, bytes] = {}
-        self._unwritten_bytes = 0
-        self._batch: list[_Write] = []  # what is written next, and may still grow
-        self._purges: deque[tuple[int, str]] = deque(maxlen=MAX_PURGES)
-        self._mark = 0
-        self._readers = ReaderThreads(READERS, "cache-read")
-        # One writer: a write and a purge are never under way together.
-        self._writer = ThreadPoolExecutor(1, "cache-write")
+    def __init__(self, memory: MemoryTier, tiers: Sequence[Tier] = ()) -> None:
+        """`memory` answers without waiting and stands above `tiers`; the fastest of those comes first."""
+        self.memory = memory
+        self.tiers = tuple(tiers)
+        self._queues = [WriteQueue(tier) for tier in tiers]
+        self._touches = [tier.touch for tier in tiers]
+        self._failures = Failures()
+        self._purges = PurgeHistory()
+        self._in_use = ResultsInUse()
+        # Reads of the tiers under way, by name and variant, each with the requests that wait for it too. They
+        # get None where the request that reads is cancelled.
+        self._reading: dict[tuple[str, str], list[asyncio.Future[Lookup | None]]] = {}
+        self._listening: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Raises ConfigError where a tier cannot be used as it is configured."""
+        for tier in self.tiers:
+            await tier.open()
+        if any(tier.shared for tier in self.tiers):
+            self._listening = asyncio.create_task(self._listen())
+
+    async def flush(self) -> None:
+        """Wait until all that was kept is in every tier."""
+        for queue in self._queues:
+            await queue.flush()
 
     async def close(self) -> None:
-        """Finish what is being written."""
-        self._end_batch()
-        await asyncio.to_thread(self._writer.shutdown)
-        await asyncio.to_thread(self._readers.close)
-        self.store.close()
+        """Finish what is being written. What is kept after this is dropped."""
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.gather(self._listening, return_exceptions=True)
+            self._listening = None
+        for queue in self._queues:
+            await queue.close()
+        self._in_use.close()
 
-    def mark(self) -> int:
-        """The moment, as purges count it; taken before the work whose outcome is to be kept."""
-        return self._mark
+    @property
+    def failures(self) -> int:
+        """Reads and writes of all tiers that failed, since the start."""
+        return sum(tier.failures for tier in self.tiers)
+
+    def measures(self) -> Iterator[Measure]:
+        """Numbers for operators, of all tiers."""
+        yield from self.memory.measures()
+        for tier in self.tiers:
+            yield from tier.measures()
+
+    def entry(self, original: str) -> Entry:
+        """What is known of one original, for a piece of work that begins now."""
+        return Entry(self, original)
 
     # Reading
 
     def peek(self, original: str, variant: str) -> Lookup:
-        """What is in memory."""
-        version = self.versions.get(original)
+        """What is in memory: the hot path of every hit, without an await."""
+        version_name = name_version(original)
+        version = self.memory.versions.get(version_name)
         if version is None:
-            return Lookup(None)
-        key = _result_key(original, version.etag, variant)
-        result = self.results.get(key)
+            return _NOTHING
+        name = name_result(original, version.etag, variant)
+        result = self.memory.results.get(name)
         if result is not None:
-            # What memory serves is never read on the disk, and the culler would take the hottest first.
-            self.store.touch(key, original + "V")
+            # Memory serves it, so no other tier sees that it is read; the disk would drop the hottest first.
+            for touch in self._touches:
+                touch(name, version_name)
         return Lookup(version, result)
 
     async def find(self, original: str, variant: str) -> Lookup:
-        """What is in memory or on disk, with one hop to a thread at most."""
-        found = self.peek(original, variant)
-        if found.result is not None or not self._may_be_kept(original, variant, found.version):
-            return found
-        mark = self._mark
-        found = await self._readers.run(self._read, original, variant, found.version)
-        if self._purged(original, mark):
-            return Lookup(None)
-        if found.result is None:
-            kept = self.peek(original, variant)  # since: a crowd's last must not make it a second time
-            if kept.result is not None:
-                return kept
-        if found.version is not None and self.versions.get(original) is None:
-            self.versions.put(original, found.version)
-        if found.version is not None and found.result is not None:
-            self.results.put(_result_key(original, found.version.etag, variant), found.result)
-        return found
+        """What is in any tier. A disk costs one trip to a thread at most."""
+        lookup = self.peek(original, variant)
+        if lookup.result is not None:
+            return lookup
+        version = lookup.version
+        name = name_version(original) if version is None else name_result(original, version.etag, variant)
+        for queue in self._queues:
+            if queue.may_hold(name):
+                return await self._find_below(original, variant, version, name)
+        return lookup
 
     async def find_original(self, original: str, etag: str) -> bytes | None:
         """The bytes of that version of the original."""
-        if not self.store.may_hold(original + "O"):
-            return None
-        mark = self._mark
-        record = await self._readers.run(self._get, original + "O")
-        if record is None or self._purged(original, mark):
-            return None
-        try:
-            meta, body = _unpack(record)
-            return body if meta["etag"] == etag else None
-        except _FOREIGN:
-            return None
+        mark = self._purges.mark
+        name = name_body(original)
+        for depth, queue in enumerate(self._queues):
+            if not queue.may_hold(name):
+                continue
+            record = await queue.get(name)
+            if self._purges.reached(original, mark):
+                return None
+            if isinstance(record, OriginalBody) and record.etag == etag:
+                self._write(name, record, depth)
+                return record.body
+        return None
 
     async def count_results(self, original: str) -> int:
         """How many results of this original are kept."""
-        with self._lock:
-            unwritten = {key for key in self._unwritten if key.startswith(original + "R")}
-        # What is just being written is in both.
-        return len(unwritten | await self._readers.run(self.store.keys, original + "R"))
+        prefix = prefix_of_results(original)
+        if not self._queues:
+            return len({name async for name in self.memory.names(prefix)})
+        names: set[str] = set()
+        for queue in self._queues:
+            names |= await queue.names(prefix)
+        return len(names)
 
-    def failure(self, original: str, now: float) -> OriginError | None:
-        """Why this original could not be had or rendered, while that is remembered."""
-        error, until = self._failures.get(original, (None, 0.0))
-        return None if error is None or now >= until else _bare(error)
+    def failure(self, original: str, variant: str, now: float) -> OriginError | None:
+        """Why this original cannot be fetched, or this variant of it not be rendered, as far as remembered.
 
-    # Writing
+        `now` is in Unix seconds.
+        """
+        return self._failures.get(original, now) or self._failures.get(original + variant, now)
 
-    def keep_version(self, original: str, version: Version, since: int) -> None:
-        """Keep what the source said; where the original has changed, what was made of the old one goes."""
-        if self._purged(original, since):
-            return
-        known = self.versions.get(original)
-        self.versions.put(original, version)
-        self._failures.pop(original, None)
-        if known is not None and known.etag != version.etag:
-            self.results.delete(original)
-            self._end_batch()
-            self._submit(partial(self.store.delete, original))
-        meta = {"etag": version.etag, "last_modified": version.last_modified, "checked": version.checked}
-        self._write(original, "V", _pack(meta, b""), since)
-
-    def keep_original(self, original: str, etag: str, body: bytes, since: int) -> None:
-        if not self._purged(original, since):
-            self._write(original, "O", _pack({"etag": etag}, body), since)
-
-    def keep_result(self, original: str, etag: str, variant: str, result: Result, since: int) -> None:
-        if self._purged(original, since):
-            return
-        key = _result_key(original, etag, variant)
-        self.results.put(key, result)
-        meta = {
-            "format": result.format.name,
-            "digest": result.digest.hex(),
-            "last_modified": result.last_modified,
-        }
-        self._write(original, key.removeprefix(original), _pack(meta, result.body), since)
-
-    def keep_failure(self, original: str, error: OriginError, until: float, since: int) -> None:
-        if self._purged(original, since):
-            return
-        self._failures[original] = (_bare(error), until)
-        if len(self._failures) > MAX_FAILURES:
-            self._failures.popitem(last=False)
+    # Removing
 
     async def purge(self, prefix: str) -> int:
-        """Remove whatever belongs to originals whose name starts with `prefix`, in every tier.
+        """Remove everything that belongs to originals whose names start with `prefix`, in every tier.
 
-        Returns how many results and originals that were.
+        Returns how many results and originals that were. Work that is under way keeps nothing of them.
         """
-        self._purges.append((self._mark + 1, prefix))
-        self._mark += 1  # after it, since the writer's thread looks there when this has changed
-        keys = self.results.delete(prefix)
-        self.versions.delete(prefix)
-        for original in [key for key in self._failures if key.startswith(prefix)]:
-            del self._failures[original]
-        with self._lock:
-            unwritten = [key for key in self._unwritten if key.startswith(prefix)]
-            for key in unwritten:
-                del self._unwritten[key]
-        keys.update(unwritten)
-        self._end_batch()
-        loop = asyncio.get_running_loop()
-        keys |= await loop.run_in_executor(self._writer, self.store.delete, prefix)
-        return sum(key.rpartition("\0")[2].startswith(("R", "O")) for key in keys)
+        names = self._forget(prefix)
+        for deleted in [queue.delete_prefix(prefix) for queue in self._queues]:
+            names |= await deleted
+        return sum(map(counts_as_entry, names))
 
-    async def drop(self, original: str) -> None:
-        """Forget an original that is gone; what is under way for it is not held back, as a purge does."""
-        self.versions.pop(original)
-        self.results.delete(original)
-        self._end_batch()
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._writer, self.store.delete, original)
+    async def apply_deletes_of_others(self) -> None:
+        """Remove from all tiers what other processes have deleted from a shared one."""
+        for told in self._queues:
+            if not told.tier.shared:
+                continue
+            for prefix in await told.tier.deleted_by_others():
+                self._forget(prefix)
+                for queue in self._queues:
+                    if queue is told:
+                        queue.forget(prefix)
+                    else:
+                        queue.delete_prefix(prefix)
 
     # Inside
 
-    def _purged(self, original: str, since: int) -> bool:
-        """Whether a purge met this original after `since`; yes where that is no longer known."""
-        if since == self._mark:
-            return False
-        purges = tuple(self._purges)  # the writer's thread asks as well
-        if since < purges[0][0] - 1:
-            return True
-        return any(mark > since and original.startswith(prefix) for mark, prefix in purges)
+    async def _listen(self) -> None:
+        while True:
+            await asyncio.sleep(LISTEN_SECONDS)
+            await self.apply_deletes_of_others()
 
-    def _write(self, original: str, kind: str, record: bytes, since: int) -> None:
-        """Send a record to the disk, behind the answer."""
-        key = original + kind
-        with self._lock:
-            if self._unwritten_bytes + len(record) > MAX_UNWRITTEN:
-                return
-            self._unwritten[key] = record
-            self._unwritten_bytes += len(record)
-            self.store.expect(key)
-            batch = self._batch
-            batch.append(_Write(original, key, record, since))
-        if len(batch) == 1:
-            self._submit(partial(self._put_all, batch))
-        if len(batch) == MAX_GATHERED:
-            self._end_batch()
+    def _forget(self, prefix: str) -> set[str]:
+        """Begin a purge: nothing is served from memory, and nothing that is under way is kept. Returns the
+        names that memory had."""
+        self._purges.add(prefix)
+        self._failures.delete(prefix)
+        self._in_use.delete(prefix)
+        return self.memory.drop(prefix)
 
-    def _end_batch(self) -> None:
-        """What is written from now on comes after what is submitted next."""
-        with self._lock:
-            self._batch = []
-            self._lock.notify()
-
-    def _submit(self, work: Callable[[], Any]) -> None:
+    async def _find_below(self, original: str, variant: str, version: Version | None, name: str) -> Lookup:
+        """What the tiers below memory have, read once for all requests at the same time. `name` is that of
+        the result, or of the version where that has to be read first."""
+        key = name, variant
+        while (followers := self._reading.get(key)) is not None:
+            follower: asyncio.Future[Lookup | None] = asyncio.get_running_loop().create_future()
+            followers.append(follower)
+            shared = await follower
+            if shared is not None:
+                return shared
+        if version is not None:
+            result = self._in_use.get(name)
+            if result is not None:
+                return Lookup(version, result)
+        followers = self._reading[key] = []
+        lookup = None
         try:
-            self._writer.submit(work)
-        except RuntimeError:
-            pass  # closing; what was not written is rendered again
+            lookup = await self._read_tiers(original, variant, version)
+            return lookup
+        finally:
+            del self._reading[key]
+            for follower in followers:
+                if not follower.done():
+                    follower.set_result(lookup)
 
-    def _put_all(self, batch: list[_Write]) -> None:
-        """In the writer's thread, where no purge is under way."""
-        with self._lock:
-            self._lock.wait_for(lambda: self._batch is not batch, GATHER_SECONDS)
-            if self._batch is batch:
-                self._batch = []
-        writes = [one for one in batch if not self._purged(one.original, one.since)]
-        self.store.put_all([(one.key, one.record) for one in writes])
-        with self._lock:
-            for one in batch:
-                self._unwritten_bytes -= len(one.record)
-                if self._unwritten.get(one.key) is one.record:
-                    del self._unwritten[one.key]
+    async def _read_tiers(self, original: str, variant: str, version: Version | None) -> Lookup:
+        mark = self._purges.mark
+        for depth, queue in enumerate(self._queues):
+            lookup = await queue.find(original, variant, version)
+            if mark != self._purges.mark and self._purges.reached(original, mark):
+                return _NOTHING
+            if version is None and lookup.version is not None:
+                version = lookup.version
+                name = name_version(original)
+                if self.memory.versions.get(name) is None:  # or a newer one was kept meanwhile
+                    self.memory.versions.put(name, version)
+                    if depth:
+                        self._write(name, version, depth)
+            if version is not None and lookup.result is not None:
+                name = name_result(original, version.etag, variant)
+                if depth:
+                    self._write(name, lookup.result, depth)
+                if self.memory.results.put(name, lookup.result):
+                    return lookup
+                return Lookup(version, self._in_use.share(name, lookup.result), lookup.tier)
+        # Another request may have made it while the tiers were read. It must not be made a second time.
+        lookup = self.peek(original, variant)
+        return lookup if lookup.result is not None else Lookup(version)
 
-    def _may_be_kept(self, original: str, variant: str, version: Version | None) -> bool:
-        """Whether a thread has to look; most that is asked for the first time is known to be nowhere."""
-        key = original + "V" if version is None else _result_key(original, version.etag, variant)
-        return self.store.may_hold(key)
+    def _write(self, name: str, record: Record, depth: int | None = None) -> None:
+        """Write a record, behind the answer, to the tiers below memory; to the first `depth` of them."""
+        for queue in self._queues[:depth]:
+            queue.put(name, record)
 
-    def _get(self, key: str) -> bytes | None:
-        return self._unwritten.get(key) or self.store.get(key)
-
-    def _read(self, original: str, variant: str, version: Version | None) -> Lookup:
-        """In a reader's thread."""
-        try:
-            return self._read_records(original, variant, version)
-        except _FOREIGN:
-            return Lookup(version)
-
-    def _read_records(self, original: str, variant: str, version: Version | None) -> Lookup:
-        if version is None:
-            record = self._get(original + "V")
-            if record is None:
-                return Lookup(None)
-            version = Version(**_unpack(record)[0])
-        record = self._get(_result_key(original, version.etag, variant))
-        if record is None:
-            return Lookup(version)
-        meta, body = _unpack(record)
-        digest = bytes.fromhex(meta["digest"])
-        return Lookup(
-            version, Result(body, Format.named(meta["format"]), digest, meta["last_modified"]), "disk"
-        )
+    def _delete(self, original: str) -> list[asyncio.Future[set[str]]]:
+        """Remove all records of one original; what is under way for it may still be kept."""
+        self.memory.drop(original)
+        self._in_use.delete(original)
+        return [queue.delete_prefix(original) for queue in self._queues]
 
 
-def name_original(handler: str, source: str, key: str) -> str:
-    """The name of an original in the cache. `source` tells the bucket, so that a handler that is
-    pointed at another one does not serve the old one's pictures. No part holds a NUL."""
-    return f"{handler}\0{source}\0{key}\0"
+class Entry:
+    """One original in the cache, for one piece of work: take it when the work begins.
 
+    What the work keeps through it is dropped where a purge has come since.
+    """
 
-@lru_cache(maxsize=8192)
-def _result_key(original: str, etag: str, variant: str) -> str:
-    text = f"{len(etag)}:{etag}{variant}"
-    return f"{original}R{hashlib.sha256(text.encode()).hexdigest()[:40]}"
+    __slots__ = ("_cache", "_mark", "original")
 
+    def __init__(self, cache: ResultCache, original: str) -> None:
+        self.original = original
+        self._cache = cache
+        self._mark = cache._purges.mark
 
-def _bare(error: OriginError) -> OriginError:
-    """The same error without its traceback, whose frames hold originals, and grow each time it is raised."""
-    return type(error)(*error.args)
+    def peek(self, variant: str) -> Lookup:
+        """What is in memory, without an await."""
+        return self._cache.peek(self.original, variant)
 
+    async def find(self, variant: str) -> Lookup:
+        """What is in any tier."""
+        return await self._cache.find(self.original, variant)
 
-def _pack(meta: dict[str, Any], body: bytes) -> bytes:
-    return json.dumps(meta).encode() + b"\n" + body
+    async def find_original(self, etag: str) -> bytes | None:
+        """The bytes of that version of the original."""
+        return await self._cache.find_original(self.original, etag)
 
+    async def count_results(self) -> int:
+        """How many results of this original are kept."""
+        return await self._cache.count_results(self.original)
 
-def _unpack(record: bytes) -> tuple[dict[str, Any], bytes]:
-    """The store has checked that the record is the one that was packed."""
-    meta, _, body = record.partition(b"\n")
-    return json.loads(meta), body
+    def failure(self, variant: str, now: float) -> OriginError | None:
+        """Why the original cannot be fetched, or this variant of it not be rendered, as far as remembered.
+
+        `now` is in Unix seconds.
+        """
+        return self._cache.failure(self.original, variant, now)
+
+    def keep_version(self, version: Version) -> None:
+        """Keep what the source said. Where the original has changed, all records of the old version go."""
+        if self._is_purged():
+            return
+        name = name_version(self.original)
+        old = self._cache.memory.versions.get(name)
+        if old is not None and old.etag != version.etag:
+            self._cache._delete(self.original)
+        self._cache._failures.pop(self.original)
+        self._cache.memory.versions.put(name, version)
+        self._cache._write(name, version)
+
+    def keep_original(self, etag: str, body: bytes) -> None:
+        if not self._is_purged():
+            self._cache._write(name_body(self.original), OriginalBody(etag, body))
+
+    def keep_result(self, etag: str, variant: str, result: Result) -> None:
+        """Keep a result that was rendered from the version with this ETag."""
+        if self._is_purged():
+            return
+        name = name_result(self.original, etag, variant)
+        if not self._cache.memory.results.put(name, result):
+            self._cache._in_use.share(name, result)
+        self._cache._write(name, result)
+
+    def keep_failure(self, error: OriginError, until: float, variant: str = "") -> None:
+        """Remember until then (Unix seconds) that the original cannot be fetched; with `variant`, that this
+        variant cannot be rendered. A failure of the original counts for all variants."""
+        failures = self._cache._failures
+        if not self._is_purged() and not (variant and failures.is_kept(self.original, until)):
+            failures.put(self.original + variant, error, until)
+
+    async def drop(self) -> None:
+        """Forget an original that is gone. Unlike a purge, this does not stop work under way from keeping."""
+        for deleted in self._cache._delete(self.original):
+            await deleted
+
+    def _is_purged(self) -> bool:
+        return self._cache._purges.reached(self.original, self._mark)

@@ -2,65 +2,157 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-import ssl
+import sys
+import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
-from origin.app import make_source
+import click
+
+from origin.cli.common import FAILED
+from origin.cli.common import end_as_misused
+from origin.cli.common import read_config
+from origin.cli.common import takes_config
+from origin.config.certificate import certificate_fault
 from origin.config.model import Config
 from origin.config.model import Handler
-from origin.delivery.fallback import FORMATS
-from origin.errors import ConfigError
 from origin.errors import OriginError
+from origin.formats import DEFAULT_ORIGINALS
+from origin.formats import describe
 from origin.formats import sniff
 from origin.imaging.protocol import Job
 from origin.render.pool import Renderer
 from origin.render.pool import RendererBroken
+from origin.sources import Source
+from origin.sources import make_source
+from origin.sources.base import Access
 from origin.urls.options import Options
 
-
-async def run(config: Config) -> list[tuple[str, bool]]:
-    """Lines for people, and whether what each tells of works."""
-    return [line async for handler in _all(config) for line in handler]
+Finding = tuple[str, bool]  # a line for people, and whether what it tells of works
 
 
-async def _all(config: Config) -> AsyncIterator[list[tuple[str, bool]]]:
+@click.command()
+@takes_config
+@click.option(
+    "--key", help="An original: fetch, decode and render it. Needs --handler where there are several."
+)
+@click.option("--handler", "handler_name", help="The handler that --key is of.")
+def check(config_path: str, key: str | None, handler_name: str | None) -> None:
+    """Say, handler by handler, whether the configuration and the source work."""
+    config = read_config(config_path)
+    if key is None and handler_name is not None:
+        end_as_misused("--handler says whose key it is; give --key too")
+    handler = None if key is None else _handler_of_key(config, handler_name)
+    findings = asyncio.run(check_config(config, None if handler is None else (handler, str(key))))
+    for line, _ in findings:
+        click.echo(line)
+    if not all(works for _, works in findings):
+        sys.exit(FAILED)
+
+
+def _handler_of_key(config: Config, name: str | None) -> Handler:
+    handlers = {handler.name: handler for handler in config.handlers}
+    if name is None and len(handlers) == 1:
+        (name,) = handlers
+    if name not in handlers:
+        end_as_misused(f"--handler: expected one of {', '.join(handlers)}, got {name or 'none'}")
+    return handlers[name]
+
+
+async def check_config(config: Config, original: tuple[Handler, str] | None = None) -> list[Finding]:
+    """Check every part; and `original`, a key of a handler, from its source to a rendered result."""
+    return [finding async for findings in _check_parts(config, original) for finding in findings]
+
+
+async def _check_parts(config: Config, original: tuple[Handler, str] | None) -> AsyncIterator[list[Finding]]:
+    allowed = {format for handler in config.handlers for format in handler.allowed_formats}
+    formats = ",".join(sorted({format.name for format in (*allowed, *DEFAULT_ORIGINALS)}))
+    memory = str(config.limits.render_memory)
     try:
-        renderer = await Renderer.start(("--render-memory", str(config.limits.render_memory)))
+        renderer = await Renderer.start(("--render-memory", memory, "--formats", formats))
     except RendererBroken as error:
         renderer = None
         yield [(f"renderer: FAILED: {error}", False)]
     for handler in config.handlers:
-        yield [await _source(handler, config)]
+        yield await _check_source(handler, config)
         if renderer is not None:
-            yield await _error_image(handler, renderer)
-    yield _shared_keys(config)
-    yield _certificate(config)
-    yield _folders(config)
+            yield await _check_error_image(handler, renderer)
+    if original is not None and renderer is not None:
+        yield [await _check_original(*original, config, renderer)]
+    yield _check_keys(config)
+    yield _check_variants(config)
+    yield _check_certificate(config)
+    yield _check_folders(config)
     if renderer is not None:
-        yield [_locks(renderer)]
+        yield [_list_locks(renderer)]
         await renderer.kill()
 
 
-async def _source(handler: Handler, config: Config) -> tuple[str, bool]:
-    limits = config.limits.within(handler.limits)
+async def _check_source(handler: Handler, config: Config) -> list[Finding]:
     name = f"handler {handler.name} at /{handler.prefix}/"
     try:
-        source, _ = make_source(handler, limits.max_original_bytes, limits.source_timeout)
-        try:
-            await source.open()
-            await source.check()
-        finally:
-            await source.close()
-    except (OriginError, ConfigError) as error:
-        return f"{name}: FAILED: {error}", False
-    return f"{name}: ok", True
+        async with _open_source(handler, config) as source:
+            result = await source.check()
+    except OriginError as error:
+        return [(f"{name}: FAILED: {error}", False)]
+    if result.access is Access.REFUSED:
+        return [(f"{name}: FAILED: {result}", False)]
+    warnings = [(f"handler {handler.name}: warning: {warning}", True) for warning in result.warnings]
+    return [(f"{name}: {'ok' if result.access is Access.READABLE else 'warning'}: {result}", True), *warnings]
 
 
-async def _error_image(handler: Handler, renderer: Renderer) -> list[tuple[str, bool]]:
+async def _check_original(handler: Handler, key: str, config: Config, renderer: Renderer) -> Finding:
+    """Fetch one original and render it as the handler does, and say what that took."""
+    limits = config.limits.within(handler.limits)
+    where = f"handler {handler.name}: {key}"
+    try:
+        async with _open_source(handler, config) as source:
+            start = time.perf_counter()
+            original = await source.get(key)
+            fetched = time.perf_counter()
+    except OriginError as error:
+        return f"{where}: FAILED: {error}", False
+    assert original is not None  # no version was named
+    format = sniff(original.body)
+    if format is None or format not in handler.allowed_formats:
+        return f"{where}: FAILED: {describe(original.body)} is not one of allowed_formats", False
+    allowed = tuple(format.name for format in handler.allowed_formats)
+    options = Options(width=min(500, limits.max_dimension))
+    job = Job(options, "original", handler.quality, allowed, limits.max_original_pixels, limits.max_frames)
+    try:
+        async with asyncio.timeout(limits.render_timeout):
+            head, body = await renderer.run(job, original.body)
+    except TimeoutError:
+        return f"{where}: FAILED: no result within {limits.render_timeout:g} s", False
+    if not head["ok"]:
+        return f"{where}: FAILED: {head.get('reason')}", False
+    milliseconds = [1000 * (fetched - start), 1000 * (time.perf_counter() - fetched)]
+    size = f"{head['width']}x{head['height']}"
+    return (
+        f"{where}: ok: {format.name} of {len(original.body)} bytes fetched in {milliseconds[0]:.0f} ms, "
+        f"{head['format']} of {size} and {len(body)} bytes rendered in {milliseconds[1]:.0f} ms"
+    ), True
+
+
+@asynccontextmanager
+async def _open_source(handler: Handler, config: Config) -> AsyncIterator[Source]:
+    limits = config.limits.within(handler.limits)
+    source = make_source(handler.source, max_bytes=limits.max_original_bytes, timeout=limits.source_timeout)
+    try:
+        await source.open()
+        yield source
+    finally:
+        await source.close()
+
+
+async def _check_error_image(handler: Handler, renderer: Renderer) -> list[Finding]:
     path = handler.error_image
     if path is None:
         return []
+    from origin.delivery.fallback import FORMATS
+
     where = f"handler {handler.name}: error_image {path}"
     try:
         image = path.read_bytes()
@@ -72,46 +164,56 @@ async def _error_image(handler: Handler, renderer: Renderer) -> list[tuple[str, 
     return [] if head["ok"] else [(f"{where}: FAILED: {reason}", False)]
 
 
-def _certificate(config: Config) -> list[tuple[str, bool]]:
+def _check_certificate(config: Config) -> list[Finding]:
     if not config.https_enabled:
         return []
-    try:
-        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
-            str(config.https_cert), str(config.https_key)
+    assert config.https_cert is not None
+    assert config.https_key is not None
+    fault = certificate_fault(config.https_cert, config.https_key)
+    return [("https: ok", True) if fault is None else (f"https: FAILED: {fault}", False)]
+
+
+def _check_variants(config: Config) -> list[Finding]:
+    """Handlers where strangers can take the places of the page's own sizes."""
+    return [
+        (
+            f"handler {handler.name}: warning: `variants` without `widths` or `signing`: anyone can ask for "
+            "odd sizes until there is no place for those of the pages",
+            True,
         )
-    except OSError as exc:  # an SSLError is one
-        return [(f"https: FAILED: https_cert and https_key cannot be used: {exc}", False)]
-    return [("https: ok", True)]
+        for handler in config.handlers
+        if handler.variants and not handler.widths and not (handler.signing and handler.signing.required)
+    ]
 
 
-def _folders(config: Config) -> list[tuple[str, bool]]:
-    """The cache folders that are there already, or could not be made."""
-    lines = []
-    for path in sorted(
-        {handler.cache_path or config.cache.path for handler in config.handlers if handler.caches}
-    ):
-        there = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
-        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-            lines.append((f"cache {path}: FAILED: {there} is no folder that this user may write to", False))
-    return lines
+def _check_folders(config: Config) -> list[Finding]:
+    """The cache folders that exist, or that could not be made."""
+    findings: list[Finding] = []
+    if not config.cache.max_size:
+        return findings
+    for path in sorted({h.cache_path or config.cache.path for h in config.handlers if h.caches}):
+        existing = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+        if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+            reason = f"{existing} is not a folder that this user may write to"
+            findings.append((f"cache {path}: FAILED: {reason}", False))
+    return findings
 
 
-def _shared_keys(config: Config) -> list[tuple[str, bool]]:
-    """A grant names keys of pictures and no prefix, so it opens every handler that holds its secret."""
+def _check_keys(config: Config) -> list[Finding]:
+    """Handlers with the same signing key: a grant names no prefix, so it opens all of them."""
     holders: dict[str, str] = {}
-    lines = []
+    findings = []
     for handler in config.handlers:
         for secret in handler.signing.keys if handler.signing else ():
             other = holders.setdefault(secret.get_secret_value(), handler.name)
             if other != handler.name:
-                lines.append(
-                    (f"handler {handler.name}: a signing key of {other}'s: grants hold for both", True)
-                )
-    return lines
+                line = f"handler {handler.name}: has a signing key of handler {other}; grants hold for both"
+                findings.append((line, True))
+    return findings
 
 
-def _locks(renderer: Renderer) -> tuple[str, bool]:
-    """Which of the locks of a render process hold on this machine."""
-    locks = renderer.hello.get("sandbox") or {}
-    states = ", ".join(f"{name} {'on' if active else 'OFF'}" for name, active in locks.items())
+def _list_locks(renderer: Renderer) -> Finding:
+    """Which of the locks of a render process hold on this machine, and why others do not."""
+    locks, reasons = renderer.hello.get("sandbox") or {}, renderer.hello.get("sandbox_missing") or {}
+    states = ", ".join(f"{name} {'on' if on else f'OFF ({reasons.get(name)})'}" for name, on in locks.items())
     return f"renderer: ok, libvips {renderer.hello.get('libvips')}; {states}", True

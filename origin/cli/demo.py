@@ -7,9 +7,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
+
+from origin.cli.serve import run_server
 from origin.config.load import build_config
 from origin.config.model import Config
-from origin.pages.demo import pictures_folder
 
 _QUERIES = (
     "landscape.jpg?w=800",
@@ -24,9 +26,27 @@ _QUERIES = (
 )
 
 
+@click.command()
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="The port on 127.0.0.1."
+)
+def demo(port: int) -> None:
+    """Serve pictures of its own: no configuration, no S3."""
+    from origin.pages.demo import add_demo_page
+
+    with demo_config(port) as config:
+        run_server(
+            config,
+            prepare=add_demo_page,
+            on_listening=lambda: click.echo("\n".join(demo_urls(port))),
+        )
+
+
 @contextlib.contextmanager
 def demo_config(port: int) -> Iterator[Config]:
-    """The demo's configuration; its cache goes with it."""
+    """The demo's configuration. Its cache is deleted at the end."""
+    from origin.pages.demo import pictures_folder
+
     with tempfile.TemporaryDirectory(prefix="origin-demo-") as folder:
         handler = {
             "name": "demo",
@@ -39,6 +59,7 @@ def demo_config(port: int) -> Iterator[Config]:
                 "handlers": [handler],
                 "http_host": "127.0.0.1",
                 "http_port": port,
+                "drain": 0,  # no load balancer has to notice
                 "cache": {"path": str(Path(folder) / "cache"), "max_size": "500MB"},
             },
             name="the demo",

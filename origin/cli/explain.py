@@ -2,61 +2,90 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from origin.config.model import S3
+import click
+
+from origin.cli.common import FAILED
+from origin.cli.common import read_config
+from origin.cli.common import takes_config
 from origin.config.model import Config
 from origin.config.model import Handler
 from origin.errors import BadRequest
+from origin.formats import OUTPUTS
+from origin.formats import Format
 from origin.signing import Pair
 from origin.signing import Verifier
 from origin.signing import decode_query
-from origin.urls.options import OptionDefaults
 from origin.urls.options import Options
-from origin.urls.options import parse
+from origin.urls.options import suggest_option
+from origin.urls.parsing import OptionDefaults
+from origin.urls.parsing import find_ignored
+from origin.urls.parsing import parse_options
+from origin.urls.parsing import spell_options
 from origin.urls.path import check_key
 from origin.urls.path import decode_path
 from origin.urls.path import find_mount
 
+_SHOWN = 40  # characters of a name that no option has
 
-def explain(config: Config, url: str, now: float) -> tuple[list[str], bool]:
+
+@click.command()
+@takes_config
+@click.argument("url")
+def explain(config_path: str, url: str) -> None:
+    """Say what the origin understands of URL, and what would happen."""
+    lines, goes_on = explain_url(read_config(config_path), url, time.time())
+    for line in lines:
+        click.echo(line)
+    if not goes_on:
+        sys.exit(FAILED)
+
+
+def explain_url(config: Config, url: str, now: float) -> tuple[list[str], bool]:
     """Lines for people, and whether the request would go on to the picture."""
-    lines: list[str] = []
     try:
         parts = urlsplit(url)
         path = decode_path(parts.path.encode("utf-8", "surrogateescape"))
     except (ValueError, BadRequest) as error:
-        return [
-            f"refused: {error}",
-            "answer: 404, plain text, or the fallback image, class bad-request",
-        ], False
+        answer = "answer: 404, plain text, or the fallback image, class bad-request"
+        return [f"refused: {error}", answer], False
+    mount = find_mount(path, {handler.prefix: handler for handler in config.handlers})
+    if mount is None:
+        prefixes = ", ".join(f"/{handler.prefix}/" for handler in config.handlers)
+        return [f"no handler is mounted there; there are {prefixes}", "answer: 404, plain text"], False
+    handler, key = mount
+    defaults = handler.option_defaults(config.limits.within(handler.limits))
+    pairs = decode_query(parts.query.encode("utf-8", "surrogateescape"))
+    lines = [f"handler: {handler.name}, mounted at /{handler.prefix}/", f"key: {key}"]
+    lines += _describe_ignored(pairs, defaults)
     try:
-        found = find_mount(path, {handler.prefix: handler for handler in config.handlers})
-        if found is None:
-            prefixes = ", ".join(f"/{handler.prefix}/" for handler in config.handlers)
-            return [f"no handler is mounted there; there are {prefixes}", "answer: 404, plain text"], False
-        handler, key = found
-        lines += [f"handler: {handler.name}, mounted at /{handler.prefix}/", f"key: {key}"]
-        pairs = decode_query(parts.query.encode("utf-8", "surrogateescape"))
-        signature, accepted = _signature(handler, key, pairs, now)
+        signature, accepted = _describe_signature(handler, key, pairs, now)
         lines += signature
         if not accepted:
-            return [*lines, _failure(handler, 403, "forbidden")], False
+            return [*lines, _describe_failure(handler, 403, "forbidden")], False
         check_key(key)
-        options = parse(pairs, _rules(config, handler))
+        options = parse_options(pairs, defaults)
     except BadRequest as error:
-        return [*lines, f"refused: {error}", _failure(handler, 400, "bad-request")], False
-    return [*lines, *_what_happens(handler, key, options)], True
+        return [*lines, f"refused: {error}", _describe_failure(handler, 400, "bad-request")], False
+    return [*lines, *_describe_outcome(handler, key, options, defaults)], True
 
 
-def _rules(config: Config, handler: Handler) -> OptionDefaults:
-    limits = config.limits.within(handler.limits)
-    widths = tuple(sorted(handler.widths or ()))
-    return OptionDefaults(handler.output_format, handler.crop, limits.max_dimension, widths, handler.quality)
+def _describe_ignored(pairs: list[Pair], defaults: OptionDefaults) -> Iterator[str]:
+    """A line for each name in the query that changes nothing."""
+    unknown, not_taken = find_ignored(pairs, defaults)
+    for name in unknown:
+        similar = suggest_option(name)
+        shown = name if name.isprintable() and len(name) <= _SHOWN else repr(name[:_SHOWN])
+        yield f"ignored: {shown}: no option has this name" + (f"; did you mean {similar}?" if similar else "")
+    for name in not_taken:
+        yield f"ignored: {name}: not among the options that this handler takes"
 
 
-def _signature(handler: Handler, key: str, pairs: list[Pair], now: float) -> tuple[list[str], bool]:
+def _describe_signature(handler: Handler, key: str, pairs: list[Pair], now: float) -> tuple[list[str], bool]:
     if handler.signing is None:
         return ["signature: not needed here"], True
     keys = [secret.get_secret_value() for secret in handler.signing.keys]
@@ -65,30 +94,22 @@ def _signature(handler: Handler, key: str, pairs: list[Pair], now: float) -> tup
     return ["signature:", *lines], verifier.verify(key, pairs, now).accepted
 
 
-def _failure(handler: Handler, exact: int, kind: str) -> str:
+def _describe_failure(handler: Handler, exact: int, kind: str) -> str:
     status = exact if handler.error_status == "exact" else 404
     return f"answer: {status}, the fallback image, class {kind}"
 
 
-def _what_happens(handler: Handler, key: str, options: Options) -> Iterator[str]:
-    yield f"options: {options.canonical()}"
-    yield f"size: {_size(options)}"
-    formats = {
-        "auto": "settled from Accept: avif, webp, or the original's own",
-        "original": "the original's own",
-    }
-    yield f"format: {formats.get(options.format, options.format)}"
-    source = handler.source
-    if isinstance(source, S3):
-        folder = source.folder.strip("/")
-        yield f"original: s3://{source.bucket}/{folder + '/' if folder else ''}{key}"
-    else:
-        yield f"original: {source.root}/{key}"
-    kept = f"kept {handler.cache_time} s, then checked against the source" if handler.caches else "not kept"
-    yield f"result: {kept}"
+def _describe_outcome(
+    handler: Handler, key: str, options: Options, defaults: OptionDefaults
+) -> Iterator[str]:
+    yield f"options: {' '.join(spell_options(options, defaults)) or 'none'}"
+    yield f"size: {_describe_size(options)}"
+    yield from _describe_format(handler, options.format)
+    yield f"original: {handler.source.locate(key)} (not looked at here)"
+    yield from _describe_next(handler)
 
 
-def _size(options: Options) -> str:
+def _describe_size(options: Options) -> str:
     if options.width and options.height:
         how = "filled, the rest cut at the centre" if options.crop else "fitted inside"
         return f"{options.width}x{options.height}, {how}, never enlarged"
@@ -96,3 +117,36 @@ def _size(options: Options) -> str:
         side = f"{options.width} wide" if options.width else f"{options.height} high"
         return f"{side}, in proportion, never enlarged"
     return "the original's"
+
+
+def _describe_format(handler: Handler, format: str) -> Iterator[str]:
+    """The format of the result, as the renderer settles it."""
+    suiting = "jpg, png where it is transparent, gif where it is animated"
+    if format == "auto":
+        yield "format: by the Accept header of the request"
+        yield "  image/avif is named: avif; webp where the original is animated"
+        yield "  image/webp is named: webp"
+        yield f"  neither, or */* alone: {suiting}"
+    elif format == "original":
+        yield "format: the original's own"
+        others = [original.name for original in handler.allowed_formats if original not in OUTPUTS]
+        if others:
+            yield f"  of {', '.join(others)}: {suiting}"
+    else:
+        moves = (
+            "" if Format.named(format).holds_animation else "; the first frame where the original is animated"
+        )
+        yield f"format: {format}{moves}"
+
+
+def _describe_next(handler: Handler) -> Iterator[str]:
+    if not handler.caches:
+        yield "next: the original is fetched and rendered; nothing is kept"
+        return
+    yield "next: the cache is asked for the result"
+    yield f"  kept, and younger than {handler.cache_time} s: it is served"
+    yield (
+        f"  kept, and older: for {handler.stale_while_revalidate} s it is still served, while the source is "
+        "asked whether the original has changed"
+    )
+    yield "  else: the original is fetched and rendered, and the result is kept"

@@ -1,140 +1,114 @@
-"""The configuration as frozen values: every key, its default, and what may stand there.
+"""The configuration as frozen values: every key, its default, its meaning, and what may stand there.
 
-`configfile` reads the file into these. Secrets are `SecretStr` from the first moment.
+`load` reads the file into these. Secrets are `SecretStr`, or `Secret` in a source, from the first moment.
 """
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 from typing import Any
 from typing import Literal
 
-from pydantic import BaseModel
-from pydantic import BeforeValidator
-from pydantic import ConfigDict
 from pydantic import Field
 from pydantic import SecretStr
-from pydantic import WithJsonSchema
 from pydantic import model_validator
-from pydantic_core import PydanticCustomError
 
+from origin.config.legacy import Aws
+from origin.config.legacy import read_handler
+from origin.config.legacy import read_top
+from origin.config.part import Part
+from origin.config.part import defaults
+from origin.config.part import meaning
+from origin.config.sources import AnySource
+from origin.config.sources import NamedSource
+from origin.config.sources import SourceOrName
 from origin.config.types import Count
 from origin.config.types import Duration
+from origin.config.types import DurationOrNone
+from origin.config.types import ErrorStatus
 from origin.config.types import FilePath
 from origin.config.types import Flag
+from origin.config.types import HostName
+from origin.config.types import OptionName
+from origin.config.types import OutputFormat
 from origin.config.types import Port
-from origin.config.types import Quality
+from origin.config.types import Prefix
+from origin.config.types import Qualities
 from origin.config.types import Seconds
-from origin.config.types import Secret
+from origin.config.types import SecondsOrOff
 from origin.config.types import Size
 from origin.config.types import SourceFormat
-from origin.config.types import Strict
 from origin.config.types import Text
-from origin.config.types import drop_empty
+from origin.config.types import Whole
+from origin.config.types import expected
 from origin.config.types import expects
-from origin.config.types import parse_number
-from origin.config.types import parse_output_format
-from origin.config.types import parse_qualities
-from origin.config.types import prefix_path
+from origin.config.types import one_of
 from origin.formats import DEFAULT_ORIGINALS
-from origin.formats import OUTPUTS
 from origin.formats import QUALITY
+from origin.urls.parsing import OptionDefaults
 
 MIN_KEY = 32  # characters of a signing key
-_OUTPUT_NAMES = [format.name for format in OUTPUTS]
-
-
-class Part(BaseModel):
-    """A piece of the file: frozen, and an unknown key is a mistake."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class S3(Part):
-    type: Literal["s3"]
-    bucket: Text
-    folder: Annotated[str, Strict, expects("text")] = ""
-    region: Text | None = None
-    endpoint_url: (
-        Annotated[
-            str, Field(pattern="^https?://[^/?#@]+(/|$)"), expects("an http or https URL without a user")
-        ]
-        | None
-    ) = None
-    addressing_style: (
-        Annotated[Literal["auto", "path", "virtual"], expects("auto, path or virtual")] | None
-    ) = None
-    access_key: Secret | None = None
-    secret_key: Secret | None = None
-    session_token: Secret | None = None
-    anonymous: Flag = False
-    connect_timeout: Duration = 2.0
-    timeout: Duration | None = None  # seconds in total; limits.source_timeout when absent
-
-
-class Local(Part):
-    type: Literal["local"]
-    root: FilePath
-
-
-class Aws(Part):
-    """s3imageserver's form of an S3 source."""
-
-    bucket_name: Annotated[str, Strict, expects("text")] = ""
-    file_path: Annotated[str, Strict, expects("text")] = ""
-    aws_access: Secret = SecretStr("")
-    aws_secret: Secret = SecretStr("")
-
-    def as_source(self) -> S3:
-        return S3.model_construct(
-            type="s3",
-            bucket=self.bucket_name,
-            folder=self.file_path,
-            access_key=self.aws_access if self.aws_access.get_secret_value() else None,
-            secret_key=self.aws_secret if self.aws_secret.get_secret_value() else None,
-        )
 
 
 class Signing(Part):
-    keys: tuple[
-        Annotated[SecretStr, Field(min_length=MIN_KEY), expects(f"a key of {MIN_KEY} characters or more")],
-        ...,
-    ] = ()
-    required: Flag = True
+    """Signed URLs of one handler."""
 
-    @model_validator(mode="after")
-    def _has_keys(self) -> Signing:
-        if not self.keys:
-            raise PydanticCustomError("together", "at least one key in `keys`; without one nothing is signed")
-        return self
+    keys: Annotated[
+        tuple[
+            Annotated[
+                SecretStr, Field(min_length=MIN_KEY), expects(f"a key of {MIN_KEY} characters or more")
+            ],
+            ...,
+        ],
+        meaning(f"signing keys of {MIN_KEY} characters or more, oldest to newest; the newest signs"),
+    ]
+    required: Annotated[Flag, meaning("false lets requests without a token pass")] = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_keys(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("keys", []) == []:
+            raise expected("at least one key in `keys`; without one nothing is signed", got="")
+        return data
 
 
 class HandlerLimits(Part):
     """Limits that make sense for one handler; absent ones are those of the top level."""
 
-    max_dimension: Count | None = None
-    max_original_bytes: Size | None = None
-    max_original_pixels: Count | None = None
-    max_frames: Count | None = None
-    source_timeout: Duration | None = None
-    render_timeout: Duration | None = None
+    max_dimension: Annotated[Count | None, meaning("pixels of one side of a result")] = None
+    max_original_bytes: Annotated[Size | None, meaning("bytes of an original, counted while reading")] = None
+    max_original_pixels: Annotated[
+        Count | None, meaning("width x height x frames of an original, before a pixel is decoded")
+    ] = None
+    max_frames: Annotated[Count | None, meaning("frames of an animation; it ends there")] = None
+    source_timeout: Annotated[
+        Duration | None, meaning("seconds to fetch an original: connect, headers and body together")
+    ] = None
+    render_timeout: Annotated[
+        Duration | None, meaning("seconds of a render; then its process is killed and replaced")
+    ] = None
 
 
 class Limits(Part):
-    max_dimension: Count = 4096  # px of one side of a result
-    max_original_bytes: Size = 50_000_000
-    max_original_pixels: Count = 100_000_000  # width x height x frames
-    max_frames: Count = 100
-    source_timeout: Duration = 10.0  # seconds, over connect, headers and body
-    render_timeout: Duration = 10.0  # seconds
-    render_memory: Annotated[Size, Field(ge=200_000_000), expects("200MB or more")] = (
-        1_000_000_000  # per renderer
-    )
-    queue: Annotated[
-        int, Strict, Field(ge=0), BeforeValidator(parse_number), expects("a whole number >= 0")
-    ] = 64
-    queue_timeout: Duration = 5.0  # seconds
+    """What one request may cost."""
+
+    max_dimension: Annotated[Count, meaning("pixels of one side of a result")] = 4096
+    max_original_bytes: Annotated[Size, meaning("bytes of an original, counted while reading")] = 50_000_000
+    max_original_pixels: Annotated[
+        Count, meaning("width x height x frames of an original, before a pixel is decoded")
+    ] = 100_000_000
+    max_frames: Annotated[Count, meaning("frames of an animation; it ends there")] = 100
+    source_timeout: Annotated[
+        Duration, meaning("seconds to fetch an original: connect, headers and body together")
+    ] = 10.0
+    render_timeout: Annotated[
+        Duration, meaning("seconds of a render; then its process is killed and replaced")
+    ] = 10.0
+    render_memory: Annotated[
+        Size, Field(ge=200_000_000), expects("200MB or more"), meaning("memory of one render process")
+    ] = 1_000_000_000
+    queue: Annotated[Whole, meaning("renders that may wait")] = 64
+    queue_timeout: Annotated[Duration, meaning("seconds that a render waits for its turn")] = 5.0
 
     def within(self, own: HandlerLimits) -> Limits:
         """These limits with a handler's own over them."""
@@ -142,66 +116,95 @@ class Limits(Part):
 
 
 class Handler(Part):
-    name: Text
+    """A prefix of URLs, bound to one source."""
+
+    name: Annotated[Text, meaning("for logs, metrics, tags and purges")]
     prefix: Annotated[
-        str, BeforeValidator(prefix_path), expects("a path such as img/photos; the first part may not be -")
-    ]
-    source: Annotated[S3 | Local, Field(discriminator="type")]
-    aws: Aws | None = None
-    allowed_formats: Annotated[tuple[SourceFormat, ...], Field(min_length=1)] = Field(
-        default=tuple(format.name for format in DEFAULT_ORIGINALS), validate_default=True
-    )
+        Prefix,
+        meaning("where it is mounted, `name` when empty; may hold slashes; the longest match wins"),
+    ] = ""
+    source: Annotated[SourceOrName, meaning("where originals are: a source, or the name of one of `sources`")]
+    aws: Annotated[Aws | None, meaning("s3imageserver's form of `source`")] = None
+    allowed_formats: Annotated[
+        tuple[SourceFormat, ...],
+        Field(min_length=1),
+        meaning("formats of originals, told by content; `tiff` and `svg` only when named here"),
+    ] = Field(default=tuple(format.name for format in DEFAULT_ORIGINALS), validate_default=True)
     output_format: Annotated[
-        str,
-        BeforeValidator(parse_output_format),
-        expects(f"original, auto, {', '.join(_OUTPUT_NAMES[:-1])} or {_OUTPUT_NAMES[-1]}"),
+        OutputFormat, meaning("where a URL has no `f`: `original`, `auto`, or a format")
     ] = "original"
-    quality: Annotated[
-        dict[str, Quality],
-        BeforeValidator(parse_qualities),
-        expects(f"1 to 100, or one per format such as {json.dumps(QUALITY)}"),
-        WithJsonSchema({"type": ["integer", "object"]}),
-    ] = Field(default_factory=QUALITY.copy)
-    crop: Flag = True
-    error_image: FilePath | None = None
-    error_status: Annotated[Literal[404, "exact"], expects('404 or "exact"')] = 404
-    error_max_age: Seconds = 10
-    cache_enabled: Flag = True
-    cache_path: FilePath | None = None
+    quality: Annotated[Qualities, meaning("where a URL has no `q`: 1 to 100, or one number per format")] = (
+        QUALITY  # pydantic copies it
+    )
+    crop: Annotated[
+        Flag, meaning("where a URL has both sides and no `c`: true fills the box and cuts the rest")
+    ] = True
+    error_image: Annotated[
+        FilePath | None, meaning("path of the fallback image; without one, a neutral one is built in")
+    ] = None
+    error_status: Annotated[
+        ErrorStatus,
+        meaning(
+            'status of failures: 404 for every one, "exact" for that of its class, '
+            "or one per class, and 404 for classes not named"
+        ),
+    ] = 404
+    error_max_age: Annotated[
+        Seconds, meaning("seconds a CDN may keep a failure that lies in the original; 0 for not at all")
+    ] = 10
+    cache_enabled: Annotated[Flag, meaning("keep originals and results")] = True
+    cache_path: Annotated[
+        FilePath | None, meaning("a folder of its own instead of `cache.path`, with the same limits")
+    ] = None
     cache_time: Annotated[
-        int, Strict, Field(ge=-1), BeforeValidator(parse_number), expects("seconds >= -1")
+        SecondsOrOff,
+        meaning("seconds a result is served before the source is asked for changes; -1 keeps nothing"),
     ] = 604_800
-    max_age: Seconds = 86_400
-    stale_while_revalidate: Seconds = 86_400
-    stale_if_error: Seconds = 604_800
-    cdn_max_age: Seconds | None = None  # adds CDN-Cache-Control
-    tag_header: (
+    max_age: Annotated[Seconds, meaning("seconds for which CDNs and browsers are told it is fresh")] = 86_400
+    stale_while_revalidate: Annotated[
+        Seconds, meaning("seconds after that in which they may use it while they ask again")
+    ] = 86_400
+    stale_if_error: Annotated[
+        Seconds, meaning("seconds after that in which they may use it while the origin cannot be reached")
+    ] = 604_800
+    cdn_max_age: Annotated[
+        Seconds | None, meaning("seconds of freshness for CDNs alone, in `CDN-Cache-Control`")
+    ] = None
+    tag_header: Annotated[
         Annotated[
             str,
             Field(pattern="^(?i:surrogate-key|(edge-)?cache-tag|xkey|x-[a-z0-9-]+)$"),
             expects("Surrogate-Key, Cache-Tag, Edge-Cache-Tag, xkey, or a name with x-; null for none"),
         ]
-        | None
-    ) = "Surrogate-Key"
-    signing: Signing | None = None
-    limits: HandlerLimits = HandlerLimits()
-    widths: Annotated[tuple[Count, ...], Field(min_length=1)] | None = None  # steps that w snaps up to
-    variants: Count | None = None  # different results kept of one original
+        | None,
+        meaning("header with the tags to purge by; `Cache-Tag`, `xkey` or another name; null for none"),
+    ] = "Surrogate-Key"
+    signing: Annotated[Signing | None, meaning("signed URLs; without it, every URL is answered")] = None
+    debug: Annotated[
+        Flag,
+        meaning("tell the reason of a failure in `X-Origin-Reason`, ignored options in `X-Origin-Ignored`"),
+    ] = False
+    limits: Annotated[HandlerLimits, meaning("limits of its own")] = defaults()
+    widths: Annotated[
+        Annotated[tuple[Count, ...], Field(min_length=1)] | None,
+        meaning("pixel widths: `w` is raised to the next of them, and `h` with it"),
+    ] = None
+    variants: Annotated[
+        Count | None, meaning("different results kept of one original; one more is `bad-request`")
+    ] = None
+    options: Annotated[
+        tuple[OptionName, ...] | None,
+        meaning(
+            'the options that URLs may use, such as `["w", "f"]`; others are ignored; without a list, all'
+        ),
+    ] = None
 
     @model_validator(mode="before")
     @classmethod
-    def _accept_the_old_form(cls, data: Any) -> Any:
-        """s3imageserver: `aws` for `source`, a prefix that may be empty, WebP unless told otherwise."""
-        if not isinstance(data, dict):
-            return data
-        data = drop_empty(data) if "aws" in data else dict(data)
-        if data.get("prefix") in ("", None):
-            data["prefix"] = data.get("name", "")
-        if "aws" in data and "source" in data:
-            raise PydanticCustomError("together", "either `source` or `aws`, not both")
-        if "aws" in data:
-            data["source"] = {"type": "s3", "bucket": "from aws"}
-            data.setdefault("output_format", "webp")
+    def _fill_in(cls, data: Any) -> Any:
+        data = read_handler(data)
+        if isinstance(data, dict) and data.get("prefix") in ("", None):
+            return {**data, "prefix": data.get("name", "")}
         return data
 
     @model_validator(mode="after")
@@ -209,12 +212,24 @@ class Handler(Part):
         if self.aws is not None:
             object.__setattr__(self, "source", self.aws.as_source())
         if self.cache_time == 0:
-            raise PydanticCustomError(
-                "cache_time_zero",
+            raise expected(
                 'seconds, or -1 for no cache; 0 is refused: in s3imageserver it meant "for ever" '
                 'in the comment and "always expired" in the code',
+                key="cache_time",
+                got="",
             )
         return self
+
+    def option_defaults(self, limits: Limits) -> OptionDefaults:
+        """What this handler settles about options; `limits` are its own over those of the top."""
+        return OptionDefaults(
+            format=self.output_format,
+            crop=self.crop,
+            max_dimension=limits.max_dimension,
+            widths=tuple(sorted(self.widths or ())),
+            quality=self.quality,
+            names=None if self.options is None else frozenset(self.options),
+        )
 
     @property
     def caches(self) -> bool:
@@ -222,51 +237,94 @@ class Handler(Part):
 
 
 class Cache(Part):
-    path: FilePath = Field(default="./cache", validate_default=True)
-    max_size: Size = 10_000_000_000
-    memory: Size = 64_000_000
+    """The store of results and originals that handlers share."""
+
+    path: Annotated[FilePath, meaning("folder of results and originals")] = Field(
+        default="./cache", validate_default=True
+    )
+    max_size: Annotated[
+        Size, meaning("bytes that the folder may take; with 0, memory alone keeps results")
+    ] = 10_000_000_000
+    memory: Annotated[
+        Size,
+        meaning(
+            "bytes of the hottest results, kept in memory as well; with 0, every hit comes from the folder"
+        ),
+    ] = 64_000_000
+    shared: Annotated[
+        Flag,
+        meaning("whether other origins on this machine use the folder too; all of them have to say so"),
+    ] = False
 
 
 class Admin(Part):
-    token: Annotated[SecretStr, Field(min_length=16), expects("a token of 16 characters or more")] | None = (
-        None
-    )
-    port: Port | None = None
+    """What is for operators."""
+
+    token: Annotated[
+        Annotated[SecretStr, Field(min_length=16), expects("a token of 16 characters or more")] | None,
+        meaning("bearer token for purges, 16 characters or more; without it there is no purge"),
+    ] = None
+    host: Annotated[Text | None, meaning("address of the listener of `port`; `http_host` when absent")] = None
+    port: Annotated[
+        Port | None,
+        meaning("a listener of its own for purge and metrics, which then leave the public one"),
+    ] = None
 
 
 class Log(Part):
-    format: Annotated[Literal["text", "json"], expects("text or json")] = "text"
+    """Log lines, on stderr."""
+
+    format: Annotated[Literal["text", "json"], expects("text or json"), meaning("`text` or `json`")] = "text"
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        expects("debug, info, warning or error"),
+        meaning("lines below it are left out: `debug`, `info`, `warning`, `error`"),
+    ] = "info"
+    probes: Annotated[Flag, meaning("a line for each request of `/status` and below `/-/`, too")] = False
 
 
 class Config(Part):
-    handlers: Annotated[tuple[Handler, ...], Field(min_length=1)]
-    http_host: Text = "0.0.0.0"
-    http_port: Port = 80
-    https_enabled: Flag = False
-    https_strict: Flag = False
-    https_port: Port = 443
-    https_cert: FilePath | None = None
-    https_key: FilePath | None = None
-    hosts: tuple[
-        Annotated[str, Strict, Field(pattern=r"^[A-Za-z0-9._-]+$"), expects("a host name, without a port")],
-        ...,
+    """The configuration of an image origin."""
+
+    handlers: Annotated[tuple[Handler, ...], Field(min_length=1), meaning("what is served")]
+    sources: Annotated[dict[Text, AnySource], meaning("named sources, for handlers that share one")] = (
+        defaults()
+    )
+    http_host: Annotated[Text, meaning("address of all listeners")] = "0.0.0.0"
+    http_port: Annotated[Port, meaning("port of the plain listener")] = 80
+    https_enabled: Annotated[Flag, meaning("a TLS listener beside it, with the same pictures")] = False
+    https_strict: Annotated[Flag, meaning("the plain listener answers 301 to https; needs `hosts`")] = False
+    https_port: Annotated[Port, meaning("port of the TLS listener")] = 443
+    https_cert: Annotated[FilePath | None, meaning("path of the certificate chain, PEM")] = None
+    https_key: Annotated[FilePath | None, meaning("path of its private key, PEM")] = None
+    hosts: Annotated[
+        tuple[HostName, ...], meaning("host names that are answered; empty for any; others get 421")
     ] = ()
-    cache: Cache = Field(default_factory=lambda: Cache.model_validate({}))
-    renderers: Annotated[
-        int, Strict, Field(ge=0), BeforeValidator(parse_number), expects("a whole number >= 0")
-    ] = 0
-    limits: Limits = Limits()
-    admin: Admin = Admin()
-    log: Log = Log()
+    cache: Annotated[Cache, meaning("the store of results and originals")] = defaults()
+    renderers: Annotated[Whole, meaning("render processes; 0 is one more than cores")] = 0
+    limits: Annotated[Limits, meaning("what one request may cost")] = defaults()
+    drain: Annotated[
+        DurationOrNone,
+        meaning("seconds after SIGTERM in which `/-/ready` says 503 and new requests are still answered"),
+    ] = 15.0
+    admin: Annotated[Admin, meaning("what is for operators")] = defaults()
+    log: Annotated[Log, meaning("log lines")] = defaults()
 
     @model_validator(mode="before")
     @classmethod
-    def _accept_the_old_form(cls, data: Any) -> Any:
-        """s3imageserver: a port of 0 and an empty path are as absent."""
-        handlers = data.get("handlers") if isinstance(data, dict) else None
-        if not isinstance(handlers, list) or not any("aws" in h for h in handlers if isinstance(h, dict)):
-            return data
-        return drop_empty(data, ports=("http_port", "https_port"))
+    def _fill_in(cls, data: Any) -> Any:
+        return read_top(data)
+
+    @model_validator(mode="after")
+    def _look_up_sources(self) -> Config:
+        for i, handler in enumerate(self.handlers):
+            if not isinstance(handler.source, NamedSource):
+                continue
+            if handler.source not in self.sources:
+                names = f", {one_of(list(self.sources))}" if self.sources else ""
+                raise expected(f"a source, or a name of sources{names}", key=f"handlers[{i}].source", got="")
+            object.__setattr__(handler, "source", self.sources[handler.source])
+        return self
 
     @property
     def legacy(self) -> bool:

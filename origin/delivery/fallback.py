@@ -1,22 +1,25 @@
-"""The picture that stands in for one we cannot give: the handler's, or a small neutral one of ours.
+"""The fallback image: the handler's own, or a small neutral one that comes with the program.
 
-It never waits. The sizes asked for lately are at hand; another one is rendered when a renderer has
-nothing to do; otherwise the one prepared at start-up goes out as it is.
+An answer hardly ever waits for it. The sizes that were asked for lately are in memory; another one is
+rendered where a renderer has nothing to do, one at a time; otherwise the one prepared at the start goes out.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
+import time
+from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
-from origin.cache.results import Lru
-from origin.cache.results import Result
-from origin.delivery.singleflight import SingleFlight
+from origin.cache.memory import Lru
+from origin.cache.records import Result
 from origin.errors import OriginError
+from origin.errors import Overloaded
 from origin.formats import OUTPUTS
 from origin.formats import Format
 from origin.formats import sniff
@@ -28,67 +31,118 @@ from origin.urls.options import Options
 log = logging.getLogger(__name__)
 
 MEMORY = 8_000_000  # bytes of rendered sizes
-LARGEST = 2000  # px of a side
-RENDER_TIMEOUT = 2.0  # seconds
-START_TIMEOUT = 30.0  # seconds, before the first request
+MAX_SIDE = 2000  # px
+MAX_REFUSED = 10_000  # sizes of which is remembered that they cannot be had
+WAIT_SECONDS = 2.0  # for a size that is being rendered; the render goes on behind the answer
+RENDER_SECONDS = 10.0
+SPARING = 0.05  # of a renderer's time, for clients without permission
+START_SECONDS = 30.0  # before the first request
 MAX_PIXELS = 100_000_000
 FORMATS = tuple(format.name for format in OUTPUTS)
 
 
 class Fallback:
-    """A fallback image, for every handler that has the same one."""
+    """A fallback image, for every handler that has the same one.
 
-    def __init__(self, image: bytes, pool: RenderPool, quality: Mapping[str, int]) -> None:
+    `slot` admits one render of any fallback at a time: the other renderers are for pictures.
+    """
+
+    def __init__(
+        self,
+        image: bytes,
+        pool: RenderPool,
+        quality: Mapping[str, int],
+        slot: asyncio.Semaphore | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._image = image
         self._pool = pool
         self._quality = dict(quality)
+        self._slot = asyncio.Semaphore(1) if slot is None else slot
+        self._clock = clock
+        self._spared_until = 0.0  # seconds of `clock`
         self._prepared: dict[str, Result] = {}
-        self._sizes: Lru[str, Result] = Lru(MEMORY, lambda result: len(result.body) + 500)
-        self._flights: SingleFlight[Result] = SingleFlight()
+        self._sizes: Lru[str, Result] = Lru(MEMORY, _weight)
+        self._refused: Lru[str, bool] = Lru(MAX_REFUSED, lambda _: 1)  # sizes that failed or are too large
+        self._rendering: dict[str, asyncio.Task[Result | None]] = {}
 
     async def open(self) -> None:
         """Render it in every format at its own size, unless that is done.
 
-        A large one is made smaller first. One that does not render gives way to our own.
+        A large one is made smaller first. One that does not render is replaced by the built-in one.
         """
         if self._prepared:
             return
-        most = Options(width=LARGEST, height=LARGEST)
+        limits = Options(width=MAX_SIDE, height=MAX_SIDE)
         try:
-            self._image = (await self._render(most, "original", START_TIMEOUT)).body
+            self._image = (await self._render(limits, "original", START_SECONDS)).body
         except OriginError as error:
-            log.error("error_image cannot be rendered; the built-in one is used: %s", error)
+            log.error("error_image cannot be rendered, the built-in one is used: %s", error)
             self._image = built_in()
-        for name in ("original", *AUTO_FORMATS, *FORMATS):
+        for format in ("original", *AUTO_FORMATS, *FORMATS):
             try:
-                self._prepared[name] = await self._render(Options(format=name), name, START_TIMEOUT)
+                self._prepared[format] = await self._render(Options(format=format), format, START_SECONDS)
             except OriginError as error:
-                log.error("the fallback image cannot be made into %s: %s", name, error)
+                log.error("the fallback image cannot be made into %s: %s", format, error)
 
-    async def get(self, options: Options, target: str) -> Result:
-        """The image for these options, with `target` as in a job. Quality is the handler's: it would only
-        make more of them."""
+    async def close(self) -> None:
+        for task in self._rendering.values():
+            task.cancel()
+        await asyncio.gather(*self._rendering.values(), return_exceptions=True)
+
+    async def get(self, options: Options, format: str, *, sparing: bool = False) -> Result:
+        """The image in the size of these options, with `format` as in a render job; its own size where that
+        one is not to be had quickly. The quality is the handler's: another one would only make more sizes.
+
+        `sparing` is for clients without permission: all of them together get `SPARING` of a renderer's time.
+        """
+        result = self.in_memory(options, format)
+        if result is not None:
+            return result
+        name = _name(options, format)
+        if self._refused.get(name):
+            return self.prepared(format)
+        task = self._rendering.get(name)
+        if task is None:
+            if not self._pool.idle or self._slot.locked() or (sparing and self._clock() < self._spared_until):
+                return self.prepared(format)
+            task = asyncio.ensure_future(self._render_size(name, options, format))
+            self._rendering[name] = task
+            task.add_done_callback(lambda _: self._rendering.pop(name, None))
+        await asyncio.wait({task}, timeout=WAIT_SECONDS)
+        result = task.result() if task.done() and not task.cancelled() else None
+        return result or self.prepared(format)
+
+    def in_memory(self, options: Options, format: str) -> Result | None:
+        """The image in the size of these options, where nothing has to be rendered for it."""
         if options.width is None and options.height is None:
-            return self.prepared(target)
-        options = replace(options, quality=None)
-        key = f"{options.canonical()}|{target}"
-        found = self._sizes.get(key)
-        if found is not None:
-            return found
-        if not self._pool.idle and not self._flights.flying(key):
-            return self.prepared(target)
-        try:
-            result = await self._flights.run(
-                key, lambda: self._render(options, target, RENDER_TIMEOUT, wait=False)
-            )
-        except OriginError:
-            return self.prepared(target)
-        self._sizes.put(key, result)
-        return result
+            return self.prepared(format)
+        return self._sizes.get(_name(options, format))
 
-    def prepared(self, target: str) -> Result:
+    def prepared(self, format: str) -> Result:
         """The image at its own size."""
-        return self._prepared.get(target) or _result(self._image, sniff(self._image) or Format.PNG)
+        return self._prepared.get(format) or _result(self._image, sniff(self._image) or Format.PNG)
+
+    async def _render_size(self, name: str, options: Options, format: str) -> Result | None:
+        start = self._clock()
+        try:
+            async with self._slot:
+                result = await self._render(
+                    replace(options, quality=None), format, RENDER_SECONDS, wait=False
+                )
+        except Overloaded:
+            return None
+        except OriginError as error:
+            log.warning("the fallback image cannot be made into %s, its own size is used: %s", name, error)
+            self._refused.put(name, True)
+            return None
+        finally:
+            now = self._clock()
+            self._spared_until = now + (now - start) / SPARING
+        self._sizes.put(name, result)
+        if self._sizes.get(name) is None:  # too large to be kept, so it would be rendered each time
+            self._refused.put(name, True)
+        return result
 
     async def _render(self, options: Options, target: str, timeout: float, wait: bool = True) -> Result:
         job = Job(options, target, self._quality, allowed=FORMATS, max_pixels=MAX_PIXELS, max_frames=1)
@@ -97,7 +151,7 @@ class Fallback:
 
 
 def load_image(path: Path | None) -> bytes:
-    """The bytes of the configured image, or of our own where there is none or it cannot be used."""
+    """The bytes of the configured image, or of the built-in one where there is none or it cannot be used."""
     if path is not None:
         try:
             image = path.read_bytes()
@@ -113,6 +167,14 @@ def load_image(path: Path | None) -> bytes:
 
 def built_in() -> bytes:
     return resources.files("origin.delivery").joinpath("placeholder.png").read_bytes()
+
+
+def _name(options: Options, format: str) -> str:
+    return f"{replace(options, quality=None).canonical()}|{format}"
+
+
+def _weight(result: Result) -> int:
+    return len(result.body) + 500
 
 
 def _result(body: bytes, format: Format) -> Result:

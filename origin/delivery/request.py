@@ -1,91 +1,81 @@
-"""What the life of a request passes on from step to step."""
+"""What one step of a request's life hands to the next."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Awaitable
-from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
-from typing import Protocol
 
-from origin.cache.results import Result
-from origin.delivery.responses import VariantHeaders
+from origin.cache.records import Result
+from origin.delivery.authorize import Pairs
 from origin.errors import BadRequest
-from origin.http.message import Request
-from origin.imaging.protocol import Job
+from origin.http.message import RawHeaders
+from origin.http.message import serialize_headers
 from origin.urls.options import Options
-
-Pairs = Sequence[tuple[bytes, bytes]]
-
-
-class Authorizer(Protocol):
-    """Decides who may see a picture."""
-
-    def __call__(self, key: str, pairs: Pairs, request: Request) -> Awaitable[int | None] | int | None:
-        """The Unix second at which the permission ends, or None. Raises Forbidden."""
-
-
-def allow_all(key: str, pairs: Pairs, request: Request) -> None:
-    """The check of a handler without signing."""
-
-
-@dataclass(frozen=True, slots=True)
-class RenderSettings:
-    """How a handler renders, beyond what a URL says."""
-
-    quality: dict[str, int]
-    allowed: tuple[str, ...]
-    max_pixels: int
-    max_frames: int
-    timeout: float  # seconds for one render
-
-    def job(self, options: Options, target: str) -> Job:
-        return Job(options, target, self.quality, self.allowed, self.max_pixels, self.max_frames)
-
-    def digest(self, pipeline: str) -> str:
-        """Part of every variant's name, so that a new recipe makes new results."""
-        text = json.dumps([pipeline, self.quality, self.allowed, self.max_pixels, self.max_frames])
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-@dataclass(slots=True)
-class ImageRequest:
-    """What a URL asks of a handler, whoever asks. Kept while it is in use, since hits come in crowds."""
-
-    key: str
-    pairs: Pairs
-    options: Options
-    original: str  # the name of the original in the cache
-    error: BadRequest | None = None  # what is wrong with the URL
-    expires: int | None = None  # Unix second at which the last permission ends
-    permitted_until: float = 0.0  # Unix seconds for which that need not be asked again
-    variants_by_format: dict[str, Variant] = field(default_factory=dict)  # by target
-    headers_by_format: dict[str, VariantHeaders] = field(default_factory=dict)  # by target
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One picture: an original in one variant.
+    """One result that can be made of an original.
 
-    It does not hold its plan, which holds it: of a circle, memory is freed by the collector alone, who looks
-    through everything that lives for it.
+    A variant does not refer to its ImageRequest, which refers to it: memory in such a cycle is freed by the
+    garbage collector alone, and each of its rounds costs a hit many times over.
     """
 
     key: str
     options: Options
-    original: str  # the name of the original in the cache
-    target: str  # as in a job
-    variant: str  # its name beneath the original
-    name: str  # its name in full
+    original: str  # the original's name in the cache
+    format: str  # as in a render job
+    name: str  # the result's name beneath the original
+    full_name: str
+
+
+@dataclass(slots=True)
+class VariantHeaders:
+    """The headers of a result that are the same in every answer to one URL.
+
+    They do not refer to the body, so that remembering them keeps no picture in memory.
+    """
+
+    digest: bytes
+    last_modified: float | None  # Unix seconds
+    etag: str
+    always: RawHeaders
+    of_body: RawHeaders  # in all answers but a 304
+    _serialized: tuple[bytes, bytes] | None = None
+
+    @property
+    def serialized(self) -> tuple[bytes, bytes]:
+        """`always` and `of_body` as HTTP/1.1 writes them. Most URLs are asked for once and need neither."""
+        if self._serialized is None:
+            self._serialized = (serialize_headers(self.always), serialize_headers(self.of_body))
+        return self._serialized
+
+    def fit(self, result: Result) -> bool:
+        return self.digest == result.digest and self.last_modified == result.last_modified
+
+
+@dataclass(slots=True)
+class ImageRequest:
+    """What a URL asks of a handler, for every client that asks for it. The router remembers it while the URL
+    is in use, so that only the first request of many reads the URL."""
+
+    key: str
+    pairs: Pairs
+    options: Options
+    original: str  # the original's name in the cache
+    error: BadRequest | None = None  # what is wrong with the URL
+    ignored: tuple[str, ...] = ()  # names in the query that change nothing
+    expires: int | None = None  # Unix second at which the last permission ends
+    authorized_until: float = 0.0  # Unix seconds until which nobody has to authorize this URL again
+    variants: dict[str, Variant] = field(default_factory=dict)  # by output format
+    headers: dict[str, VariantHeaders] = field(default_factory=dict)  # by output format
 
 
 @dataclass(slots=True)
 class Outcome:
-    """A result, and how it was come by."""
+    """A result, and how the origin got it."""
 
     result: Result
-    status: str  # Cache-Status
-    outcome: str  # hit, stale, revalidated or miss, for log and metrics
-    stages: dict[str, float] = field(default_factory=dict)  # seconds
+    cache_status: str  # the value of Cache-Status
+    cache: str  # hit, stale, revalidated or miss: the word of the log and the metrics
+    stages: dict[str, float] = field(default_factory=dict)  # seconds spent in source, queue, render, cache

@@ -3,204 +3,222 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import Literal
 
-from origin.cache.results import Result
+from origin.cache.records import Result
+from origin.delivery.request import ImageRequest
+from origin.delivery.request import Outcome
+from origin.delivery.request import VariantHeaders
+from origin.delivery.settings import Freshness
 from origin.errors import OriginError
 from origin.errors import Overloaded
-from origin.http import caching
-from origin.http import conditional
-from origin.http import dates
-from origin.http import disposition
+from origin.http.caching import NO_STORE
+from origin.http.caching import cache_control
+from origin.http.caching import cache_status
+from origin.http.caching import missing_cache_control
+from origin.http.caching import surrogate_tags
+from origin.http.conditional import UnsatisfiableRange
+from origin.http.conditional import byte_range
+from origin.http.conditional import etag
+from origin.http.conditional import not_modified
+from origin.http.dates import http_date
+from origin.http.disposition import content_disposition
 from origin.http.message import SECURITY_HEADERS
 from origin.http.message import RawHeaders
 from origin.http.message import Request
 from origin.http.message import Response
 from origin.http.message import header_value
 from origin.http.message import serialize_headers
+from origin.ops.logs import redact_text
 from origin.urls.options import Options
 
-STALE_MAX_AGE = 10  # seconds: what is stale here is asked for again soon
+STALE_MAX_AGE = 10  # seconds: CDNs ask again soon for what is stale here
 RETRY_AFTER = b"2"  # seconds
 
-_NO_STORE = (b"cache-control", caching.NO_STORE.encode())
+_MAX_REASON = 500  # characters
+_TIMING = (b"timing-allow-origin", b"*")  # or a page sees no sizes and times of pictures from here
+_NO_STORE = (b"cache-control", NO_STORE.encode())
 
-
-@dataclass(frozen=True, slots=True)
-class Freshness:
-    """What caches are told, in seconds."""
-
-    max_age: int = 86_400
-    stale_while_revalidate: int = 86_400
-    stale_if_error: int = 604_800
-    error_max_age: int = 10
-    cdn_max_age: int | None = None
-
-
-@dataclass(slots=True)
-class VariantHeaders:
-    """The headers of a result that are the same in every answer to one URL. It does not hold the body,
-    so that keeping it keeps no picture in memory."""
-
-    digest: bytes
-    last_modified: float | None
-    etag: str
-    head: RawHeaders
-    type: tuple[bytes, bytes]  # for all answers but 304
-    length: tuple[bytes, bytes]  # the same
-    _lines: tuple[bytes, bytes] | None = None
-
-    @property
-    def lines(self) -> tuple[bytes, bytes]:
-        """`head` as HTTP/1.1 writes it, and what all answers but 304 have beside it. Most URLs are asked for
-        once, and need none."""
-        if self._lines is None:
-            self._lines = (serialize_headers(self.head), serialize_headers([self.type, self.length]))
-        return self._lines
-
-    def fits(self, result: Result) -> bool:
-        return self.digest == result.digest and self.last_modified == result.last_modified
+ErrorStatus = Literal[404, "exact"] | Mapping[str, int]
+"""404 for every failure, the status of each class, or a status by class and 404 for those not named."""
 
 
 class ResponseBuilder:
     """How one handler answers."""
 
-    def __init__(self, name: str, freshness: Freshness, exact_status: bool, tag_header: str | None) -> None:
-        self._name = name
+    def __init__(
+        self,
+        handler: str,
+        freshness: Freshness,
+        error_status: ErrorStatus = 404,
+        tag_header: str | None = "Surrogate-Key",
+        *,
+        debug: bool = False,
+    ) -> None:
+        self._handler = handler
         self._freshness = freshness
-        self._exact_status = exact_status
+        self._error_status = error_status
+        self._debug = debug
         self._tag_header = tag_header.lower().encode() if tag_header else None
-        self._lasting = self._control(False, None)
-        self._lines_lasting = serialize_headers(self._lasting)
+        self._control_serialized = serialize_headers(self._control(False, None))
 
-    def variant_headers(self, result: Result, key: str, options: Options) -> VariantHeaders:
-        etag = conditional.etag(result.digest)
-        head = [
-            (b"etag", etag.encode()),
+    def variant_headers(self, result: Result, image: ImageRequest) -> VariantHeaders:
+        tag = etag(result.digest)
+        always = [
+            (b"etag", tag.encode()),
             (b"accept-ranges", b"bytes"),
-            (b"content-disposition", disposition.content_disposition(key, result.format.name).encode()),
-            *self._common(key, options),
+            (b"content-disposition", content_disposition(image.key, result.format.name).encode()),
+            *self._common(image.key, image.options, image.ignored),
         ]
         if result.last_modified is not None:
-            head.append((b"last-modified", dates.http_date(result.last_modified).encode()))
-        mime = (b"content-type", result.format.mime.encode())
-        return VariantHeaders(result.digest, result.last_modified, etag, head, mime, _length(result.body))
+            always.append((b"last-modified", http_date(result.last_modified).encode()))
+        of_body = [(b"content-type", result.format.mime.encode()), _length(result.body)]
+        return VariantHeaders(result.digest, result.last_modified, tag, always, of_body)
 
     def picture(
-        self,
-        result: Result,
-        variant_headers: VariantHeaders,
-        status: str,
-        outcome: str,
-        expires_in: int | None,
-        request: Request,
+        self, outcome: Outcome, headers: VariantHeaders, expires_in: int | None, request: Request
     ) -> Response:
-        """200, 304, 206 or 416. `status` is the Cache-Status; `expires_in` counts the seconds until the
-        token's end, None where it has none."""
-        control = self._control(outcome == "stale", expires_in)
-        head = [*control, (b"cache-status", status.encode()), *variant_headers.head]
-        answer = Response(200, head, result.body, self._name, outcome=outcome)
-        if _not_modified(variant_headers, expires_in, request.fields):
-            answer.status, answer.body = 304, b""
-            return answer
-        head.append(variant_headers.type)
-        if request.method == "GET" and request.header(b"range") is not None:
-            self._take_range(answer, result, variant_headers.etag, request)
-        head.append(_length(answer.body))
-        return answer
+        """200, 304, 206 or 416. `expires_in` counts the seconds until the token's end, None without one."""
+        result = outcome.result
+        control = self._control(outcome.cache == "stale", expires_in)
+        head = [*control, (b"cache-status", outcome.cache_status.encode()), *headers.always]
+        response = Response(200, head, result.body, self._handler, cache=outcome.cache, stages=outcome.stages)
+        if _is_not_modified(headers, expires_in, request.headers):
+            response.status, response.body = 304, b""
+            return response
+        content_type, _ = headers.of_body
+        head.append(content_type)
+        if request.method == "GET" and b"range" in request.headers:
+            _apply_range(response, headers, request)
+        head.append(_length(response.body))
+        if outcome.stages:
+            head.append((b"server-timing", _server_timing(outcome.stages)))
+        return response
 
-    def try_cached(
+    def cached(
         self,
-        result: Result,
-        variant_headers: VariantHeaders,
-        status: str,
+        outcome: Outcome,
+        headers: VariantHeaders,
         expires_in: int | None,
-        fields: Mapping[bytes, bytes],
+        request_headers: Mapping[bytes, bytes],
     ) -> Response | None:
-        """The same 200 or 304 to a hit, written already; None for what is not worth it."""
-        control = (
-            self._lines_lasting if expires_in is None else serialize_headers(self._control(False, expires_in))
-        )
-        always, of_body = variant_headers.lines
-        lines = b"%scache-status: %s\r\n%s" % (control, status.encode(), always)
-        if _not_modified(variant_headers, expires_in, fields):
-            return Response(304, [], b"", self._name, outcome="hit", lines=lines)
-        if b"range" in fields:
+        """The 200 or 304 of `picture` to a hit in memory, with its headers serialized already; None where
+        the request asks for a range."""
+        control = self._control_serialized
+        if expires_in is not None:
+            control = serialize_headers(self._control(False, expires_in))
+        always, of_body = headers.serialized
+        serialized = b"%scache-status: %s\r\n%s" % (control, outcome.cache_status.encode(), always)
+        if _is_not_modified(headers, expires_in, request_headers):
+            return Response(304, [], b"", self._handler, cache=outcome.cache, serialized=serialized)
+        if b"range" in request_headers:
             return None
-        return Response(200, [], result.body, self._name, outcome="hit", lines=lines + of_body)
+        body = outcome.result.body
+        return Response(200, [], body, self._handler, cache=outcome.cache, serialized=serialized + of_body)
 
     def fallback(
-        self, error: OriginError, result: Result, key: str, options: Options, expires_in: int | None
+        self, error: OriginError, result: Result, image: ImageRequest, expires_in: int | None
     ) -> Response:
         """The fallback image, as the answer to an error."""
-        busy = isinstance(error, Overloaded)
-        control = caching.NO_STORE
+        control = NO_STORE
         if error.remembered:
-            control = caching.missing_cache_control(self._freshness.error_max_age, expires_in)
-        head: RawHeaders = [
+            control = missing_cache_control(self._freshness.error_max_age, expires_in)
+        headers: RawHeaders = [
             (b"content-type", result.format.mime.encode()),
             _length(result.body),
             (b"cache-control", control.encode()),
             (b"x-origin-error", error.kind.encode()),
-            (b"cache-status", caching.cache_status(detail=error.kind).encode()),
-            *self._common(key, options),
+            (b"cache-status", cache_status(detail=error.kind).encode()),
+            *self._common(image.key, image.options, image.ignored),
         ]
-        if busy:
-            head.append((b"retry-after", RETRY_AFTER))
-        status = error.status if self._exact_status or busy else 404
-        return Response(status, head, result.body, self._name, error=error, kind=error.kind, outcome="error")
+        if isinstance(error, Overloaded):
+            headers.append((b"retry-after", RETRY_AFTER))
+        if self._debug:
+            headers.append((b"x-origin-reason", _visible(redact_text(str(error)))))
+        return Response(
+            self._status(error),
+            headers,
+            result.body,
+            self._handler,
+            error=error,
+            kind=error.kind,
+            cache="error",
+        )
 
-    def _take_range(self, answer: Response, result: Result, etag: str, request: Request) -> None:
-        """Make the answer the part that was asked for (RFC 9110 section 14.2)."""
-        length = len(result.body)
-        asked, condition = request.header(b"range"), request.header(b"if-range")
-        try:
-            part = conditional.byte_range(asked, condition, etag, result.last_modified, length)
-        except conditional.UnsatisfiableRange as exc:
-            answer.status, answer.body = 416, b""
-            answer.headers[:] = [h for h in answer.headers if h[0] not in (b"content-type", b"cache-control")]
-            answer.headers += [(b"content-range", exc.content_range.encode()), _NO_STORE]
-            return
-        if part is not None:
-            answer.status = 206
-            answer.headers.append((b"content-range", part.content_range(length).encode()))
-            answer.body = result.body[part.first : part.last + 1]
+    def _status(self, error: OriginError) -> int:
+        if isinstance(error, Overloaded) or self._error_status == "exact":
+            return error.status
+        return self._error_status.get(error.kind, 404) if isinstance(self._error_status, Mapping) else 404
 
-    def _common(self, key: str, options: Options) -> RawHeaders:
-        """What pictures and fallbacks of one URL have alike."""
-        head: RawHeaders = list(SECURITY_HEADERS)
+    def _common(self, key: str, options: Options, ignored: Sequence[str]) -> RawHeaders:
+        """What pictures and fallbacks of one URL share."""
+        headers: RawHeaders = list(SECURITY_HEADERS)
+        headers.append(_TIMING)
         if options.format == "auto":
-            head.append((b"vary", b"Accept"))
+            headers.append((b"vary", b"Accept"))
+        if self._debug and ignored:
+            headers.append((b"x-origin-ignored", _visible(redact_text(", ".join(ignored)))))
         if self._tag_header is not None:
-            # Fastly and Varnish part their tags by spaces, Cloudflare and the others by commas.
-            between = " " if self._tag_header in (b"surrogate-key", b"xkey") else ","
-            head.append((self._tag_header, between.join(caching.surrogate_tags(self._name, key)).encode()))
-        return head
+            # Fastly and Varnish separate tags by spaces, Cloudflare and the others by commas.
+            separator = " " if self._tag_header in (b"surrogate-key", b"xkey") else ","
+            headers.append((self._tag_header, separator.join(surrogate_tags(self._handler, key)).encode()))
+        return headers
 
     def _control(self, stale: bool, expires_in: int | None) -> RawHeaders:
         fresh = self._freshness
         max_age = min(fresh.max_age, STALE_MAX_AGE) if stale else fresh.max_age
         windows = (fresh.stale_while_revalidate, fresh.stale_if_error)
-        control = caching.cache_control(max_age, *windows, expires_in)
+        control = cache_control(max_age, *windows, expires_in)
         if fresh.cdn_max_age is None:
             return [(b"cache-control", control.encode())]
         cdn_max_age = min(fresh.cdn_max_age, max_age) if max_age < fresh.max_age else fresh.cdn_max_age
-        cdn = caching.cache_control(cdn_max_age, *windows, expires_in)
+        cdn = cache_control(cdn_max_age, *windows, expires_in)
         return [(b"cache-control", control.encode()), (b"cdn-cache-control", cdn.encode())]
 
 
-def _not_modified(
-    variant_headers: VariantHeaders, expires_in: int | None, fields: Mapping[bytes, bytes]
+def _apply_range(response: Response, headers: VariantHeaders, request: Request) -> None:
+    """Reduce the answer to the part that was asked for (RFC 9110 section 14.2)."""
+    length = len(response.body)
+    wanted, condition = request.header(b"range"), request.header(b"if-range")
+    try:
+        part = byte_range(wanted, condition, headers.etag, headers.last_modified, length)
+    except UnsatisfiableRange as exc:
+        response.status, response.body = 416, b""
+        dropped = (b"content-type", b"cache-control")
+        response.headers[:] = [pair for pair in response.headers if pair[0] not in dropped]
+        response.headers += [(b"content-range", exc.content_range.encode()), _NO_STORE]
+        return
+    if part is not None:
+        response.status = 206
+        response.headers.append((b"content-range", part.content_range(length).encode()))
+        response.body = response.body[part.first : part.last + 1]
+
+
+def _is_not_modified(
+    headers: VariantHeaders, expires_in: int | None, request_headers: Mapping[bytes, bytes]
 ) -> bool:
-    """Whether the client has it already."""
-    if b"if-none-match" not in fields and b"if-modified-since" not in fields:
+    """Whether the client has the result already."""
+    if b"if-none-match" not in request_headers and b"if-modified-since" not in request_headers:
         return False
     # A 304 makes nginx renew what it has for the max-age it had, `no-store` or not. So there is none
     # in the seconds of leeway behind a token's end.
     if expires_in is not None and expires_in <= 0:
         return False
-    conditions = header_value(fields, b"if-none-match"), header_value(fields, b"if-modified-since")
-    return conditional.not_modified(variant_headers.etag, variant_headers.last_modified, *conditions)
+    none_match = header_value(request_headers, b"if-none-match")
+    modified_since = header_value(request_headers, b"if-modified-since")
+    return not_modified(headers.etag, headers.last_modified, none_match, modified_since)
+
+
+def _server_timing(stages: Mapping[str, float]) -> bytes:
+    """Where the time went, in milliseconds, for the browser's developer tools (W3C Server Timing)."""
+    return ", ".join(f"{stage};dur={1000 * took:.1f}" for stage, took in stages.items()).encode()
+
+
+def _visible(text: str) -> bytes:
+    """One line of ASCII for a header, whatever is in the text."""
+    safe = "".join(c if " " <= c <= "~" else c.encode("unicode_escape").decode() for c in text)
+    return safe[:_MAX_REASON].encode("ascii", "backslashreplace")
 
 
 def _length(body: bytes) -> tuple[bytes, bytes]:

@@ -12,14 +12,14 @@ T = TypeVar("T")
 
 
 class WaiterGone(Exception):
-    """A waiter has gone before there was a result."""
+    """A waiter left before there was a result."""
 
 
 class SingleFlight(Generic[T]):
     """Runs the work for a key once for all who ask while it runs.
 
-    The work is a task of its own: one waiter that goes away does not end it, and it is cancelled
-    when the last one has gone. An error reaches every waiter.
+    The work is a task of its own: one waiter that leaves does not end it, and it is cancelled when the last
+    one has left. An error reaches every waiter.
     """
 
     def __init__(self) -> None:
@@ -29,11 +29,11 @@ class SingleFlight(Generic[T]):
         return len(self._flights)
 
     async def run(
-        self, key: str, work: Callable[[], Awaitable[T]], leaving: asyncio.Future[None] | None = None
+        self, key: str, work: Callable[[], Awaitable[T]], waiter_gone: asyncio.Future[None] | None = None
     ) -> T:
         """The result of the work under way for `key`, which is `work()` where there is none.
 
-        Raises Left where `leaving` is done first: it tells that this waiter wants no result any more.
+        Raises WaiterGone where `waiter_gone` is done first: this waiter wants no result any more.
         """
         flight = self._flights.get(key)
         if flight is None:
@@ -43,23 +43,30 @@ class SingleFlight(Generic[T]):
         task, waiters = flight
         waiters[0] += 1
         try:
-            if leaving is None:
+            if waiter_gone is None:
                 return await asyncio.shield(task)
-            await asyncio.wait((task, leaving), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((task, waiter_gone), return_when=asyncio.FIRST_COMPLETED)
             if not task.done():
                 raise WaiterGone
             return task.result()
         finally:
             waiters[0] -= 1
             if not waiters[0] and not task.done():
-                self._landed(key, task)  # who comes now starts anew, and does not join a dying one
+                self._landed(
+                    key, task
+                )  # a waiter that comes now starts anew, and does not join a cancelled one
                 task.cancel()
+
+    @property
+    def waiters(self) -> int:
+        """How many wait for a result."""
+        return sum(waiters for _, [waiters] in self._flights.values())
 
     def flying(self, key: str) -> bool:
         return key in self._flights
 
     def forget(self, prefix: str) -> None:
-        """Let those who ask from now on start anew; the flights under way go on for their waiters."""
+        """Let waiters that come from now on start anew; the flights under way go on for theirs."""
         for key in [key for key in self._flights if key.startswith(prefix)]:
             del self._flights[key]
 
@@ -68,4 +75,4 @@ class SingleFlight(Generic[T]):
         if flight is not None and flight[0] is task:
             del self._flights[key]
         if task.done() and not task.cancelled():
-            task.exception()  # seen, even where every waiter has gone
+            task.exception()  # read, or asyncio logs it where every waiter has left

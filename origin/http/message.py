@@ -1,7 +1,8 @@
-"""Requests and answers as ASGI has them, without a framework's objects: a hit is served in microseconds."""
+"""Requests and responses as ASGI has them, without a framework's objects: a hit takes microseconds."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from collections.abc import Awaitable
 from collections.abc import Callable
 from collections.abc import Mapping
@@ -9,6 +10,8 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass
 from dataclasses import field
 from typing import Any
+from urllib.parse import quote
+from urllib.parse import unquote_to_bytes
 
 from origin.http.caching import NO_STORE
 from origin.http.caching import cache_status
@@ -18,8 +21,8 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 RawHeaders = list[tuple[bytes, bytes]]
-TryCached = Callable[[str, str, bytes, RawHeaders], "Response | None"]
-"""Method, scheme, target and headers of a request, for an app that may have the answer without waiting."""
+
+LARGE_BODY = 262_144  # bytes; what is smaller is little beside the buffers of its connection
 
 # On every answer, failures and refusals included. The policy makes an SVG or a mislabelled file inert when
 # it is opened on its own; CORS and CORP let any page embed what is public anyway, under COEP too.
@@ -32,31 +35,46 @@ SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
 
 
 class ClientGone(Exception):
-    """The client went away; nobody reads an answer."""
+    """The client closed the connection; nobody reads an answer."""
 
 
 class Request:
-    """One request for a picture."""
+    """One HTTP request."""
 
-    __slots__ = ("_fields", "_receive", "method", "query", "raw_path", "scope")
+    __slots__ = ("_headers", "_receive", "method", "query", "raw_path", "scope")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
         self.method: str = scope["method"]
-        self.raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
+        self.raw_path = _below_root(scope)
         self.query: bytes = scope["query_string"]
         self._receive = receive
-        self._fields: dict[bytes, bytes] | None = None
+        self._headers: dict[bytes, bytes] | None = None
 
     @property
-    def fields(self) -> dict[bytes, bytes]:
-        """The headers by lower-case name; those that are repeated, joined by commas."""
-        if self._fields is None:
-            self._fields = fold_headers(self.scope["headers"])
-        return self._fields
+    def target(self) -> bytes:
+        """Path and query as they came."""
+        return self.raw_path + b"?" + self.query if self.query else self.raw_path
+
+    @property
+    def headers(self) -> dict[bytes, bytes]:
+        """The headers by lower-case name; repeated ones are joined by commas."""
+        if self._headers is None:
+            self._headers = fold_headers(self.scope["headers"])
+        return self._headers
 
     def header(self, name: bytes) -> str | None:
-        return header_value(self.fields, name)
+        return header_value(self.headers, name)
+
+    async def body(self) -> AsyncIterator[bytes]:
+        """The pieces of the body as they arrive. Raises ClientGone."""
+        more = True
+        while more:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            more = message.get("more_body", False)
+            yield message.get("body", b"")
 
     async def gone(self) -> None:
         """Returns when the client has closed its connection."""
@@ -64,23 +82,35 @@ class Request:
             pass
 
 
+def _below_root(scope: Scope) -> bytes:
+    """The path as it came, without the `root_path` below which another program has mounted this one."""
+    raw_path: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+    root = scope.get("root_path", "").strip("/")
+    if not root:
+        return raw_path
+    pieces = raw_path.split(b"/", root.count("/") + 2)
+    above, below = b"/".join(pieces[1:-1]), b"/" + pieces[-1]
+    return below if unquote_to_bytes(above) in (root.encode(), unquote_to_bytes(root)) else raw_path
+
+
 def fold_headers(pairs: RawHeaders) -> dict[bytes, bytes]:
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        fields = {}
+    """The headers by name, repeated ones joined by commas (RFC 9110 section 5.3)."""
+    headers = dict(pairs)
+    if len(headers) < len(pairs):
+        headers = {}
         for name, value in pairs:
-            fields[name] = fields[name] + b", " + value if name in fields else value
-    return fields
+            headers[name] = headers[name] + b", " + value if name in headers else value
+    return headers
 
 
-def header_value(fields: Mapping[bytes, bytes], name: bytes) -> str | None:
-    value = fields.get(name)
+def header_value(headers: Mapping[bytes, bytes], name: bytes) -> str | None:
+    value = headers.get(name)
     return None if value is None else value.decode("latin-1")
 
 
 @dataclass(slots=True)
 class Response:
-    """What goes back, and what the log and the metrics are told of it."""
+    """What goes back, and what the log and the metrics need to know of it."""
 
     status: int
     headers: RawHeaders
@@ -88,21 +118,32 @@ class Response:
     handler: str = ""
     error: BaseException | None = None  # why it is a fallback
     kind: str = ""  # the class of that error
-    outcome: str = ""  # hit, miss, stale, revalidated
+    cache: str = ""  # hit, miss, stale, revalidated, or error
     stages: dict[str, float] = field(default_factory=dict)  # seconds spent in source, queue, render, cache
-    lines: bytes = b""  # the headers as HTTP/1.1 writes them, where they are there instead of `headers`
+    serialized: bytes = b""  # the headers as HTTP/1.1 writes them; where they are here, `headers` is empty
 
     async def send(self, send: Send, method: str) -> None:
-        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
-        await send({"type": "http.response.body", "body": b"" if method == "HEAD" else self.body})
+        headers = self.headers or parse_headers(self.serialized)
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        body = b"" if method == "HEAD" else self.body
+        if len(body) >= LARGE_BODY:  # the end waits until the client has taken what goes before
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+            body = b""
+        await send({"type": "http.response.body", "body": body})
 
 
-def serialize_headers(fields: RawHeaders) -> bytes:
-    """The fields as HTTP/1.1 writes them. Raises ValueError where one would be more than one."""
-    lines = b"".join([b"%s: %s\r\n" % field for field in fields])
-    if lines.count(b"\n") != len(fields) or lines.count(b"\r") != len(fields):
+def serialize_headers(headers: RawHeaders) -> bytes:
+    """The headers as HTTP/1.1 writes them. Raises ValueError where one would become more than one."""
+    lines = b"".join([b"%s: %s\r\n" % pair for pair in headers])
+    if lines.count(b"\n") != len(headers) or lines.count(b"\r") != len(headers):
         raise ValueError("a line end in a header")
     return lines
+
+
+def parse_headers(serialized: bytes) -> RawHeaders:
+    """The headers that `serialize_headers` wrote."""
+    parts = (line.partition(b": ") for line in serialized.split(b"\r\n") if line)
+    return [(name, value) for name, _, value in parts]
 
 
 def text_response(status: int, phrase: str, *more: tuple[bytes, bytes]) -> Response:

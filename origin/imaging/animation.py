@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pyvips
+from origin.imaging.vendor import pyvips
 
 
 def split(strip: pyvips.Image, pages: int) -> list[pyvips.Image]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 
-import pyvips
-
 from origin.imaging.frame import Frame
 from origin.imaging.profiles import color_space
 from origin.imaging.profiles import is_srgb
+from origin.imaging.vendor import pyvips
 from origin.imaging.vips import field
 from origin.urls.options import Options
 

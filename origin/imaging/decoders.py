@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from types import ModuleType
 
-import pyvips
-
 from origin.errors import Unprocessable
 from origin.formats import FORMATS
 from origin.formats import Format
+from origin.imaging.vendor import pyvips
 
 _blocked: set[Format] = set()
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pyvips
-
 from origin.formats import Format
 from origin.imaging.frame import Frame
 from origin.imaging.gif import copy_gif
 from origin.imaging.protocol import largest_result
+from origin.imaging.vendor import pyvips
 from origin.urls.options import Options
 
 _WHITE = 255

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pyvips
-
 from origin.errors import Unprocessable
 from origin.errors import UnsupportedFormat
 from origin.formats import MAX_SIDE
@@ -25,6 +23,7 @@ from origin.imaging.jpeg import is_lossless_jpeg
 from origin.imaging.protocol import Job
 from origin.imaging.tiff import Tiff
 from origin.imaging.tiff import read_tiff
+from origin.imaging.vendor import pyvips
 from origin.imaging.vips import field
 
 _WEBP_HEADROOM = 1.5  # left to Lanczos, as for JPEG

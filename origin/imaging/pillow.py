@@ -9,13 +9,13 @@ from __future__ import annotations
 import io
 import struct
 
-import pyvips
 from PIL import BmpImagePlugin
 from PIL import IcoImagePlugin
 from PIL import Image
 
 from origin.errors import Unprocessable
 from origin.formats import Format
+from origin.imaging.vendor import pyvips
 
 Image.MAX_IMAGE_PIXELS = None  # the sizes that headers tell are checked against the job's limits instead
 

@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import pyvips
-
 from origin.errors import EncodingFailed
 from origin.errors import Unprocessable
 from origin.formats import Format
@@ -26,6 +24,7 @@ from origin.imaging.protocol import Job
 from origin.imaging.resize import resize
 from origin.imaging.shape import cut
 from origin.imaging.shape import turn_upright
+from origin.imaging.vendor import pyvips
 from origin.imaging.vips import damage
 from origin.imaging.vips import forget_messages
 from origin.imaging.vips import reason

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import pyvips
-
 from origin.imaging.frame import Frame
+from origin.imaging.vendor import pyvips
 from origin.urls.options import Options
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pyvips
-
 from origin.imaging.frame import Frame
+from origin.imaging.vendor import pyvips
 from origin.imaging.vips import field
 from origin.urls.options import Options
 

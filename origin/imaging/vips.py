@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-import pyvips
+from origin.imaging.vendor import pyvips
 
 _MAX_MESSAGES = 20  # of one picture; half a PNG has hundreds
 # Warnings that mean lost pixels. libjpeg gives many others, of pictures that browsers show whole.
@@ -33,7 +33,7 @@ class _Warnings(logging.Handler):
 
 
 _warnings = _Warnings()
-_log = logging.getLogger("pyvips")
+_log = logging.getLogger(pyvips.__name__)
 _log.setLevel(logging.WARNING)
 _log.propagate = False
 _log.handlers = [_warnings]

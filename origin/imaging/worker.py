@@ -25,6 +25,8 @@ from origin.formats import OUTPUTS
 from origin.formats import QUALITY
 from origin.formats import Format
 from origin.imaging import sandbox
+from origin.imaging.binding import WrongLibvips
+from origin.imaging.binding import load_libvips
 from origin.imaging.protocol import PREFIX_SIZE
 from origin.imaging.protocol import Job
 from origin.imaging.protocol import pack_head
@@ -33,14 +35,22 @@ from origin.imaging.protocol import unpack_prefix
 from origin.urls.options import Options
 
 _NICENESS = 5  # beyond the parent's
-_OLDEST_LIBVIPS = (8, 18)
 # A red pixel each, to warm up with.
 _BITMAP = struct.pack("<IiiHHIIiiII", 40, 1, 1, 1, 24, 0, 4, 0, 0, 0, 0) + b"\0\0\xff\0"
 _BMP = struct.pack("<2sIII", b"BM", 14 + len(_BITMAP), 0, 54) + _BITMAP
 _ICON = _BITMAP[:8] + struct.pack("<i", 2) + _BITMAP[12:] + bytes(4)  # its mask makes it twice as high
 _ICO = struct.pack("<HHHBBBBHHII", 0, 1, 1, 1, 1, 0, 0, 1, 24, len(_ICON), 22) + _ICON
 _FONTS = tuple(
-    map(Path, ("/etc/fonts", "/usr/share/fonts", "/usr/local/share/fonts", "/var/cache/fontconfig"))
+    map(
+        Path,
+        (
+            "/etc/fonts",
+            "/usr/share/fontconfig",  # where the links in /etc/fonts/conf.d lead
+            "/usr/share/fonts",
+            "/usr/local/share/fonts",
+            "/var/cache/fontconfig",
+        ),
+    )
 )
 
 
@@ -51,6 +61,8 @@ def main() -> None:
     hello: dict[str, Any] = {"libvips": None, "pipeline": None, "sandbox": None, "error": None}
     try:
         hello |= _start(arguments)
+    except WrongLibvips as exc:
+        hello["error"] = str(exc)
     except Exception as exc:  # noqa: BLE001 - whatever it is, the parent has to be able to show it
         hello["error"] = f"{type(exc).__name__}: {exc}".splitlines()[0]
     _send(answers, {"hello": hello})
@@ -91,13 +103,7 @@ def _take_socket() -> tuple[BinaryIO, BinaryIO]:
 
 def _start(arguments: argparse.Namespace) -> dict[str, Any]:
     """Load libvips and lock this process down. Returns what the hello says."""
-    import pyvips
-
-    version = tuple(pyvips.version(part) for part in range(3))
-    libvips = ".".join(map(str, version))
-    if not pyvips.API_mode or version < _OLDEST_LIBVIPS:
-        mode = "API" if pyvips.API_mode else "ABI"
-        raise RuntimeError(f"libvips 8.18 in API mode is needed, found {libvips} in {mode} mode")
+    libvips = load_libvips()
     from origin.imaging.decoders import allow_only
     from origin.imaging.pipeline import PIPELINE_VERSION
 
@@ -105,15 +111,19 @@ def _start(arguments: argparse.Namespace) -> dict[str, Any]:
     allow_only(formats)
     fonts = _FONTS if any(format.reads_fonts for format in formats) else ()
     locks = sandbox.lock(arguments.render_memory, lambda: _warm_up(formats), fonts)
-    return {"libvips": libvips, "pipeline": f"{PIPELINE_VERSION}/{libvips}", "sandbox": locks}
+    return {
+        "libvips": libvips,
+        "pipeline": f"{PIPELINE_VERSION}/{libvips}",
+        "sandbox": locks.states,
+        "sandbox_missing": locks.missing,
+    }
 
 
 def _warm_up(formats: Collection[Format]) -> None:
     """Render a little of everything inside the sandbox: the first job finds every table built, and a
     library that cannot work in here fails now and not on somebody's picture."""
-    import pyvips
-
     from origin.imaging.pipeline import render
+    from origin.imaging.vendor import pyvips
 
     names = tuple(format.name for format in formats)
     grey = pyvips.Image.black(64, 64, bands=3).copy(interpretation="srgb")

@@ -1,4 +1,4 @@
-"""One line a request, as text or JSON; what the log holds is escaped, and never a token."""
+"""The log: one line a request, as text or JSON, escaped and without tokens."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 import time
 from collections import deque
 from functools import lru_cache
-from typing import Any
+from typing import NamedTuple
 from typing import TextIO
 from urllib.parse import unquote_to_bytes
 
@@ -18,11 +18,14 @@ from origin.http.message import Response
 
 access = logging.getLogger("origin.access")
 
-HOLD = 0.1  # seconds that lines of requests may wait for company, since a write each costs as much as a hit
-_LONGEST = 2000  # characters of a path or reason
+HOLD_SECONDS = 0.1  # for which lines of requests are gathered: one write each costs as much as a hit
+_MAX_TEXT = 2000  # characters of a path or reason
 
+# A token has 43 characters, a grant ends in as many behind a dot. Atomic, so that a long run without a token
+# is read once: with backtracking, a URL of 8 kB would stop the event loop for seconds.
+_TOKEN_RUN = re.compile(rb"(?>[A-Za-z0-9_.-]{43,})")
+_SIGNATURE_LENGTH = 43
 # Tokens where they should not be, in URLs that were put together wrongly: `;t=`, `%3Ft=`, `T=`, `&amp;t=`.
-_SIGNATURE = re.compile(rb"[A-Za-z0-9_.-]*[A-Za-z0-9_-]{43}")
 _MISPLACED = re.compile(rb"(?i)((?:[;&?+]|%3f|%26|%3b)(?:t|token)(?:=|%3d))[^;&?]*")
 
 Fields = dict[str, object]
@@ -30,21 +33,20 @@ Fields = dict[str, object]
 
 class Lines(logging.StreamHandler[TextIO]):
     """The program's log. Requests come by `request`, without a LogRecord, which would double their cost;
-    everything else comes as logging has it and is written at once."""
+    everything else comes from logging and is written at once."""
 
     def __init__(self, stream: TextIO, format: str) -> None:
         super().__init__(stream)
         self._json = format == "json"
-        self._held: deque[str] = deque()  # taken from by any thread that has something to tell
+        self._gathered: deque[str] = deque()  # any thread that logs takes from it
 
-    def request(self, level: int, *request: Any) -> None:
-        """`request`: as for `request_line`."""
-        if not self._held:
-            asyncio.get_running_loop().call_later(HOLD, self.flush)
+    def request(self, level: int, line: RequestLine) -> None:
+        if not self._gathered:
+            asyncio.get_running_loop().call_later(HOLD_SECONDS, self.flush)
         if self._json:
-            self._held.append(_json_line(time.time(), level, _request_fields(*request)))
+            self._gathered.append(_json_line(time.time(), level, _request_fields(line)))
         else:
-            self._held.append(_text_line(time.time(), level, _request_text(*request)))
+            self._gathered.append(_text_line(time.time(), level, _request_text(line)))
 
     def format(self, record: logging.LogRecord) -> str:
         trace = logging.Formatter().formatException(record.exc_info) if record.exc_info else ""
@@ -54,77 +56,99 @@ class Lines(logging.StreamHandler[TextIO]):
             fields |= {"traceback": trace} if trace else {}
             return _json_line(record.created, record.levelno, fields)
         line = _text_line(record.created, record.levelno, message)
-        # Indented, or what stands in a message could pass for a line of the log.
+        # Indented, or text in a message could pass for a line of the log.
         return "\n    ".join([line, *map(_printable, trace.splitlines())])
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._release()
+        self._write_gathered()
         super().emit(record)
 
     def flush(self) -> None:
-        self._release()
+        self._write_gathered()
         super().flush()
 
-    def _release(self) -> None:
-        held = []
-        while self._held:
-            held.append(self._held.popleft() + "\n")
-        if held:
-            self.stream.write("".join(held))
+    def _write_gathered(self) -> None:
+        lines = []
+        while self._gathered:
+            lines.append(self._gathered.popleft() + "\n")
+        if lines:
+            self.stream.write("".join(lines))
 
 
-def configure(format: str) -> None:
-    """Send the program's log to stderr in this format, `text` or `json`."""
+def configure(format: str, level: str = "info") -> None:
+    """Send the program's log to stderr in this format, `text` or `json`, from this level on: `debug`, `info`,
+    `warning` or `error`."""
     root = logging.getLogger()
     root.handlers[:] = [Lines(sys.stderr, format)]
     root.setLevel(logging.WARNING)
-    logging.getLogger("origin").setLevel(logging.INFO)
+    logging.getLogger("origin").setLevel(level.upper())
 
 
-def request_line(method: str, target: str, answer: Response, seconds: float) -> None:
-    """Log one request: 5xx as an error, anything else as information. `target`: see there."""
-    level = logging.ERROR if answer.status >= 500 else logging.INFO
+class RequestLine(NamedTuple):
+    """What the log says of one request. `target` comes from `redact_url`."""
+
+    method: str
+    target: str
+    response: Response
+    seconds: float
+    client: str  # address of the other end of the connection, perhaps a proxy's
+    id: str
+    forwarded: str = ""  # X-Forwarded-For as it came; anyone can write it
+
+
+def log_request(line: RequestLine) -> None:
+    """Log one request: 5xx as an error, anything else as information."""
+    level = logging.ERROR if line.response.status >= 500 else logging.INFO
     if not access.isEnabledFor(level):
         return
     handlers = logging.root.handlers
     if len(handlers) == 1 and type(handlers[0]) is Lines:
-        handlers[0].request(level, method, target, answer, seconds)
+        handlers[0].request(level, line)
     else:  # an embedding program has a log of its own
-        text = _printable(_request_text(method, target, answer, seconds))
-        extra = {"request": _request_fields(method, target, answer, seconds)}
+        text = _printable(_request_text(line))
+        extra = {"request": _request_fields(line)}
         access.handle(access.makeRecord(access.name, level, "", 0, text, (), None, extra=extra))
 
 
-def _request_text(method: str, target: str, answer: Response, seconds: float) -> str:
+def _request_text(line: RequestLine) -> str:
     """Method, path and status first, the rest as name=value. Each hit pays for this line."""
-    handler = f" handler={answer.handler}" if answer.handler else ""
-    cache = f" cache={answer.outcome}" if answer.outcome else ""
-    size = len(answer.body)
-    text = f"{method} {target} {answer.status}{handler}{cache} bytes={size} ms={_milliseconds(seconds)}"
-    for name, value in _details(answer).items() if answer.kind or answer.stages else ():
+    method, target, response, seconds, client, id, forwarded = line
+    handler = f" handler={response.handler}" if response.handler else ""
+    cache = f" cache={response.cache}" if response.cache else ""
+    size, ms = len(response.body), _milliseconds(seconds)
+    text = f"{method} {target} {response.status}{handler}{cache} bytes={size} ms={ms} client={client} id={id}"
+    if forwarded:
+        text += f" forwarded={forwarded[:_MAX_TEXT]!r}"
+    for name, value in _details(response).items() if response.kind or response.stages else ():
         text += f" {name}={value!r}" if name == "reason" else f" {name}={value}"
     return text
 
 
-def _request_fields(method: str, target: str, answer: Response, seconds: float) -> Fields:
+def _request_fields(line: RequestLine) -> Fields:
     """The same for JSON."""
+    response = line.response
     fields: Fields = {
-        "method": method,
-        "path": target,
-        "status": answer.status,
-        "handler": answer.handler,
-        "cache": answer.outcome,
-        "bytes": len(answer.body),
-        "ms": _milliseconds(seconds),
+        "method": line.method,
+        "path": line.target,
+        "status": response.status,
+        "handler": response.handler,
+        "cache": response.cache,
+        "bytes": len(response.body),
+        "ms": _milliseconds(line.seconds),
+        "client": line.client,
+        "id": line.id,
     }
-    return fields | _details(answer)
+    if line.forwarded:
+        fields["forwarded"] = line.forwarded[:_MAX_TEXT]
+    return fields | _details(response)
 
 
-def _details(answer: Response) -> Fields:
+def _details(response: Response) -> Fields:
     """What a hit in memory has none of."""
-    reason = str(answer.error)[:_LONGEST]
-    details: Fields = {"class": answer.kind, "reason": reason} if answer.kind else {}
-    return details | {f"{stage}_ms": _milliseconds(took) for stage, took in answer.stages.items()}
+    details: Fields = {}
+    if response.kind:
+        details = {"class": response.kind, "reason": redact_text(str(response.error))[:_MAX_TEXT]}
+    return details | {f"{stage}_ms": _milliseconds(took) for stage, took in response.stages.items()}
 
 
 def _milliseconds(seconds: float) -> float:
@@ -136,17 +160,32 @@ def redact_url(raw_path: bytes, query: bytes) -> str:
     text = _MISPLACED.sub(rb"\1[token]", raw_path) if b"=" in raw_path or b"%" in raw_path else raw_path
     if query:
         # Only a name that ends in n or t, or has an escape in it, can be a token's.
-        hides = b"t=" in query or b"n=" in query or b"%" in query
-        query = b"&".join(map(_redacted, query.split(b"&"))) if hides else query
-        text += b"?" + _SIGNATURE.sub(b"[token]", query)
-    return text[:_LONGEST].decode("latin-1")
+        may_hold = b"t=" in query or b"n=" in query or b"%" in query
+        query = b"&".join(map(_redact_pair, query.split(b"&"))) if may_hold else query
+        text += b"?" + _TOKEN_RUN.sub(_redact_run, query)
+    return text[:_MAX_TEXT].decode("latin-1")
 
 
-def _redacted(piece: bytes) -> bytes:
-    name, equals, value = piece.partition(b"=")
+def redact_text(text: str) -> str:
+    """Text without anything that could be a token."""
+    encoded = text.encode("utf-8", "backslashreplace")
+    return _TOKEN_RUN.sub(_redact_run, encoded).decode("utf-8") if len(encoded) >= _SIGNATURE_LENGTH else text
+
+
+def _redact_pair(pair: bytes) -> bytes:
+    name, equals, value = pair.partition(b"=")
     if value and unquote_to_bytes(name) in (b"t", b"token"):
         return name + equals + b"[token]"
-    return piece
+    return pair
+
+
+def _redact_run(match: re.Match[bytes]) -> bytes:
+    """A run of a token's characters, hidden up to the last signature in it. A signature has no dot."""
+    pieces = match[0].split(b".")
+    for last in range(len(pieces) - 1, -1, -1):
+        if len(pieces[last]) >= _SIGNATURE_LENGTH:
+            return b".".join([b"[token]", *pieces[last + 1 :]])
+    return match[0]
 
 
 def _text_line(created: float, level: int, text: str) -> str:
@@ -164,7 +203,7 @@ def _level(level: int) -> str:
 
 
 def _printable(text: str) -> str:
-    """One line, whatever is in it: no line ends, no terminal's escapes, no turned text."""
+    """One line of visible text: line ends, terminals' escapes and marks that reverse text are spelled out."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,12 +1,13 @@
-"""Status, readiness, metrics and purge: what operators and load balancers ask for."""
+"""Status, readiness, metrics, purge and reload: what operators and load balancers ask for."""
 
 from __future__ import annotations
 
 import json
+import logging
 import secrets
-from collections.abc import Awaitable
 from collections.abc import Callable
 from collections.abc import Mapping
+from typing import Any
 from typing import Protocol
 
 from starlette.exceptions import HTTPException
@@ -17,15 +18,18 @@ from starlette.responses import PlainTextResponse
 from starlette.responses import Response
 from starlette.routing import Route
 
-from origin.http import caching
+from origin.http.caching import NO_STORE
+from origin.http.caching import cache_status
 from origin.http.message import SECURITY_HEADERS
 from origin.ops.metrics import CONTENT_TYPE
 from origin.ops.metrics import Metrics
 
+log = logging.getLogger(__name__)
+
 MAX_PURGE = 16_384  # bytes of a request to purge
-_PRIVATE = {
-    "cache-control": caching.NO_STORE,
-    "cache-status": caching.cache_status(detail="admin"),
+_HEADERS = {
+    "cache-control": NO_STORE,
+    "cache-status": cache_status(detail="admin"),
     **{name.decode(): value.decode() for name, value in SECURITY_HEADERS},
 }
 
@@ -34,38 +38,80 @@ class Purgeable(Protocol):
     async def purge(self, key: str | None, prefix: str | None) -> int: ...
 
 
-def public_routes(is_ready: Callable[[], bool]) -> list[Route]:
+class Operated(Protocol):
+    """What operators look at and act on. It may change while it runs, so each request asks anew."""
+
+    @property
+    def is_ready(self) -> bool: ...
+
+    @property
+    def admin_token(self) -> str | None:
+        """None where nobody may purge or reload."""
+
+    @property
+    def handlers_by_name(self) -> Mapping[str, Purgeable]: ...
+
+    @property
+    def metrics(self) -> Metrics: ...
+
+    async def reload_configuration(self) -> str | None:
+        """Read the configuration again; what is wrong with it, in which case the old one stays."""
+
+
+def public_routes(origin: Operated) -> list[Route]:
     """For load balancers, on every listener."""
 
     async def status(_: Request) -> Response:
-        return PlainTextResponse("OK", headers=_PRIVATE)
+        return PlainTextResponse("OK", headers=_HEADERS)
 
     async def ready(_: Request) -> Response:
-        if is_ready():
-            return PlainTextResponse("OK", headers=_PRIVATE)
-        return PlainTextResponse("draining", 503, headers=_PRIVATE)
+        if origin.is_ready:
+            return PlainTextResponse("OK", headers=_HEADERS)
+        return PlainTextResponse("draining", 503, headers=_HEADERS)
 
     return [Route("/status", status), Route("/-/live", status), Route("/-/ready", ready)]
 
 
-def private_routes(handlers: Mapping[str, Purgeable], token: str | None, metrics: Metrics) -> list[Route]:
-    """For operators; on a listener of their own where one is configured. Without a token, no purge."""
+def private_routes(origin: Operated) -> list[Route]:
+    """For operators; on a listener of their own where one is configured."""
 
     async def show_metrics(_: Request) -> Response:
-        return Response(metrics.text(), headers={**_PRIVATE, "content-type": CONTENT_TYPE})
+        return Response(origin.metrics.text(), headers={**_HEADERS, "content-type": CONTENT_TYPE})
 
     async def purge(request: Request) -> Response:
+        return await _purge(request, origin)
+
+    async def reload(_: Request) -> Response:
+        mistake = await origin.reload_configuration()
+        if mistake is not None:
+            return _refusal(409, mistake)
+        return JSONResponse({"reloaded": True}, headers=_HEADERS)
+
+    return [
+        Route("/-/metrics", show_metrics),
+        Route("/-/purge", _with_token(origin, purge), methods=["POST"]),
+        Route("/-/reload", _with_token(origin, reload), methods=["POST"]),
+    ]
+
+
+def _with_token(origin: Operated, action: Callable[[Request], Any]) -> Callable[[Request], Any]:
+    """The action, for those who have the token. Without a token in the configuration it is not there."""
+
+    async def checked(request: Request) -> Response:
+        token = origin.admin_token
+        if token is None:
+            raise HTTPException(404)
         # A scheme has no case (RFC 9110 section 11.1).
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not secrets.compare_digest(given.encode(), str(token).encode()):
+        if scheme.lower() != "bearer" or not secrets.compare_digest(given.encode(), token.encode()):
             return _refusal(401, "a bearer token is needed", **{"www-authenticate": "Bearer"})
-        return await _purge(request, handlers, metrics)
+        response: Response = await action(request)
+        return response
 
-    routes = [Route("/-/metrics", show_metrics)]
-    return routes if token is None else [*routes, Route("/-/purge", purge, methods=["POST"])]
+    return checked
 
 
-async def _purge(request: Request, handlers: Mapping[str, Purgeable], metrics: Metrics) -> Response:
+async def _purge(request: Request, origin: Operated) -> Response:
     body = b""
     try:
         async for chunk in request.stream():
@@ -84,20 +130,22 @@ async def _purge(request: Request, handlers: Mapping[str, Purgeable], metrics: M
         return _refusal(400, 'expected text, and not both "key" and "prefix"')
     if any(value.encode(errors="replace").decode() != value for value in wanted.values()):
         return _refusal(400, "half a surrogate pair is no text")
-    if wanted["handler"] not in handlers:
+    handler = origin.handlers_by_name.get(wanted["handler"])
+    if handler is None:
         return _refusal(404, "no handler has that name")
-    work: Awaitable[int] = handlers[wanted["handler"]].purge(wanted.get("key"), wanted.get("prefix"))
-    count = await work
-    metrics.purged(count)
-    return JSONResponse({"purged": count}, headers=_PRIVATE)
+    count = await handler.purge(wanted.get("key"), wanted.get("prefix"))
+    origin.metrics.purged(count)
+    what = " ".join(f"{name}={value!r}" for name, value in wanted.items())
+    log.info("purged %d results and originals: %s", count, what)
+    return JSONResponse({"purged": count}, headers=_HEADERS)
 
 
 async def on_http_error(_: Request, error: Exception) -> Response:
-    """What Starlette refuses, a wrong method in the main, with the headers of every answer."""
+    """What Starlette refuses, mostly a wrong method, with the headers of every answer."""
     assert isinstance(error, HTTPException)
     text = f"{error.status_code} {error.detail}\n".lower()
-    return PlainTextResponse(text, error.status_code, headers={**_PRIVATE, **(error.headers or {})})
+    return PlainTextResponse(text, error.status_code, headers={**_HEADERS, **(error.headers or {})})
 
 
 def _refusal(status: int, text: str, **more: str) -> Response:
-    return JSONResponse({"error": text}, status, headers={**_PRIVATE, **more})
+    return JSONResponse({"error": text}, status, headers={**_HEADERS, **more})

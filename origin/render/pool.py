@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from collections import Counter
-from collections import deque
 from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import contextmanager
@@ -34,13 +32,17 @@ from origin.imaging.protocol import Job
 from origin.imaging.protocol import largest_result
 from origin.imaging.protocol import outputs
 from origin.render.connection import PROTOCOL_ERRORS
+from origin.render.connection import Message
+from origin.render.cores import count_cores
 from origin.render.process import Renderer
 from origin.render.process import RendererBroken
+from origin.render.turns import FairQueue
 
 __all__ = ["RenderPool", "Rendered", "Renderer", "RendererBroken"]
 
 log = logging.getLogger(__name__)
 
+LEAVE_SECONDS = 1.0  # in which a job may end that nobody waits for any more
 MAX_JOBS = 2_000  # of one process, against what leaks in forty C libraries
 _FORMATS = tuple(format.name for format in DEFAULT_ORIGINALS)
 JOBS_BETWEEN_LOOKS = 8  # at the memory of a renderer, each of which takes longer than sending a job
@@ -77,7 +79,7 @@ class RenderPool:
         queue: int = 64,
         queue_timeout: float = 5.0,
     ) -> None:
-        self.size = size or _cores() + 1
+        self.size = size or count_cores() + 1
         self.queue = queue
         self.queue_timeout = queue_timeout
         self.memory = memory  # bytes of one renderer
@@ -86,14 +88,14 @@ class RenderPool:
         self._arguments = ("--render-memory", str(memory), "--formats", ",".join(formats))
         self._renderers: set[Renderer] = set()
         self._idle: list[Renderer] = []
-        self._waiting: deque[asyncio.Future[Renderer]] = deque()
+        self._turns: FairQueue[Renderer] = FairQueue(queue)
         self._reserved: Counter[str] = Counter()  # jobs whose originals are on their way, by handler
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
 
     @property
     def waiting(self) -> int:
-        return len(self._waiting)
+        return len(self._turns)
 
     @property
     def idle(self) -> bool:
@@ -108,6 +110,13 @@ class RenderPool:
     def processes(self) -> list[int]:
         return [renderer.process.pid for renderer in self._renderers]
 
+    def numbers(self) -> Iterator[tuple[str, str, float]]:
+        """Name, help and value of each number for the metrics."""
+        yield "origin_render_queue", "Renders that wait for a renderer.", self.waiting
+        yield "origin_renders", "Renders under way.", self.busy
+        text = "Renderers replaced after a death or a kill."
+        yield "origin_renderer_restarts_total", text, self.restarts
+
     async def start(self) -> None:
         """Start every renderer and wait until all are warm. Raises RendererBroken."""
         started = await asyncio.gather(
@@ -121,14 +130,11 @@ class RenderPool:
                 await self.close()
                 raise failure
         self.hello = self._idle[0].hello
-        missing = [name for name, active in (self.hello.get("sandbox") or {}).items() if not active]
-        if missing:
-            log.warning("renderers run without %s: this system does not have it", ", ".join(missing))
+        _warn_of_missing_locks(self.hello)
 
     async def close(self) -> None:
         self._closing = True
-        for turn in self._waiting:
-            turn.cancel()
+        self._turns.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -140,17 +146,23 @@ class RenderPool:
         self._renderers.clear()
         self._idle.clear()
 
-    async def render(self, original: bytes, job: Job, timeout: float, *, wait: bool = True) -> Rendered:
-        """Render within `timeout` seconds of getting a renderer. Without `wait`, only where one is free."""
+    async def render(
+        self, original: bytes, job: Job, timeout: float, *, handler: str = "", wait: bool = True
+    ) -> Rendered:
+        """Render within `timeout` seconds of getting a renderer. Without `wait`, only where one is free.
+
+        A job whose caller leaves may end within `LEAVE_SECONDS`, so that its renderer need not be replaced.
+        """
         if not (wait or self._idle):
             raise Overloaded("no renderer is free")
         start = time.perf_counter()
-        renderer = await self._acquire()
+        renderer = await self._acquire(handler)
         begun = time.perf_counter()
-        healthy = False
+        healthy = abandoned = False
         try:
+            answer = renderer.run(job, original)
             async with asyncio.timeout(timeout):
-                head, body = await renderer.run(job, original)
+                head, body = await asyncio.shield(answer)
             took = time.perf_counter() - begun
             format, width, height = _check_answer(head, body, job, original)
             result = Rendered(body, format, width, height, begun - start, took)
@@ -164,16 +176,27 @@ class RenderPool:
         except (OSError, EOFError, *PROTOCOL_ERRORS) as exc:
             await renderer.kill()
             raise RenderFailed(f"the renderer ended by {renderer.ended_by}: {exc}") from exc
+        except asyncio.CancelledError:
+            abandoned = True
+            self._spawn(self._let_end(renderer, answer))
+            raise
         finally:
-            self._release(renderer, healthy)
+            if not abandoned:
+                self._release(renderer, healthy)
+
+    async def _let_end(self, renderer: Renderer, answer: asyncio.Future[Message]) -> None:
+        """Wait a little for an answer that nobody wants any more, and use its renderer again."""
+        await asyncio.wait({answer}, timeout=LEAVE_SECONDS)
+        self._release(renderer, answer.done() and not answer.cancelled() and answer.exception() is None)
 
     def check_queue(self, handler: str) -> None:
         """Raise Overloaded where a job that this handler began now would be turned away.
 
         Its own reservations count; those of others do not, or a source that hangs would stop every handler.
         """
-        if len(self._waiting) + self._reserved[handler] >= self.queue + len(self._idle):
-            raise Overloaded(f"{len(self._waiting)} renders are waiting")
+        reserved = self._reserved[handler]
+        if reserved >= len(self._idle) and not self._turns.admits(handler, reserved - len(self._idle)):
+            raise Overloaded(f"{self.waiting} renders are waiting")
 
     @contextmanager
     def reserve(self, handler: str) -> Iterator[None]:
@@ -188,14 +211,11 @@ class RenderPool:
         finally:
             self._reserved[handler] -= 1
 
-    async def _acquire(self) -> Renderer:
+    async def _acquire(self, handler: str) -> Renderer:
         """A renderer that is free, once it is this job's turn. Raises Overloaded."""
-        if not self._idle and len(self._waiting) >= self.queue:
-            raise Overloaded(f"{len(self._waiting)} renders are waiting")
         if self._idle:
             return self._idle.pop()
-        turn: asyncio.Future[Renderer] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+        turn = self._turns.join(handler)
         try:
             async with asyncio.timeout(self.queue_timeout):
                 return await turn
@@ -210,9 +230,9 @@ class RenderPool:
 
     def _leave_queue(self, turn: asyncio.Future[Renderer]) -> None:
         """Give up a turn; a renderer that was handed over in the same moment goes to the next job."""
-        if turn in self._waiting:
-            self._waiting.remove(turn)
-        elif turn.done() and not turn.cancelled():
+        if self._turns.leave(turn) or not turn.done() or turn.cancelled():
+            return
+        if turn.exception() is None:
             self._hand_over(turn.result())
 
     def _release(self, renderer: Renderer, healthy: bool) -> None:
@@ -234,12 +254,8 @@ class RenderPool:
         """Give a free renderer to the first in the queue."""
         if renderer not in self._renderers:
             return
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(renderer)
-                return
-        self._idle.append(renderer)
+        if not self._turns.serve(renderer):
+            self._idle.append(renderer)
 
     def _add(self, renderer: Renderer) -> None:
         self._renderers.add(renderer)
@@ -277,11 +293,16 @@ class RenderPool:
         task.add_done_callback(self._tasks.discard)
 
 
-def _cores() -> int:
-    """Those that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def _warn_of_missing_locks(hello: dict[str, Any]) -> None:
+    locks, reasons = hello.get("sandbox") or {}, hello.get("sandbox_missing") or {}
+    missing = [name for name, holds in locks.items() if not holds]
+    if missing and len(missing) == len(locks):
+        why = "; ".join(sorted({str(reason) for reason in reasons.values()}))
+        log.warning("renderers run without a sandbox (%s): serve only pictures that you trust from here", why)
+    elif missing:
+        log.warning(
+            "renderers run without %s", ", ".join(f"{name} ({reasons.get(name)})" for name in missing)
+        )
 
 
 def _check_answer(head: dict[str, Any], body: bytes, job: Job, original: bytes) -> tuple[Format, int, int]:

@@ -46,7 +46,8 @@ class Renderer:
         """A renderer that is warm. Raises RendererBroken."""
         ours, theirs = socket.socketpair()
         for end in (ours, theirs):
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BUFFER)
+            with contextlib.suppress(OSError):  # Linux lowers what is too much, macOS refuses it
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BUFFER)
         with theirs:
             connection = await RendererConnection.over(ours)
             hello = connection.request()
@@ -78,13 +79,13 @@ class Renderer:
             raise
         if renderer.hello.get("error"):
             await renderer.kill()
-            raise RendererBroken(str(renderer.hello["error"])[:300])
+            raise RendererBroken(str(renderer.hello["error"])[:2000])
         return renderer
 
-    async def run(self, job: Job, original: bytes) -> Message:
-        """Head and body of the answer. Raises OSError, EOFError or one of `PROTOCOL_ERRORS`."""
+    def run(self, job: Job, original: bytes) -> asyncio.Future[Message]:
+        """Head and body of the answer. It fails with OSError, EOFError or one of `PROTOCOL_ERRORS`."""
         self.jobs += 1
-        return await self.connection.request(pack_head(job.to_head(), len(original)), original)
+        return self.connection.request(pack_head(job.to_head(), len(original)), original)
 
     def end(self) -> None:
         """End the process at once, whatever it is doing. A request to it fails with EOFError."""

@@ -1,11 +1,10 @@
 """What one connection may cost: uvicorn's HTTP protocol with deadlines and bounds around it.
 
-A request arrives whole within its time and size, or is refused; whoever stops reading an answer is cut
-off; what could be read in two ways (RFC 9112 section 11.2) is read in none. None of it costs a request
-that behaves more than a few comparisons: timers run only while something is late.
+A request arrives whole within its time and size, or is refused. A client that does not read its answer is
+cut off. A request that two parsers could read in two ways (RFC 9112 section 11.2) is refused. A request
+that behaves pays a few comparisons for this: timers run only while something is late.
 
-An app that has an answer ready (`answer.AtOnce`) is not called as an ASGI app: task, scope and messages
-cost more than the rest of a hit.
+uvicorn's private parts are used here and in `fast_path`, so its version is pinned.
 """
 
 from __future__ import annotations
@@ -13,73 +12,42 @@ from __future__ import annotations
 import asyncio
 import http
 import logging
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
+from typing import cast
 
 import httptools
 import uvicorn
 from uvicorn._types import ASGI3Application
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
-from uvicorn.server import ServerState
 
 from origin.http.message import RawHeaders
-from origin.http.message import TryCached
-from origin.http.message import serialize_headers
 from origin.http.message import text_response
+from origin.server.bounds import Bounds
+from origin.server.bounds import Connections
+from origin.server.fast_path import FastPath
+from origin.server.fast_path import TryCached
 from origin.server.slow_client import SlowClientWatch
 
 log = logging.getLogger(__name__)
 
-MAX_URL = 8192  # bytes; beyond it a head that is too large is a URL that is too long
-_CACHED_ANSWERS_IN_A_ROW = 16  # answers in a row before other connections have their turn
-_IDLE_CHECK_SECONDS = 1.0  # seconds until an idle connection is looked at again, at least
-_PARSE_BYTES = 8192  # bytes parsed at once: how far a head can outgrow its bound before somebody looks
-_BODILESS = (b"GET", b"HEAD")
+MAX_URL = 8192  # bytes; a head that is too large because of a longer URL is answered 414
+_IDLE_CHECK_SECONDS = 1.0  # at least, until an idle connection is looked at again
+_PARSE_BYTES = 8192  # parsed at once: how far a head can outgrow its bound before its size is checked
+_BODY_SLACK = 49_152  # bytes past an app's own limit, so that the app sees the excess and answers 413
+_WITHOUT_BODY = (b"GET", b"HEAD")
+
+BodyLimit = Callable[[str, bytes], tuple[int, float]]
+"""Bytes and seconds that the body of a request may take, by its method and target."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """What a connection may cost; times in seconds."""
-
-    head: int = 16_384  # bytes of request line and header fields
-    body: int = 65_536  # bytes; only a purge has one
-    arrival: float = 5.0  # from the connection or a request's first byte to the request's last
-    stall: float = 20.0  # without reading a noticeable part of an answer
-    linger: float = 2.0  # for a client to read a refusal while it still sends
-    pipeline: int = 128  # requests sent ahead of their answers
-    connections: int = 100_000  # beyond them an idle one makes room
+def _default_body_limit(method: str, target: bytes) -> tuple[int, float]:
+    return 16_384, 5.0
 
 
-class Connections(ServerState):
-    """The connections of all listeners of one origin, and what they share."""
-
-    draining = False  # every answer is the last of its connection
-    _lines: tuple[RawHeaders, bytes] = ([], b"")
-
-    def lines(self) -> bytes:
-        """The headers that every answer has, which uvicorn makes anew each second."""
-        if self._lines[0] is not self.default_headers:
-            self._lines = (self.default_headers, serialize_headers(self.default_headers))
-        return self._lines[1]
-
-    def drain(self) -> None:
-        self.draining = True
-        for connection in self._guarded():
-            connection.drain()
-
-    def cut(self) -> None:
-        """Close all at once, whatever is under way."""
-        for connection in self._guarded():
-            connection.cut()
-
-    def _guarded(self) -> list[HttpConnection]:
-        return [connection for connection in self.connections if isinstance(connection, HttpConnection)]
-
-
-class _Refused(Exception):
-    """A request that never reaches the app."""
+class _Refusal(Exception):
+    """Why a request never reaches the app."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -97,20 +65,23 @@ class HttpConnection(HttpToolsProtocol):
         connections: Connections,
         bounds: Bounds,
         try_cached: TryCached | None = None,
+        body_limit: BodyLimit | None = None,
     ) -> None:
         super().__init__(config, connections, {}, asyncio.get_running_loop())
         self._bounds = bounds
-        self._try_cached = try_cached
-        self._ready = 0  # answers that may still be given at once to what was received
-        self._answered = False  # whether the last request has been, at once
+        self._fast_path = FastPath(try_cached)
+        self._body_limit = body_limit or _default_body_limit
+        self._max_body = 0  # bytes of the request that arrives
+        self._answered = False  # whether the fast path has answered the last request
         self._idle_since = 0.0  # loop's time of the last answer
         self._arriving = False  # from the first byte of a request to its last
         self._in_head = False
         self._size = 0  # bytes of a request that has not ended
-        self._ignoring_input = False  # whatever still comes in is thrown away
+        self._ignoring_input = False
+        self._backlog = b""  # what came behind requests that wait for their answers, unparsed
         self._running: RequestResponseCycle | None = None  # `self.cycle` is the newest, perhaps in the queue
         self._late: asyncio.TimerHandle | None = None
-        self._watch: SlowClientWatch
+        self._client: SlowClientWatch
 
     @property
     def answering(self) -> bool:
@@ -129,13 +100,13 @@ class HttpConnection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._watch = SlowClientWatch(transport, self._bounds.stall)
+        self._client = SlowClientWatch(transport, self._bounds.stall)
         if len(self.connections) > self._bounds.connections:
-            self._make_room()
-        self._late = self.loop.call_later(self._bounds.arrival, self._overdue)
+            self._close_an_idle_one()
+        self._late = self.loop.call_later(self._bounds.arrival, self._on_late)
 
-    def _make_room(self) -> None:
-        """Close a connection on which nothing is being answered; this one when there is none."""
+    def _close_an_idle_one(self) -> None:
+        """Close a connection on which nothing is being answered; this one where there is none."""
         for other in self.connections:
             if isinstance(other, HttpConnection) and other is not self and not other.answering:
                 self.connections.discard(other)
@@ -144,8 +115,8 @@ class HttpConnection(HttpToolsProtocol):
         self.cut()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._in_time()
-        self._watch.stop()
+        self._stop_timer()
+        self._client.stop()
         self._unset_keepalive_if_required()  # uvicorn forgets it after a reset
         if self._running is not None and not self._running.response_complete:
             self._running.disconnected = True
@@ -156,17 +127,31 @@ class HttpConnection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._ignoring_input:
             return
-        self._ready = _CACHED_ANSWERS_IN_A_ROW
-        if len(data) <= _PARSE_BYTES:
-            self._feed(data)
-        else:
-            for start in range(0, len(data), _PARSE_BYTES):
-                self._feed(data[start : start + _PARSE_BYTES])
-        nothing = self._ready == _CACHED_ANSWERS_IN_A_ROW and not self.answering  # has come of it
-        if self._late is None and not self._ignoring_input and (self._arriving or nothing):
-            self._late = self.loop.call_later(self._bounds.arrival, self._overdue)
+        self._fast_path.start_turn()
+        self._parse_all(self._backlog + data if self._backlog else data)
+        # Bytes that led to no answer, such as empty lines, must not keep the connection open for ever.
+        in_vain = not self._fast_path.has_answered and not self.answering
+        if self._late is None and not self._ignoring_input and (self._arriving or in_vain):
+            self._late = self.loop.call_later(self._bounds.arrival, self._on_late)
 
-    def _feed(self, data: bytes) -> None:
+    def _parse_all(self, data: bytes) -> None:
+        """Parse in portions, up to a request that has to wait for its answer."""
+        self._backlog = b""
+        for start in range(0, len(data), _PARSE_BYTES):
+            if self.pipeline:
+                self._keep_for_later(data[start:])
+                return
+            self._parse(data[start : start + _PARSE_BYTES])
+
+    def _keep_for_later(self, data: bytes) -> None:
+        if self._ignoring_input:
+            return
+        if len(data) > self._bounds.backlog:
+            self._refuse(_Refusal(400, "too much is sent ahead of its answers"))
+        else:
+            self._backlog = data
+
+    def _parse(self, data: bytes) -> None:
         if self._ignoring_input:
             return
         try:
@@ -176,126 +161,107 @@ class HttpConnection(HttpToolsProtocol):
             self._hang_up_after(self.cycle)
         except httptools.HttpParserCallbackError as exc:
             cause = exc.__context__
-            self._refuse(cause if isinstance(cause, _Refused) else _Refused(400, "the URL makes no sense"))
+            self._refuse(cause if isinstance(cause, _Refusal) else _Refusal(400, "the URL cannot be parsed"))
         except httptools.HttpParserError as exc:
-            self._refuse(_Refused(400, str(exc)))
+            self._refuse(_Refusal(400, str(exc)))
         else:
             if self._arriving:
-                self._measure(len(data))
+                self._count(len(data))
 
-    def _measure(self, size: int) -> None:
+    def _count(self, size: int) -> None:
         self._size += size
         if self._in_head:
-            if self._size > self._bounds.head + _PARSE_BYTES:  # what came before the head counts as well
+            if self._size > self._bounds.head + _PARSE_BYTES:  # the end of an earlier request counts as well
                 self._refuse(self._too_large())
-        elif self._size > self._bounds.head + self._bounds.body:
-            self._ignoring_input = True  # more than the app can want; its answer, or `_overdue`, is the end
+        elif self._size > self._bounds.head + self._max_body + _BODY_SLACK:
+            self._ignoring_input = True  # the app answers 413, or `_on_late` closes the connection
 
     # The request
 
     def on_message_begin(self) -> None:
         self._arriving = self._in_head = True
         self._answered = False
-        self._size = 0
+        self._size = self._max_body = 0
         self.url, self.headers, self.expect_100_continue = b"", [], False
 
     def on_headers_complete(self) -> None:
         self._check_head()
         self._in_head = False
-        if self._may_answer_from_cache() and self._answer_from_cache():
-            self._answered = True
+        if not self.answering and self._fast_path.answer(self, self.server_state):
+            self._after_fast_answer()
             return
         self._make_scope()
         super().on_headers_complete()
         if self.server_state.draining:
             self.cycle.keep_alive = False
-        if self.parser.get_method() not in _BODILESS:
-            # Whether anybody reads its body or not, nothing after it can be taken for a request.
-            self.cycle.keep_alive = False
-            self.cycle.transport = _LingeringTransport(self)
+        if self.parser.get_method() not in _WITHOUT_BODY:
+            self._expect_body()
+
+    def _expect_body(self) -> None:
+        """Bound the body. Whether the app reads it or not, nothing after it can be taken for a request."""
+        self.cycle.keep_alive = False
+        self.cycle.transport = _LingeringTransport(self)
+        self._max_body, seconds = self._body_limit(self.parser.get_method().decode(), self.url)
+        if seconds > self._bounds.arrival:
+            self._stop_timer()
+            self._late = self.loop.call_later(seconds, self._on_late)
 
     def on_message_complete(self) -> None:
         self._arriving = False
         if self._late is not None:
-            self._in_time()
+            self._stop_timer()
         if not self._answered:
             super().on_message_complete()
 
     def _make_scope(self) -> None:
         """What uvicorn does when a request begins."""
         self._unset_keepalive_if_required()
-        url, fields, expect = self.url, self.headers, self.expect_100_continue
+        url, headers, expect = self.url, self.headers, self.expect_100_continue
         super().on_message_begin()
         self.url, self.expect_100_continue = url, expect
-        self.headers += fields  # this list is in the scope
+        self.headers += headers  # this list is in the scope
 
-    def _may_answer_from_cache(self) -> bool:
-        """Not between other answers, nor to a client that does not read, nor where it is the last one."""
-        return (
-            self._try_cached is not None
-            and self._ready > 0
-            and not self.answering
-            and not self.pipeline
-            and not self.flow.write_paused
-            and not self.expect_100_continue
-            and not self.server_state.draining
-            and not self.transport.is_closing()
-            and self.parser.get_http_version() == "1.1"
-            and self.parser.should_keep_alive()
-            and not self.parser.should_upgrade()
-        )
-
-    def _answer_from_cache(self) -> bool:
-        """Whether the app had the answer ready; then it is on its way."""
-        assert self._try_cached is not None
-        assert self.scheme is not None
-        method = self.parser.get_method().decode()
-        answer = self._try_cached(method, self.scheme, self.url, self.headers)
-        if answer is None:
-            return False
-        self._ready -= 1
-        head = b"%s%s%s\r\n" % (STATUS_LINE[answer.status], self.server_state.lines(), answer.lines)
-        self.transport.writelines([head] if method == "HEAD" else [head, answer.body])  # no copy of the body
-        self.server_state.total_requests += 1
+    def _after_fast_answer(self) -> None:
+        self._answered = True
         self._idle_since = self.loop.time()
-        if self.timeout_keep_alive_task is None:  # a timer that looks again is cheaper than one each
+        if self.timeout_keep_alive_task is None:  # one timer that looks again is cheaper than one an answer
             self._stay_alive(self.timeout_keep_alive)
-        if self.scheme == "https":  # TLS has buffers that say nothing
-            self._watch.watch()
-        return True
+        if self.scheme == "https":  # TLS has buffers whose size nothing tells
+            self._client.watch()
 
     def _stay_alive(self, seconds: float) -> None:
         self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
 
     def _check_head(self) -> None:
-        """Raises _Refused."""
+        """Raises _Refusal."""
         if self._size > self._bounds.head - _PARSE_BYTES and self._head_size() > self._bounds.head:
             raise self._too_large()
         names = [name for name, _ in self.headers]
         hosts = names.count(b"host")
         if hosts != 1 and (hosts or self.parser.get_http_version() != "1.0"):
-            raise _Refused(400, f"{hosts} Host fields")  # RFC 9112 section 3.2
+            raise _Refusal(400, f"{hosts} Host fields")  # RFC 9112 section 3.2
         if b"transfer-encoding" in names or b"content-length" in names:
             self._check_framing(dict(self.headers))
-        if len(self.pipeline) >= self._bounds.pipeline:
-            raise _Refused(400, "too many requests ahead of their answers")
+        queued = sum(len(cast(RawHeaders, cycle.scope["headers"])) for cycle, _ in self.pipeline)
+        if len(self.pipeline) >= self._bounds.pipeline or queued > self._bounds.queued_fields:
+            raise _Refusal(400, "too many requests ahead of their answers")
 
-    def _check_framing(self, fields: dict[bytes, bytes]) -> None:
-        coded = b"transfer-encoding" in fields
+    def _check_framing(self, headers: dict[bytes, bytes]) -> None:
+        coded = b"transfer-encoding" in headers
         if coded and self.parser.get_http_version() == "1.0":  # RFC 9112 section 6.1
-            raise _Refused(400, "Transfer-Encoding in HTTP/1.0")
-        if self.parser.get_method() in _BODILESS and (coded or int(fields[b"content-length"])):
-            raise _Refused(400, "a GET or HEAD with a body")
+            raise _Refusal(400, "Transfer-Encoding in HTTP/1.0")
+        if self.parser.get_method() in _WITHOUT_BODY and (coded or int(headers[b"content-length"])):
+            raise _Refusal(400, "a GET or HEAD with a body")
 
     def _head_size(self) -> int:
         """Bytes of the head, as it is written without needless space."""
         line = len(self.parser.get_method()) + len(self.url) + len("  HTTP/1.1\r\n\r\n")
         return line + sum(len(name) + len(value) + len(": \r\n") for name, value in self.headers)
 
-    def _too_large(self) -> _Refused:
+    def _too_large(self) -> _Refusal:
         if len(self.url) > MAX_URL:
-            return _Refused(414, "URI too long")
-        return _Refused(431, "request header fields too large")
+            return _Refusal(414, "URI too long")
+        return _Refusal(431, "request header fields too large")
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
@@ -303,35 +269,35 @@ class HttpConnection(HttpToolsProtocol):
 
     # The end of a connection
 
-    def _overdue(self) -> None:
+    def _on_late(self) -> None:
         self._late = None
-        if self._in_head and self.answering:  # perhaps it is we who have stopped reading
-            self._late = self.loop.call_later(self._bounds.arrival, self._overdue)
+        if self._in_head and self.answering:  # perhaps it is this side that has stopped reading
+            self._late = self.loop.call_later(self._bounds.arrival, self._on_late)
         elif self._in_head:
-            self._refuse(_Refused(408, "the request did not arrive in time"))
+            self._refuse(_Refusal(408, "the request did not arrive in time"))
         else:  # silent from the start, or in the middle of a body
             self.cut()
 
-    def _refuse(self, refused: _Refused) -> None:
-        """Answer in the place of the app, after whatever was asked before, and hang up."""
-        log.info("refused a request of %s: %d, %s", self.client and self.client[0], refused.status, refused)
+    def _refuse(self, refusal: _Refusal) -> None:
+        """Answer in the place of the app, after the answers under way, and hang up."""
+        log.info("refused a request of %s: %d, %s", self.client and self.client[0], refusal.status, refusal)
         if not self.answering:
-            self._send(refused.status)
+            self._send(refusal.status)
         elif self._in_head or not self._arriving:
             self._hang_up_after(self.cycle)
         elif self.cycle is self._running and not self.cycle.response_started:
-            self.cycle.disconnected = True  # its body is broken, and the app was already asked
+            self.cycle.disconnected = True  # its body is broken, and the app has the request already
             self.cycle.message_event.set()
-            self._send(refused.status)
+            self._send(refusal.status)
         else:
             self.cut()
 
     def _send(self, status: int) -> None:
         phrase = http.HTTPStatus(status).phrase
-        answer = text_response(status, phrase, (b"connection", b"close"))
+        response = text_response(status, phrase, (b"connection", b"close"))
         head = [b"HTTP/1.1 %d %s" % (status, phrase.encode())]
-        head += [b"%s: %s" % field for field in (*self.server_state.default_headers, *answer.headers)]
-        self.transport.write(b"\r\n".join(head) + b"\r\n\r\n" + answer.body)
+        head += [b"%s: %s" % pair for pair in (*self.server_state.default_headers, *response.headers)]
+        self.transport.write(b"\r\n".join(head) + b"\r\n\r\n" + response.body)
         self.linger()
 
     def _hang_up_after(self, cycle: RequestResponseCycle) -> None:
@@ -341,17 +307,18 @@ class HttpConnection(HttpToolsProtocol):
 
     def _stop_listening(self) -> None:
         self._ignoring_input = True
-        self._in_time()
+        self._backlog = b""
+        self._stop_timer()
         self._unset_keepalive_if_required()
 
     def linger(self) -> None:
-        """Close once the client had time to read: closing while it sends would throw away what we said
+        """Close once the client had time to read: closing while it sends would throw away the answer
         (RFC 9112 section 9.6)."""
         self._stop_listening()
         self.pipeline.clear()
-        if not self.transport.can_write_eof():  # TLS has no half of a close
+        if not self.transport.can_write_eof():  # TLS cannot close one direction alone
             self.transport.close()
-            self._watch.watch()
+            self._client.watch()
             return
         self.flow.resume_reading()
         self.transport.write_eof()
@@ -359,13 +326,13 @@ class HttpConnection(HttpToolsProtocol):
 
     def _end_linger(self) -> None:
         self._late = None
-        if self._watch.pending():
-            self._watch.watch()
+        if self._client.pending():
+            self._client.watch()
             self._late = self.loop.call_later(self._bounds.linger, self._end_linger)
         else:
             self.cut()
 
-    def _in_time(self) -> None:
+    def _stop_timer(self) -> None:
         if self._late is not None:
             self._late.cancel()
             self._late = None
@@ -375,37 +342,39 @@ class HttpConnection(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         self._idle_since = self.loop.time()
         super().on_response_complete()
-        if self.transport.is_closing() or self.scheme == "https":  # TLS has buffers that say nothing
-            self._watch.watch()
+        if self._backlog and not self.pipeline:
+            self._parse_all(self._backlog)
+        if self.transport.is_closing() or self.scheme == "https":  # TLS has buffers whose size nothing tells
+            self._client.watch()
 
     def timeout_keep_alive_handler(self) -> None:
         self.timeout_keep_alive_task = None
         left = self._idle_since + self.timeout_keep_alive - self.loop.time()
         if self._arriving or left > 0:
             self._stay_alive(max(left, _IDLE_CHECK_SECONDS))
-        elif self._watch.pending():  # slowly taken, perhaps; who does not read at all is cut off there
-            self._watch.watch()
+        elif self._client.pending():  # perhaps it reads slowly; the watch cuts it off where it does not read
+            self._client.watch()
             self._stay_alive(self.timeout_keep_alive)
         else:
             super().timeout_keep_alive_handler()
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._watch.watch()
+        self._client.watch()
 
 
 class _LingeringTransport(asyncio.Transport):
-    """The transport as an answer after which nothing is read sees it: its close lingers."""
+    """The transport of a connection's last answer: its close lets the client read first."""
 
-    def __init__(self, guard: HttpConnection) -> None:
+    def __init__(self, connection: HttpConnection) -> None:
         super().__init__()
-        self._guard = guard
+        self._connection = connection
 
     def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
-        self._guard.transport.write(data)
+        self._connection.transport.write(data)
 
     def is_closing(self) -> bool:
-        return self._guard.transport.is_closing()
+        return self._connection.transport.is_closing()
 
     def close(self) -> None:
-        self._guard.linger()
+        self._connection.linger()

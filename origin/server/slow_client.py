@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 _MIN_BYTES_PER_LOOK = 20_000  # bytes; who takes less between two looks, and has more to take, does not read
 _LINGER_ZERO = struct.pack("ii", 1, 0)  # SO_LINGER: forget what is unsent instead of offering it for minutes
-_BYTES_ACKED = 120  # offset of tcpi_bytes_acked in struct tcp_info of linux/tcp.h
+_BYTES_ACKED = 120  # offset of tcpi_bytes_acked in struct tcp_info of linux/tcp.h, since Linux 4.2
 
 
 class SlowClientWatch:
@@ -34,14 +34,15 @@ class SlowClientWatch:
     def pending(self) -> int:
         """Bytes not yet acknowledged, the kernel's among them; of TLS the kernel's alone."""
         queue = bytearray(4)
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, AttributeError):  # not every system has it, nor for sockets
             fcntl.ioctl(self._transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, queue)
         return self._transport.get_write_buffer_size() + int.from_bytes(queue, sys.byteorder)
 
     def watch(self) -> None:
-        """Look from time to time, until everything is taken or the client is cut off."""
-        if self._next_look is None and hasattr(socket, "TCP_INFO"):  # macOS cannot tell
-            self._pending, self._taken = self.pending(), self._acknowledged()
+        """Look from time to time, until everything is taken or the client is cut off. Where the system does
+        not tell what it took, it is never cut off."""
+        if self._next_look is None and (taken := self._acknowledged()) is not None:
+            self._pending, self._taken = self.pending(), taken
             self._next_look = asyncio.get_running_loop().call_later(self._patience, self._look)
 
     def stop(self) -> None:
@@ -66,11 +67,13 @@ class SlowClientWatch:
             log.info("cut off %s: it does not read", self._transport.get_extra_info("peername"))
             self.cut_off()
 
-    def _acknowledged(self) -> int:
+    def _acknowledged(self) -> int | None:
         """Bytes that the client's machine has taken since the connection began."""
+        if sys.platform != "linux":
+            return None  # other systems lay their struct out in other ways, or have none
         sock = self._transport.get_extra_info("socket")
         try:
             info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_ACKED + 8)
-        except OSError:  # closed a moment ago
-            return self._taken
-        return int(struct.unpack_from("Q", info, _BYTES_ACKED)[0])
+        except (OSError, AttributeError):  # closed a moment ago, or an emulation of Linux
+            return None
+        return int(struct.unpack_from("Q", info, _BYTES_ACKED)[0]) if len(info) == _BYTES_ACKED + 8 else None

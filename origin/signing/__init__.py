@@ -11,13 +11,13 @@ the standard library and itsdangerous alone, so that an application can write UR
 
 from __future__ import annotations
 
+from origin.signing.message import message
 from origin.signing.signer import UrlSigner
-from origin.signing.verifier import Reason
-from origin.signing.verifier import Verdict
+from origin.signing.verdict import Reason
+from origin.signing.verdict import Verdict
 from origin.signing.verifier import Verifier
-from origin.urls.query import ALIASES
+from origin.urls.options import ALIASES
 from origin.urls.query import Pair
 from origin.urls.query import decode_query
-from origin.urls.query import message
 
 __all__ = ["ALIASES", "Pair", "Reason", "UrlSigner", "Verdict", "Verifier", "decode_query", "message"]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from origin.signing.tokens import read_payload
-from origin.urls.query import ALIASES
-from origin.urls.query import OPTIONS
-from origin.urls.query import Value
-from origin.urls.query import format_name
+from origin.urls.options import BY_NAME
+from origin.urls.options import EXPIRES
+from origin.urls.options import TOKEN
+from origin.urls.options import Option
+from origin.urls.options import find_option
+from origin.urls.query import Pair
+from origin.urls.values import Exact
 
 
 @dataclass(frozen=True)
@@ -21,58 +24,89 @@ class Grant:
 
     key: str  # or a prefix of keys, which ends in "/*"
     expires: int | None  # Unix seconds
-    bounds: Mapping[str, Callable[[Any], bool]]  # canonical name -> a test of what the option means
+    bounds: Mapping[str, Callable[[Any], bool]]  # by canonical name, a test of the option's exact value
 
     @classmethod
     def read(cls, payload: bytes) -> Grant:
-        """Raises ValueError for anything else than exactly the fields we know."""
+        """Raises ValueError for anything but exactly the fields of a grant."""
         fields = read_payload(payload)
         if not isinstance(fields, dict) or not {"k"} <= fields.keys() <= {"k", "e", "o"}:
             raise ValueError("other fields than k, e and o")
         key, expires, bounds = fields["k"], fields.get("e", 0), fields.get("o", {})
         if (type(key), type(expires), type(bounds)) != (str, int, dict):
             raise ValueError("a field of another type")
-        if not 0 <= expires < 10**15:
-            raise ValueError("an expiry that is no Unix second")
-        names = [ALIASES.get(name, name) for name in bounds]
-        if len(set(names)) < len(names) or not set(names) <= set(OPTIONS) - {"t"}:
-            raise ValueError("an option that is unknown or repeated")
-        tests = {name: _bound(name, bound) for name, bound in zip(names, bounds.values(), strict=True)}
-        return cls(key, expires if "e" in fields else None, tests)
+        read_value(EXPIRES, b"%d" % expires)
+        return cls(key, expires if "e" in fields else None, _read_bounds(bounds))
 
-    def violation(self, key: str, options: Mapping[str, Value]) -> str:
+    def violation(self, key: str, values: Mapping[str, Exact]) -> str:
         """What puts a request outside the grant; empty where nothing does.
 
-        An option that the grant names has to be there: leaving out `w` would ask for the original's size.
+        `values` are those of `read_values`. An option that the grant names has to be there: leaving out `w`
+        would ask for the original's size.
         """
         matches = key.startswith(self.key[:-1]) if self.key.endswith("/*") else key == self.key
         if not matches:
             return f"it is for {self.key!r}"
-        for name in sorted(self.bounds.keys() | options.keys()):
+        for name in sorted(self.bounds.keys() | values.keys()):
             if name not in self.bounds:
                 return f"it does not name {name}"
-            if name not in options:
+            if name not in values:
                 return f"{name} is missing"
-            if not self.bounds[name](options[name]):
-                return f"{name}={options[name]}"
+            if not self.bounds[name](values[name]):
+                return f"{name}={values[name]}"
         return ""
 
 
-def _bound(name: str, bound: object) -> Callable[[Any], bool]:
-    """A test from `{"min": 1, "max": 9}`, a list or a single value; raises ValueError for any other."""
+def read_values(pairs: Iterable[Pair]) -> dict[str, Exact]:
+    """The exact values of every option in a query but the token, by canonical name; absent ones are left out.
+
+    A name is free only where no option has it, so an option that exists is judged. Raises ValueError for an
+    option that comes twice and for a value that could be read in two ways.
+    """
+    values: dict[str, Exact | None] = {}
+    for name, text in pairs:
+        option = BY_NAME.get(name)
+        if option is None or option is TOKEN:
+            continue
+        if option.name in values:
+            raise ValueError(f"option {option.name} comes twice")
+        values[option.name] = read_value(option, text)
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def read_value(option: Option, text: bytes) -> Exact | None:
+    """The exact value of a text; None where it is as absent. Raises ValueError."""
+    try:
+        return option.kind.parse_exactly(text) if text else None
+    except ValueError:
+        raise ValueError(option.describe_refusal(text)) from None
+
+
+def _read_bounds(bounds: Mapping[str, object]) -> dict[str, Callable[[Any], bool]]:
+    tests: dict[str, Callable[[Any], bool]] = {}
+    for name, bound in bounds.items():
+        option = find_option(name)
+        if option is None or option is TOKEN or option.name in tests:
+            raise ValueError(f"{name}: not an option, or one that comes twice")
+        tests[option.name] = _read_bound(option, bound)
+    return tests
+
+
+def _read_bound(option: Option, bound: object) -> Callable[[Any], bool]:
+    """A test from `{"min": 1, "max": 9}`, a list or a single value. Raises ValueError for any other."""
     if isinstance(bound, dict):
-        if not bound or name in ("c", "f") or not bound.keys() <= {"min", "max"}:
-            raise ValueError(f"no bounds for {name}")
-        low, high = (_constant(name, bound[end]) if end in bound else None for end in ("min", "max"))
+        if not bound or not option.kind.is_ordered or not bound.keys() <= {"min", "max"}:
+            raise ValueError(f"bounds that {option.name} cannot have")
+        low, high = (_read_constant(option, bound[end]) if end in bound else None for end in ("min", "max"))
         return lambda value: (low is None or low <= value) and (high is None or value <= high)
-    admitted = [_constant(name, value) for value in (bound if isinstance(bound, list) else [bound])]
+    admitted = [_read_constant(option, value) for value in (bound if isinstance(bound, list) else [bound])]
     if not admitted:
-        raise ValueError(f"no value of {name}")
+        raise ValueError(f"no value of {option.name}")
     return lambda value: value in admitted
 
 
-def _constant(name: str, value: object) -> Any:
-    # By exact type: to Python True is the number 1, and NaN and Infinity are the only floats of our JSON.
-    if type(value) not in {"c": (bool,), "f": (str,)}.get(name, (int, Decimal)):
-        raise ValueError(f"another type of {name}")
-    return format_name(value) if isinstance(value, str) else value
+def _read_constant(option: Option, value: object) -> Any:
+    # By exact type: to Python, True is the number 1, and NaN and Infinity are floats.
+    if type(value) not in option.kind.constant_types:
+        raise ValueError(f"a value of another type for {option.name}")
+    return option.kind.from_constant(value)

@@ -5,51 +5,51 @@ from __future__ import annotations
 import math
 import re
 import time
-import unicodedata
 from collections.abc import Iterable
-from collections.abc import Mapping
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
 from origin.signing.grants import Grant
+from origin.signing.message import message
 from origin.signing.tokens import MAX_GRANT
 from origin.signing.tokens import exact_signer
 from origin.signing.tokens import make_grant
 from origin.signing.verifier import Verifier
-from origin.urls.query import ALIASES
-from origin.urls.query import OPTIONS
+from origin.urls.options import BY_NAME
+from origin.urls.options import EXPIRES
+from origin.urls.options import TOKEN
+from origin.urls.options import Option
+from origin.urls.path import find_key_violation
 from origin.urls.query import Pair
-from origin.urls.query import escaped
-from origin.urls.query import joined
-from origin.urls.query import message
-from origin.urls.query import parse_value
+from origin.urls.query import escape_pairs
+from origin.urls.query import join_pairs
+from origin.urls.srcset import list_candidates
+from origin.urls.writing import Given
+from origin.urls.writing import write_options
+from origin.urls.writing import write_value
 
-MAX_KEY = 1024  # bytes
 HORIZON = 100 * 365 * 86_400  # seconds; an expiry beyond it is in milliseconds
-_FORMATS = frozenset({"jpg", "png", "webp", "avif", "gif", "auto", "original"})
-_RANGES = {"q": (1, 100), "dpr": (1, 4)}
-Option = str | int | float | bool | None
 
 
 class UrlSigner:
     """Writes URLs and tokens for one handler. `keys` are the handler's, oldest first; the newest signs.
 
     Expiries are rounded up to a multiple of `bucket` seconds, so that the pages of an hour share their
-    URLs and the CDN its objects. Options are those of a URL, in either spelling; None is left out, and
-    what the origin could not read raises ValueError (TypeError where the name is wrong), as does a key
-    that it would refuse.
+    URLs and the CDN its objects. Options are those of a URL, under either name; None is left out. A value
+    or a key that the origin would refuse raises ValueError, a wrong name TypeError.
     """
 
     def __init__(self, base_url: str, prefix: str, keys: Sequence[str], bucket: int = 3600) -> None:
-        if bucket < 1 or re.search(r"[?#\s]", base_url):
-            raise ValueError("a bucket is at least a second, and a base URL has no query")
+        if bucket < 1:
+            raise ValueError(f"bucket: expected seconds >= 1, got {bucket!r}")
+        if re.search(r"[?#\s]", base_url):
+            raise ValueError("a base URL ends with its path: it has no query, no fragment and no space")
         self._base = base_url.rstrip("/")
         self._prefix = prefix.strip("/")
         self._verifier = Verifier(self._prefix, keys)
         self._signer = exact_signer(keys)
-        self._keys = list(keys)
+        self._secrets = list(keys)
         self._bucket = bucket
 
     def url(
@@ -60,7 +60,7 @@ class UrlSigner:
         expires_at: float | None = None,
         now: float | None = None,
         grant: str | None = None,
-        **options: Option,
+        **options: Given,
     ) -> str:
         """The URL of a picture, with a token of its own, or with a grant if it is inside that one.
 
@@ -69,14 +69,14 @@ class UrlSigner:
         _check_key(key)
         now = time.time() if now is None else now
         expires = self._expiry(expires_in, expires_at, now)
-        pairs = _written(options)
+        pairs = write_options(options)
         if expires is not None:
-            pairs.append((b"e", b"%d" % expires))
-        pairs.append((b"t", (grant or self.token(key, pairs)).encode()))
+            pairs.append((EXPIRES.name.encode(), b"%d" % expires))
+        pairs.append((TOKEN.name.encode(), (grant or self.token(key, pairs)).encode()))
         verdict = self._verifier.verify(key, pairs, now)
         if not verdict.accepted:
             raise ValueError(f"the origin would refuse this URL: {verdict}")
-        return f"{self._base}/{quote(self._prefix)}/{quote(key)}?{joined(escaped(pairs))}"
+        return f"{self._base}/{quote(self._prefix)}/{quote(key)}?{join_pairs(escape_pairs(pairs))}"
 
     def token(self, key: str, pairs: Iterable[Pair]) -> str:
         """The exact token of a URL that is written elsewhere, from its `decode_query`."""
@@ -88,21 +88,26 @@ class UrlSigner:
         *,
         widths: Sequence[int] = (),
         densities: Sequence[float] = (),
-        **arguments: Any,
+        expires_in: float | None = None,
+        expires_at: float | None = None,
+        now: float | None = None,
+        grant: str | None = None,
+        **options: Given,
     ) -> str:
-        """The text of a `srcset` attribute over `w`, or over `dpr`; the rest is as for `url`.
+        """The text of a `srcset` attribute over widths (`300w`) or densities (`2x`), each URL with its token.
 
-        Whoever writes it into HTML escapes it like any attribute.
+        Over widths, `w` and `h` together give the shape, which every candidate keeps: widths 300 and 600
+        with w=3, h=2 are 300x200 and 600x400. Either alone raises TypeError, as `dpr` does: widths are
+        device pixels already. Over densities, `w` or `h` is the size at 1x.
+
+        The text has to be escaped like any attribute where it is put into HTML.
         """
-        if bool(widths) == bool(densities):
-            raise TypeError("a srcset is over widths or over densities")
-        if densities and not {"w", "h", "width", "height"} & arguments.keys():
-            raise TypeError("densities multiply w or h; give one")
-        if any(type(width) is not int for width in widths):
-            raise TypeError("the widths of a srcset are whole numbers")
-        urls = [f"{self.url(key, w=width, **arguments)} {width}w" for width in widths]
-        urls += [f"{self.url(key, dpr=density, **arguments)} {density:g}x" for density in densities]
-        return ", ".join(urls)
+        now = time.time() if now is None else now
+        urls = (
+            (self.url(key, expires_in=expires_in, expires_at=expires_at, now=now, grant=grant, **own), size)
+            for own, size in list_candidates(options, widths, densities)
+        )
+        return ", ".join(f"{url} {size}" for url, size in urls)
 
     def grant(
         self,
@@ -127,10 +132,10 @@ class UrlSigner:
         expires = self._expiry(expires_in, expires_at, time.time() if now is None else now)
         if expires is not None:
             fields["e"] = expires
-        token = make_grant(self._keys, fields)
+        token = make_grant(self._secrets, fields)
         Grant.read(token.rpartition(".")[0].encode())
-        for option, bound in bounds.items():
-            _check_bound(option, bound)
+        for name, bound in bounds.items():
+            _check_bound(BY_NAME[name.encode()], bound)
         if len(token) > MAX_GRANT:
             raise ValueError(f"a grant has at most {MAX_GRANT} characters")
         return token
@@ -149,59 +154,16 @@ class UrlSigner:
         return math.ceil(expires_at / self._bucket) * self._bucket
 
 
-def _written(options: Mapping[str, Option]) -> list[Pair]:
-    """The query of these options, in one spelling and order, so that a picture has one URL."""
-    written: dict[str, bytes] = {}
-    for name, value in options.items():
-        option = ALIASES.get(name, name)
-        if option not in OPTIONS or option in ("e", "t") or option in written:
-            raise TypeError(f"{name} is no option, or repeated (expires_in and expires_at write the expiry)")
-        if value is not None:
-            written[option] = _text(option, value)
-    return [(option.encode(), written[option]) for option in OPTIONS if option in written]
-
-
-def _text(option: str, value: str | int | float | bool) -> bytes:
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    if isinstance(value, float):
-        text = format(Decimal(text).normalize(), "f")  # 2.0 is 2, and never 1e-05
-    try:
-        found = parse_value(option, text.encode())
-        _check_value(option, found)
-    except ValueError as exc:
-        raise ValueError(f"{option}={value!r} has no meaning") from exc
-    if found is None:
-        raise ValueError(f"{option}={value!r} is as absent; leave it out")
-    return text.encode()
-
-
-def _check_value(option: str, value: object) -> None:
-    """Raises ValueError for what the origin refuses although it could read it."""
-    if option in _RANGES and isinstance(value, Decimal):
-        low, high = _RANGES[option]
-        if not low <= value <= high or (option == "q" and value % 1):
-            raise ValueError(f"not from {low} to {high}, or not whole")
-    if option == "f" and value not in _FORMATS:
-        raise ValueError("no such format")
-
-
-def _check_bound(option: str, bound: Any) -> None:
+def _check_bound(option: Option, bound: Any) -> None:
     """Raises ValueError for a bound that no URL can meet."""
-    option = ALIASES.get(option, option)
-    if isinstance(bound, dict):
-        low, high = bound.get("min"), bound.get("max")
-        if low is not None and high is not None and low > high:
-            raise ValueError(f"{option}: min is over max")
-        return
-    for value in bound if isinstance(bound, list | tuple) else [bound]:
-        _text(option, value)
+    if not isinstance(bound, dict):
+        for value in bound if isinstance(bound, list | tuple) else [bound]:
+            write_value(option, value)
+    elif not option.kind.has_values_between(bound.get("min"), bound.get("max")):
+        raise ValueError(f"option {option.name}: no value lies between min and max of {bound}")
 
 
 def _check_key(key: str) -> None:
     """Raises ValueError for a key that the origin refuses before it looks at a token."""
-    if any(segment in ("", ".", "..") for segment in key.split("/")):
-        raise ValueError(f"a key has no empty, . or .. segment: {key!r}")
-    if any(unicodedata.category(character) in ("Cc", "Cs") for character in key):
-        raise ValueError(f"a key has no control character: {key!r}")
-    if len(key.encode()) > MAX_KEY:
-        raise ValueError(f"a key has at most {MAX_KEY} bytes")
+    if violation := find_key_violation(key):
+        raise ValueError(f"{violation}: {key!r}")

@@ -1,4 +1,7 @@
-"""How tokens are made: the one home of itsdangerous, whose own defaults are SHA-1 and "django-concat"."""
+"""How tokens are signed: the only file that knows the scheme of itsdangerous, whose defaults we never use.
+
+A secret is a signing key of the configuration. Lists of them run from the oldest to the newest.
+"""
 
 from __future__ import annotations
 
@@ -19,33 +22,37 @@ MAX_GRANT = 2048  # characters of a token; deflate cannot blow that up to more t
 SIGNATURE = 43  # characters: 32 bytes in unpadded base64url
 _SALT = b"origin/v1"
 _GRANT_SALT = b"origin/v1/grant"
+# The defaults of itsdangerous are SHA-1 and "django-concat".
 _SCHEME: dict[str, Any] = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
 
 
-def check_secrets(keys: Sequence[str]) -> None:
-    if isinstance(keys, str) or not keys:
+def check_secrets(secrets: Sequence[str]) -> None:
+    """Raise ValueError where there is no secret, or one that is too short; no error repeats one."""
+    if isinstance(secrets, str) or not secrets:
         raise ValueError("signing needs a list of at least one key")
-    if any(len(key) < MIN_SECRET for key in keys):
+    if any(len(secret) < MIN_SECRET for secret in secrets):
         raise ValueError(f"a signing key has fewer than {MIN_SECRET} characters")
 
 
-def exact_signer(keys: Sequence[str]) -> Signer:
-    """Signs messages with the last of the keys."""
-    return Signer(keys, salt=_SALT, **_SCHEME)
+def exact_signer(secrets: Sequence[str]) -> Signer:
+    """Signs messages with the newest secret, and verifies with all."""
+    return Signer(secrets, salt=_SALT, **_SCHEME)
 
 
-def grant_signer(keys: Sequence[str]) -> Signer:
-    return Signer(keys, salt=_GRANT_SALT, **_SCHEME)
+def grant_signer(secrets: Sequence[str]) -> Signer:
+    """The same for the payloads of grants; under another salt, so that neither passes for the other."""
+    return Signer(secrets, salt=_GRANT_SALT, **_SCHEME)
 
 
-def make_grant(keys: Sequence[str], fields: dict[str, Any]) -> str:
-    return URLSafeSerializer(keys, salt=_GRANT_SALT, signer_kwargs=_SCHEME).dumps(fields)
+def make_grant(secrets: Sequence[str], fields: dict[str, Any]) -> str:
+    """The token of a grant with these fields, signed with the newest secret."""
+    return URLSafeSerializer(secrets, salt=_GRANT_SALT, signer_kwargs=_SCHEME).dumps(fields)
 
 
 def is_signature(text: bytes) -> bool:
-    """Whether this is the one spelling of some signature.
+    """Whether this is the one accepted spelling of some signature.
 
-    Decoding is lenient: a padded text, or one with another last character, has the same bytes.
+    itsdangerous decodes leniently: a padded text, or one with another last character, gives the same bytes.
     """
     try:
         return len(text) == SIGNATURE and base64_encode(base64_decode(text)) == text
@@ -54,7 +61,8 @@ def is_signature(text: bytes) -> bool:
 
 
 def signed_by(signers: Sequence[Signer], text: bytes, signature: bytes) -> int | None:
-    """The index of the signer that made the signature. All of them are tried, whichever matches."""
+    """The index of the signer that made the signature, or None. All are tried, so that the time it takes
+    does not depend on which one matches."""
     matches = [signer.verify_signature(text, signature) for signer in signers]
     return matches.index(True) if True in matches else None
 
@@ -67,20 +75,21 @@ def read_payload(payload: bytes) -> Any:
         raise ValueError("no JSON in it") from exc
 
 
-def _once(fields: list[tuple[str, object]]) -> dict[str, object]:
+def _read_object(fields: list[tuple[str, object]]) -> dict[str, object]:
+    """A JSON object. Raises ValueError for a name that comes twice, which readers take in different ways."""
     if len({name for name, _ in fields}) < len(fields):
-        raise ValueError("a name is repeated")
+        raise ValueError("a name comes twice")
     return dict(fields)
 
 
 class _StrictJSON:
-    """JSON without rounding and with one reading: a name never comes twice."""
+    """JSON with one reading: numbers are not rounded, and no name comes twice."""
 
     dumps = staticmethod(json.dumps)
 
     @staticmethod
     def loads(text: str) -> Any:
-        return json.loads(text, object_pairs_hook=_once, parse_float=Decimal)
+        return json.loads(text, object_pairs_hook=_read_object, parse_float=Decimal)
 
 
 _PAYLOADS = URLSafeSerializer("", serializer=_StrictJSON)  # only reads: its key is never used

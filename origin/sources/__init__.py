@@ -1,4 +1,4 @@
-"""Where originals come from: an S3 bucket, or a local folder.
+"""Where originals come from and go to: an S3 bucket, a folder of this machine.
 
 A source returns the bytes exactly as they are stored, or raises one of our errors within its deadline.
 It never returns part of an original, never leaves its folder and never follows a redirect.
@@ -10,7 +10,18 @@ from origin.sources.base import EXPECTED_BYTES
 from origin.sources.base import Original
 from origin.sources.base import ReserveMemory
 from origin.sources.base import Source
-from origin.sources.local import LocalSource
-from origin.sources.s3 import S3Source
+from origin.sources.base import Store
+from origin.sources.registry import SOURCES
+from origin.sources.registry import make_source
+from origin.sources.registry import make_store
 
-__all__ = ["EXPECTED_BYTES", "LocalSource", "Original", "ReserveMemory", "S3Source", "Source"]
+__all__ = [
+    "EXPECTED_BYTES",
+    "SOURCES",
+    "Original",
+    "ReserveMemory",
+    "Source",
+    "Store",
+    "make_source",
+    "make_store",
+]

@@ -1,34 +1,41 @@
-"""What every source gives and promises."""
+"""What every source and every store gives and promises."""
 
 from __future__ import annotations
 
 import asyncio
+import enum
+from collections.abc import AsyncIterator
 from collections.abc import Awaitable
 from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field
 from typing import Protocol
 
 from origin.errors import NotFound
+from origin.errors import SourceUnavailable
 
 MAX_BYTES = 50_000_000  # of an original, unless a source is told otherwise
-TIMEOUT = 10.0  # seconds for one `get`, unless a source is told otherwise
-PROBE = "origin-check"  # the key that `check` asks for; it need not exist
-EXPECTED_BYTES = 1_000_000  # bytes of an original that whoever calls `get` has memory for
+TIMEOUT = 10.0  # seconds for one operation, unless a source is told otherwise
+PROBE_KEY = "origin-check"  # the key that `check` asks for; it need not exist
+EXPECTED_BYTES = 1_000_000  # bytes of an original for which the caller of `get` has memory already
+
+_NO_NAMES = frozenset({"", ".", ".."})
 
 ReserveMemory = Callable[[int], Awaitable[None]]
 """Waits until there is memory for an original of so many bytes. Raises Overloaded."""
 
 
 async def no_limit(size: int) -> None:
-    """There is room for anything."""
+    """There is memory for an original of any size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Original:
     """One original as the source holds it.
 
-    `etag` is the source's version of it: opaque, never empty. `last_modified` is in Unix seconds. `near`
-    says that getting it again costs no more than getting a copy from a cache would.
+    `etag` is the source's version of it: opaque, never empty. `last_modified` is in Unix seconds.
+    `is_local` says that fetching it again costs no more than reading a copy from a cache.
     """
 
     body: bytes
@@ -37,9 +44,45 @@ class Original:
     is_local: bool = False
 
 
+class Access(enum.Enum):
+    """What `check` learned about reading from a source."""
+
+    READABLE = "an original was found and may be read"
+    EMPTY = "the source may be listed and holds no original"
+    REFUSED = "an original was found and reading it is refused"
+    UNKNOWN = "the source answers, but a missing key and a refused key look the same"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What a source that answers told about itself.
+
+    `place` is where the originals are, as an operator would write it. `example` is the key of an original
+    that was found. `warnings` are sentences about settings that probably are mistakes.
+    """
+
+    access: Access
+    place: str
+    example: str | None = None
+    warnings: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """One line for the operator."""
+        match self.access:
+            case Access.READABLE:
+                return f"{self.place} is readable, such as {self.example!r}"
+            case Access.EMPTY:
+                return f"no objects below {self.place}"
+            case Access.REFUSED:
+                return f"{self.place} may be listed, but reading {self.example!r} is refused"
+        return f"{self.place} is reachable; access denied or no such key, cannot tell; try --key"
+
+
 class Source(Protocol):
+    """Where originals come from."""
+
     async def open(self) -> None:
-        """Get ready before the first request. A source that could not will try again in each `get`.
+        """Get ready before the first request. A source that fails here tries again in each `get`.
 
         Raises SourceUnavailable.
         """
@@ -47,38 +90,155 @@ class Source(Protocol):
     async def close(self) -> None: ...
 
     async def get(
-        self, key: str, if_none_match: str | None = None, room: ReserveMemory = no_limit
+        self, key: str, if_none_match: str | None = None, reserve_memory: ReserveMemory = no_limit
     ) -> Original | None:
         """The original, or None when its version is still `if_none_match`.
 
-        Asks for `room` before it reads more than `EXPECTED` bytes, and raises what that raises.
+        Calls `reserve_memory` before it reads more than `EXPECTED_BYTES`, and raises what that raises.
 
-        Raises NotFound, Unprocessable (over the byte cap), SourceUnavailable, SourceTimeout.
+        Raises NotFound (KeyRefused where the source refuses the key), Unprocessable (over the byte
+        limit), SourceUnavailable, SourceTimeout.
         """
 
-    async def check(self) -> None:
-        """Raise SourceUnavailable, with a line for the operator, when no original can come from here."""
+    async def check(self) -> CheckResult:
+        """Ask the source what it tells without a key.
+
+        Raises SourceUnavailable, with a line for the operator, when no original can come from here.
+        """
 
 
-async def reserve(room: ReserveMemory, size: int, deadline: asyncio.Timeout) -> None:
-    """Wait for room, which takes nothing of the time that the source has."""
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object of a store, without its bytes.
+
+    `etag` is the version that `get` gives and that `put` compares. `metadata` is what `put` was given;
+    a listing leaves it empty.
+    """
+
+    key: str
+    size: int  # bytes
+    etag: str
+    last_modified: float  # Unix seconds
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectSettings:
+    """What is stored beside the bytes of an object. A folder keeps `metadata` alone.
+
+    Names in `metadata` are lower case, names and values are ASCII; all of it is 2 kB at most (S3).
+    """
+
+    content_type: str | None = None
+    cache_control: str | None = None
+    acl: str | None = None  # one of S3's canned ACLs
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+class PreconditionFailed(Exception):
+    """The object is not what `if_match` or `if_none_match` of a `put` asks for. Nothing was stored."""
+
+
+class StoreFull(SourceUnavailable):
+    """The store has no space left. Nothing was stored."""
+
+
+class Store(Source, Protocol):
+    """A source that can be written to. At every moment an object is whole or absent."""
+
+    async def put(
+        self,
+        key: str,
+        body: bytes,
+        *,
+        if_match: str | None = None,
+        if_none_match: bool = False,
+        settings: ObjectSettings | None = None,
+    ) -> str:
+        """Store the bytes under the key, and return their version.
+
+        With `if_match`, only in place of that version; with `if_none_match`, only where nothing is (RFC
+        9110 sections 13.1.1 and 13.1.2). When it returns, the object outlives a power cut.
+
+        Raises PreconditionFailed, BadRequest (a key that this store cannot hold), StoreFull,
+        SourceUnavailable, SourceTimeout. After a SourceTimeout the object may be the old one or the new.
+        """
+
+    async def delete(self, key: str) -> None:
+        """Remove the object. It is no error when there is none.
+
+        Raises SourceUnavailable, SourceTimeout.
+        """
+
+    async def head(self, key: str) -> StoredObject:
+        """The object without its bytes. Raises as `get` does."""
+
+    def objects(self, prefix: str = "", start_after: str = "") -> AsyncIterator[StoredObject]:
+        """All objects whose key begins with `prefix` and comes after `start_after`.
+
+        In an order that stays the same, so that a walk can be resumed: that of the keys as UTF-8, but for
+        servers with an order of their own (SeaweedFS). What changes during the walk may or may not be
+        seen. Objects that `get` cannot be asked for are left out.
+
+        Raises SourceUnavailable, SourceTimeout (of one step of the walk).
+        """
+
+
+class SourceSettings(Protocol):
+    """The keys of one type of source as a frozen dataclass; see `origin.sources.settings`.
+
+    Its `__post_init__` raises ValueError, with what is expected and no secret, for keys that contradict
+    each other. Making one opens and imports nothing.
+    """
+
+    def describe(self) -> str:
+        """Where the originals are, in one word: `s3://photos/originals/`."""
+
+    def locate(self, key: str) -> str:
+        """Where the original of this key is: `s3://photos/originals/2024/cat.jpg`."""
+
+    def identity(self) -> str:
+        """The `identity_digest` of what tells this source from any other of any type.
+
+        It must never change: it is part of the names of cached results. Start its parts with the name of
+        the type.
+        """
+
+
+async def reserve(reserve_memory: ReserveMemory, size: int, deadline: asyncio.Timeout) -> None:
+    """Reserve memory for `size` bytes. The deadline of the fetch stands still meanwhile."""
     if size <= EXPECTED_BYTES:
         return
     loop, until = asyncio.get_running_loop(), deadline.when()
     assert until is not None
     left = until - loop.time()
     deadline.reschedule(None)
-    await room(size)
+    await reserve_memory(size)
     deadline.reschedule(loop.time() + left)
 
 
 def segments(key: str) -> list[str]:
     """The parts of a key between its slashes.
 
-    Raises NotFound for one that could leave its folder. URLs with such keys are refused long before;
+    Raises NotFound for a key that could leave its folder. URLs with such keys are refused long before;
     this is the last line of defence.
     """
     parts = key.split("/")
-    if "\0" in key or not {"", ".", ".."}.isdisjoint(parts):
+    if "\0" in key or not is_utf8(key) or not _NO_NAMES.isdisjoint(parts):
         raise NotFound(f"{key!r} is not the key of an original")
     return parts
+
+
+def is_key(key: str) -> bool:
+    """Whether `get` can be asked for it."""
+    return "\0" not in key and is_utf8(key) and _NO_NAMES.isdisjoint(key.split("/"))
+
+
+def is_prefix(prefix: str) -> bool:
+    """Whether a key may begin so."""
+    return "\0" not in prefix and is_utf8(prefix) and _NO_NAMES.isdisjoint(prefix.split("/")[:-1])
+
+
+def is_utf8(text: str) -> bool:
+    """Whether it came from UTF-8: the name of a file need not be."""
+    return text.isascii() or text.encode(errors="ignore").decode() == text

@@ -1,39 +1,56 @@
-"""Originals in a folder of this machine."""
+"""Originals in a folder of this machine: the keys of the configuration, and reading."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import os
 import stat
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import Annotated
+from typing import NoReturn
+from typing import TypeVar
 
+from origin.errors import KeyRefused
 from origin.errors import NotFound
 from origin.errors import SourceTimeout
 from origin.errors import SourceUnavailable
 from origin.errors import Unprocessable
 from origin.sources.base import EXPECTED_BYTES
 from origin.sources.base import MAX_BYTES
-from origin.sources.base import PROBE
 from origin.sources.base import TIMEOUT
+from origin.sources.base import Access
+from origin.sources.base import CheckResult
 from origin.sources.base import Original
 from origin.sources.base import ReserveMemory
 from origin.sources.base import no_limit
 from origin.sources.base import reserve
 from origin.sources.base import segments
+from origin.sources.local_files import RESERVED
+from origin.sources.local_files import names_below
+from origin.sources.local_files import open_at
+from origin.sources.local_files import open_file
+from origin.sources.local_files import open_folder
+from origin.sources.local_files import read_all
+from origin.sources.local_files import version
+from origin.sources.settings import Setting
+from origin.sources.settings import identity_digest
 
-_READERS = 4  # threads
-# What the name of a file can be wrong with. Anything else (EIO, ESTALE, EMFILE) is the disk's or ours.
+_THREADS = 4
+_CHECKED_NAMES = 10_000  # at most so many are looked at in search of one original
+_PERMISSION_ERRORS = frozenset({errno.EACCES, errno.EPERM})
+# What can be wrong with the name of a file. Anything else (EIO, ESTALE, EMFILE) is the disk's or ours.
 _NO_SUCH_FILE = frozenset(
     {
         errno.ENOENT,
         errno.ENOTDIR,
         errno.ELOOP,
         errno.ENAMETOOLONG,
-        errno.EACCES,
-        errno.EPERM,
         errno.ENXIO,
         errno.EISDIR,
         errno.EINVAL,
@@ -42,100 +59,146 @@ _NO_SUCH_FILE = frozenset(
     }
 )
 
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSettings:
+    """`"type": "local"`"""
+
+    root: Annotated[Path, Setting("path of the folder; symbolic links in it are not followed")]
+
+    def describe(self) -> str:
+        return f"{self.root}/"
+
+    def locate(self, key: str) -> str:
+        return f"{self.root}/{key}"
+
+    def identity(self) -> str:
+        return identity_digest(str(self.root))  # without the type: caches have been named so from the start
+
 
 class LocalSource:
     """Originals in a folder. Only regular files below `root`; no symbolic link below it is followed."""
 
-    def __init__(self, root: Path, *, max_bytes: int = MAX_BYTES, timeout: float = TIMEOUT) -> None:
-        self._root = root
+    def __init__(
+        self, settings: LocalSettings, *, max_bytes: int = MAX_BYTES, timeout: float = TIMEOUT
+    ) -> None:
+        self._settings = settings
+        self._root = settings.root
         self._max_bytes = max_bytes
         self._timeout = timeout
         # Of its own: a network file system that hangs takes these threads and no others.
-        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="local-source")
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="local-source")
 
     async def open(self) -> None:
-        await self.check()
+        await self._run("open", self._try_root)
 
     async def close(self) -> None:
-        self._readers.shutdown(wait=False, cancel_futures=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def check(self) -> None:
-        with contextlib.suppress(NotFound):
-            await self.get(PROBE)
+    async def check(self) -> CheckResult:
+        return await self._run("check", self._check)
 
     async def get(
-        self, key: str, if_none_match: str | None = None, room: ReserveMemory = no_limit
+        self, key: str, if_none_match: str | None = None, reserve_memory: ReserveMemory = no_limit
     ) -> Original | None:
-        path = segments(key)
-        loop, most = asyncio.get_running_loop(), EXPECTED_BYTES
+        path = key_path(key)
+        loop, limit = asyncio.get_running_loop(), EXPECTED_BYTES
         try:
             async with asyncio.timeout(self._timeout) as deadline:
                 while True:
-                    found = await loop.run_in_executor(self._readers, self._read, path, if_none_match, most)
-                    if not isinstance(found, int):
-                        return found
-                    most = found
-                    await reserve(room, most, deadline)
+                    result = await loop.run_in_executor(self._threads, self._read, path, if_none_match, limit)
+                    if not isinstance(result, int):
+                        return result
+                    limit = result
+                    await reserve(reserve_memory, limit, deadline)
         except TimeoutError as error:
-            raise SourceTimeout(f"{self._root}: {key!r} not read in time") from error
+            raise self._too_late(f"get {key!r}") from error
 
-    def _read(self, path: list[str], if_none_match: str | None, most: int) -> Original | int | None:
-        """The original; its size where that is more than `most`."""
+    async def _run(self, name: str, operation: Callable[[], T]) -> T:
+        """Run a blocking operation in a thread of our own, within the deadline."""
         try:
-            with contextlib.ExitStack() as stack:
-                file = self._open_below_root(path, stack)
-                return self._read_file(file, if_none_match, most)
+            async with asyncio.timeout(self._timeout):
+                return await asyncio.get_running_loop().run_in_executor(self._threads, operation)
+        except TimeoutError as error:
+            raise self._too_late(name) from error
+
+    def _too_late(self, operation: str) -> SourceTimeout:
+        return SourceTimeout(f"{self._root}: {operation}: not done within {self._timeout} s")
+
+    def _try_root(self) -> None:
+        with ExitStack() as stack:
+            self._open_root(stack)
+
+    def _read(self, path: list[str], if_none_match: str | None, limit: int) -> Original | int | None:
+        """The original; its size where that is more than `limit`."""
+        try:
+            with ExitStack() as stack:
+                return self._read_file(self._open(path, stack), if_none_match, limit)
         except OSError as error:
-            reason = f"{self._root}: {'/'.join(path)!r}: {error.strerror}"
-            kind = NotFound if error.errno in _NO_SUCH_FILE else SourceUnavailable
-            raise kind(reason) from error
+            self._raise_read_error(path, error)
 
-    def _open_below_root(self, path: list[str], stack: contextlib.ExitStack) -> int:
-        """Open one component after the other, so that no link swapped in meanwhile leads outside."""
-        folder = self._open_root(stack)
-        for name in path[:-1]:
-            folder = _open(name, os.O_DIRECTORY | os.O_NOFOLLOW, stack, folder)
-        # Without O_NONBLOCK, opening a FIFO waits for a writer that never comes.
-        return _open(path[-1], os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY, stack, folder)
+    def _raise_read_error(self, path: list[str], error: OSError) -> NoReturn:
+        reason = f"{self._root}: {'/'.join(path)!r}: {error.strerror}"
+        if error.errno in _PERMISSION_ERRORS:
+            raise KeyRefused(reason) from error
+        kind = NotFound if error.errno in _NO_SUCH_FILE else SourceUnavailable
+        raise kind(reason) from error
 
-    def _open_root(self, stack: contextlib.ExitStack) -> int:
+    def _open(self, path: list[str], stack: ExitStack) -> int:
+        folder = open_folder(path[:-1], stack, self._open_root(stack))
+        return open_file(path[-1], stack, folder)
+
+    def _open_root(self, stack: ExitStack) -> int:
         try:
-            return _open(self._root, os.O_DIRECTORY, stack)
+            return open_at(self._root, os.O_DIRECTORY, stack)
         except OSError as error:
             raise SourceUnavailable(
                 f"{self._root}: {error.strerror}; check that root is a folder this user may read"
             ) from error
 
-    def _read_file(self, file: int, if_none_match: str | None, most: int) -> Original | int | None:
-        found = os.fstat(file)
-        if not stat.S_ISREG(found.st_mode):
+    def _read_file(self, file: int, if_none_match: str | None, limit: int) -> Original | int | None:
+        status = os.fstat(file)
+        if not stat.S_ISREG(status.st_mode):
             raise NotFound("not a regular file")
-        etag = _version(found)
+        etag = version(status)
         if etag == if_none_match:
             return None
-        if found.st_size > self._max_bytes:
-            raise Unprocessable(f"an original of {found.st_size} bytes; {self._max_bytes} are allowed")
-        if found.st_size > most:
-            return found.st_size
-        body = _read_all(file, found.st_size)
-        if len(body) != found.st_size or _version(os.fstat(file)) != etag:
+        if status.st_size > self._max_bytes:
+            raise Unprocessable(f"an original of {status.st_size} bytes; {self._max_bytes} are allowed")
+        if status.st_size > limit:
+            return status.st_size
+        body = read_all(file, status.st_size)
+        if len(body) != status.st_size or version(os.fstat(file)) != etag:
             raise SourceUnavailable("the file changed while it was read")
-        return Original(body, etag, found.st_mtime, is_local=True)
+        return Original(body, etag, status.st_mtime, is_local=True)
+
+    def _check(self) -> CheckResult:
+        """Look for one original and try to open it."""
+        place = self._settings.describe()
+        with ExitStack() as stack:
+            names = names_below(self._open_root(stack))
+            try:
+                for key, is_file in islice(names, _CHECKED_NAMES):
+                    if is_file:
+                        return CheckResult(self._access(key), place, key)
+                return CheckResult(Access.EMPTY if next(names, None) is None else Access.UNKNOWN, place)
+            except OSError:  # a folder that may be entered and not listed still gives originals
+                return CheckResult(Access.UNKNOWN, place)
+
+    def _access(self, key: str) -> Access:
+        try:
+            with ExitStack() as stack:
+                self._open(key.split("/"), stack)
+        except OSError:
+            return Access.REFUSED
+        return Access.READABLE
 
 
-def _open(name: str | Path, flags: int, stack: contextlib.ExitStack, folder: int | None = None) -> int:
-    opened = os.open(name, os.O_RDONLY | flags, dir_fd=folder)
-    stack.callback(os.close, opened)
-    return opened
-
-
-def _read_all(file: int, size: int) -> bytes:
-    """The file, or one byte more than `size` of it. By one call as a rule: each lets another thread in."""
-    body = os.read(file, size + 1)
-    while len(body) < size and (more := os.read(file, size + 1 - len(body))):
-        body += more
-    return body
-
-
-def _version(found: os.stat_result) -> str:
-    return f'"{found.st_dev:x}-{found.st_ino:x}-{found.st_mtime_ns:x}-{found.st_size:x}"'
+def key_path(key: str) -> list[str]:
+    """The components of a key's path. Raises NotFound for a key that no original can have."""
+    path = segments(key)
+    if path[0] == RESERVED:
+        raise NotFound(f"{key!r}: nothing below {RESERVED} is an original")
+    return path

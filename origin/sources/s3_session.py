@@ -1,5 +1,5 @@
-"""aiobotocore's HTTP session, less two habits: to follow a redirect to any host, and to read an error
-answer of any size into memory."""
+"""aiobotocore's HTTP session without two of its habits: it follows a redirect to any host, and it reads an
+error answer of any size into memory."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from typing import Any
 import aiohttp
 from aiobotocore.httpsession import AIOHTTPSession
 
-_MAX_REFUSAL = 65_536  # bytes kept of an error answer; S3's are under 1 kB
+_ERROR_BYTES = 65_536  # read of an error answer; those of S3 are under 1 kB
 
 
 class NoRedirectSession(AIOHTTPSession):  # type: ignore[misc]
-    async def _get_session(self, proxy_url: str | None) -> _Straight:
-        return _Straight(await super()._get_session(proxy_url))
+    async def _get_session(self, proxy_url: str | None) -> _Client:
+        return _Client(await super()._get_session(proxy_url))
 
 
-class _Straight:
+class _Client:
     """The one method that aiobotocore uses of an aiohttp session."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
 
-    async def request(self, method: str, **arguments: Any) -> aiohttp.ClientResponse | _Refusal:
+    async def request(self, method: str, **arguments: Any) -> aiohttp.ClientResponse | _ErrorAnswer:
         response = await self._session.request(method, **arguments, allow_redirects=False)
         if response.status < 300:
             return response
         async with response:
-            # Raised, because given a 3xx botocore looks for the bucket's region by itself, for ever.
+            # Raised, because botocore answers a 3xx by a search for the bucket's region that never ends.
             if response.status < 400 and response.status != 304:
                 region = response.headers.get("x-amz-bucket-region", "unknown")
                 raise aiohttp.ClientError(f"{response.status} redirect refused; bucket region: {region}")
-            return _Refusal(response, await _beginning(response))
+            return _ErrorAnswer(response, await _read_beginning(response))
 
 
-class _Refusal:
+class _ErrorAnswer:
     """What botocore needs of an error answer."""
 
     def __init__(self, response: aiohttp.ClientResponse, body: bytes) -> None:
@@ -47,10 +47,10 @@ class _Refusal:
         return self._body
 
 
-async def _beginning(response: aiohttp.ClientResponse) -> bytes:
+async def _read_beginning(response: aiohttp.ClientResponse) -> bytes:
     body = bytearray()
-    async for piece in response.content.iter_any():
-        body += piece
-        if len(body) > _MAX_REFUSAL:
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > _ERROR_BYTES:
             break  # aiohttp closes a connection that is left with bytes unread
-    return bytes(body[:_MAX_REFUSAL])
+    return bytes(body[:_ERROR_BYTES])

@@ -1,41 +1,82 @@
-"""The options of a URL: one field of `Options` is one option. Parsing, bounds and the canonical form.
+"""The options of a URL: one row of `OPTIONS` is one option, one field of `Options` is what it becomes.
 
-Parsing is strict, so that a picture has one meaning; `lenient` is for fallback images alone, which
-are made as far as the request can be understood.
+Everything else about options is derived from the table: parsing, canonical text, signed URLs, what grants
+may bound, `origin sign`, `origin explain`, the option names of the configuration and the table in the
+documents. To add an option, add its row, and its field with the value that means "as if it were absent".
 """
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Callable
-from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
-from dataclasses import field
+from dataclasses import fields
 from typing import Any
 
-from origin.errors import BadRequest
 from origin.formats import OUTPUTS
+from origin.urls.values import Choice
+from origin.urls.values import Flag
+from origin.urls.values import Kind
+from origin.urls.values import Number
+from origin.urls.values import Pixels
+from origin.urls.values import Token
 
-ALIASES = {
-    "width": "w",
-    "height": "h",
-    "crop": "c",
-    "format": "f",
-    "quality": "q",
-    "expires": "e",
-    "token": "t",
-}
-NAMES = frozenset({"w", "h", "c", "f", "q", "dpr", "e", "t"})
-# One spelling a number: no sign, no leading zero, no exponent, no digit outside ASCII.
-_NUMBER = re.compile(rb"(0|[1-9][0-9]*)(?:\.([0-9]+))?")
-_OUTPUTS = {format.name: format.name for format in OUTPUTS}
-_CROPS = {b"true": True, b"t": True, b"1": True, b"false": False, b"f": False, b"0": False}
+_FORMATS = [format.name for format in OUTPUTS]
+# Text that could be a token or a key: errors go to logs, which hold no secret.
+_SECRET = re.compile(r"[A-Za-z0-9_.\-]{30,}")
+_SHOWN = 40  # characters of a wrong value that an error repeats
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Option:
+    """One row of the table."""
+
+    name: str  # canonical: in tokens' bounds, errors, names of results
+    alias: str | None
+    kind: Kind
+    field: str | None  # of `Options`; without one, the option is consumed while the others are settled
+    meaning: str  # and unit, in one line, in Markdown
+    of_token: bool = False  # says nothing about the picture; every handler takes it
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.name,) if self.alias is None else (self.name, self.alias)
+
+    def describe_refusal(self, text: bytes) -> str:
+        """Why this value is refused, for the log."""
+        return f"option {self.name}: expected {self.kind.expected}, got {_quote(text)}"
+
+
+# fmt: off
+OPTIONS = (
+    #      name   alias      kind of value                                                   field
+    Option("w",   "width",   Pixels(),                                                       "width",
+           "width of the box"),
+    Option("h",   "height",  Pixels(),                                                       "height",
+           "height of the box"),
+    Option("c",   "crop",    Flag(),                                                         "crop",
+           "with both sides: fill the box and cut the rest (from the centre), or fit inside"),
+    Option("f",   "format",  Choice(*_FORMATS, "auto", "original", aliases={"jpeg": "jpg"}), "format",
+           "format of the result"),
+    Option("q",   "quality", Number(1, 100, whole=True),                                     "quality",
+           "quality of JPEG, WebP and AVIF"),
+    Option("dpr", None,      Number("0.5", 5, clamped=True),                                 None,
+           "multiplies `w` and `h`, for dense screens"),
+    Option("e",   "expires", Number(0, 10**15 - 1, whole=True, unit="Unix seconds"),         None,
+           "when a signed URL ends", of_token=True),
+    Option("t",   "token",   Token(),                                                        None,
+           "the signature or grant", of_token=True),
+)
+# fmt: on
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a URL asks for, with the handler's defaults and limits applied."""
+    """What a URL asks for, with the handler's defaults and limits applied. Plain values: it travels as JSON.
+
+    The default of a field is its neutral value: it asks for nothing and is no part of the canonical text.
+    """
 
     width: int | None = None  # device pixels of the box
     height: int | None = None
@@ -44,146 +85,52 @@ class Options:
     quality: int | None = None  # None: the handler's quality for the format
 
     def canonical(self) -> str:
-        """Equal for all URLs that mean the same picture; part of a result's key."""
-        return f"{self.width or 0}x{self.height or 0}c{int(self.crop)}f{self.format}q{self.quality or 0}"
+        """Equal for all URLs that mean the same picture; part of a result's name."""
+        return "&".join(self.spellings())
+
+    def spellings(self) -> list[str]:
+        """`name=value` of the options that are not neutral, in the order of the table, in one spelling."""
+        return [
+            prefix + write(value)
+            for prefix, write, field, neutral in _WRITTEN
+            if (value := getattr(self, field)) != neutral
+        ]
 
 
-@dataclass(frozen=True, slots=True)
-class OptionDefaults:
-    """What a handler says of options."""
+_NEUTRAL: Mapping[str, Any] = {field.name: field.default for field in fields(Options)}
+_WRITTEN = [
+    (f"{option.name}=", option.kind.write, option.field, _NEUTRAL[option.field])
+    for option in OPTIONS
+    if option.field
+]
 
-    format: str = "original"  # where the URL names none
-    crop: bool = True  # where the URL names none and has both sides
-    max_dimension: int = 4096  # device pixels
-    widths: tuple[int, ...] = ()  # device pixels, ascending: sides snap up to one of them
-    quality: Mapping[str, int] = field(default_factory=dict)  # by format, where the URL names none
-
-
-def parse(pairs: Iterable[tuple[bytes, bytes]], rules: OptionDefaults) -> Options:
-    """The options among the decoded `pairs` of a query.
-
-    Raises BadRequest, whose message names the option, for a value that is not valid and for an
-    option that comes twice, under whichever of its names. Names that are no option are ignored.
-    """
-    values: dict[str, Any] = {}
-    for name, text in _known(pairs):
-        if name in values:
-            raise BadRequest(f"option {name} comes twice")
-        values[name] = _value(name, text) if text else None
-    return _options(values, rules)
+BY_NAME: Mapping[bytes, Option] = {name.encode(): option for option in OPTIONS for name in option.names}
+ALIASES: Mapping[str, str] = {option.alias: option.name for option in OPTIONS if option.alias}
+NAMES = frozenset(option.name for option in OPTIONS)
+TOKEN = BY_NAME[b"t"]
+EXPIRES = BY_NAME[b"e"]
 
 
-def lenient(pairs: Iterable[tuple[bytes, bytes]], rules: OptionDefaults) -> Options:
-    """As `parse`, but an option that cannot be used is as absent. For fallback images."""
-    values: dict[str, Any] = {}
-    for name, text in _known(pairs):
-        try:
-            values.setdefault(name, _value(name, text) if text else None)
-        except BadRequest:
-            continue
-    return _options(values, rules)
+def find_option(name: str) -> Option | None:
+    """The option of that name or alias."""
+    return BY_NAME.get(name.encode("utf-8", "replace"))
 
 
-def _known(pairs: Iterable[tuple[bytes, bytes]]) -> Iterable[tuple[str, bytes]]:
-    for raw_name, text in pairs:
-        name = raw_name.decode("latin-1")
-        name = ALIASES.get(name, name)
-        if name in NAMES and name != "t":
-            yield name, text
+def suggest_option(name: str) -> str | None:
+    """The name that was probably meant by one that no option has."""
+    names = [name for option in OPTIONS for name in option.names]
+    close = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.65)
+    return close[0] if close else None
 
 
-def _value(name: str, text: bytes) -> Any:
-    """The meaning of one option's text. Raises BadRequest."""
-    try:
-        return _READERS[name](text)
-    except (ValueError, KeyError):
-        shown = text[:40].decode("utf-8", "replace")
-        raise BadRequest(f"option {name}: {shown!r} is not valid") from None
+def describe_options() -> list[tuple[str, str, str, str]]:
+    """The table of the documents, cell by cell: option, alias, values, meaning. Markdown."""
+    return [
+        (f"`{option.name}`", f"`{option.alias}`" if option.alias else "", option.kind.values, option.meaning)
+        for option in OPTIONS
+    ]
 
 
-def _decimal(text: bytes) -> float:
-    if _NUMBER.fullmatch(text) is None:
-        raise ValueError(text)
-    return min(float(text), 1e9)  # a long one is as good as infinite, and no less valid for it
-
-
-def _side(text: bytes) -> int:
-    """CSS pixels, half a pixel rounded up."""
-    return int(_decimal(text) + 0.5)
-
-
-def _crop(text: bytes) -> bool:
-    return _CROPS[text.lower()]
-
-
-def _format(text: bytes) -> str:
-    name = text.decode("ascii").lower()
-    return "jpg" if name == "jpeg" else name if name in ("auto", "original") else _OUTPUTS[name]
-
-
-def _whole(lowest: int, highest: int) -> Callable[[bytes], int]:
-    def read(text: bytes) -> int:
-        match = _NUMBER.fullmatch(text)
-        if match is None or match[2] or len(text) > 15 or not lowest <= int(text) <= highest:
-            raise ValueError(text)
-        return int(text)
-
-    return read
-
-
-def _ratio(text: bytes) -> float:
-    value = _decimal(text)
-    if not 1 <= value <= 4:
-        raise ValueError(text)
-    return value
-
-
-_READERS: dict[str, Callable[[bytes], Any]] = {
-    "w": _side,
-    "h": _side,
-    "c": _crop,
-    "f": _format,
-    "q": _whole(1, 100),
-    "dpr": _ratio,
-    "e": _whole(0, 10**15),
-}
-
-
-def _options(values: dict[str, Any], rules: OptionDefaults) -> Options:
-    width = _device(values.get("w"), values.get("dpr"), rules)
-    height = _device(values.get("h"), values.get("dpr"), rules)
-    width, height = _snap(width, height, rules)
-    crop = values.get("c")
-    format = values.get("f") or rules.format
-    quality = values.get("q")
-    if format in ("png", "gif") or quality == rules.quality.get(format):
-        quality = None  # it means nothing, or nothing new
-    return Options(
-        width=width,
-        height=height,
-        crop=bool(width and height and (rules.crop if crop is None else crop)),
-        format=format,
-        quality=quality,
-    )
-
-
-def _device(side: int | None, ratio: float | None, rules: OptionDefaults) -> int | None:
-    """Device pixels of a side in CSS pixels; None where it is absent or 0."""
-    if not side:
-        return None
-    return min(int(side * (ratio or 1) + 0.5), rules.max_dimension)
-
-
-def _snap(width: int | None, height: int | None, rules: OptionDefaults) -> tuple[int | None, int | None]:
-    """The box with its width on the ladder, and its height in proportion; a lone height on the ladder."""
-    steps, most = rules.widths, rules.max_dimension
-    if not steps:
-        return width, height
-    if width is None:
-        return None, height and min(_step(height, steps), most)
-    step = min(_step(width, steps), most)
-    return step, height and max(1, min(int(height * step / width + 0.5), most))
-
-
-def _step(side: int, widths: tuple[int, ...]) -> int:
-    return next((step for step in widths if step >= side), widths[-1])
+def _quote(text: bytes) -> str:
+    """A value as an error may repeat it: one line, cut, and without what looks like a secret."""
+    return repr(_SECRET.sub("[hidden]", text.decode("utf-8", "replace"))[:_SHOWN])

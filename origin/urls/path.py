@@ -1,4 +1,4 @@
-"""From the path on the wire to a mount prefix and a key. No I/O happens on a path this refuses."""
+"""From the path on the wire to a mount prefix and a key. No I/O happens for a path that is refused here."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 from origin.errors import BadRequest
 
 MAX_KEY = 1024  # bytes, as S3 has it
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # a surrogate has no UTF-8 form
 _HEX = frozenset(b"0123456789abcdefABCDEF")
 
 Mounted = TypeVar("Mounted")
@@ -38,8 +38,12 @@ def decode_path(raw_path: bytes) -> str:
 
 
 def find_mount(path: str, mounts: Mapping[str, Mounted]) -> tuple[Mounted, str] | None:
-    """What is mounted at the longest prefix of the decoded `path`, and the rest of the path."""
-    end = len(path)
+    """What is mounted at the longest prefix of the decoded `path`, and the rest of the path.
+
+    Only prefixes no longer than the longest mount are looked up, so a path of many slashes costs nothing
+    more.
+    """
+    end = 1 + max(map(len, mounts), default=0)
     while (end := path.rfind("/", 0, end)) > 0:
         mounted = mounts.get(path[:end])
         if mounted is not None:
@@ -48,11 +52,21 @@ def find_mount(path: str, mounts: Mapping[str, Mounted]) -> tuple[Mounted, str] 
 
 
 def check_key(key: str) -> None:
-    """Raise BadRequest where a key could mean another place than it says, or no place at all."""
+    """Raise BadRequest for a key that could mean another place than it says, or no place at all."""
+    violation = find_key_violation(key)
+    if violation:
+        raise BadRequest(violation)
+
+
+def find_key_violation(key: str) -> str:
+    """The rule that a decoded key breaks; empty where it breaks none. Signers and the origin share it."""
     segments = key.split("/")
     if "" in segments:
-        raise BadRequest("the key has an empty segment")
+        return "a key has no empty segment"
     if "." in segments or ".." in segments:
-        raise BadRequest("the key has a dot segment")
+        return "a key has no . or .. segment"
+    if _CONTROL.search(key):
+        return "a key has no control character"
     if len(key.encode()) > MAX_KEY:
-        raise BadRequest(f"the key is longer than {MAX_KEY} bytes")
+        return f"a key has at most {MAX_KEY} bytes"
+    return ""

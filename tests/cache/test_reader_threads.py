@@ -1,4 +1,4 @@
-"""Threads for a loop: what comes back, and what is left when nobody waits any more."""
+"""Threads for a loop: what comes back, and what is left when no caller waits any more."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def test_no_more_threads_run_than_there_may_be() -> None:
     assert not any(thread.name.startswith("counted-") for thread in threading.enumerate())
 
 
-async def test_who_no_longer_waits_stops_nobody() -> None:
+async def test_a_caller_that_stops_waiting_stops_no_other() -> None:
     threads = ReaderThreads(1, "test")
     go = threading.Event()
     waiting = asyncio.ensure_future(threads.run(go.wait, 10))
@@ -42,7 +42,7 @@ async def test_who_no_longer_waits_stops_nobody() -> None:
     threads.close()
 
 
-def test_a_loop_that_ended_meanwhile_stops_nobody() -> None:
+def test_a_loop_that_ends_meanwhile_stops_no_other() -> None:
     threads = ReaderThreads(1, "test")
     go = threading.Event()
 

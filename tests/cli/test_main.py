@@ -1,9 +1,17 @@
+"""The program as such: how it starts, what it needs, how it says that it was used wrongly."""
+
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
+import pytest
+
 import origin
+from tests.support.running import command
+
+HEAVY = ("aiobotocore", "aiohttp", "diskcache", "prometheus_client", "_libvips", "starlette", "uvicorn")
 
 
 def test_without_the_server_extra_the_program_says_what_to_install() -> None:
@@ -19,3 +27,26 @@ def test_it_runs_as_a_module() -> None:
     command = [sys.executable, "-m", "origin", "--version"]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
     assert ended.stdout == f"origin, version {origin.__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["schema"], ["sign", "url", "--prefix", "p", "p/cat.jpg"]])
+def test_what_serves_pictures_is_loaded_only_by_the_commands_that_need_it(arguments: list[str]) -> None:
+    code = (
+        "import sys; from origin.cli.main import main; "
+        f"main({arguments}, standalone_mode=False); print(*set({HEAVY}) & set(sys.modules), file=sys.stderr)"
+    )
+    environment = {**os.environ, "ORIGIN_SIGNING_KEYS": "k" * 32}
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True, env=environment
+    )
+    assert ended.stdout
+    assert ended.stderr.split() == []
+
+
+@pytest.mark.parametrize(
+    "arguments", [["no-such-command"], ["serve", "--no-such-option"], ["demo", "--port", "x"]]
+)
+def test_wrong_use_is_exit_2(arguments: list[str]) -> None:
+    done = command(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("Usage: ")

@@ -59,8 +59,7 @@ def origin(running: Running, shelf: Shelf, clock: Clock) -> Iterator[Running]:
 
 def waiting_in(origin: Running) -> int:
     """How many requests wait for a picture; later than they are in flight, for the cache is asked first."""
-    flights = [handler._flights for handler in origin.origin.handlers.values()]
-    return sum(waiters for flight in flights for _, [waiters] in list(flight._flights.values()))
+    return sum(handler.renditions.waiting for handler in origin.origin.handlers.values())
 
 
 def send(origin: Running, targets: Sequence[str]) -> list[Exchange]:

@@ -43,7 +43,9 @@ class Pool(RenderPool):
     def idle(self) -> bool:
         return self.free
 
-    async def render(self, original: bytes, job: Job, timeout: float, *, wait: bool = True) -> Rendered:
+    async def render(
+        self, original: bytes, job: Job, timeout: float, *, handler: str = "", wait: bool = True
+    ) -> Rendered:
         if not (wait or self.free):
             raise Overloaded("no renderer is free")
         self.jobs.append(job)
@@ -53,6 +55,12 @@ class Pool(RenderPool):
         format = Format.named(job.format) if job.format in ("jpg", "webp") else Format.PNG
         size = f"{job.options.width}x{job.options.height}"
         return Rendered(f"{size} {job.format}".encode(), format, 1, 1, 0.0, 0.0)
+
+
+async def settle() -> None:
+    """Let every task run until it waits for something that has not come."""
+    for _ in range(20):
+        await asyncio.sleep(0)
 
 
 @pytest.fixture
@@ -123,6 +131,81 @@ async def test_a_render_that_fails_leaves_the_prepared_one(
 ) -> None:
     pool.broken = error
     assert (await opened.get(Options(width=300), "png")).body == b"NonexNone png"
+
+
+@pytest.mark.parametrize("error", [RenderFailed("died"), RenderTimeout("10 s")])
+async def test_a_size_that_failed_is_not_tried_again(opened: Fallback, pool: Pool, error: Exception) -> None:
+    pool.broken = error
+    for _ in range(3):
+        assert (await opened.get(Options(width=300), "png")).body == b"NonexNone png"
+    assert len(pool.jobs) == 1
+    pool.broken = None
+    assert (await opened.get(Options(width=301), "png")).body == b"301xNone png"
+
+
+async def test_a_size_that_found_no_renderer_is_tried_again(opened: Fallback, pool: Pool) -> None:
+    pool.broken = Overloaded("full")
+    await opened.get(Options(width=300), "png")
+    pool.broken = None
+    assert (await opened.get(Options(width=300), "png")).body == b"300xNone png"
+
+
+async def test_one_size_is_rendered_at_a_time_over_all_images(pool: Pool) -> None:
+    slot = asyncio.Semaphore(1)
+    one, two = (Fallback(pictures.port(), pool, QUALITY, slot) for _ in range(2))
+    await one.open()
+    await two.open()
+    pool.jobs.clear()
+    pool.gate.clear()
+    first = asyncio.ensure_future(one.get(Options(width=300), "png"))
+    await settle()
+    assert (await one.get(Options(width=301), "png")).body == b"NonexNone png"
+    assert (await two.get(Options(width=302), "png")).body == b"NonexNone png"
+    pool.gate.set()
+    assert (await first).body == b"300xNone png"
+    assert len(pool.jobs) == 1
+
+
+async def test_an_answer_does_not_wait_for_a_slow_size_which_is_there_next_time(
+    opened: Fallback, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WAIT_SECONDS", 0.01)
+    pool.gate.clear()
+    assert (await opened.get(Options(width=300), "png")).body == b"NonexNone png"
+    pool.gate.set()
+    await settle()
+    assert (await opened.get(Options(width=300), "png")).body == b"300xNone png"
+    assert len(pool.jobs) == 1
+
+
+async def test_clients_without_permission_get_a_twentieth_of_a_renderers_time(pool: Pool) -> None:
+    now = [1000.0]
+    fallback = Fallback(pictures.port(), pool, QUALITY, clock=lambda: now[0])
+    await fallback.open()
+    pool.jobs.clear()
+    pool.gate.clear()
+    first = asyncio.ensure_future(fallback.get(Options(width=300), "png", sparing=True))
+    await settle()
+    now[0] += 2  # seconds that the render takes
+    pool.gate.set()
+    assert (await first).body == b"300xNone png"
+    for later in (0, 20, 39):
+        now[0] = 1002 + later
+        assert (await fallback.get(Options(width=301 + later), "png", sparing=True)).body == b"NonexNone png"
+        assert (await fallback.get(Options(width=300), "png", sparing=True)).body == b"300xNone png"
+    assert len(pool.jobs) == 1
+    now[0] = 1042
+    assert (await fallback.get(Options(width=350), "png", sparing=True)).body == b"350xNone png"
+    assert (await fallback.get(Options(width=360), "png")).body == b"360xNone png"
+
+
+async def test_a_size_too_large_to_be_kept_is_rendered_once(
+    opened: Fallback, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opened._sizes, "capacity", 100)
+    await opened.get(Options(width=300), "png")
+    assert (await opened.get(Options(width=300), "png")).body == b"NonexNone png"
+    assert len(pool.jobs) == 1
 
 
 async def test_an_image_that_does_not_render_gives_way_to_the_built_in_one(pool: Pool) -> None:

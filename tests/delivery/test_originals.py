@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from origin.cache.disk import DiskTier
+from origin.cache.disk_store import DiskStore
+from origin.cache.memory import MemoryTier
+from origin.cache.records import Version
+from origin.cache.records import name_original
 from origin.cache.results import ResultCache
-from origin.cache.results import Version
-from origin.cache.results import name_original
-from origin.delivery.originals import DOWN
-from origin.delivery.originals import FetchAdmission
+from origin.delivery.admission import FetchAdmission
+from origin.delivery.originals import DOWN_SECONDS
 from origin.delivery.originals import FetchedOriginal
 from origin.delivery.originals import Originals
 from origin.errors import NotFound
@@ -26,6 +28,9 @@ from origin.errors import Unprocessable
 from origin.sources import EXPECTED_BYTES
 from origin.sources import Original
 from origin.sources import ReserveMemory
+from origin.sources.base import Access
+from origin.sources.base import CheckResult
+from origin.sources.base import no_limit
 
 KEY = "cat.jpg"
 CAT = name_original("photos", "bucket", KEY)
@@ -37,7 +42,7 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-# Intake
+# Admission
 
 
 class Guest:
@@ -56,7 +61,7 @@ class Guest:
 
 
 async def test_fetches_of_one_handler_are_bounded() -> None:
-    admission = FetchAdmission(fetches=3)
+    admission = FetchAdmission(max_fetches=3)
     guests = [Guest(admission.place("photos")) for _ in range(10)]
     for left in range(8):
         await settle()
@@ -72,7 +77,7 @@ async def test_fetches_of_one_handler_are_bounded() -> None:
 
 
 async def test_a_handler_whose_source_hangs_takes_no_place_of_another() -> None:
-    admission = FetchAdmission(fetches=2, waiting=2)
+    admission = FetchAdmission(max_fetches=2, max_waiting=2)
     hanging = [Guest(admission.place("hangs")) for _ in range(4)]
     await settle()
     with pytest.raises(Overloaded):
@@ -87,7 +92,7 @@ async def test_a_handler_whose_source_hangs_takes_no_place_of_another() -> None:
 
 
 async def test_who_waits_too_long_for_a_place_is_turned_away() -> None:
-    admission = FetchAdmission(fetches=1, timeout=0.02)
+    admission = FetchAdmission(max_fetches=1, timeout=0.02)
     first = Guest(admission.place("photos"))
     await settle()
     with pytest.raises(Overloaded):
@@ -100,7 +105,7 @@ async def test_who_waits_too_long_for_a_place_is_turned_away() -> None:
 
 
 async def test_places_in_the_queue_are_bounded_and_given_back() -> None:
-    admission = FetchAdmission(fetches=1, waiting=2)
+    admission = FetchAdmission(max_fetches=1, max_waiting=2)
     guests = [Guest(admission.place("photos")) for _ in range(3)]
     await settle()
     with pytest.raises(Overloaded):
@@ -119,7 +124,7 @@ async def test_places_in_the_queue_are_bounded_and_given_back() -> None:
 
 
 async def test_a_fetch_that_fails_or_is_cancelled_gives_its_place_back() -> None:
-    admission = FetchAdmission(fetches=1)
+    admission = FetchAdmission(max_fetches=1)
     with pytest.raises(SourceUnavailable):
         async with admission.place("photos"):
             raise SourceUnavailable("down")
@@ -133,7 +138,7 @@ async def test_a_fetch_that_fails_or_is_cancelled_gives_its_place_back() -> None
 
 
 async def test_no_fetch_begins_while_too_many_bytes_are_held() -> None:
-    admission = FetchAdmission(held=2 * EXPECTED_BYTES)
+    admission = FetchAdmission(max_bytes=2 * EXPECTED_BYTES)
     rendering = [Guest(admission.holding(EXPECTED_BYTES)), Guest(admission.holding(EXPECTED_BYTES))]
     await settle()
     fetch = Guest(admission.place("photos"))
@@ -142,11 +147,11 @@ async def test_no_fetch_begins_while_too_many_bytes_are_held() -> None:
     rendering[0].leave.set()
     await settle()
     assert fetch.inside
-    assert admission.held == 2 * EXPECTED_BYTES
+    assert admission.bytes == 2 * EXPECTED_BYTES
     for guest in (rendering[1], fetch):
         guest.leave.set()
     await settle()
-    assert (admission.held, admission.fetching) == (0, 0)
+    assert (admission.bytes, admission.fetching) == (0, 0)
 
 
 class Fetch:
@@ -165,23 +170,23 @@ class Fetch:
 
 
 async def test_a_burst_of_large_originals_never_takes_more_than_the_limit() -> None:
-    admission = FetchAdmission(held=100 * EXPECTED_BYTES)
+    admission = FetchAdmission(max_bytes=100 * EXPECTED_BYTES)
     waiting = [Fetch(admission, 30 * EXPECTED_BYTES) for _ in range(32)]
     most = 0
     while waiting:
         await settle()
         reading = [fetch for fetch in waiting if fetch.read]
         assert reading, "they wait for each other"
-        most = max(most, admission.held)
+        most = max(most, admission.bytes)
         reading[0].leave.set()
         await reading[0].task
         waiting.remove(reading[0])
     assert 60 * EXPECTED_BYTES < most <= 100 * EXPECTED_BYTES
-    assert admission.held == 0
+    assert admission.bytes == 0
 
 
 async def test_an_original_over_the_limit_comes_alone() -> None:
-    admission = FetchAdmission(held=3 * EXPECTED_BYTES, timeout=0.02)
+    admission = FetchAdmission(max_bytes=3 * EXPECTED_BYTES, timeout=0.02)
     large = Fetch(admission, 10 * EXPECTED_BYTES)
     await settle()
     assert large.read
@@ -195,11 +200,11 @@ async def test_an_original_over_the_limit_comes_alone() -> None:
         await large.task
     small.leave.set()
     await small.task
-    assert (admission.held, admission.fetching) == (0, 0)
+    assert (admission.bytes, admission.fetching) == (0, 0)
 
 
 async def test_two_originals_over_the_limit_come_one_after_the_other() -> None:
-    admission = FetchAdmission(held=3 * EXPECTED_BYTES)
+    admission = FetchAdmission(max_bytes=3 * EXPECTED_BYTES)
     fetches = [Fetch(admission, 10 * EXPECTED_BYTES) for _ in range(3)]
     for left in (3, 2, 1):
         await settle()
@@ -208,27 +213,27 @@ async def test_two_originals_over_the_limit_come_one_after_the_other() -> None:
         reading[0].leave.set()
         await reading[0].task
         fetches.remove(reading[0])
-    assert (admission.held, admission.fetching) == (0, 0)
+    assert (admission.bytes, admission.fetching) == (0, 0)
 
 
 async def test_a_fetch_that_is_given_up_while_it_waits_for_room_leaves_nothing() -> None:
-    admission = FetchAdmission(held=3 * EXPECTED_BYTES)
+    admission = FetchAdmission(max_bytes=3 * EXPECTED_BYTES)
     first, second = Fetch(admission, 2 * EXPECTED_BYTES), Fetch(admission, 2 * EXPECTED_BYTES)
     await settle()
     assert (first.read, second.read) == (True, False)
     second.task.cancel()
     first.leave.set()
     await asyncio.gather(first.task, second.task, return_exceptions=True)
-    assert (admission.held, admission.fetching) == (0, 0)
+    assert (admission.bytes, admission.fetching) == (0, 0)
 
 
 async def test_a_render_that_is_cancelled_holds_no_bytes() -> None:
-    admission = FetchAdmission(held=1000)
+    admission = FetchAdmission(max_bytes=1000)
     guest = Guest(admission.holding(5000))
     await settle()
     guest.task.cancel()
     await settle()
-    assert admission.held == 0
+    assert admission.bytes == 0
 
 
 # Originals
@@ -247,10 +252,11 @@ class FakeSource:
 
     async def close(self) -> None: ...
 
-    async def check(self) -> None: ...
+    async def check(self) -> CheckResult:
+        return CheckResult(Access.UNKNOWN, "the fake")
 
     async def get(
-        self, key: str, if_none_match: str | None = None, room: ReserveMemory | None = None
+        self, key: str, if_none_match: str | None = None, reserve_memory: ReserveMemory = no_limit
     ) -> Original | None:
         self.asked.append(if_none_match)
         answer = self.original
@@ -280,7 +286,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def cache(tmp_path: Path) -> AsyncIterator[ResultCache]:
-    cache = ResultCache(DiskTier(tmp_path / "cache", 50_000_000), 1_000_000)
+    cache = ResultCache(MemoryTier(1_000_000), [DiskTier(DiskStore(tmp_path / "cache", 50_000_000))])
     yield cache
     await cache.close()
 
@@ -319,6 +325,13 @@ async def test_a_fresh_version_is_served_unasked(
     assert originals.ttl(known) == 1
     assert await originals.current(CAT, KEY, known) == FetchedOriginal(known)
     assert source.asked == [None]
+
+
+@pytest.mark.parametrize(("ahead", "ttl"), [(1, 101), (60, 160), (60.5, 0), (31_536_000, 0)])
+def test_what_a_clock_that_was_ahead_has_written_is_stale(
+    originals: Originals, clock: Clock, ahead: float, ttl: int
+) -> None:
+    assert originals.ttl(Version("v1", None, clock.now + ahead)) == ttl
 
 
 async def test_an_unchanged_original_is_renewed_without_its_body(
@@ -381,8 +394,8 @@ async def test_a_failure_of_the_original_is_remembered_for_its_time(
     source.original = error
     with pytest.raises(type(error)):
         await originals.current(CAT, KEY, None)
-    assert type(cache.failure(CAT, clock.now + 9.9)) is type(error)
-    assert cache.failure(CAT, clock.now + 10) is None
+    assert type(cache.failure(CAT, "", clock.now + 9.9)) is type(error)
+    assert cache.failure(CAT, "", clock.now + 10) is None
     assert not originals.is_down()
 
 
@@ -395,8 +408,8 @@ async def test_where_cdns_keep_no_failure_we_keep_it_a_second(
     source.original = NotFound("no cat")
     with pytest.raises(NotFound):
         await originals.current(CAT, KEY, None)
-    assert cache.failure(CAT, clock.now + 0.9) is not None
-    assert cache.failure(CAT, clock.now + 1.0) is None
+    assert cache.failure(CAT, "", clock.now + 0.9) is not None
+    assert cache.failure(CAT, "", clock.now + 1.0) is None
 
 
 async def test_an_original_that_is_gone_takes_its_results_with_it(
@@ -421,10 +434,10 @@ async def test_a_source_that_is_down_is_remembered_and_costs_no_result(
     with pytest.raises(SourceUnavailable):
         await originals.current(CAT, KEY, known)
     assert originals.is_down()
-    assert cache.failure(CAT, clock.now) is None
+    assert cache.failure(CAT, "", clock.now) is None
     assert cache.peek(CAT, "any").version == known
     assert await cache.find_original(CAT, "v1") == b"cat 1"
-    clock.now += DOWN
+    clock.now += DOWN_SECONDS
     assert not originals.is_down()
 
 
@@ -474,13 +487,13 @@ async def test_without_a_cache_each_request_fetches(source: FakeSource, clock: C
         await originals.current(CAT, KEY, None)
 
 
-async def test_a_full_intake_is_no_failure_of_the_source(
+async def test_full_admission_is_no_failure_of_the_source(
     source: FakeSource, cache: ResultCache, clock: Clock
 ) -> None:
-    admission = FetchAdmission(fetches=1, waiting=0)
+    admission = FetchAdmission(max_fetches=1, max_waiting=0)
     originals = Originals("photos", source, cache, admission, cache_time=100, error_max_age=10, clock=clock)
     with pytest.raises(Overloaded):
         await originals.current(CAT, KEY, None)
     assert not originals.is_down()
-    assert cache.failure(CAT, clock.now) is None
+    assert cache.failure(CAT, "", clock.now) is None
     assert source.asked == []

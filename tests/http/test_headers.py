@@ -431,6 +431,7 @@ PIECES = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=1000)
 @given(st.lists(PIECES).map(",".join) | st.text() | st.text('imagevfwp/*;,q=01." \\'))
 def test_no_accept_header_raises_or_makes_a_fourth_class(accept: str) -> None:

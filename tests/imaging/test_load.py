@@ -191,6 +191,7 @@ def _big(kind: str, side: int, **options: Any) -> bytes:
     return pictures.encoded(Image.new("L", (side, side)), kind, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("bomb", "limits"),
     [

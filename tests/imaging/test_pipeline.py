@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import pyvips
 from PIL import Image
 
 from origin.formats import Format
@@ -20,6 +19,7 @@ from origin.imaging.frame import settle
 from origin.imaging.pipeline import STEPS
 from origin.imaging.pipeline import Step
 from origin.imaging.pipeline import render
+from origin.imaging.vendor import pyvips
 from origin.urls.options import Options
 from tests.support import pictures
 from tests.support.jobs import OUTPUTS

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import pyvips
 from PIL import Image
 
 from origin.formats import Format
@@ -14,6 +13,7 @@ from origin.imaging.pipeline import render
 from origin.imaging.resize import FROM_NEAR_LINEAR
 from origin.imaging.resize import TO_NEAR_LINEAR
 from origin.imaging.resize import resize
+from origin.imaging.vendor import pyvips
 from tests.support import pictures
 from tests.support.jobs import job
 

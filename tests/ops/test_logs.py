@@ -7,10 +7,12 @@ import io
 import json
 import logging
 import re
+import time
 from collections.abc import Iterator
 
 import pytest
 
+from origin.errors import BadRequest
 from origin.errors import NotFound
 from origin.errors import OriginError
 from origin.errors import SourceUnavailable
@@ -51,7 +53,11 @@ def log(path: bytes, query: bytes = b"", answered: Response | None = None) -> No
     """Log a request to our log alone, as in the program: pytest adds handlers of its own to each test."""
     root = logging.getLogger()
     root.handlers[:] = [handler for handler in root.handlers if isinstance(handler, logs.Lines)]
-    logs.request_line("GET", logs.redact_url(path, query), answered or answer(), 0.25)
+    logs.log_request(line(logs.redact_url(path, query), answered or answer()))
+
+
+def line(target: str, answered: Response, forwarded: str = "") -> logs.RequestLine:
+    return logs.RequestLine("GET", target, answered, 0.25, "192.0.2.7", "id-1", forwarded)
 
 
 async def test_a_request_is_one_line(stream: io.StringIO) -> None:
@@ -59,7 +65,7 @@ async def test_a_request_is_one_line(stream: io.StringIO) -> None:
     [line] = lines(stream)
     assert SPACES_AND_TIME.sub("", line) == (
         "GET /photos/cat.jpg?w=300 200 handler=photos cache=miss bytes=7 ms=250.0"
-        " source_ms=12.3 render_ms=200.0"
+        " client=192.0.2.7 id=id-1 source_ms=12.3 render_ms=200.0"
     )
 
 
@@ -78,6 +84,8 @@ async def test_a_request_is_one_json_object(stream: io.StringIO) -> None:
         "cache": "miss",
         "bytes": 7,
         "ms": 250.0,
+        "client": "192.0.2.7",
+        "id": "id-1",
         "class": "not-found",
         "reason": "no such key: cat.jpg",
         "source_ms": 12.3,
@@ -118,6 +126,51 @@ async def test_a_token_is_never_written(stream: io.StringIO, query: bytes) -> No
     assert "SECRET" not in text
     assert "%53ECRET" not in text
     assert "[token]" in text
+
+
+SIGNATURE = b"WV8vUaxodI2UhDPzgVq9gQnD2gUOAvAAIXmFnbsvUao"
+GRANT = b"eyJrIjoiY2F0LmpwZyJ9." + SIGNATURE
+
+
+@both
+@pytest.mark.parametrize("token", [SIGNATURE, GRANT, GRANT + b"." + SIGNATURE])
+async def test_a_token_in_another_option_or_in_a_reason_is_not_written(
+    stream: io.StringIO, token: bytes
+) -> None:
+    text = f"option f: {token.decode()!r} is not valid"
+    log(b"/photos/cat.jpg", b"f=" + token + b"&w=3", answer(404, BadRequest(text)))
+    written = "\n".join(lines(stream))
+    assert "WV8vUaxod" not in written
+    assert "f=[token]&w=3" in written
+    assert "option f: '[token]' is not valid" in written.replace("\\'", "'")
+
+
+def test_what_could_be_a_token_is_found_in_linear_time() -> None:
+    """Counted by the growth over doubled lengths, in the form that made a backtracking search quadratic."""
+
+    def seconds(pieces: int) -> float:
+        query = b"x=" + (b"a" * 42 + b".") * pieces
+        times = []
+        for _ in range(5):
+            start = time.perf_counter()
+            assert logs.redact_url(b"/nosuch", query)
+            times.append(time.perf_counter() - start)
+        return min(times)
+
+    assert seconds(1600) < 8 * max(
+        seconds(200), 1e-5
+    )  # eight times as long; quadratic takes 64 times as long
+
+
+@both
+async def test_the_address_before_a_proxy_is_written_as_it_came(stream: io.StringIO) -> None:
+    forwarded = "198.51.100.3, 10.0.0.1 forged\r\n"
+    root = logging.getLogger()
+    root.handlers[:] = [handler for handler in root.handlers if isinstance(handler, logs.Lines)]
+    logs.log_request(line("/photos/cat.jpg", answer(), forwarded))
+    [written] = lines(stream)
+    assert "198.51.100.3, 10.0.0.1" in written
+    assert written.isprintable()
 
 
 async def test_what_only_looks_like_a_token_is_written(stream: io.StringIO) -> None:
@@ -205,15 +258,15 @@ async def test_requests_are_written_in_time_and_before_what_follows_them(stream:
 @as_json
 def test_beside_another_log_a_request_is_one_json_object_too(stream: io.StringIO) -> None:
     logging.getLogger().addHandler(logging.NullHandler())
-    logs.request_line("GET", "/photos/cat.jpg", answer(), 0.25)
+    logs.log_request(line("/photos/cat.jpg", answer()))
     fields = json.loads(lines(stream)[0])
     assert (fields["path"], fields["status"], fields["ms"]) == ("/photos/cat.jpg", 200, 250.0)
 
 
 def test_the_log_of_an_embedding_program_gets_one_line_of_text(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "origin.access"):
-        shown = logs.redact_url(b"/photos/\x9b31m", b"t=SECRET")
-        logs.request_line("GET", shown, answer(404, NotFound("a\nb")), 0.1)
+        target = logs.redact_url(b"/photos/\x9b31m", b"t=SECRET")
+        logs.log_request(line(target, answer(404, NotFound("a\nb"))))
     [record] = caplog.records
     assert record.getMessage().isprintable()
     assert "SECRET" not in record.getMessage()

@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+import origin
+from origin.errors import KeyRefused
+from origin.errors import NotFound
 from origin.http.message import Response
 from origin.ops.metrics import Metrics
 
@@ -44,28 +47,45 @@ def test_latencies_are_histograms_by_outcome_and_stage() -> None:
     metrics = Metrics()
     metrics.observe(answer(outcome="miss", source=0.03, queue=0.0001, render=0.2), 1, 0.24)
     metrics.observe(answer(outcome="miss", render=20.0), 1, 20.5)
-    assert value(metrics, "origin_request_seconds_count", cache="miss") == 2
-    assert value(metrics, "origin_request_seconds_bucket", cache="miss", le="0.25") == 1
-    assert value(metrics, "origin_request_seconds_bucket", cache="miss", le="+Inf") == 2
+    assert value(metrics, "origin_request_seconds_count", handler="photos", cache="miss") == 2
+    assert value(metrics, "origin_request_seconds_bucket", handler="photos", cache="miss", le="0.25") == 1
+    assert value(metrics, "origin_request_seconds_bucket", handler="photos", cache="miss", le="+Inf") == 2
     assert value(metrics, "origin_stage_seconds_count", stage="render") == 2
     assert value(metrics, "origin_stage_seconds_sum", stage="render") == pytest.approx(20.2)
     assert value(metrics, "origin_stage_seconds_count", stage="source") == 1
+
+
+def test_refusals_of_the_source_are_counted_apart_from_missing_keys() -> None:
+    metrics = Metrics()
+    for error in (KeyRefused("403"), KeyRefused("403"), NotFound("404")):
+        metrics.observe(Response(404, [], b"", "photos", error, "not-found", "error"), 1, 0.1)
+    assert value(metrics, "origin_source_refusals_total", handler="photos") == 2
+
+
+def test_the_version_and_the_process_are_told() -> None:
+    assert value(Metrics(), "origin_build_info", version=origin.__version__) == 1
+    assert "process_resident_memory_bytes" in Metrics().text().decode()
 
 
 def test_an_answer_outside_every_handler_is_counted_too() -> None:
     metrics = Metrics()
     metrics.observe(Response(414, [], b""), 0, 0.001)
     assert value(metrics, "origin_requests_total", handler="", status="414", error="", cache="") == 1
-    assert value(metrics, "origin_request_seconds_count", cache="none") == 1
+    assert value(metrics, "origin_request_seconds_count", handler="", cache="none") == 1
 
 
 def test_a_gauge_is_read_when_it_is_asked_for() -> None:
-    metrics = Metrics()
     queue = [1]
-    metrics.gauge("origin_render_queue", "Renders that wait.", lambda: len(queue))
+    metrics = Metrics([lambda: [("origin_render_queue", "Renders that wait.", len(queue))]])
     assert value(metrics, "origin_render_queue") == 1
     queue.append(2)
     assert value(metrics, "origin_render_queue") == 2
+
+
+def test_parts_with_the_same_number_are_added_up() -> None:
+    metrics = Metrics([lambda: [("origin_cache_failures_total", "Reads that failed.", 2)]] * 3)
+    assert value(metrics, "origin_cache_failures_total") == 6
+    assert "# TYPE origin_cache_failures_total counter" in metrics.text().decode()
 
 
 def test_requests_in_flight_and_purged_entries() -> None:

@@ -2,50 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.testclient import TestClient
 
-from origin.ops.metrics import Metrics
-from origin.ops.routes import on_http_error
-from origin.ops.routes import private_routes
-from origin.ops.routes import public_routes
+from tests.support.operated import TOKEN
+from tests.support.operated import Operated
 
-TOKEN = "a token of sixteen characters"
 BEARER = {"authorization": f"Bearer {TOKEN}"}
 
 
-class Handler:
-    def __init__(self) -> None:
-        self.purged: list[tuple[str | None, str | None]] = []
-
-    async def purge(self, key: str | None, prefix: str | None) -> int:
-        self.purged.append((key, prefix))
-        return 7
-
-
-class Admin:
-    def __init__(self, token: str | None = TOKEN) -> None:
-        self.ready = True
-        self.metrics = Metrics()
-        self.photos, self.more = Handler(), Handler()
-        handlers = {"photos": self.photos, "more photos": self.more}
-        routes = public_routes(lambda: self.ready) + private_routes(handlers, token, self.metrics)
-        self.app = Starlette(routes=routes, exception_handlers={HTTPException: on_http_error})
+@pytest.fixture
+def served() -> Operated:
+    return Operated()
 
 
 @pytest.fixture
-def served() -> Admin:
-    return Admin()
-
-
-@pytest.fixture
-def client(served: Admin) -> Iterator[TestClient]:
+def client(served: Operated) -> Iterator[TestClient]:
     with TestClient(served.app) as client:
         yield client
 
@@ -61,8 +38,8 @@ def test_a_balancer_is_told_ok(client: TestClient, method: str, path: str) -> No
     assert answer.headers["content-length"] == "2"
 
 
-def test_while_draining_it_lives_and_is_not_ready(client: TestClient, served: Admin) -> None:
-    served.ready = False
+def test_while_draining_it_lives_and_is_not_ready(client: TestClient, served: Operated) -> None:
+    served.is_ready = False
     assert client.get("/-/ready").status_code == 503
     assert client.get("/-/live").status_code == 200
 
@@ -77,7 +54,7 @@ def test_while_draining_it_lives_and_is_not_ready(client: TestClient, served: Ad
     ],
 )
 def test_a_purge_reaches_its_handler_alone(
-    client: TestClient, served: Admin, wanted: dict[str, str], purged: tuple[str | None, str | None]
+    client: TestClient, served: Operated, wanted: dict[str, str], purged: tuple[str | None, str | None]
 ) -> None:
     answer = client.post("/-/purge", headers=BEARER, json=wanted)
     assert (answer.status_code, answer.json()) == (200, {"purged": 7})
@@ -101,7 +78,7 @@ def test_a_purge_reaches_its_handler_alone(
         "Bearer None",
     ],
 )
-def test_without_the_token_nothing_is_purged(client: TestClient, served: Admin, given: str | None) -> None:
+def test_without_the_token_nothing_is_purged(client: TestClient, served: Operated, given: str | None) -> None:
     headers = {} if given is None else {"authorization": given}
     answer = client.post("/-/purge", headers=headers, json={"handler": "photos"})
     assert answer.status_code == 401
@@ -139,7 +116,7 @@ def test_the_scheme_has_no_case(client: TestClient) -> None:
     ],
 )
 def test_a_wrong_purge_is_refused_with_its_reason(
-    client: TestClient, served: Admin, body: bytes, status: int
+    client: TestClient, served: Operated, body: bytes, status: int
 ) -> None:
     answer = client.post("/-/purge", headers=BEARER, content=body)
     assert answer.status_code == status
@@ -153,7 +130,7 @@ def test_a_purge_is_a_post(client: TestClient) -> None:
 
 
 def test_without_a_token_in_the_configuration_there_is_no_purge() -> None:
-    with TestClient(Admin(token=None).app) as client:
+    with TestClient(Operated(token=None).app) as client:
         for headers in ({}, {"authorization": "Bearer None"}, {"authorization": "Bearer "}):
             assert client.post("/-/purge", headers=headers, json={"handler": "photos"}).status_code == 404
 
@@ -164,3 +141,27 @@ def test_metrics_are_in_the_format_of_prometheus(client: TestClient) -> None:
     assert answer.headers["content-type"].startswith("text/plain; version=")
     families: list[Any] = list(text_string_to_metric_families(answer.text))
     assert "origin_in_flight_requests" in {family.name for family in families}
+
+
+# Reload
+
+
+def test_a_reload_is_asked_for_with_the_token(client: TestClient, served: Operated) -> None:
+    assert client.post("/-/reload").status_code == 401
+    assert client.get("/-/reload", headers=BEARER).status_code == 405
+    assert served.reloads == 0
+    answer = client.post("/-/reload", headers=BEARER)
+    assert (answer.status_code, answer.json()) == (200, {"reloaded": True})
+    assert served.reloads == 1
+
+
+def test_a_mistake_in_the_new_configuration_is_told(client: TestClient, served: Operated) -> None:
+    served.mistake = "config.json: handlers[0].crop: expected true or false, got 1"
+    answer = client.post("/-/reload", headers=BEARER)
+    assert (answer.status_code, answer.json()) == (409, {"error": served.mistake})
+
+
+def test_a_purge_says_what_and_how_much(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "origin.ops.routes"):
+        client.post("/-/purge", headers=BEARER, json={"handler": "photos", "prefix": "2024/"})
+    assert "purged 7 results and originals: handler='photos' prefix='2024/'" in caplog.text

@@ -113,6 +113,7 @@ async def test_an_original_that_cannot_be_rendered_leaves_the_renderer_in_servic
         assert (pool.processes, pool.restarts) == (before, 0)
 
 
+@pytest.mark.slow
 async def test_an_animation_may_be_of_more_lines_than_a_picture() -> None:
     """All its frames together: libvips keeps them one below the other."""
     frames = [Image.new("L", (10, 1_100), 97 * n % 256) for n in range(100)]
@@ -125,6 +126,7 @@ async def test_an_animation_may_be_of_more_lines_than_a_picture() -> None:
             assert pictures.opened(result.body).n_frames == 100  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("side", "frames", "width", "format"), [(6_000, 1, 5_999, "jpg"), (950, 40, 100, "webp")]
 )
@@ -178,6 +180,7 @@ async def test_an_idle_renderer_that_dies_is_replaced_before_a_request_finds_out
         assert pool.restarts == 1
 
 
+@pytest.mark.slow
 async def test_a_render_past_its_time_is_killed_and_answered_at_once() -> None:
     late: list[float] = []
     async with started() as pool:
@@ -311,6 +314,7 @@ async def test_a_renderer_whose_memory_grew_is_replaced() -> None:
         assert (await rendering(pool)).width == 50
 
 
+@pytest.mark.slow
 async def test_rendering_again_takes_no_new_memory() -> None:
     original = pictures.encoded(Image.effect_noise((1600, 1200), 50).convert("RGB"), "JPEG")
     job = dataclasses.replace(JOB, options=Options(width=500), format="jpg")
@@ -384,6 +388,7 @@ async def test_closing_while_a_renderer_is_being_replaced_leaves_no_process() ->
     await until(lambda: not children() & before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "scenario",
     [
@@ -641,6 +646,39 @@ async def test_renderers_that_cannot_start_are_told_of_in_one_line(
         await RenderPool(2).start()
     assert "\n" not in str(failure.value)
     await until(lambda: children() <= before)
+
+
+LOCKS = ("rlimits", "no_new_privs", "landlock", "seccomp")
+
+
+@pytest.mark.parametrize(
+    ("missing", "warnings"),
+    [
+        ({}, []),
+        (
+            {"landlock": "the kernel does not have it", "seccomp": "libseccomp is not installed"},
+            [
+                "renderers run without landlock (the kernel does not have it), "
+                "seccomp (libseccomp is not installed)"
+            ],
+        ),
+        (
+            dict.fromkeys(LOCKS, "only Linux has it"),
+            [
+                "renderers run without a sandbox (only Linux has it): "
+                "serve only pictures that you trust from here"
+            ],
+        ),
+    ],
+)
+async def test_locks_that_are_missing_are_told_of_once(
+    script: Script, caplog: pytest.LogCaptureFixture, missing: dict[str, str], warnings: list[str]
+) -> None:
+    hello = {"sandbox": {name: name not in missing for name in LOCKS}, "sandbox_missing": missing}
+    script.write("receive()", f"send({{'hello': {hello!r}}})\n")
+    async with started(2):
+        pass
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == warnings
 
 
 async def test_a_program_that_is_not_there_is_told_of_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,8 @@ import pytest
 import uvloop
 
 from origin.server import listener
-from origin.server.connection import Bounds
+from origin.server.bounds import Bounds
+from origin.server.tls import Certificate
 from tests.support.origin_process import certificate
 from tests.support.origin_process import on_loopback
 from tests.support.origin_process import process
@@ -135,9 +136,9 @@ class Door:
 
     async def serve(self, pair: tuple[Path, Path] | None) -> None:
         self.loop = asyncio.get_running_loop()
-        with listener._bind("127.0.0.1", 0) as sock:
+        with listener.bind("127.0.0.1", 0) as sock:
             self.port = sock.getsockname()[1]
-            self.listener = listener._listener(self, self.port, pair)
+            self.listener = listener.make_listener(self, self.port, Certificate(*pair) if pair else None)
             await self.listener.serve([sock])
 
 
@@ -342,6 +343,7 @@ def test_a_purge_has_an_end(origin: Running) -> None:
         assert raw.send(PURGE % 5_000_000 + b" " * 2_000_000).refused() == 413
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [b"1\r\na\r\n" * 1_000_000, b"0\r\n" + b"X-Trailer: flood\r\n" * 500_000])
 def test_chunk_and_trailer_floods_are_not_kept(end: bytes) -> None:
     chunked = b"POST /held HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -353,7 +355,7 @@ def test_chunk_and_trailer_floods_are_not_kept(end: bytes) -> None:
             raw.send(end)
         wait_until(lambda: app.connections == 0, "it is cut off")
         kept = len(connection.cycle.body) + sum(map(len, itertools.chain(*connection.headers)))
-        assert kept < HASTY.head + HASTY.body
+        assert kept < HASTY.head + 65_536
 
 
 def test_a_purge_that_breaks_off_is_no_accident(origin: Running, caplog: pytest.LogCaptureFixture) -> None:
@@ -407,6 +409,7 @@ def test_slow_loris_in_its_second_request(hasty: Door, beginning: bytes) -> None
         assert raw.is_closed()
 
 
+@pytest.mark.slow
 def test_slow_body(hasty: Door) -> None:
     with Raw(hasty.port) as raw:
         raw.send(b"POST /held HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc")
@@ -421,6 +424,7 @@ def test_an_idle_connection_is_kept(hasty: Door) -> None:
         assert raw.send(STATUS).answer()[0] == 200
 
 
+@pytest.mark.slow
 def test_a_slow_answer_is_waited_for() -> None:
     with door(HASTY) as app, Raw(app.port) as raw:
         raw.send(b"GET /held HTTP/1.1\r\nHost: x\r\n\r\nGET /half")
@@ -523,6 +527,35 @@ def test_pipeline_flood_is_answered_as_far_as_it_is_read(hasty: Door) -> None:
         assert HASTY.pipeline <= answers < 5000
 
 
+def test_a_pipeline_of_requests_with_many_fields_is_bounded() -> None:
+    """What waits behind an answer is bytes, not parsed fields, and no more of them than the bound."""
+    wide = b"GET /x HTTP/1.1\r\nHost: x\r\n" + b"abc: def\r\n" * 150 + b"\r\n"
+    with door(Bounds(arrival=PATIENCE)) as app, Raw(app.port) as raw:
+        raw.send(b"GET /held HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert app.held.wait(PATIENCE)
+        (connection,) = app.listener.server_state.connections
+        with contextlib.suppress(OSError):
+            raw.send(wide * 120)
+        wait_until(lambda: connection._ignoring_input, "more is refused")
+        queued = [cycle.scope["headers"] for cycle, _ in connection.pipeline]
+        assert sum(map(len, queued)) <= Bounds().queued_fields + 151
+        assert len(connection._backlog) == 0
+        app.open()
+        assert raw.answer()[0] == 200
+        while raw.answer()[0] == 200:
+            pass
+        assert raw.is_closed()
+
+
+def test_a_long_pipeline_within_the_bound_is_answered_whole() -> None:
+    request = b"GET /%d HTTP/1.1\r\nHost: x\r\nX-Padding: " + b"p" * 400 + b"\r\n\r\n"
+    with door(Bounds(arrival=PATIENCE)) as app, Raw(app.port) as raw:
+        raw.send(b"".join(request % number for number in range(60)))  # 27 kB
+        assert [raw.answer()[2] for _ in range(60)] == [b"/%d" % number for number in range(60)]
+        raw.send(STATUS)
+        assert raw.answer()[0] == 200
+
+
 def test_what_came_before_nonsense_is_answered(hasty: Door) -> None:
     with Raw(hasty.port) as raw:
         raw.send(STATUS + b"nonsense\r\n\r\n")
@@ -533,6 +566,7 @@ def test_what_came_before_nonsense_is_answered(hasty: Door) -> None:
 # Many connections
 
 
+@pytest.mark.slow
 def test_ten_thousand_idle_connections_do_not_stop_a_hit(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(small())
     _, files = resource.getrlimit(resource.RLIMIT_NOFILE)

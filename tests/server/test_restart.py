@@ -30,7 +30,8 @@ import pytest
 
 from origin.app import create_app
 from origin.errors import ConfigError
-from origin.server import listener
+from origin.server.listener import bind
+from origin.server.run import run
 from tests.support.origin_process import Process
 from tests.support.origin_process import certificate
 from tests.support.origin_process import on_loopback
@@ -108,6 +109,7 @@ def listens(port: int) -> bool:
 # The end
 
 
+@pytest.mark.slow
 def test_a_stopping_origin_drains_and_finishes_what_is_in_flight(origin: Process, source: HeldSource) -> None:
     kept = http.client.HTTPConnection("127.0.0.1", origin.port, PATIENCE)
     kept.request("GET", "/status")
@@ -154,6 +156,7 @@ def test_a_second_signal_ends_an_origin_at_once(origin: Process, source: HeldSou
     assert "Traceback" not in origin.log.read_text()
 
 
+@pytest.mark.slow
 def test_an_origin_that_is_hurried_while_it_writes_leaves_nothing_half_written(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(land())
     config = on_loopback(tmp_path, tmp_path / "cache")
@@ -189,11 +192,12 @@ def _strays(cache: Path) -> list[str]:
 def complaint(config: dict[str, Any]) -> str:
     """The one line that a wrong start says."""
     with pytest.raises(ConfigError) as refused:
-        listener.run(create_app(config))
+        run(create_app(config))
     assert str(refused.value).isprintable()
     return str(refused.value)
 
 
+@pytest.mark.slow
 def test_a_wrong_start_says_one_line_and_exits_2(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         config = on_loopback(tmp_path, tmp_path / "cache", http_port=taken.getsockname()[1])
@@ -238,7 +242,7 @@ def test_a_port_for_root_is_said_in_one_line(tmp_path: Path) -> None:
         """In a thread of its own, since the capability belongs to the thread."""
         _drop_capabilities()
         try:
-            listener._bind("127.0.0.1", 80).close()
+            bind("127.0.0.1", 80).close()
         except ConfigError as error:
             seen.append(str(error))
 
@@ -271,7 +275,7 @@ def test_a_missing_certificate_or_key_is_said_in_one_line(tmp_path: Path, broken
 def test_a_certificate_or_key_that_is_none_is_said_in_one_line(tmp_path: Path, broken: str) -> None:
     config = with_tls(tmp_path)
     Path(config[broken]).write_text("not a PEM file")
-    assert "https_cert, https_key: " in complaint(config)
+    assert complaint(config).startswith(f"{broken}: {config[broken]} is not PEM")
 
 
 # TLS
@@ -450,6 +454,7 @@ class Load:
             return repr(error)
 
 
+@pytest.mark.slow
 def test_a_rolling_restart_behind_nginx_loses_no_request(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(small())
     configs = [on_loopback(tmp_path, tmp_path / f"cache{number}") for number in (1, 2)]

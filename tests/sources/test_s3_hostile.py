@@ -6,12 +6,13 @@ import asyncio
 
 import pytest
 
+from origin.errors import KeyRefused
 from origin.errors import NotFound
 from origin.errors import OriginError
 from origin.errors import SourceTimeout
 from origin.errors import SourceUnavailable
 from origin.errors import Unprocessable
-from origin.sources import S3Source
+from origin.sources.s3_source import S3Source
 from tests.support import hostile_server
 from tests.support import s3_servers
 from tests.support.hostile_server import answer
@@ -20,21 +21,24 @@ from tests.support.hostile_server import head
 from tests.support.hostile_server import resets
 from tests.support.hostile_server import says
 from tests.support.hostile_server import stalls
+from tests.support.loop_clock import LoopClock
+from tests.support.s3_sources import s3_source
 
 CAP = 100_000  # bytes
+TIMEOUT = 60.0  # seconds; nobody waits for it: tests of deadlines put the clock forward
 HEALTHY = answer(200, b"a cat", ETag='"1"')
 CHUNK = b"400\r\n" + b"x" * 1024 + b"\r\n"
 CHUNKED = head(200, Transfer_Encoding="chunked")
 SECRET = "never-to-be-seen"
 
 
-def source_at(url: str, timeout: float = 5.0, connections: int = 2) -> S3Source:
-    return S3Source(
+def source_at(url: str, connections: int = 2) -> S3Source:
+    return s3_source(
         "photos",
         endpoint_url=url,
         access_key="AKIATEST",
         secret_key=SECRET,
-        timeout=timeout,
+        timeout=TIMEOUT,
         max_bytes=CAP,
         connections=connections,
     )
@@ -59,7 +63,12 @@ async def outcomes_then_health(
     server: hostile_server.Hostile, source: S3Source
 ) -> set[type[OriginError] | bytes]:
     """What six simultaneous gets come to, three times the pool; then a healthy server has to be enough."""
-    seen = set(await asyncio.gather(*(outcome(source) for _ in range(6))))
+    return await health_after(set(await asyncio.gather(*(outcome(source) for _ in range(6)))), server, source)
+
+
+async def health_after(
+    seen: set[type[OriginError] | bytes], server: hostile_server.Hostile, source: S3Source
+) -> set[type[OriginError] | bytes]:
     server.plays(HEALTHY)
     for _ in range(3):
         assert await outcome(source) == b"a cat"
@@ -82,11 +91,17 @@ async def outcomes_then_health(
     ],
     ids=["silence", "head", "1xx", "body", "chunks", "error body", "stalled body", "stalled chunks"],
 )
-async def test_a_source_that_is_slow_in_any_way_times_out(script: hostile_server.Script) -> None:
-    async with hostile_server.listening(script) as server, asyncio.timeout(5):
-        source = source_at(server.url, timeout=1.0)
+async def test_a_source_that_is_slow_in_any_way_times_out(
+    script: hostile_server.Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = LoopClock(monkeypatch)
+    async with hostile_server.listening(script) as server:
+        source = source_at(server.url)
         await source.open()
-        assert await outcomes_then_health(server, source) == {SourceTimeout}
+        fetches = [asyncio.create_task(outcome(source)) for _ in range(6)]
+        await clock.advance_when(lambda: len(server.heads) == 2, TIMEOUT)  # as many as there are connections
+        seen = set(await asyncio.gather(*fetches))
+        assert await health_after(seen, server, source) == {SourceTimeout}
 
 
 @pytest.mark.parametrize(
@@ -107,6 +122,7 @@ async def test_part_of_a_body_is_never_an_original(script: hostile_server.Script
         assert await outcomes_then_health(server, source_at(server.url)) == {SourceUnavailable}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "script",
     [
@@ -119,6 +135,8 @@ async def test_part_of_a_body_is_never_an_original(script: hostile_server.Script
         says(head(200, Content_Length="1, 2") + b"xx"),
         says(head(200, X_Long="x" * 1_000_000)),
         answer(200, b"x", Last_Modified="yesterday"),
+        answer(200, b"x", Last_Modified="1e400"),
+        answer(200, b"x", Last_Modified="-99999999999999"),
         answer(500),
         answer(503, b"<Error><Code>SlowDown</Code></Error>"),
         answer(401),
@@ -140,6 +158,8 @@ async def test_part_of_a_body_is_never_an_original(script: hostile_server.Script
         "two lengths",
         "1 MB header",
         "odd date",
+        "endless date",
+        "date before all dates",
         "500",
         "slow down",
         "401",
@@ -162,16 +182,22 @@ async def test_what_is_no_answer_of_s3_is_unavailable(script: hostile_server.Scr
     [
         answer(404, b"<Error><Code>NoSuchKey</Code></Error>"),
         answer(404, b"<html>Not here</html>"),
-        answer(403, b"<Error><Code>AccessDenied</Code></Error>"),
-        answer(403, b"<Error><Code>InvalidObjectState</Code></Error>"),
         answer(400, b"<Error><Code>KeyTooLongError</Code></Error>"),
         answer(400, b"<Error><Code>InvalidURI</Code></Error>"),
     ],
-    ids=["missing", "HTML", "denied", "archived", "too long", "odd"],
+    ids=["missing", "HTML", "too long", "odd"],
 )
-async def test_a_key_that_is_refused_is_not_found(script: hostile_server.Script) -> None:
+async def test_a_key_that_is_not_there_is_not_found(script: hostile_server.Script) -> None:
     async with hostile_server.listening(script) as server:
         assert await outcomes_then_health(server, source_at(server.url)) == {NotFound}
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "InvalidObjectState"])
+async def test_a_key_that_is_refused_is_not_found_and_of_a_class_of_its_own(code: str) -> None:
+    refusal = answer(403, f"<Error><Code>{code}</Code></Error>".encode())
+    async with hostile_server.listening(refusal) as server:
+        assert await outcomes_then_health(server, source_at(server.url)) == {KeyRefused}
+    assert (KeyRefused.kind, KeyRefused.status, KeyRefused.remembered) == ("not-found", 404, True)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +217,7 @@ async def test_more_than_the_cap_is_unprocessable(script: hostile_server.Script)
 @pytest.mark.parametrize("status", [400, 500])
 async def test_an_endless_error_answer_is_read_in_part(status: int) -> None:
     endless = drips(head(status, Transfer_Encoding="chunked"), CHUNK, pause=0)
-    async with hostile_server.listening(endless) as server, asyncio.timeout(5):
+    async with hostile_server.listening(endless) as server:
         expected = NotFound if status == 400 else SourceUnavailable
         assert await outcomes_then_health(server, source_at(server.url)) == {expected}
 
@@ -234,17 +260,16 @@ async def test_a_name_that_does_not_resolve_is_unavailable() -> None:
     await source.close()
 
 
-@pytest.mark.parametrize(
-    ("script", "expected"),
-    [(hostile_server.silence, SourceTimeout), (HEALTHY, SourceTimeout)],
-    ids=["silence", "plain HTTP"],
-)
+@pytest.mark.parametrize("script", [hostile_server.silence, HEALTHY], ids=["silence", "plain HTTP"])
 async def test_a_tls_handshake_is_within_the_deadline(
-    script: hostile_server.Script, expected: type[OriginError]
+    script: hostile_server.Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with hostile_server.listening(script) as server, asyncio.timeout(5):
-        source = source_at(server.url.replace("http:", "https:"), timeout=1.0)
-        assert await outcome(source) is expected
+    clock = LoopClock(monkeypatch)
+    async with hostile_server.listening(script) as server:  # which waits for the end of a head
+        source = source_at(server.url.replace("http:", "https:"))
+        fetch = asyncio.create_task(outcome(source))
+        await clock.advance_when(lambda: server.connections > 0, TIMEOUT)
+        assert await fetch is SourceTimeout
         await source.close()
 
 

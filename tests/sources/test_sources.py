@@ -15,18 +15,23 @@ from typing import Protocol
 
 import pytest
 
+from origin.errors import KeyRefused
 from origin.errors import NotFound
 from origin.errors import Overloaded
 from origin.errors import SourceTimeout
 from origin.errors import SourceUnavailable
 from origin.errors import Unprocessable
 from origin.sources import EXPECTED_BYTES
-from origin.sources import LocalSource
 from origin.sources import Original
-from origin.sources import S3Source
 from origin.sources import Source
+from origin.sources.base import Access
+from origin.sources.local import LocalSettings
+from origin.sources.local import LocalSource
+from origin.sources.s3_source import S3Source
 from tests.support import hostile_server
 from tests.support import s3_servers
+from tests.support.loop_clock import LoopClock
+from tests.support.s3_sources import s3_source
 
 BODY = bytes(range(256)) * 700  # 179,200 bytes: several pieces, no piece whole
 
@@ -57,7 +62,7 @@ class Folder:
         return (self._root / key).stat().st_mtime
 
     def source(self, **settings: Any) -> Source:
-        return LocalSource(self._root, **settings)
+        return LocalSource(LocalSettings(self._root), **settings)
 
 
 class Bucket:
@@ -79,7 +84,7 @@ class Bucket:
 
     def s3_source(self, **settings: Any) -> S3Source:
         keys = {"access_key": self.server.access_key, "secret_key": self.server.secret_key}
-        return S3Source(self.name, **{"endpoint_url": self.server.url} | keys | settings)
+        return s3_source(self.name, **{"endpoint_url": self.server.url} | keys | settings)
 
 
 @pytest.fixture(params=["folder", "moto_server", "seaweed"])
@@ -200,7 +205,10 @@ async def test_a_key_that_is_too_long_is_not_found(source: Source, key: str) -> 
 
 @pytest.mark.parametrize(
     "key",
-    ["../secret", "a/../../secret", "..", ".", "", "/secret", "//secret", "a//cat", "./cat", "cat/", "c\0t"],
+    [
+        *("../secret", "a/../../secret", "..", ".", "", "/secret", "//secret", "a//cat", "./cat", "cat/"),
+        *("c\0t", "\ud800"),
+    ],
 )
 async def test_no_key_leaves_the_folder(store: Store, source: Source, key: str) -> None:
     store.put("cat", BODY)
@@ -217,18 +225,24 @@ async def test_the_cap_is_in_bytes_and_inclusive(store: Store) -> None:
     assert type(await fails(short, "cat.jpg")) is Unprocessable
 
 
-async def test_room_is_asked_for_before_a_large_original_is_read(store: Store) -> None:
+@pytest.mark.slow
+async def test_memory_is_reserved_before_a_large_original_is_read(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And the wait for it takes nothing of the time that the source has."""
-    source = store.source(timeout=0.5)
+    source = store.source(timeout=30)
+    clock = LoopClock(monkeypatch)
     store.put("large.jpg", b"x" * (EXPECTED_BYTES + 1))
     store.put("small.jpg", b"x" * EXPECTED_BYTES)
     asked: list[int] = []
 
-    async def room(size: int) -> None:
+    async def reserve(size: int) -> None:
         asked.append(size)
-        await asyncio.sleep(0.6)
+        clock.advance(31)
+        await asyncio.sleep(0)
 
-    large, small = await source.get("large.jpg", None, room), await source.get("small.jpg", None, room)
+    large = await source.get("large.jpg", None, reserve)
+    small = await source.get("small.jpg", None, reserve)
     assert large is not None
     assert small is not None
     assert (len(large.body), len(small.body)) == (EXPECTED_BYTES + 1, EXPECTED_BYTES)
@@ -236,9 +250,10 @@ async def test_room_is_asked_for_before_a_large_original_is_read(store: Store) -
     await source.close()
 
 
-async def test_without_room_a_large_original_is_not_read(store: Store, source: Source) -> None:
+@pytest.mark.slow
+async def test_without_memory_a_large_original_is_not_read(store: Store, source: Source) -> None:
     async def none(size: int) -> None:
-        raise Overloaded("no room")
+        raise Overloaded("no memory")
 
     store.put("large.jpg", b"x" * 5_000_000)
     for _ in range(60):  # more than there are connections
@@ -249,10 +264,22 @@ async def test_without_room_a_large_original_is_not_read(store: Store, source: S
     assert len(found.body) == 5_000_000
 
 
-async def test_check_is_content_with_a_source_that_works(source: Source) -> None:
-    await source.check()
+async def test_check_finds_an_original_and_reads_it(store: Store, source: Source) -> None:
+    store.put("2024/cat.jpg", BODY)
+    result = await source.check()
+    assert (result.access, result.example, result.warnings) == (Access.READABLE, "2024/cat.jpg", ())
+    assert "2024/cat.jpg" in str(result)
 
 
+async def test_check_tells_of_a_place_without_originals(store: Store, source: Source) -> None:
+    store.put("../secret", b"not below the folder")
+    result = await source.check()
+    assert (result.access, result.example) == (Access.EMPTY, None)
+    assert str(result) == f"no objects below {result.place}"
+    assert result.place.endswith("originals/")
+
+
+@pytest.mark.slow
 async def test_cancelled_and_failed_fetches_cost_nothing_later(store: Store, source: Source) -> None:
     store.put("cat.jpg", BODY)
     for begun in range(100):
@@ -271,7 +298,7 @@ async def test_cancelled_and_failed_fetches_cost_nothing_later(store: Store, sou
 @pytest.mark.parametrize("folder", ["a/b", "/a/b/", "a/b/", "//a/b"])
 async def test_folder_and_key_are_joined_by_one_slash(folder: str) -> None:
     async with hostile_server.listening(hostile_server.answer(200, b"ok", ETag='"1"')) as server:
-        source = S3Source("photos", folder, endpoint_url=server.url, access_key="a", secret_key="b")
+        source = s3_source("photos", folder=folder, endpoint_url=server.url, access_key="a", secret_key="b")
         await source.get("c d+e/f.jpg")
         await source.close()
         assert server.heads[0].startswith(b"GET /photos/a/b/c%20d%2Be/f.jpg HTTP/1.1\r\n")
@@ -280,7 +307,7 @@ async def test_folder_and_key_are_joined_by_one_slash(folder: str) -> None:
 @pytest.mark.parametrize("folder", ["..", "a/../b", "./a", "a/."])
 def test_a_folder_that_climbs_is_refused(folder: str) -> None:
     with pytest.raises(ValueError, match="without"):
-        S3Source("photos", folder)
+        s3_source("photos", folder=folder)
 
 
 async def test_a_bucket_without_a_folder(bucket: Bucket) -> None:
@@ -326,7 +353,9 @@ async def test_a_server_that_checks_signatures_accepts_ours(seaweed: s3_servers.
 async def test_a_private_bucket_denies_an_anonymous_source(seaweed: s3_servers.S3Server) -> None:
     bucket = Bucket(seaweed)
     bucket.put("cat.jpg", BODY)
-    assert type(await fails(bucket.source(anonymous=True), "cat.jpg")) is NotFound
+    anonymous = bucket.source(anonymous=True)
+    assert (await anonymous.check()).access is Access.UNKNOWN
+    assert type(await fails(anonymous, "cat.jpg")) is KeyRefused
 
 
 async def test_an_anonymous_source_signs_nothing(bucket: Bucket) -> None:
@@ -335,7 +364,7 @@ async def test_an_anonymous_source_signs_nothing(bucket: Bucket) -> None:
     assert (await original(source, "cat.jpg")).body == BODY
     await source.close()
     async with hostile_server.listening(hostile_server.answer(200, b"ok")) as server:
-        source = S3Source("photos", endpoint_url=server.url, anonymous=True)
+        source = s3_source("photos", endpoint_url=server.url, anonymous=True)
         await source.get("cat.jpg")
         await source.close()
         assert b"authorization" not in server.heads[0].lower()
@@ -373,14 +402,15 @@ async def test_credentials_come_from_the_usual_chain_as_soon_as_it_has_some(
 
 @pytest.mark.usefixtures("no_credentials")
 async def test_a_silent_metadata_service_ends_with_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = LoopClock(monkeypatch)
     async with hostile_server.listening(hostile_server.silence) as metadata:
         monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "false")
         monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", metadata.url)
-        source = S3Source("photos", endpoint_url="http://127.0.0.1:1", timeout=0.5)
-        async with asyncio.timeout(2):
-            with pytest.raises(SourceTimeout):
-                await source.open()
-        assert metadata.heads
+        source = s3_source("photos", endpoint_url="http://127.0.0.1:1", timeout=30)
+        opening = asyncio.create_task(source.open())
+        await clock.advance_when(lambda: bool(metadata.heads), 30)
+        with pytest.raises(SourceTimeout):
+            await opening
 
 
 # --- a folder alone -----------------------------------------------------------------------------------
@@ -393,7 +423,7 @@ async def folder(tmp_path: Path) -> AsyncIterator[LocalSource]:
     root = tmp_path / "originals"
     root.mkdir()
     (root / "cat.jpg").write_bytes(BODY)
-    source = LocalSource(root, timeout=5)
+    source = LocalSource(LocalSettings(root))
     yield source
     await source.close()
 
@@ -419,7 +449,7 @@ async def test_no_symbolic_link_is_followed(
 
 async def test_the_root_itself_may_be_a_link(folder: LocalSource, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("originals")
-    linked = LocalSource(tmp_path / "link")
+    linked = LocalSource(LocalSettings(tmp_path / "link"))
     assert await linked.get("cat.jpg") == await folder.get("cat.jpg")
     await linked.close()
 
@@ -438,24 +468,25 @@ async def test_a_socket_is_no_original(folder: LocalSource, tmp_path: Path) -> N
 
 
 async def test_a_device_is_no_original() -> None:
-    assert type(await fails(LocalSource(Path("/dev")), "zero")) is NotFound
+    assert type(await fails(LocalSource(LocalSettings(Path("/dev"))), "zero")) is NotFound
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-async def test_a_file_we_may_not_read_is_not_found(folder: LocalSource, tmp_path: Path) -> None:
+async def test_a_file_we_may_not_read_is_refused(folder: LocalSource, tmp_path: Path) -> None:
     (tmp_path / "originals" / "cat.jpg").chmod(0)
-    with pytest.raises(NotFound):
+    with pytest.raises(KeyRefused):
         await folder.get("cat.jpg")
+    assert (await folder.check()).access is Access.REFUSED
 
 
 async def test_a_file_that_is_not_as_long_as_it_says_is_never_an_original() -> None:
     # The kernel says 0 bytes of this file and then gives some.
-    assert type(await fails(LocalSource(Path("/proc/self")), "status")) is SourceUnavailable
+    assert type(await fails(LocalSource(LocalSettings(Path("/proc/self"))), "status")) is SourceUnavailable
 
 
 @pytest.mark.parametrize("root", ["missing", "originals/cat.jpg"])
 async def test_a_root_that_is_no_folder_is_named(folder: LocalSource, tmp_path: Path, root: str) -> None:
-    source = LocalSource(tmp_path / root)
+    source = LocalSource(LocalSettings(tmp_path / root))
     for attempt in (source.open(), source.check(), source.get("cat.jpg")):
         with pytest.raises(SourceUnavailable, match=root):
             await attempt
@@ -471,7 +502,7 @@ async def test_a_disk_that_hangs_ends_with_the_deadline(tmp_path: Path) -> None:
             return super()._read(*what)
 
     (tmp_path / "cat.jpg").write_bytes(BODY)
-    source = Hanging(tmp_path, timeout=0.05)
+    source = Hanging(LocalSettings(tmp_path), timeout=0.05)
     with pytest.raises(SourceTimeout):
         await source.get("cat.jpg")
     answers.set()

@@ -80,7 +80,8 @@ def process(folder: Path, config: dict[str, Any]) -> Iterator[Process]:
 
 def on_loopback(root: Path, cache: Path, **top: Any) -> dict[str, Any]:
     """A configuration of one handler, `h`, over a folder, for a free port of this machine."""
-    return settings(root, cache) | {"http_host": "127.0.0.1", "http_port": closed_port()} | top
+    plain = {"http_host": "127.0.0.1", "http_port": closed_port(), "drain": 1}
+    return settings(root, cache) | plain | top
 
 
 def certificate(folder: Path) -> tuple[str, str]:

@@ -29,6 +29,11 @@ def field(width: int, height: int, blue: int = 128) -> Image.Image:
     return Image.fromarray(pixels)
 
 
+def noise(width: int, height: int, seed: int) -> Image.Image:
+    """What no codec makes small."""
+    return Image.fromarray(np.random.default_rng(seed).integers(0, 255, (height, width, 3), np.uint8))
+
+
 def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
     out = io.BytesIO()
     image.save(out, kind, **options)

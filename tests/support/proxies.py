@@ -154,7 +154,7 @@ class Pulled:
     def pulls(self, key: str) -> list[dict[str, Any]]:
         """The log lines of all requests for a key that the origin has answered by now."""
         # A line is written behind its answer; one loop writes them in turn.
-        barrier = f"/status?barrier={next(self._barriers)}"
+        barrier = f"/nowhere?barrier={next(self._barriers)}"
         self.origin.get(barrier)
         wait_until(lambda: any(line["path"] == barrier for line in self._log.lines), "the log line is there")
         return self.lines(key)

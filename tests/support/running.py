@@ -31,17 +31,19 @@ from typing import TypeVar
 
 import uvloop
 
-from origin.app import Origin
-from origin.app import Verify
 from origin.app import create_app
 from origin.config.model import Config
-from origin.delivery.handler import Handler
+from origin.delivery.authorize import Verify
 from origin.errors import NotFound
 from origin.errors import OriginError
+from origin.parts import Origin
 from origin.server import listener
 from origin.sources import Original
 from origin.sources import ReserveMemory
 from origin.sources import Source
+from origin.sources.base import Access
+from origin.sources.base import CheckResult
+from origin.sources.base import no_limit
 
 T = TypeVar("T")
 PATIENCE = 30.0  # seconds before a test that waits gives up
@@ -110,7 +112,8 @@ class Client:
 class Running(Client):
     """`config` as for `create_app`; its ports do not count, a free one is taken.
 
-    `source` stands in for the source of every handler, `clock` for their Unix time.
+    `source` stands in for the source of every handler, or `sources` by their names; `clock` for their Unix
+    time.
     """
 
     def __init__(
@@ -118,14 +121,15 @@ class Running(Client):
         config: Config | Mapping[str, Any] | Path,
         *,
         source: Source | None = None,
+        sources: Mapping[str, Source] | None = None,
         clock: Callable[[], float] | None = None,
         verify: Verify | None = None,
     ) -> None:
         super().__init__(port=0)
-        self.app = create_app(config, verify)
-        self.origin: Origin = self.app.state.origin
-        for handler in self.origin.handlers.values():
-            _replace_parts(handler, source, clock)
+        if source is not None:
+            sources = _ForEveryHandler(source)
+        self.app = create_app(config, verify, sources=sources, clock=clock or time.time)
+        self.origin: Origin = self.app.origin
         self._started: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name="origin")
         self._loop: asyncio.AbstractEventLoop
@@ -150,7 +154,7 @@ class Running(Client):
     def settle(self) -> None:
         """Wait until the caches have written behind the answers what there is to write."""
         for cache in self.origin.caches.values():
-            cache._writer.submit(int).result(PATIENCE)  # one thread: the last in its queue
+            self.call(cache.flush())
 
     def _run(self) -> None:
         try:
@@ -163,21 +167,24 @@ class Running(Client):
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
-        with listener._bind("127.0.0.1", 0) as sock:
+        with listener.bind("127.0.0.1", 0) as sock:
             sock.listen()  # now, so that a client may connect before uvicorn gets there
             self.port = sock.getsockname()[1]
-            self._listener = listener._listener(self.app, self.port)
+            self._listener = listener.make_listener(self.app, self.port)
             async with self.app.router.lifespan_context(self.app):
                 serving = asyncio.create_task(self._listener.serve([sock]))
                 self._started.set_result(None)
                 await serving
 
 
-def _replace_parts(handler: Handler, source: Source | None, clock: Callable[[], float] | None) -> None:
-    if source is not None:
-        handler.originals.source = source
-    if clock is not None:
-        handler._clock = handler.originals._clock = clock
+class _ForEveryHandler(dict[str, Source]):
+    """The same source under every name."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def get(self, name: str, default: Any = None) -> Source:
+        return self._source
 
 
 def settings(root: Path, cache: Path, **handler: Any) -> dict[str, Any]:
@@ -213,10 +220,11 @@ class Shelf:
 
     async def close(self) -> None: ...
 
-    async def check(self) -> None: ...
+    async def check(self) -> CheckResult:
+        return CheckResult(Access.UNKNOWN, "the shelf")
 
     async def get(
-        self, key: str, if_none_match: str | None = None, room: ReserveMemory | None = None
+        self, key: str, if_none_match: str | None = None, reserve_memory: ReserveMemory = no_limit
     ) -> Original | None:
         self.gets.append((key, if_none_match))
         try:

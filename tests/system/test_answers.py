@@ -214,7 +214,7 @@ def test_the_configured_error_image_is_the_fallback(origin: Running) -> None:
     assert pictures.pixels(built_in.body)[25, 50].tolist() != list(RED)
 
 
-@pytest.mark.parametrize("query", ["w=40&h=30&f=bmp", "w=40&h=30&f=png&dpr=9", "w=40&h=30&c=maybe"])
+@pytest.mark.parametrize("query", ["w=40&h=30&f=bmp", "w=40&h=30&f=png&dpr=2x", "w=40&h=30&c=maybe"])
 def test_a_bad_option_leaves_the_others_to_the_fallback(origin: Running, query: str) -> None:
     answer = idle(origin).get(f"/h/cat.jpg?{query}")
     assert (answer.kind, pictures.opened(answer.body).size) == ("bad-request", (40, 30))

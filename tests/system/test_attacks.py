@@ -140,7 +140,7 @@ def test_token_outlived_by_a_cache(origin: Running) -> None:
             "w=-1",
             "w=NaN",
         ),
-        *("w=%00", "q=0", "q=101", "dpr=0", "dpr=1e9", "dpr=5", "f=svg", "f=../../x", "c=maybe", "e=x"),
+        *("w=%00", "q=0", "q=101", "dpr=-1", "dpr=1e9", "dpr=2x", "f=svg", "f=../../x", "c=maybe", "e=x"),
     ],
 )
 def test_odd_option(origin: Running, asked: list[str], query: str) -> None:
@@ -159,7 +159,8 @@ def test_option_that_is_none(origin: Running, query: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["w=99999", "w=99999&h=1", "w=1&h=99999", "w=4096&h=4096&dpr=4", "h=9" + "0" * 30]
+    "query",
+    ["w=99999", "w=99999&h=1", "w=1&h=99999", "w=4096&h=4096&dpr=4", "w=99&dpr=999", "h=9" + "0" * 30],
 )
 def test_huge_output(origin: Running, query: str) -> None:
     size = pictures.opened(origin.get(f"/h/cat.jpg?{query}").body).size

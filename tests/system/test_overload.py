@@ -9,6 +9,7 @@ import http.client
 import json
 import os
 import re
+import select
 import signal
 import time
 from collections.abc import Callable
@@ -185,7 +186,7 @@ def test_a_crowd_of_different_pictures_is_shed(start: Start) -> None:
     with stopped(origin):
         crowd = [origin.send(f"/h/{key}?w=10") for key in KEYS]
         wait_until(lambda: answered(origin, 503) == len(KEYS) - 4, "all but four have their answer")
-        assert origin.origin.admission.held == 4 * len(pictures.small())
+        assert origin.origin.admission.bytes == 4 * len(pictures.small())
     statuses = sorted(exchange.answer().status for exchange in crowd)
     assert statuses == [200] * 4 + [503] * (len(KEYS) - 4)
 
@@ -222,13 +223,45 @@ def test_a_client_that_leaves_ends_its_render(start: Start) -> None:
         left.leave()
         assert waits.answer().status == 200  # by another process, for this one still stands
         assert state(process) in ("", "Z")
-    assert origin.origin.admission.held == 0
+    assert origin.origin.admission.bytes == 0
+
+
+def test_clients_that_leave_do_not_wear_renderers_out(start: Start) -> None:
+    """A render that nobody waits for any more may end, since a new process costs more than it."""
+    origin = start({})
+    pool = origin.origin.pool
+    before = pool.processes, pool.restarts
+    for width in range(100, 130):
+        left = origin.send(f"/h/k0.jpg?w={width}&f=png")
+        wait_until(lambda: pool.busy or origin.origin.metrics.in_flight == 0, "it is being rendered")
+        left.leave()
+    wait_until(lambda: origin.origin.metrics.in_flight == 0 and pool.idle, "all have ended")
+    assert (pool.processes, pool.restarts) == before
+
+
+def test_a_flood_on_one_handler_leaves_places_to_the_others(tmp_path: Path) -> None:
+    config = settings(tmp_path, tmp_path / "cache", error_status="exact")
+    config["handlers"].append({**config["handlers"][0], "name": "other"})
+    config["limits"] = {"queue": 8, "queue_timeout": 30}
+    shelf = Shelf(**dict.fromkeys(KEYS, pictures.small()))
+    with Running(config, source=shelf) as origin:
+        with stopped(origin):
+            flood = [origin.send(f"/h/{key}?w=10") for key in KEYS[:9]]
+            wait_until(lambda: origin.origin.pool.waiting == 8, "the queue is full")
+            assert origin.get(f"/h/{KEYS[9]}?w=10").kind == "overloaded"
+            others = [origin.send(f"/other/{key}?w=10") for key in KEYS[:3]]
+            wait_until(lambda: sum(map(has_answer, flood)) == 3, "three of the flood have made way")
+        assert [exchange.answer().status for exchange in others] == [200] * 3
+        assert sorted(exchange.answer().status for exchange in flood) == [200] * 6 + [503] * 3
+
+
+def has_answer(exchange: Exchange) -> bool:
+    return bool(select.select([exchange._socket], [], [], 0)[0])
 
 
 def waiting_for_the_same(origin: Running) -> int:
     """How many wait for the one result that is being made."""
-    ((_, waiters),) = origin.origin.handlers["h"]._flights._flights.values()
-    return waiters[0]
+    return origin.origin.handlers["h"].renditions.waiting
 
 
 def test_a_client_that_leaves_takes_nothing_from_who_waits_for_the_same(start: Start) -> None:
@@ -307,14 +340,18 @@ def test_a_picture_that_crashed_once_is_tried_again(start: Start) -> None:
         assert origin.get(f"/h/k0.jpg?w={width + 1}").status == 200
 
 
-def test_a_picture_that_overran_twice_is_left_alone_in_that_format(start: Start) -> None:
+def test_a_picture_that_overran_twice_is_left_alone_at_that_size_in_that_format(start: Start) -> None:
+    """Odd qualities, asked for while the machine is busy, must not take the usual sizes away."""
     origin = start({"render_timeout": 0.3}, Clock())
-    for width in (10, 11):
+    for quality in (99, 98):
         with stopped(origin):
-            assert origin.get(f"/h/k0.jpg?w={width}&f=gif").kind == "render-failed"
+            assert origin.get(f"/h/k0.jpg?w=80&f=webp&q={quality}").kind == "render-failed"
         wait_until(lambda: origin.origin.pool.idle, "there is a renderer again")
-    assert origin.get("/h/k0.jpg?w=12&f=gif").kind == "unprocessable"
-    assert origin.get("/h/k0.jpg?w=12&f=png").status == 200
+    for query in ("w=80&f=webp&q=97", "w=40&f=webp", "f=webp"):
+        assert origin.get(f"/h/k0.jpg?{query}").kind == "unprocessable"
+    for query in ("w=80&f=gif", "w=39&f=webp"):
+        assert origin.get(f"/h/k0.jpg?{query}").status == 200
+    assert origin.get("/h/k0.jpg?w=80&f=webp").status == 200  # the success in between counts
 
 
 # --- variants without end ---------------------------------------------------------------------------
@@ -322,10 +359,9 @@ def test_a_picture_that_overran_twice_is_left_alone_in_that_format(start: Start)
 
 def results(origin: Running, key: str) -> int:
     """How many results of this original there are, in every tier."""
-    handler = origin.origin.handlers["h"]
-    original = handler.read(key, b"").original
-    assert handler.cache is not None
-    return origin.call(handler.cache.count_results(original))
+    original = origin.origin.handlers["h"].read(key, b"").original
+    (cache,) = origin.origin.caches.values()
+    return origin.call(cache.count_results(original))
 
 
 @pytest.fixture(scope="module")
@@ -387,10 +423,7 @@ def test_a_source_that_hangs_takes_no_renderer_and_no_place_from_others(tmp_path
     config["handlers"].append({**config["handlers"][0], "name": "hung"})
     config["limits"] = {"queue": 39}  # and one renders: as many as hang
     shelf, hung = Shelf(**dict.fromkeys(KEYS, pictures.small())), Shelf()
-    with Running(config, source=shelf) as origin:
-        handler = origin.origin.handlers["hung"]
-        handler.originals.source = hung
-        origin.call(hung.open())
+    with Running(config, sources={"h": shelf, "hung": hung}) as origin:
         hung.hold()
         waiting = [origin.send(f"/hung/{key}?w=10") for key in KEYS]
         expected = origin.origin.pool._reserved

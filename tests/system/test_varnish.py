@@ -66,7 +66,7 @@ def test_a_replaced_original_is_purged_by_its_tag_in_all_variants(cdn: Client, p
     urls = [f"/long/{key}?w=50", f"/long/{key}?w=60", f"/long/{key}?f=auto"]
     old = [cdn.get(url) for url in urls]
     cdn.get(f"/long/{other}?w=50")
-    whole = hashlib.sha256(b"long").digest()  # as in docs/proxies.md
+    whole = hashlib.sha256(b"long").digest()  # as in docs/caches.md
     handler_tag, tag = whole.hex()[:16], hashlib.sha256(whole + key.encode()).hexdigest()[:16]
     assert {answer.headers["Surrogate-Key"] for answer in old} == {f"{handler_tag} {tag}"}
     pulled.shelf.originals[key] = pictures.odd()

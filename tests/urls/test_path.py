@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -61,7 +62,7 @@ def test_what_is_no_escape_no_utf8_or_a_control_character_is_refused(raw: str) -
 ELSEWHERE = ["", ".", "..", "../x", "a/../b", "a/./b", "a/..", "a//b", "/a", "a/", "a/b/", "../../etc/passwd"]
 
 
-@pytest.mark.parametrize("key", [*ELSEWHERE, "x" * 1025, "ü" * 513])
+@pytest.mark.parametrize("key", [*ELSEWHERE, "x" * 1025, "ü" * 513, "a\0", "a\nb", "\x85", "\ud800"])
 def test_a_key_that_could_mean_another_place_is_refused(key: str) -> None:
     with pytest.raises(BadRequest):
         check_key(key)
@@ -97,6 +98,50 @@ def test_a_key_that_means_itself_is_taken(key: str) -> None:
 )
 def test_the_longest_prefix_wins(path: str, found: tuple[str, str] | None) -> None:
     assert find_mount(path, MOUNTS) == found
+
+
+class CountingMounts(dict[str, str]):
+    """Counts what is looked up, which is what a path costs: each look-up copies a piece of the path."""
+
+    def __init__(self, *prefixes: str) -> None:
+        super().__init__({prefix: prefix for prefix in prefixes})
+        self.lookups: list[str] = []
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.lookups.append(key)
+        return super().get(key, default)
+
+
+@pytest.mark.parametrize("path", ["/" * 4096, "a/" * 4096, "img/" + "a/" * 4096, "img/photos/" + "/" * 4096])
+def test_a_path_of_many_slashes_costs_no_more_than_the_longest_mount(path: str) -> None:
+    mounts = CountingMounts("img", "img/photos", "img/photos/2024/deep")
+    find_mount(path, mounts)
+    longest = max(map(len, mounts))
+    assert len(mounts.lookups) <= longest
+    assert all(len(prefix) <= longest for prefix in mounts.lookups)
+
+
+def test_the_cost_of_a_path_does_not_grow_with_its_slashes() -> None:
+    short, long = CountingMounts("img/photos"), CountingMounts("img/photos")
+    find_mount("a/" * 50, short)
+    find_mount("a/" * 4000, long)
+    assert long.lookups == short.lookups
+
+
+def test_nothing_is_mounted_where_there_are_no_mounts() -> None:
+    assert find_mount("img/cat.jpg", {}) is None
+
+
+@given(
+    st.lists(st.text("ab/", min_size=1, max_size=6).map(lambda text: text.strip("/")), max_size=4),
+    st.text("ab/", max_size=12),
+)
+def test_a_mount_is_found_as_by_trying_every_prefix(prefixes: list[str], path: str) -> None:
+    mounts = {prefix: prefix for prefix in prefixes if prefix}
+    pieces = path.split("/")
+    tried = ["/".join(pieces[:count]) for count in range(len(pieces) - 1, 0, -1)]
+    longest = next((prefix for prefix in tried if prefix in mounts), None)
+    assert find_mount(path, mounts) == (None if longest is None else (longest, path[len(longest) + 1 :]))
 
 
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1))

@@ -1,0 +1,57 @@
+"""What commands share: the option for the configuration, reading it, exit codes and the message of misuse."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from typing import NoReturn
+from typing import TypeVar
+
+import click
+
+from origin.config.load import load_config
+from origin.config.load import parse_config
+from origin.config.model import Config
+from origin.errors import ConfigError
+
+FAILED = 1  # a check that failed
+MISUSED = 2  # wrong use; a wrong configuration is wrong use
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def takes_config(command: Command) -> Command:
+    """Give a command the option -c; it comes as `config_path`."""
+    return click.option(
+        "-c",
+        "--config",
+        "config_path",
+        default="config.json",
+        show_default=True,
+        help="The configuration; - for stdin.",
+    )(command)
+
+
+def read_config(path: str) -> Config:
+    """The configuration at that path; a mistake in it ends the program."""
+    path = path.removeprefix("=")  # s3imageserver was started with -c=config.json
+    try:
+        if path == "-":
+            return parse_config(sys.stdin.read(), name="stdin")
+        return load_config(Path(path))
+    except ConfigError as error:
+        end_as_misused(str(error))
+
+
+def end_as_misused(message: str) -> NoReturn:
+    """End the program with one line on stderr, for wrong use."""
+    click.echo(f"origin: {message}", err=True)
+    sys.exit(MISUSED)
+
+
+def end_as_failed(message: str) -> NoReturn:
+    """End the program with one line on stderr, for work that failed."""
+    click.echo(f"origin: {message}", err=True)
+    sys.exit(FAILED)

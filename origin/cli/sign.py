@@ -1,0 +1,174 @@
+"""`origin sign`: signed URLs, the text of a srcset, and grants."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+from collections.abc import Iterator
+from typing import Any
+from typing import TypeVar
+
+import click
+
+from origin.cli.common import end_as_misused
+from origin.cli.common import read_config
+from origin.signing import UrlSigner
+from origin.urls.options import Option
+from origin.urls.path import find_mount
+from origin.urls.writing import find_picture_option
+from origin.urls.writing import write_value
+
+KEYS_VARIABLE = "ORIGIN_SIGNING_KEYS"
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@click.group()
+def sign() -> None:
+    """Write signed URLs. Keys come from the configuration, or from ORIGIN_SIGNING_KEYS (oldest first,
+    separated by spaces) with --prefix; never from an argument, which other users of the machine can read.
+
+    PATH is prefix and key, as in a URL: photos/cat.jpg. Options are written as in a URL: w=300 f=webp.
+    """
+
+
+def _takes_what_to_sign(command: Command) -> Command:
+    """Give a command what every way of signing takes."""
+    for decorate in (
+        click.argument("options", nargs=-1),
+        click.argument("path"),
+        click.option(
+            "--expires-in", type=click.FloatRange(1, 10**9), help="Seconds; rounded up to the hour."
+        ),
+        click.option("--base-url", default="", help="Scheme and host before the path."),
+        click.option("--prefix", help="Take the keys from ORIGIN_SIGNING_KEYS, for this prefix."),
+        click.option("-c", "--config", "config_path", default="config.json", show_default=True),
+    ):
+        command = decorate(command)
+    return command
+
+
+@sign.command("url")
+@_takes_what_to_sign
+def sign_url(
+    path: str,
+    options: tuple[str, ...],
+    config_path: str,
+    prefix: str | None,
+    base_url: str,
+    expires_in: float | None,
+) -> None:
+    """One URL with its own token."""
+    with _errors_as_misuse():
+        signer, key = _find_signer(path, config_path, prefix, base_url)
+        click.echo(signer.url(key, expires_in=expires_in, **_split_options(options)))
+
+
+@sign.command("srcset")
+@click.option("--widths", required=True, help="Widths, separated by commas: 300,600,1200.")
+@_takes_what_to_sign
+def sign_srcset(
+    path: str,
+    options: tuple[str, ...],
+    config_path: str,
+    prefix: str | None,
+    base_url: str,
+    expires_in: float | None,
+    widths: str,
+) -> None:
+    """The text of a srcset attribute. With w and h, each width gets its height in that proportion."""
+    with _errors_as_misuse():
+        signer, key = _find_signer(path, config_path, prefix, base_url)
+        steps = _split_widths(widths)
+        click.echo(signer.srcset(key, widths=steps, expires_in=expires_in, **_split_options(options)))
+
+
+@sign.command("grant")
+@_takes_what_to_sign
+def sign_grant(
+    path: str,
+    options: tuple[str, ...],
+    config_path: str,
+    prefix: str | None,
+    base_url: str,
+    expires_in: float | None,
+) -> None:
+    """A token for many URLs: bounds as w=1..1600, f=webp,avif,jpg or c=true; PATH may end in /*."""
+    with _errors_as_misuse():
+        signer, key = _find_signer(path, config_path, prefix, base_url)
+        texts = _split_options(options)
+        bounds = {name: _read_bound(find_picture_option(name), text) for name, text in texts.items()}
+        click.echo(signer.grant(key, expires_in=expires_in, **bounds))
+
+
+def _find_signer(path: str, config_path: str, prefix: str | None, base_url: str) -> tuple[UrlSigner, str]:
+    """The signer of the handler that `path` leads to, and the key in it."""
+    path = path.removeprefix("/")
+    if "?" in path:
+        end_as_misused("options stand behind the path, each on its own: photos/cat.jpg w=300")
+    if prefix is not None:
+        prefix = prefix.strip("/")
+        keys = os.environ.get(KEYS_VARIABLE, "").split()
+        if not keys:
+            end_as_misused(f"{KEYS_VARIABLE} is not set")
+        mounts = {prefix: keys}
+    else:
+        signing = {h.prefix: h.signing.keys for h in read_config(config_path).handlers if h.signing}
+        mounts = {mount: [key.get_secret_value() for key in keys] for mount, keys in signing.items()}
+    mounted = find_mount(path, mounts)
+    if mounted is None:
+        end_as_misused(f"no handler with signing is mounted above {path}")
+    keys, key = mounted
+    return UrlSigner(base_url, path[: -len(key) - 1], keys), key
+
+
+def _split_options(texts: tuple[str, ...]) -> dict[str, Any]:
+    """Names and texts of `w=300 f=webp`. Raises TypeError for a name that no option has."""
+    options: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            end_as_misused(f"expected an option such as w=300, got {text}")
+        option = find_picture_option(name)
+        if option.name in options:
+            end_as_misused(f"option {option.name} comes twice")
+        options[option.name] = value
+    return options
+
+
+def _split_widths(text: str) -> list[int]:
+    try:
+        return [int(width) for width in text.split(",")]
+    except ValueError:
+        end_as_misused(f"--widths: expected whole numbers, separated by commas, got {text}")
+
+
+def _read_bound(option: Option, text: str) -> Any:
+    """`1..1600` is a range, `a,b` a list, anything else the one value. Raises ValueError."""
+    if option.kind.is_ordered and ".." in text:
+        low, _, high = text.partition("..")
+        return {end: _read_end(option, value) for end, value in (("min", low), ("max", high)) if value}
+    values = [_read_constant(option, value) for value in text.split(",")]
+    return values if len(values) > 1 else values[0]
+
+
+def _read_constant(option: Option, text: str) -> Any:
+    return option.kind.to_constant(option.kind.parse_exactly(write_value(option, text)))
+
+
+def _read_end(option: Option, text: str) -> Any:
+    """The end of a range, which may lie outside of what the option takes."""
+    try:
+        return option.kind.to_constant(option.kind.parse_limit(text.encode(errors="replace")))
+    except ValueError:
+        raise ValueError(f"option {option.name}: expected a range such as 1..1600, got {text!r}") from None
+
+
+@contextlib.contextmanager
+def _errors_as_misuse() -> Iterator[None]:
+    """What the signer refuses is wrong use of the command."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        end_as_misused(str(error))

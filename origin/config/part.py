@@ -1,0 +1,50 @@
+"""The base of every object of the configuration file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic import ConfigDict
+from pydantic import Field
+from pydantic import model_validator
+
+from origin.config.types import expected
+
+SCHEMA_KEY = "$schema"
+
+
+class Part(BaseModel):
+    """An object of the file. It is frozen, and an unknown key is a mistake.
+
+    `$schema` may stand in each of them, for editors, and means nothing.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _ignore_the_schema_key(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or SCHEMA_KEY not in data:
+            return data
+        if not isinstance(data[SCHEMA_KEY], str):
+            raise expected("text", key=SCHEMA_KEY, got="something else")
+        return {key: value for key, value in data.items() if key != SCHEMA_KEY}
+
+
+def meaning(text: str) -> Any:
+    """One line for people, in the JSON schema and the documents."""
+    return Field(description=text)
+
+
+def defaults() -> Any:
+    """The default of an object whose keys all have one, or that may be empty."""
+    return Field(default={}, validate_default=True)
+
+
+def part_types() -> list[type[Part]]:
+    """Every kind of object that the file may hold."""
+    parts = Part.__subclasses__()
+    for part in parts:  # which grows
+        parts += part.__subclasses__()
+    return parts

@@ -1,0 +1,83 @@
+"""The JSON Schema of the configuration file, and its keys as rows for the documents' tables."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Iterator
+from typing import Any
+from typing import NamedTuple
+
+from origin.config.model import Config
+from origin.config.part import SCHEMA_KEY
+from origin.config.part import Part
+from origin.config.sources import SOURCE_PARTS
+from origin.config.sources import SourceField
+
+REQUIRED = "required"  # the default of a key that has none
+
+_REFERENCE = {"type": "string", "pattern": "^(env|file):"}
+_NOTES = ("title", "default", "description")
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of the configuration file. Each key has its meaning, and its default where it has one."""
+    schema = _with_references(Config.model_json_schema())
+    handler = schema["$defs"]["Handler"]
+    handler["required"] = ["name"]
+    handler["oneOf"] = [{"required": ["source"]}, {"required": ["aws"]}]
+    for part in [schema, *schema["$defs"].values()]:
+        part["properties"][SCHEMA_KEY] = {"type": "string", "description": "for editors; means nothing here"}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+class DocumentedKey(NamedTuple):
+    """A row of a table: `default` is a JSON value, or REQUIRED."""
+
+    place: str
+    key: str
+    default: Any
+    description: str
+
+
+def documented_keys() -> Iterator[DocumentedKey]:
+    """Every key of the file.
+
+    `place` is "" at the top, `cache`, `handlers[]`, `handlers[].limits`, and `source s3` for the keys of
+    that type of source, wherever one may stand.
+    """
+    schema = Config.model_json_schema()
+    yield from _keys_of(Config, "", {**schema["$defs"], "Config": schema})
+    for name, part in SOURCE_PARTS.items():
+        yield from _keys_of(part, f"source {name}", schema["$defs"])
+
+
+def _keys_of(part: type[Part], place: str, schemas: dict[str, Any]) -> Iterator[DocumentedKey]:
+    for key, field in part.model_fields.items():
+        row = schemas[part.__name__]["properties"][key]
+        default = REQUIRED if field.is_required() else row["default"]
+        yield DocumentedKey(place, key, default, row["description"])
+        if not any(isinstance(entry, SourceField) for entry in field.metadata):
+            for inner, brackets in _parts_in(field.annotation):
+                yield from _keys_of(inner, f"{place}.{key}{brackets}".lstrip("."), schemas)
+
+
+def _parts_in(annotation: Any, brackets: str = "") -> Iterator[tuple[type[Part], str]]:
+    if isinstance(annotation, type) and issubclass(annotation, Part):
+        yield annotation, brackets
+    brackets += "[]" if typing.get_origin(annotation) is tuple else ""
+    for inner in typing.get_args(annotation):
+        yield from _parts_in(inner, brackets)
+
+
+def _with_references(schema: Any) -> Any:
+    """The schema where a reference may stand for every number and for every text that is not just any."""
+    if isinstance(schema, list):
+        return [_with_references(entry) for entry in schema]
+    if not isinstance(schema, dict):
+        return schema
+    narrow = schema.get("type") == "string" and {"minLength", "pattern", "enum"} & schema.keys()
+    if schema.get("type") in ("integer", "number") or narrow:
+        notes = {name: schema[name] for name in _NOTES if name in schema}
+        own = {name: value for name, value in schema.items() if name not in _NOTES}
+        return {**notes, "anyOf": [own, _REFERENCE]}
+    return {name: _with_references(value) for name, value in schema.items()}

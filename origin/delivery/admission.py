@@ -1,0 +1,164 @@
+"""What may be in memory at once: fetches and bytes of originals, and bytes of bodies that clients take.
+
+A source that hangs takes the places of its own handler and of no other. Each fetch holds memory for an
+original of the usual size, and asks for more before it reads a larger one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import asynccontextmanager
+from contextlib import contextmanager
+
+from origin.errors import Overloaded
+from origin.http.message import LARGE_BODY
+from origin.sources import EXPECTED_BYTES
+from origin.sources import ReserveMemory
+
+
+class FetchAdmission:
+    """Bounds on fetches and on bytes of originals in memory, for every handler of one origin."""
+
+    def __init__(
+        self,
+        max_fetches: int = 32,
+        max_waiting: int = 256,
+        max_bytes: int = 256_000_000,
+        timeout: float = 5.0,
+    ) -> None:
+        self.max_fetches = max_fetches  # of one handler
+        self.max_waiting = max_waiting  # of one handler
+        self.max_bytes = max_bytes  # a larger original is admitted alone
+        self.timeout = timeout  # seconds to wait for a place, and for memory
+        self.bytes = 0  # of originals in memory, and reserved for those on their way
+        self._fetching: Counter[str] = Counter()  # by handler
+        self._waiting: Counter[str] = Counter()  # for a place, by handler
+        self._waiting_for_memory = 0
+        self._changed = asyncio.Condition()
+
+    @property
+    def fetching(self) -> int:
+        return self._fetching.total()
+
+    def numbers(self) -> Iterator[tuple[str, str, float]]:
+        """Name, help and value of each gauge."""
+        yield "origin_fetches", "Originals being fetched.", self.fetching
+        text = "Bytes of originals in memory, and reserved for those on their way."
+        yield "origin_original_bytes", text, self.bytes
+
+    @asynccontextmanager
+    async def place(self, handler: str) -> AsyncIterator[ReserveMemory]:
+        """A place for one fetch, and the function by which it reserves memory. Raises Overloaded."""
+        if self._waiting[handler] >= self.max_waiting:
+            raise Overloaded(f"{self.max_waiting} fetches are waiting")
+        if self._waiting[handler] or not self._has_place(handler):
+            await self._wait_for_place(handler)
+        self._fetching[handler] += 1
+        reserved = EXPECTED_BYTES
+        self.bytes += reserved
+
+        async def reserve(size: int) -> None:
+            nonlocal reserved
+            if size <= reserved:
+                return
+            # Hold nothing while waiting: two originals that are larger than all memory would deadlock.
+            self.bytes -= reserved
+            reserved = 0
+            if not self._has_memory(size):
+                await self._notify()
+                await self._wait_for_memory(size)
+            self.bytes += size
+            reserved = size
+
+        try:
+            yield reserve
+        finally:
+            self._fetching[handler] -= 1
+            self.bytes -= reserved
+            await self._notify()
+
+    @asynccontextmanager
+    async def holding(self, size: int) -> AsyncIterator[None]:
+        """Count the bytes of an original for as long as a render needs them."""
+        self.bytes += size
+        try:
+            yield
+        finally:
+            self.bytes -= size
+            await self._notify()
+
+    def _has_place(self, handler: str) -> bool:
+        return self._fetching[handler] < self.max_fetches and self._has_memory(EXPECTED_BYTES)
+
+    def _has_memory(self, size: int) -> bool:
+        return self.bytes + size <= self.max_bytes or not self.bytes
+
+    async def _wait_for_place(self, handler: str) -> None:
+        self._waiting[handler] += 1
+        try:
+            await self._wait(lambda: self._has_place(handler), "no place for a fetch")
+        finally:
+            self._waiting[handler] -= 1
+
+    async def _wait_for_memory(self, size: int) -> None:
+        self._waiting_for_memory += 1
+        try:
+            await self._wait(lambda: self._has_memory(size), f"no memory for an original of {size} bytes")
+        finally:
+            self._waiting_for_memory -= 1
+
+    async def _wait(self, condition: Callable[[], bool], failure: str) -> None:
+        try:
+            async with asyncio.timeout(self.timeout), self._changed:
+                await self._changed.wait_for(condition)
+        except TimeoutError:
+            raise Overloaded(f"{failure} within {self.timeout} s") from None
+
+    async def _notify(self) -> None:
+        if self._waiting_for_memory or any(self._waiting.values()):
+            async with self._changed:
+                self._changed.notify_all()
+
+
+class BodyAdmission:
+    """A bound on the bytes of large bodies that clients have not taken yet, over all handlers.
+
+    A body that several clients take at once counts once, since they share it.
+    """
+
+    def __init__(self, max_bytes: int = 256_000_000) -> None:
+        self.max_bytes = max_bytes
+        self.bytes = 0
+        self._clients: Counter[int] = Counter()  # by the identity of the body
+
+    def numbers(self) -> Iterator[tuple[str, str, float]]:
+        """Name, help and value of each gauge."""
+        text = "Bytes of large bodies that clients have not taken yet."
+        yield "origin_response_bytes", text, self.bytes
+
+    def admits(self, body: bytes) -> bool:
+        """Whether this body may go out now. One that is larger than the bound goes alone."""
+        if len(body) < LARGE_BODY or id(body) in self._clients or not self.bytes:
+            return True
+        return self.bytes + len(body) <= self.max_bytes
+
+    @contextmanager
+    def sending(self, body: bytes) -> Iterator[None]:
+        """Count a body until its client has taken it, which `Response.send` waits for."""
+        if len(body) < LARGE_BODY:
+            yield
+            return
+        if not self._clients[id(body)]:
+            self.bytes += len(body)
+        self._clients[id(body)] += 1
+        try:
+            yield
+        finally:
+            self._clients[id(body)] -= 1
+            if not self._clients[id(body)]:
+                del self._clients[id(body)]
+                self.bytes -= len(body)

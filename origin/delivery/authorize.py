@@ -1,0 +1,99 @@
+"""Who may see a picture: everyone, the holder of a token, or whoever the embedding program admits."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import time
+import traceback
+from collections.abc import Awaitable
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Protocol
+
+from starlette.requests import Request as StarletteRequest
+
+from origin.errors import Forbidden
+from origin.http.message import Request
+from origin.signing import Pair
+from origin.signing import Verifier
+
+log = logging.getLogger(__name__)
+
+Pairs = Sequence[Pair]
+Verify = Callable[[str, StarletteRequest], bool | int | Awaitable[bool | int]]
+"""The function of an embedding program: the token (or empty text) and the request. It answers False, True,
+or the Unix second until which it is true."""
+
+
+class Authorizer(Protocol):
+    """Decides who may see a picture.
+
+    `lasts` is true where the decision depends on nothing but the URL and the time, so that it need not be
+    made again for the same URL until it expires.
+    """
+
+    lasts: bool
+
+    def authorize(self, key: str, pairs: Pairs, request: Request) -> Awaitable[int | None] | int | None:
+        """The Unix second at which the permission ends, or None where it has no end. Raises Forbidden."""
+
+
+class _AllowAll:
+    lasts = True
+
+    def authorize(self, key: str, pairs: Pairs, request: Request) -> None:
+        return None
+
+
+allow_all: Authorizer = _AllowAll()
+"""The authorizer of a handler without signing."""
+
+
+class TokenAuthorizer:
+    """Admits the URLs that a token signs."""
+
+    lasts = True
+
+    def __init__(self, verifier: Verifier, clock: Callable[[], float] = time.time) -> None:
+        self._verifier = verifier
+        self._clock = clock
+
+    def authorize(self, key: str, pairs: Pairs, request: Request) -> int | None:
+        verdict = self._verifier.verify(key, pairs, self._clock())
+        if not verdict.accepted:
+            raise Forbidden(str(verdict))
+        return verdict.expires
+
+
+class EmbeddedAuthorizer:
+    """Asks a function of the embedding program, sync or async, which may know sessions or other tokens."""
+
+    lasts = False
+
+    def __init__(self, verify: Verify, clock: Callable[[], float] = time.time) -> None:
+        self._verify = verify
+        self._clock = clock
+
+    async def authorize(self, key: str, pairs: Pairs, request: Request) -> int | None:
+        token = _token(pairs)
+        try:
+            verdict = self._verify(token, StarletteRequest(request.scope))
+            allowed = await verdict if inspect.isawaitable(verdict) else verdict
+        except Exception as exc:
+            # The traceback may quote the token, which the program was given.
+            report = "".join(traceback.format_exception(exc))
+            log.error("verify failed: %s", report.replace(token, "[token]") if token else report)
+            raise Forbidden(f"verify failed: {type(exc).__name__}") from exc
+        if allowed is True:
+            return None
+        if type(allowed) is int and allowed > self._clock():
+            return allowed
+        raise Forbidden("verify refused the token")
+
+
+def _token(pairs: Pairs) -> str:
+    tokens = [value for name, value in pairs if name in (b"t", b"token")]
+    if len(tokens) > 1:
+        raise Forbidden("the token is repeated")
+    return tokens[0].decode("utf-8", "replace") if tokens else ""

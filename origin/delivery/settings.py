@@ -1,0 +1,41 @@
+"""What a handler is told: how it renders, and for how long its answers are fresh."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from origin.imaging.protocol import Job
+from origin.urls.options import Options
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """What caches are told, in seconds."""
+
+    max_age: int = 86_400
+    stale_while_revalidate: int = 86_400
+    stale_if_error: int = 604_800
+    error_max_age: int = 10
+    cdn_max_age: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RenderSettings:
+    """How a handler renders, beyond what a URL says."""
+
+    quality: dict[str, int]  # by format, 1 to 100
+    allowed: tuple[str, ...]  # formats of originals
+    max_pixels: int  # of an original: width x height x frames
+    max_frames: int
+    timeout: float  # seconds for one render
+
+    def job(self, options: Options, format: str) -> Job:
+        """The render job for these options. `format` is a format's name, "original" or an auto class."""
+        return Job(options, format, self.quality, self.allowed, self.max_pixels, self.max_frames)
+
+    def digest(self, pipeline: str) -> str:
+        """Part of the name of every result, so that new settings make new results."""
+        text = json.dumps([pipeline, self.quality, self.allowed, self.max_pixels, self.max_frames])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]

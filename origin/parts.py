@@ -1,0 +1,286 @@
+"""The parts of a running origin, put together from a configuration."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from origin.cache.disk import DiskTier
+from origin.cache.disk_store import DiskStore
+from origin.cache.memory import MemoryTier
+from origin.cache.results import ResultCache
+from origin.cache.tier import Tier
+from origin.config.model import Config
+from origin.config.model import Handler as HandlerConfig
+from origin.delivery.admission import BodyAdmission
+from origin.delivery.admission import FetchAdmission
+from origin.delivery.authorize import Authorizer
+from origin.delivery.authorize import EmbeddedAuthorizer
+from origin.delivery.authorize import TokenAuthorizer
+from origin.delivery.authorize import Verify
+from origin.delivery.authorize import allow_all
+from origin.delivery.fallback import Fallback
+from origin.delivery.fallback import load_image
+from origin.delivery.handler import Handler
+from origin.delivery.originals import Originals
+from origin.delivery.renditions import Renditions
+from origin.delivery.responses import ResponseBuilder
+from origin.delivery.settings import Freshness
+from origin.delivery.settings import RenderSettings
+from origin.delivery.singleflight import SingleFlight
+from origin.errors import SourceUnavailable
+from origin.formats import DEFAULT_ORIGINALS
+from origin.ops.metrics import Metrics
+from origin.render.pool import RenderPool
+from origin.signing import Verifier
+from origin.sources import Original
+from origin.sources import ReserveMemory
+from origin.sources import Source
+from origin.sources import make_source
+from origin.sources.base import CheckResult
+from origin.sources.base import no_limit
+
+log = logging.getLogger(__name__)
+
+Clock = Callable[[], float]
+
+
+class Origin:
+    """Every part of one running origin. `verify`, `sources` and `clock` are as in `create_app`."""
+
+    def __init__(
+        self,
+        config: Config,
+        verify: Verify | None = None,
+        *,
+        sources: Mapping[str, Source] | None = None,
+        clock: Clock = time.time,
+    ) -> None:
+        self.config = config
+        self.is_open = False
+        self._verify = verify
+        self._sources = {} if sources is None else sources
+        self._lent: dict[int, Source] = {}  # those of `sources` that a handler uses, which outlive a reload
+        self._clock = clock
+        self.pool = _pool(config)
+        self.admission = FetchAdmission(timeout=config.limits.queue_timeout)
+        self.bodies = BodyAdmission()
+        self.caches: dict[Path, ResultCache] = {}
+        self._open_cache_paths: set[Path] = set()
+        self._fallback_slot = asyncio.Semaphore(1)
+        self._fallbacks: dict[tuple[bytes, str], Fallback] = {}
+        self.metrics = Metrics(
+            [self._pool_numbers, self.admission.numbers, self.bodies.numbers, self._cache_numbers]
+        )
+        self.handlers = self._build_handlers(config)
+
+    @property
+    def admin_token(self) -> str | None:
+        token = self.config.admin.token
+        return token.get_secret_value() if token else None
+
+    async def open(self) -> None:
+        """Start what has to run before the first request. Raises RendererBroken and ConfigError."""
+        await self._open_caches()
+        await self.pool.start()
+        for source in self._lent.values():
+            await source.open()
+        await _open(self.handlers)
+        self.is_open = True
+
+    async def close(self) -> None:
+        self.is_open = False
+        await _close(self.handlers)
+        for source in self._lent.values():
+            await source.close()
+        await self.pool.close()
+        for cache in self.caches.values():
+            await cache.close()
+
+    async def replace(self, config: Config) -> Callable[[], Awaitable[None]]:
+        """Take a new configuration; returns what closes the parts of the old one, once nothing needs them.
+
+        What is in the caches stays, as far as the new configuration makes the same results. Raises
+        ConfigError or RendererBroken, and then the old configuration stays.
+        """
+        old_pool, old_handlers, old_fallbacks = self.pool, self.handlers, self._fallbacks
+        is_new_pool = _pool_arguments(config) != _pool_arguments(self.config)
+        if is_new_pool:
+            self.pool = _pool(config)
+        self._fallbacks = {} if is_new_pool else dict(old_fallbacks)
+        try:
+            handlers = self._build_handlers(config)
+            await self._open_caches()
+            if is_new_pool:
+                await self.pool.start()
+            await _open(handlers)
+        except BaseException:
+            self.pool, new_pool, self._fallbacks = old_pool, self.pool, old_fallbacks
+            if is_new_pool:
+                await new_pool.close()
+            raise
+        self.config, self.handlers = config, handlers
+
+        async def close_old() -> None:
+            await _close(old_handlers)
+            if is_new_pool:
+                await old_pool.close()
+
+        return close_old
+
+    async def _open_caches(self) -> None:
+        """Open the caches that no configuration has used until now. Raises ConfigError."""
+        for path, cache in self.caches.items():
+            if path not in self._open_cache_paths:
+                await cache.open()
+                self._open_cache_paths.add(path)
+
+    def _build_handlers(self, config: Config) -> dict[str, Handler]:
+        return {handler.prefix: self._build_handler(config, handler) for handler in config.handlers}
+
+    def _build_handler(self, whole: Config, config: HandlerConfig) -> Handler:
+        limits = whole.limits.within(config.limits)
+        source = make_source(
+            config.source, max_bytes=limits.max_original_bytes, timeout=limits.source_timeout
+        )
+        lent = self._sources.get(config.name)
+        if lent is not None:
+            source = _Lent(lent)
+            self._lent[id(lent)] = lent
+        freshness = Freshness(
+            max_age=config.max_age,
+            stale_while_revalidate=config.stale_while_revalidate,
+            stale_if_error=config.stale_if_error,
+            error_max_age=config.error_max_age,
+            cdn_max_age=config.cdn_max_age,
+        )
+        originals = Originals(
+            config.name,
+            source,
+            self._cache(whole, config),
+            self.admission,
+            cache_time=config.cache_time,
+            error_max_age=config.error_max_age,
+            clock=self._clock,
+            flights=SingleFlight(),
+        )
+        settings = RenderSettings(
+            quality=config.quality,
+            allowed=tuple(format.name for format in config.allowed_formats),
+            max_pixels=limits.max_original_pixels,
+            max_frames=limits.max_frames,
+            timeout=limits.render_timeout,
+        )
+        return Handler(
+            name=config.name,
+            source_id=config.source.identity(),
+            renditions=Renditions(
+                config.name,
+                originals,
+                self.pool,
+                settings,
+                freshness,
+                max_variants=config.variants,
+                clock=self._clock,
+                flights=SingleFlight(),
+            ),
+            responses=ResponseBuilder(
+                config.name, freshness, config.error_status, config.tag_header, debug=config.debug
+            ),
+            fallback=self._fallback(config),
+            defaults=config.option_defaults(limits),
+            authorizer=self._authorizer(config),
+            debug=config.debug,
+            clock=self._clock,
+        )
+
+    def _authorizer(self, config: HandlerConfig) -> Authorizer:
+        if self._verify is not None:
+            return EmbeddedAuthorizer(self._verify, self._clock)
+        if config.signing is None:
+            return allow_all
+        keys = [key.get_secret_value() for key in config.signing.keys]
+        return TokenAuthorizer(Verifier(config.prefix, keys, config.signing.required), self._clock)
+
+    def _fallback(self, config: HandlerConfig) -> Fallback:
+        """Handlers with the same image and quality share it, since preparing it takes a while."""
+        image = load_image(config.error_image)
+        name = (image, str(sorted(config.quality.items())))
+        if name not in self._fallbacks:
+            self._fallbacks[name] = Fallback(image, self.pool, config.quality, self._fallback_slot)
+        return self._fallbacks[name]
+
+    def _cache(self, whole: Config, config: HandlerConfig) -> ResultCache | None:
+        """The cache of the folder that the handler names; handlers share it with its limits."""
+        settings = whole.cache
+        if not config.caches or not (settings.max_size or settings.memory):
+            return None
+        path = config.cache_path or settings.path
+        if path not in self.caches:
+            tiers: list[Tier] = []
+            if settings.max_size:
+                tiers.append(DiskTier(DiskStore(path, settings.max_size, shared=settings.shared)))
+            self.caches[path] = ResultCache(MemoryTier(settings.memory), tiers)
+        return self.caches[path]
+
+    def _pool_numbers(self) -> Iterator[tuple[str, str, float]]:
+        return self.pool.numbers()  # of the pool that is there now
+
+    def _cache_numbers(self) -> Iterator[tuple[str, str, float]]:
+        for cache in self.caches.values():
+            for measure in cache.measures():
+                yield measure.name, measure.help, measure.read()
+
+
+class _Lent:
+    """A source that a program has given to `create_app`. The handlers of a configuration do not close it."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def check(self) -> CheckResult:
+        return await self._source.check()
+
+    async def get(
+        self, key: str, if_none_match: str | None = None, reserve: ReserveMemory = no_limit
+    ) -> Original | None:
+        return await self._source.get(key, if_none_match, reserve)
+
+
+def _pool_arguments(config: Config) -> dict[str, Any]:
+    allowed = {format for handler in config.handlers for format in handler.allowed_formats}
+    return {
+        "size": config.renderers,
+        "formats": sorted({format.name for format in (*allowed, *DEFAULT_ORIGINALS)}),
+        "memory": config.limits.render_memory,
+        "queue": config.limits.queue,
+        "queue_timeout": config.limits.queue_timeout,
+    }
+
+
+def _pool(config: Config) -> RenderPool:
+    return RenderPool(**_pool_arguments(config))
+
+
+async def _open(handlers: Mapping[str, Handler]) -> None:
+    for handler in handlers.values():
+        try:
+            await handler.open()
+        except SourceUnavailable as error:
+            log.error("handler %s: its source does not work yet: %s", handler.name, error)
+
+
+async def _close(handlers: Mapping[str, Handler]) -> None:
+    for handler in handlers.values():
+        await handler.close()

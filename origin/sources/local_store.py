@@ -1,0 +1,214 @@
+"""Writing to a folder of this machine, so that each file is whole or absent at every moment.
+
+A file is written below `.origin/tmp`, flushed to the disk, and renamed into its place; what is below
+`.origin` is no original and is not listed. The folder has to be one file system.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import AsyncIterator
+from collections.abc import Iterator
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from dataclasses import field
+from functools import partial
+from itertools import islice
+
+from origin.errors import BadRequest
+from origin.errors import NotFound
+from origin.errors import OriginError
+from origin.errors import SourceUnavailable
+from origin.sources.base import ObjectSettings
+from origin.sources.base import PreconditionFailed
+from origin.sources.base import StoredObject
+from origin.sources.base import StoreFull
+from origin.sources.base import is_prefix
+from origin.sources.local import LocalSource
+from origin.sources.local import key_path
+from origin.sources.local_files import RESERVED
+from origin.sources.local_files import locked
+from origin.sources.local_files import make_folder
+from origin.sources.local_files import open_folder
+from origin.sources.local_files import remove_abandoned
+from origin.sources.local_files import status_of
+from origin.sources.local_files import unfinished_file
+from origin.sources.local_files import version
+from origin.sources.local_files import walk
+from origin.sources.local_metadata import read_metadata
+from origin.sources.local_metadata import remove_metadata
+from origin.sources.local_metadata import write_metadata
+
+ABANDONED = 3600.0  # seconds after which the process that wrote an unfinished file must be dead
+
+_STORE_IS_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_KEY_IS_NO_FILE_NAME = frozenset(
+    {errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EINVAL, errno.EILSEQ}
+)
+
+
+@dataclass(frozen=True)
+class _Write:
+    """One `put`, for a thread to do."""
+
+    path: list[str]
+    body: bytes
+    if_match: str | None = None
+    if_none_match: bool = False
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        return "/".join(self.path)
+
+    def check(self, old: os.stat_result | None) -> None:
+        """Raises PreconditionFailed, and BadRequest where `old` is no regular file."""
+        if old is not None and not stat.S_ISREG(old.st_mode):
+            raise BadRequest(f"{self.key!r} is there and is no regular file")
+        if self.if_none_match and old is not None:
+            raise PreconditionFailed(f"{self.key!r} is there already")
+        if self.if_match is not None and (old is None or version(old) != self.if_match):
+            raise PreconditionFailed(f"{self.key!r} is not the version {self.if_match}")
+
+
+class LocalStore(LocalSource):
+    """A folder that can be written to. Conditions hold among the origins of one machine."""
+
+    page = 500  # objects that one visit to a thread brings
+
+    async def open(self) -> None:
+        await super().open()
+        await self._run("open", self._sweep)
+
+    async def put(
+        self,
+        key: str,
+        body: bytes,
+        *,
+        if_match: str | None = None,
+        if_none_match: bool = False,
+        settings: ObjectSettings | None = None,
+    ) -> str:
+        try:
+            path = key_path(key)
+        except NotFound as error:
+            raise BadRequest(str(error)) from error
+        metadata = settings.metadata if settings else {}
+        write = _Write(path, body, if_match, if_none_match, metadata)
+        return await self._run(f"put {key!r}", partial(self._put, write))
+
+    async def delete(self, key: str) -> None:
+        with contextlib.suppress(NotFound):
+            await self._run(f"delete {key!r}", partial(self._delete, key_path(key)))
+
+    async def head(self, key: str) -> StoredObject:
+        return await self._run(f"head {key!r}", partial(self._head, key_path(key)))
+
+    async def objects(self, prefix: str = "", start_after: str = "") -> AsyncIterator[StoredObject]:
+        listing = self._list(prefix, start_after)
+        while batch := await self._run("listing", lambda: list(islice(listing, self.page))):
+            for stored in batch:
+                yield stored
+
+    def _put(self, write: _Write) -> str:
+        with ExitStack() as stack, self._write_errors_become_ours(write.path):
+            root = self._open_root(stack)
+            with unfinished_file(root, write.body) as file:
+                folder = self._folder_of(write, root, stack)
+                with locked(folder):
+                    old = status_of(write.path[-1], folder)
+                    write.check(old)
+                    if write.metadata:
+                        write_metadata(root, write.key, file.version, write.metadata)
+                    file.move(write.path[-1], folder)
+                os.fsync(folder)
+                if old is not None:
+                    remove_metadata(root, write.key, version(old))
+                return file.version
+
+    def _folder_of(self, write: _Write, root: int, stack: ExitStack) -> int:
+        if write.if_match is None:
+            return make_folder(write.path[:-1], stack, root)
+        try:
+            return open_folder(write.path[:-1], stack, root)
+        except (FileNotFoundError, NotADirectoryError):
+            raise PreconditionFailed(f"{write.key!r} is not there") from None
+
+    def _delete(self, path: list[str]) -> None:
+        with ExitStack() as stack, self._write_errors_become_ours(path), _no_such_name_is_fine():
+            root = self._open_root(stack)
+            folder = open_folder(path[:-1], stack, root)
+            with locked(folder):
+                old = status_of(path[-1], folder)
+                if old is None or not stat.S_ISREG(old.st_mode):
+                    return
+                os.unlink(path[-1], dir_fd=folder)
+            os.fsync(folder)
+            remove_metadata(root, "/".join(path), version(old))
+
+    def _head(self, path: list[str]) -> StoredObject:
+        try:
+            with ExitStack() as stack:
+                status = os.fstat(self._open(path, stack))
+                if not stat.S_ISREG(status.st_mode):
+                    raise NotFound("not a regular file")
+                key = "/".join(path)
+                metadata = read_metadata(self._open_root(stack), key, version(status))
+                return _stored(key, status, metadata)
+        except OSError as error:
+            self._raise_read_error(path, error)
+
+    def _list(self, prefix: str, start_after: str) -> Iterator[StoredObject]:
+        """The walk starts at the folder of the prefix, not at the root."""
+        names = prefix.split("/")[:-1]
+        if names[:1] == [RESERVED] or not is_prefix(prefix):
+            return
+        with ExitStack() as stack:
+            root = self._open_root(stack)
+            try:
+                with _no_such_name_is_fine():
+                    folder = open_folder(names, stack, root)
+                    here = "".join(f"{name}/" for name in names)
+                    for key, status in walk(folder, prefix, start_after, here):
+                        yield _stored(key, status)
+            except OSError as error:
+                raise SourceUnavailable(f"{self._root}: listing {prefix!r}: {error.strerror}") from error
+
+    def _sweep(self) -> None:
+        with ExitStack() as stack, contextlib.suppress(OSError):  # a folder that is read-only has no need
+            remove_abandoned(self._open_root(stack), ABANDONED)
+
+    @contextlib.contextmanager
+    def _write_errors_become_ours(self, path: list[str]) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            where = f"{self._root}: {'/'.join(path)!r}: {error.strerror}"
+            raise _write_error(where, error) from error
+
+
+@contextlib.contextmanager
+def _no_such_name_is_fine() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _KEY_IS_NO_FILE_NAME | {errno.ENOENT}:
+            raise
+
+
+def _write_error(where: str, error: OSError) -> OriginError:
+    if error.errno in _STORE_IS_FULL:
+        return StoreFull(where)
+    if error.errno in _KEY_IS_NO_FILE_NAME:
+        return BadRequest(where)
+    if error.errno == errno.EXDEV:
+        return SourceUnavailable(f"{where}; a folder below root is a mount of its own")
+    return SourceUnavailable(where)
+
+
+def _stored(key: str, status: os.stat_result, metadata: Mapping[str, str] | None = None) -> StoredObject:
+    return StoredObject(key, status.st_size, version(status), status.st_mtime, metadata or {})

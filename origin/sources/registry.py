@@ -1,0 +1,66 @@
+"""The types of sources, one row each.
+
+A new type is a module of this folder and its row here. The configuration with its messages, the JSON
+schema, `origin check` and `origin explain` follow from the row.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from origin.errors import ConfigError
+from origin.sources.base import Source
+from origin.sources.base import SourceSettings
+from origin.sources.base import Store
+from origin.sources.local import LocalSettings
+from origin.sources.local import LocalSource
+from origin.sources.s3 import S3Settings
+
+
+@dataclass(frozen=True)
+class SourceType:
+    """What makes a type: its keys, and what to make of them with `max_bytes` and `timeout`.
+
+    `store` is for types that can be written to.
+    """
+
+    settings: type[SourceSettings]
+    source: Callable[..., Source]
+    store: Callable[..., Store] | None = None
+
+
+def _when_made(module: str, name: str) -> Callable[..., Any]:
+    """A class of this folder, imported when the first one is made: commands that make none start sooner."""
+
+    def make(*arguments: Any, **named: Any) -> Any:
+        return getattr(importlib.import_module(f"origin.sources.{module}"), name)(*arguments, **named)
+
+    return make
+
+
+# By the text that stands under "type".
+SOURCES: dict[str, SourceType] = {
+    "s3": SourceType(S3Settings, _when_made("s3_source", "S3Source"), _when_made("s3_store", "S3Store")),
+    "local": SourceType(LocalSettings, LocalSource, _when_made("local_store", "LocalStore")),
+}
+
+
+def type_name(settings: SourceSettings) -> str:
+    """The text under "type"."""
+    return next(name for name, row in SOURCES.items() if isinstance(settings, row.settings))
+
+
+def make_source(settings: SourceSettings, *, max_bytes: int, timeout: float) -> Source:
+    """The source of these settings. `max_bytes` bounds an original, `timeout` one fetch, in seconds."""
+    return SOURCES[type_name(settings)].source(settings, max_bytes=max_bytes, timeout=timeout)
+
+
+def make_store(settings: SourceSettings, *, max_bytes: int, timeout: float) -> Store:
+    """The same, to be written to. Raises ConfigError for a type of source that cannot be."""
+    make = SOURCES[type_name(settings)].store
+    if make is None:
+        raise ConfigError(f"{settings.describe()}: a source of this type cannot be written to")
+    return make(settings, max_bytes=max_bytes, timeout=timeout)

@@ -1,0 +1,100 @@
+"""Writing to S3. S3 itself keeps the promise that an object is whole or absent."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+from origin.errors import BadRequest
+from origin.errors import NotFound
+from origin.sources.base import ObjectSettings
+from origin.sources.base import StoredObject
+from origin.sources.base import is_key
+from origin.sources.base import is_prefix
+from origin.sources.s3_errors import delete_refusal
+from origin.sources.s3_errors import head_refusal
+from origin.sources.s3_errors import parsed
+from origin.sources.s3_errors import write_refusal
+from origin.sources.s3_source import S3Source
+from origin.sources.s3_source import body_etag
+
+
+class S3Store(S3Source):
+    """A bucket that can be written to.
+
+    Conditions need a server that knows `If-Match` and `If-None-Match` in PUT, as AWS does since 2024. A
+    condition may fail against our own write, where the answer to its first try was lost on the way.
+    """
+
+    page = 1000  # objects of one answer to a listing; S3 gives no more
+
+    async def put(
+        self,
+        key: str,
+        body: bytes,
+        *,
+        if_match: str | None = None,
+        if_none_match: bool = False,
+        settings: ObjectSettings | None = None,
+    ) -> str:
+        try:
+            path = self._path(key)
+        except NotFound as error:
+            raise BadRequest(str(error)) from error
+        arguments = _object_arguments(settings or ObjectSettings())
+        if if_match is not None:
+            arguments["IfMatch"] = if_match
+        if if_none_match:
+            arguments["IfNoneMatch"] = "*"
+        async with self._connected(path, write_refusal) as (client, _):
+            answer = await parsed(client.put_object(Bucket=self._bucket, Key=path, Body=body, **arguments))
+            return answer.get("ETag") or body_etag(body)
+
+    async def delete(self, key: str) -> None:
+        with contextlib.suppress(NotFound):
+            path = self._path(key)
+            async with self._connected(path, delete_refusal) as (client, _):
+                await parsed(client.delete_object(Bucket=self._bucket, Key=path))
+
+    async def head(self, key: str) -> StoredObject:
+        path = self._path(key)
+        async with self._connected(path, head_refusal) as (client, _):
+            answer = await parsed(client.head_object(Bucket=self._bucket, Key=path))
+            modified, metadata = answer["LastModified"].timestamp(), answer.get("Metadata", {})
+            return StoredObject(key, answer["ContentLength"], answer["ETag"], modified, metadata)
+
+    async def objects(self, prefix: str = "", start_after: str = "") -> AsyncIterator[StoredObject]:
+        if not is_prefix(prefix):
+            return
+        beginning = f"{self._folder}/" if self._folder else ""
+        place: dict[str, Any] = {"StartAfter": beginning + start_after} if start_after else {}
+        while True:
+            async with self._connected(beginning + prefix) as (client, _):
+                answer = await parsed(
+                    client.list_objects_v2(
+                        Bucket=self._bucket, Prefix=beginning + prefix, MaxKeys=self.page, **place
+                    )
+                )
+                page = [_listed(entry, beginning) for entry in answer.get("Contents", ())]
+            for stored in page:
+                if is_key(stored.key) and stored.key.startswith(prefix):
+                    yield stored
+            if not answer.get("IsTruncated"):
+                return
+            place = {"ContinuationToken": answer["NextContinuationToken"]}
+
+
+def _object_arguments(settings: ObjectSettings) -> dict[str, Any]:
+    arguments = {
+        "ContentType": settings.content_type,
+        "CacheControl": settings.cache_control,
+        "ACL": settings.acl,
+        "Metadata": dict(settings.metadata),
+    }
+    return {name: value for name, value in arguments.items() if value}
+
+
+def _listed(entry: Any, beginning: str) -> StoredObject:
+    key = entry["Key"].removeprefix(beginning)
+    return StoredObject(key, entry["Size"], entry["ETag"], entry["LastModified"].timestamp())

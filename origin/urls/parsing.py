@@ -1,0 +1,162 @@
+"""From the query of a URL to `Options`: what the text says, then the handler's defaults and limits.
+
+Parsing is strict, so that a picture has one meaning. Only the options of a fallback image are parsed
+leniently: it is made as far as the request can be understood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from typing import Any
+
+from origin.errors import BadRequest
+from origin.formats import OUTPUTS
+from origin.urls.options import BY_NAME
+from origin.urls.options import OPTIONS
+from origin.urls.options import TOKEN
+from origin.urls.options import Option
+from origin.urls.options import Options
+from origin.urls.query import Pair
+from origin.urls.query import decode_query
+from origin.urls.values import Exact
+
+_DPR = BY_NAME[b"dpr"]
+_WITHOUT_QUALITY = frozenset(format.name for format in OUTPUTS if format.default_quality is None)
+_Values = dict[Option, Exact | None]  # None: the text was as absent
+
+
+@dataclass(frozen=True, slots=True)
+class OptionDefaults:
+    """What a handler settles about options."""
+
+    format: str = "original"  # where the URL names none
+    crop: bool = True  # where the URL names none and has both sides
+    max_dimension: int = 4096  # device pixels
+    widths: tuple[int, ...] = ()  # device pixels, ascending: sides snap up to one of them
+    quality: Mapping[str, int] = field(default_factory=dict)  # by format, where the URL names none
+    names: frozenset[str] | None = None  # canonical names that URLs may use; None: all
+    by_name: Mapping[bytes, Option] = field(init=False, repr=False, compare=False)  # that are parsed
+
+    def __post_init__(self) -> None:
+        parsed = {name: option for name, option in BY_NAME.items() if self.takes(option)}
+        for name in TOKEN.names:
+            del parsed[name.encode()]
+        object.__setattr__(self, "by_name", parsed)
+
+    def takes(self, option: Option) -> bool:
+        """Whether URLs of this handler may use the option. The token's own are always taken."""
+        return self.names is None or option.of_token or option.name in self.names
+
+
+def parse_options(pairs: Iterable[Pair], defaults: OptionDefaults) -> Options:
+    """The options among the decoded `pairs` of a query.
+
+    Raises BadRequest, whose message names the option, for a value that is refused and for an option that
+    comes twice, under either of its names. Other names, and options that the handler does not take, are
+    ignored. The token is not looked at.
+    """
+    by_name = defaults.by_name
+    values: _Values = {}
+    for name, text in pairs:
+        option = by_name.get(name)
+        if option is None:
+            continue
+        if option in values:
+            raise BadRequest(f"option {option.name} comes twice")
+        try:
+            values[option] = option.kind.parse(text) if text else None
+        except ValueError:
+            raise BadRequest(option.describe_refusal(text)) from None
+    return _settle(values, defaults)
+
+
+def parse_options_leniently(pairs: Iterable[Pair], defaults: OptionDefaults) -> Options:
+    """As `parse_options`, but an option that cannot be used is as absent, and the first usable one counts."""
+    values: _Values = {}
+    for name, text in pairs:
+        option = defaults.by_name.get(name)
+        if option is None or option in values:
+            continue
+        try:
+            values[option] = option.kind.parse(text) if text else None
+        except ValueError:
+            continue
+    return _settle(values, defaults)
+
+
+def find_ignored(pairs: Iterable[Pair], defaults: OptionDefaults) -> tuple[list[str], list[str]]:
+    """The names in a query that change nothing: those that no option has, and those that the handler does not
+    take. Each once, in their order."""
+    unknown: dict[str, None] = {}
+    not_taken: dict[str, None] = {}
+    for raw_name, _ in pairs:
+        option = BY_NAME.get(raw_name)
+        if option is None:
+            unknown[raw_name.decode("utf-8", "replace")] = None
+        elif not defaults.takes(option):
+            not_taken[raw_name.decode()] = None
+    return list(unknown), list(not_taken)
+
+
+def spell_options(options: Options, defaults: OptionDefaults) -> list[str]:
+    """`name=value` as a person would write them for this handler: parsed again they give the same options.
+
+    Beside the options that are not neutral, these are the neutral ones that the handler would otherwise fill
+    in, such as `c=false`.
+    """
+    texts = dict(text.split("=", 1) for text in options.spellings())
+    parsed = parse_options(decode_query(options.canonical().encode()), defaults)
+    for option in OPTIONS:
+        if option.field is not None:
+            value = getattr(options, option.field)
+            if value is not None and value != getattr(parsed, option.field):
+                texts[option.name] = option.kind.write(value)
+    return [f"{option.name}={texts[option.name]}" for option in OPTIONS if option.name in texts]
+
+
+def _settle(values: _Values, defaults: OptionDefaults) -> Options:
+    """What these values mean together, to this handler."""
+    fields: dict[str, Any] = {
+        option.field: option.kind.simplify(value)
+        for option, value in values.items()
+        if option.field is not None and value is not None
+    }
+    if "width" in fields or "height" in fields:
+        ratio = values.get(_DPR)
+        _settle_box(fields, 1 if ratio is None else _DPR.kind.simplify(ratio), defaults)
+    else:
+        fields.pop("crop", None)
+    if "format" not in fields:
+        fields["format"] = defaults.format
+    if "quality" in fields:
+        format = fields["format"]
+        if format in _WITHOUT_QUALITY or fields["quality"] == defaults.quality.get(format):
+            del fields["quality"]  # it means nothing, or nothing new
+    return Options(**fields)
+
+
+def _settle_box(fields: dict[str, Any], ratio: Any, defaults: OptionDefaults) -> None:
+    """Turn the sides from CSS pixels into device pixels within the limits; a side of 0 is as absent."""
+    limit = defaults.max_dimension
+    width = min(int(fields.get("width", 0) * ratio + 0.5), limit)
+    height = min(int(fields.get("height", 0) * ratio + 0.5), limit)
+    if defaults.widths:
+        width, height = _snap(width, height, defaults.widths, limit)
+    fields["width"], fields["height"] = width or None, height or None
+    fields["crop"] = bool(width and height and fields.get("crop", defaults.crop))
+
+
+def _snap(width: int, height: int, steps: tuple[int, ...], limit: int) -> tuple[int, int]:
+    """The box with its width on a step, and its height in proportion; a height alone on a step."""
+    if not width:
+        return 0, min(_step(height, steps), limit) if height else 0
+    step = min(_step(width, steps), limit)
+    return step, max(1, min(int(height * step / width + 0.5), limit)) if height else 0
+
+
+def _step(side: int, steps: tuple[int, ...]) -> int:
+    """The lowest step that is no less than the side; the last one where there is none."""
+    return next((step for step in steps if step >= side), steps[-1])

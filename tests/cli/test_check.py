@@ -1,0 +1,133 @@
+"""`origin check` tells what works and what does not, part by part."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import pictures
+from tests.support import s3_servers
+from tests.support.commands import write_config
+from tests.support.running import command
+from tests.support.running import settings
+
+SECRET = "canary-0123456789abcdefghijklmnopqrstuvw"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "originals"
+    folder.mkdir()
+    (folder / "cat.jpg").write_bytes(pictures.small())
+    return folder
+
+
+def s3(server: s3_servers.S3Server, name: str, **more: Any) -> dict[str, Any]:
+    source = {"type": "s3", "bucket": name, "endpoint_url": server.url}
+    return {"name": name, "source": source | {"access_key": SECRET, "secret_key": SECRET} | more}
+
+
+@pytest.mark.slow
+def test_check_tells_of_each_handler_and_exits_0_when_all_work(
+    tmp_path: Path, root: Path, moto_server: s3_servers.S3Server
+) -> None:
+    bucket = f"bucket-{uuid.uuid4().hex}"
+    moto_server.client.create_bucket(Bucket=bucket)
+    config = settings(root, tmp_path / "cache")
+    config["handlers"].append(s3(moto_server, bucket))
+
+    done = command("check", "-c", write_config(tmp_path, config))
+
+    assert (done.returncode, done.stderr) == (0, "")
+    first, second, third = done.stdout.splitlines()
+    assert first == f"handler h at /h/: ok: {root}/ is readable, such as 'cat.jpg'"
+    assert second == f"handler {bucket} at /{bucket}/: warning: no objects below s3://{bucket}/"
+    assert third.startswith("renderer: ok, libvips 8.")
+
+
+@pytest.mark.slow
+def test_check_tells_what_does_not_work_and_exits_1(
+    tmp_path: Path, root: Path, moto_server: s3_servers.S3Server
+) -> None:
+    (tmp_path / "error.jpg").write_text("not a picture")
+    config = settings(root, tmp_path / "cache", error_image="error.jpg")
+    gone = {"name": "gone", "source": {"type": "local", "root": str(tmp_path / "no-such-folder")}}
+    nobody = {"endpoint_url": f"http://127.0.0.1:{s3_servers.closed_port()}"}
+    config["handlers"] += [gone, s3(moto_server, "no-such-bucket"), s3(moto_server, "no-server", **nobody)]
+
+    done = command("check", "-c", write_config(tmp_path, config))
+
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
+    assert [line for line in lines if "FAILED" not in line] == [lines[0], lines[-1]]
+    assert re.fullmatch(r"handler h: error_image \S+error\.jpg: FAILED: it is not a picture", lines[1])
+    assert "no-such-folder" in lines[2]
+    assert "there is no such bucket" in lines[3]
+    assert "no-server" in lines[4]
+    assert SECRET not in done.stdout + done.stderr
+
+
+# One original
+
+
+def test_check_follows_one_key_from_the_source_to_a_result(
+    tmp_path: Path, root: Path, moto_server: s3_servers.S3Server
+) -> None:
+    bucket = f"bucket-{uuid.uuid4().hex}"
+    moto_server.client.create_bucket(Bucket=bucket)
+    moto_server.client.put_object(Bucket=bucket, Key="2024/dog.png", Body=pictures.alpha())
+    config = settings(root, tmp_path / "cache")
+    config["handlers"].append(s3(moto_server, bucket))
+    path = write_config(tmp_path, config)
+    for handler, key, kind in (("h", "cat.jpg", "jpg"), (bucket, "2024/dog.png", "png")):
+        done = command("check", "-c", path, "--handler", handler, "--key", key)
+        assert (done.returncode, done.stderr) == (0, "")
+        pattern = (
+            rf"handler {handler}: {key}: ok: {kind} of \d+ bytes fetched in \d+ ms, "
+            rf"{kind} of \d+x\d+ and \d+ bytes rendered in \d+ ms"
+        )
+        assert [line for line in done.stdout.splitlines() if re.fullmatch(pattern, line)], done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("none.jpg", None, "No such file or directory"),
+        ("page.jpg", b"<html>", "html is not one of allowed_formats"),
+        ("cut.jpg", pictures.small()[:-200], "jpg: "),
+    ],
+)
+def test_check_says_why_a_key_does_not_work(
+    tmp_path: Path, root: Path, name: str, content: bytes | None, reason: str
+) -> None:
+    if content is not None:
+        (root / name).write_bytes(content)
+    path = write_config(tmp_path, settings(root, tmp_path / "cache"))
+    done = command("check", "-c", path, "--key", name)
+    assert done.returncode == 1
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith(f"handler h: {name}: FAILED: ")]
+    assert reason in line
+
+
+def test_a_key_needs_its_handler_where_there_are_several(tmp_path: Path, root: Path) -> None:
+    config = settings(root, tmp_path / "cache")
+    config["handlers"].append({**config["handlers"][0], "name": "other"})
+    path = write_config(tmp_path, config)
+    for arguments in (["--key", "cat.jpg"], ["--key", "cat.jpg", "--handler", "nobody"], ["--handler", "h"]):
+        done = command("check", "-c", path, *arguments)
+        assert done.returncode == 2
+        assert done.stderr.startswith("origin: --handler")
+
+
+@pytest.mark.parametrize(("more", "warned"), [({}, True), ({"widths": [100]}, False)])
+def test_check_warns_of_variants_that_strangers_can_use_up(
+    tmp_path: Path, root: Path, more: dict[str, Any], warned: bool
+) -> None:
+    path = write_config(tmp_path, settings(root, tmp_path / "cache", variants=5, **more))
+    done = command("check", "-c", path)
+    assert done.returncode == 0
+    assert ("handler h: warning: `variants` without `widths`" in done.stdout) == warned

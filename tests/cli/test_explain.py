@@ -1,0 +1,257 @@
+"""`origin explain` tells what the origin understands, and what it tells of formats is what comes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from origin.cli.explain import explain_url
+from origin.config.load import build_config
+from origin.config.model import Config
+from origin.signing import UrlSigner
+from origin.urls.parsing import OptionDefaults
+from origin.urls.parsing import parse_options
+from origin.urls.parsing import spell_options
+from origin.urls.query import decode_query
+from tests.support import pictures
+from tests.support.commands import KEY
+from tests.support.commands import invoke
+from tests.support.commands import write_config
+from tests.support.running import Running
+from tests.support.running import settings
+
+LOCAL = {"type": "local", "root": "/srv/photos"}
+BUCKET = {"type": "s3", "bucket": "my-photos", "folder": "/originals/"}
+
+
+def configured(**handler: Any) -> Config:
+    return build_config({"handlers": [{"name": "photos", "source": LOCAL, **handler}]})
+
+
+def explained(url: str, config: Config | None = None) -> dict[str, list[str]]:
+    """The lines by their first word; a line that is indented belongs to the one before."""
+    lines, _ = explain_url(config or configured(), url, now=1_790_000_000)
+    told: dict[str, list[str]] = {}
+    for line in lines:
+        name, _, text = line.partition(": ")
+        if line.startswith("  "):
+            list(told.values())[-1].append(line.strip())
+        else:
+            told.setdefault(name.rstrip(":"), []).append(text)
+    return told
+
+
+def test_a_url_is_told_from_handler_to_what_happens_next(tmp_path: Path) -> None:
+    config = {"handlers": [{"name": "photos", "prefix": "img", "source": BUCKET}]}
+    done = invoke("explain", "-c", write_config(tmp_path, config), "/img/a%20b.jpg?w=300&h=200&utm_source=x")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "handler: photos, mounted at /img/",
+        "key: a b.jpg",
+        "ignored: utm_source: no option has this name",
+        "signature: not needed here",
+        "options: w=300 h=200 c=true",
+        "size: 300x200, filled, the rest cut at the centre, never enlarged",
+        "format: the original's own",
+        "original: s3://my-photos/originals/a b.jpg (not looked at here)",
+        "next: the cache is asked for the result",
+        "  kept, and younger than 604800 s: it is served",
+        "  kept, and older: for 86400 s it is still served, while the source is asked whether the original "
+        "has changed",
+        "  else: the original is fetched and rendered, and the result is kept",
+    ]
+
+
+def test_a_handler_that_keeps_nothing_says_so() -> None:
+    told = explained("/photos/a.jpg", configured(cache_time=-1))
+    assert told["next"] == ["the original is fetched and rendered; nothing is kept"]
+
+
+# What is ignored
+
+
+@pytest.mark.parametrize(
+    ("query", "handler", "ignored"),
+    [
+        ("w=1", {}, []),
+        ("hight=3", {}, ["hight: no option has this name; did you mean height?"]),
+        (
+            "W=3&frobnicate=x",
+            {},
+            ["W: no option has this name; did you mean w?", "frobnicate: no option has this name"],
+        ),
+        (
+            "q=1&h=2",
+            {"options": ["w"]},
+            [f"{n}: not among the options that this handler takes" for n in "qh"],
+        ),
+        ("e=1790009999&t=", {"options": []}, []),
+        ("%1b[31m=1", {}, [r"'\x1b[31m': no option has this name"]),
+        ("x" * 99 + "=1", {}, [f"{'x' * 40!r}: no option has this name"]),
+    ],
+)
+def test_names_that_change_nothing_are_told(query: str, handler: Any, ignored: list[str]) -> None:
+    assert explained(f"/photos/a.jpg?{query}", configured(**handler)).get("ignored", []) == ignored
+
+
+def test_they_are_told_where_the_url_is_refused_as_well() -> None:
+    told = explained("/photos/a.jpg?hight=3&w=300px")
+    assert told["ignored"] == ["hight: no option has this name; did you mean height?"]
+    assert told["refused"] == ["option w: expected a number of CSS pixels, got '300px'"]
+
+
+# Options as a person writes them
+
+
+@pytest.mark.parametrize(
+    ("query", "handler", "options"),
+    [
+        ("", {}, "none"),
+        ("", {"output_format": "auto"}, "f=auto"),
+        ("f=original", {"output_format": "auto"}, "f=original"),
+        ("width=300&dpr=2&format=JPEG&q=80", {}, "w=600 f=jpg"),
+        ("w=300&h=200&c=f&q=30", {}, "w=300 h=200 c=false q=30"),
+        ("w=300&h=200&c=f", {"crop": False}, "w=300 h=200"),
+        ("w=300", {"widths": [200, 400]}, "w=400"),
+    ],
+)
+def test_options_are_told_as_a_person_would_write_them(query: str, handler: Any, options: str) -> None:
+    assert explained(f"/photos/a.jpg?{query}", configured(**handler))["options"] == [options]
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "w": st.integers(0, 5000).map(str),
+            "h": st.integers(0, 5000).map(str),
+            "c": st.sampled_from(["true", "false"]),
+            "f": st.sampled_from(["jpg", "png", "auto", "original"]),
+            "q": st.integers(1, 100).map(str),
+            "dpr": st.sampled_from(["0", "1.5", "9"]),
+        },
+    ),
+    st.builds(
+        OptionDefaults,
+        format=st.sampled_from(["original", "auto", "webp", "jpg"]),
+        crop=st.booleans(),
+        max_dimension=st.sampled_from([100, 4096]),
+        widths=st.sampled_from([(), (100, 300, 8000)]),
+        quality=st.just({"jpg": 80, "webp": 78}),
+        names=st.sampled_from([None, frozenset({"w", "f"})]),
+    ),
+)
+def test_what_is_told_means_the_same_when_it_is_written(
+    query: dict[str, str], defaults: OptionDefaults
+) -> None:
+    options = parse_options([(name.encode(), text.encode()) for name, text in query.items()], defaults)
+    written = "&".join(spell_options(options, defaults))
+    assert parse_options(decode_query(written.encode()), defaults) == options
+
+
+# Refusals and their exit codes
+
+
+@pytest.mark.parametrize(
+    ("url", "last"),
+    [
+        ("/nowhere/a.jpg", "answer: 404, plain text"),
+        ("/photos/%zz", "answer: 404, plain text, or the fallback image, class bad-request"),
+        ("/photos/a//b", "answer: 404, the fallback image, class bad-request"),
+        ("/photos/a.jpg?q=0", "answer: 404, the fallback image, class bad-request"),
+        ("/exact/a.jpg?q=0&t=x", "answer: 403, the fallback image, class forbidden"),
+    ],
+)
+def test_a_url_that_does_not_lead_to_a_picture_is_exit_1(tmp_path: Path, url: str, last: str) -> None:
+    signed = {"name": "exact", "source": LOCAL, "error_status": "exact", "signing": {"keys": [KEY]}}
+    config = {"handlers": [{"name": "photos", "source": LOCAL}, signed]}
+    done = invoke("explain", "-c", write_config(tmp_path, config), url)
+    assert (done.exit_code, done.stderr) == (1, "")
+    assert done.stdout.splitlines()[-1] == last
+
+
+def test_a_signature_is_told_with_its_verdict() -> None:
+    config = configured(signing={"keys": [KEY]})
+    url = UrlSigner("", "photos", [KEY]).url("cat.jpg", w=300)
+    assert explained(url, config)["signature"] == [
+        *("", "prefix: photos", "key: cat.jpg", "query: w=300", "verdict: signed, with key 1")
+    ]
+    assert explained(url.replace("300", "301"), config)["answer"] == [
+        "404, the fallback image, class forbidden"
+    ]
+
+
+# What is told of the format is what comes
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("explain")
+    (folder / "opaque").write_bytes(pictures.small())
+    (folder / "transparent").write_bytes(pictures.alpha())
+    (folder / "animated").write_bytes(pictures.animation("GIF"))
+    (folder / "tiff").write_bytes(pictures.tiff())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def config(folder: Path) -> dict[str, Any]:
+    return settings(folder, folder / "cache", allowed_formats=["jpg", "png", "gif", "webp", "tiff"])
+
+
+@pytest.fixture(scope="module")
+def origin(config: dict[str, Any]) -> Iterator[Running]:
+    with Running(config) as origin:
+        yield origin
+
+
+@pytest.mark.parametrize(
+    ("accept", "told", "came"),
+    [
+        (
+            "image/avif,image/webp,*/*",
+            "image/avif is named: avif; webp where the original is animated",
+            {"opaque": "avif", "transparent": "avif", "animated": "webp"},
+        ),
+        (
+            "image/webp,*/*",
+            "image/webp is named: webp",
+            {"opaque": "webp", "transparent": "webp", "animated": "webp"},
+        ),
+        (
+            "*/*",
+            "neither, or */* alone: jpg, png where it is transparent, gif where it is animated",
+            {"opaque": "jpeg", "transparent": "png", "animated": "gif"},
+        ),
+    ],
+)
+def test_what_is_told_of_auto_is_what_comes(
+    origin: Running, config: dict[str, Any], accept: str, told: str, came: dict[str, str]
+) -> None:
+    assert told in explained("/h/opaque?w=20&f=auto", build_config(config))["format"]
+    types = {name: origin.get(f"/h/{name}?w=20&f=auto", headers={"Accept": accept}).type for name in came}
+    assert types == {name: f"image/{format}" for name, format in came.items()}
+
+
+def test_what_is_told_of_the_originals_own_format_is_what_comes(
+    origin: Running, config: dict[str, Any]
+) -> None:
+    assert explained("/h/opaque?w=20", build_config(config))["format"] == [
+        "the original's own",
+        "of tiff: jpg, png where it is transparent, gif where it is animated",
+    ]
+    types = [origin.get(f"/h/{name}?w=20").type for name in ("opaque", "transparent", "animated", "tiff")]
+    assert types == ["image/jpeg", "image/png", "image/gif", "image/jpeg"]
+
+
+@pytest.mark.parametrize(
+    ("format", "told"),
+    [("webp", "webp"), ("gif", "gif"), ("jpg", "jpg; the first frame where the original is animated")],
+)
+def test_a_format_that_holds_no_animation_says_so(format: str, told: str) -> None:
+    assert explained(f"/photos/a.gif?f={format}")["format"] == [told]

@@ -1,0 +1,15 @@
+"""`origin schema` prints the schema of the configuration."""
+
+from __future__ import annotations
+
+import json
+
+from tests.support.running import command
+
+
+def test_schema_is_json_on_stdout() -> None:
+    done = command("schema")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    schema = json.loads(done.stdout)
+    assert schema["properties"].keys() >= {"handlers", "http_port", "cache", "limits", "admin", "log"}

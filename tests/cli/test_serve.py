@@ -1,0 +1,73 @@
+"""`origin serve`: what stops the start is one line on stderr and exit code 2."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support import pictures
+from tests.support import s3_servers
+from tests.support.running import command
+from tests.support.running import settings
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "originals"
+    folder.mkdir()
+    (folder / "cat.jpg").write_bytes(pictures.small())
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"handlers": [', r"config\.json: not JSON: .*"),
+        ('{"handlers": []}', r"config\.json: handlers: expected a list with at least one entry, got \[\]"),
+        (
+            '{"handlers": [{"name": "a", "source": {"type": "local", "root": "."}}, '
+            '{"name": "b", "source": {"type": "local", "root": "."}, "cache_time": "a week"}]}',
+            r'config\.json: handlers\[1\]\.cache_time: expected seconds >= -1, got "a week"',
+        ),
+        (
+            '{"handlers": [{"name": "a", "source": {"type": "local", "root": "."}, "qality": 80}]}',
+            r"config\.json: handlers\[0\]\.qality: unknown key; did you mean quality\?",
+        ),
+        (
+            '{"handlers": [{"name": "a", "source": {"type": "local", "root": "env:NOT_SET_ANYWHERE"}}]}',
+            r"config\.json: handlers\[0\]\.source\.root: the environment has no NOT_SET_ANYWHERE; set it",
+        ),
+    ],
+)
+def test_a_wrong_configuration_is_one_line_and_exit_2(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "config.json").write_text(text)
+    done = command("serve", "-c", str(tmp_path / "config.json"))
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(f"origin: {message}\n", done.stderr)
+
+
+def test_a_configuration_that_is_not_there_is_one_line_and_exit_2(tmp_path: Path) -> None:
+    done = command("serve", "-c", str(tmp_path / "nowhere.json"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "origin: nowhere.json: cannot be read: No such file or directory\n"
+
+
+def test_a_configuration_comes_from_stdin_as_well() -> None:
+    done = command("check", "-c", "-", text='{"handlers": 1}')
+    assert (done.returncode, done.stderr) == (2, "origin: stdin: handlers: expected a list, got 1\n")
+
+
+def test_a_taken_port_is_one_line_and_exit_2(
+    tmp_path: Path, root: Path, moto_server: s3_servers.S3Server
+) -> None:
+    port = int(moto_server.url.rpartition(":")[2])
+    config = settings(root, tmp_path / "cache") | {"http_host": "127.0.0.1", "http_port": port}
+    done = command("serve", "-c", "-", text=json.dumps(config))
+
+    assert done.returncode == 2
+    assert f"cannot listen on 127.0.0.1 port {port}" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,81 @@
+"""The file: its comments, its references, and what is no file of JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from origin.config.load import build_config
+from origin.config.load import load_config
+from origin.config.load import parse_config
+from origin.errors import ConfigError
+from origin.sources.s3 import S3Settings
+from tests.support.configurations import CANARY
+from tests.support.configurations import config
+from tests.support.configurations import mistake
+
+
+def test_a_reference_is_replaced_wherever_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_BUCKET", "from-env")
+    monkeypatch.setenv("TEST_PORT", "8080")
+    monkeypatch.setenv("TEST_TIMEOUT", "2.5")
+    monkeypatch.setenv("TEST_SIZE", "1GB")
+    (tmp_path / "key").write_text(CANARY + "\n")
+    top = {"http_port": "env:TEST_PORT", "cache": {"max_size": "env:TEST_SIZE"}}
+    source = {"type": "s3", "bucket": "env:TEST_BUCKET", "timeout": "env:TEST_TIMEOUT"}
+    built = build_config(config(top, source=source, signing={"keys": ["file:key"]}), base=tmp_path)
+    handler = built.handlers[0]
+    assert isinstance(handler.source, S3Settings)
+    assert (handler.source.bucket, handler.source.timeout) == ("from-env", 2.5)
+    assert (built.http_port, built.cache.max_size) == (8080, 1_000_000_000)
+    assert handler.signing is not None
+    assert handler.signing.keys[0].get_secret_value() == CANARY
+
+
+def test_a_reference_to_nothing_names_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TEST_NOWHERE", raising=False)
+    signing = {"keys": ["env:TEST_NOWHERE"]}
+    assert mistake(config(signing=signing)) == (
+        "config.json: handlers[0].signing.keys[0]: the environment has no TEST_NOWHERE; set it"
+    )
+    assert mistake(config({"admin": {"token": "file:/no/where"}})) == (
+        "config.json: admin.token: the file /no/where cannot be read"
+    )
+
+
+def test_an_error_names_the_reference_and_not_its_content(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_PORT", CANARY)
+    assert mistake(config({"http_port": "env:TEST_PORT"})) == (
+        "config.json: http_port: expected a port, 1 to 65535, got the content of env:TEST_PORT"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('{"handlers": [}', 'not JSON: line 1 Unexpected "}" at column 15'),
+        ('{\n"handlers": [}', "not JSON: line 2 "),
+        ('{"a": 1, "a": 2}', 'not JSON: Duplicate key "a"'),
+        ("", "not JSON: "),
+        ("[" * 100_000, "not JSON: "),
+        ('{"a": "b\nc"}', "not JSON: line 1 "),
+    ],
+)
+def test_what_is_not_json_is_told_in_one_line(text: str, told: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        parse_config(text, name="config.json")
+    assert str(error.value).startswith(f"config.json: {told}")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"), [(None, "No such file or directory"), (b"\xff{}", "it is not UTF-8 text")]
+)
+def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, content: bytes | None, reason: str) -> None:
+    file = tmp_path / "config.json"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(ConfigError) as error:
+        load_config(file)
+    assert str(error.value) == f"config.json: cannot be read: {reason}"

@@ -1,0 +1,310 @@
+"""A line for every mistake, and never a secret in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from origin.config.load import build_config
+from origin.config.part import part_types
+from origin.errors import ConfigError
+from tests.support.configurations import CANARY
+from tests.support.configurations import SOURCE
+from tests.support.configurations import config
+from tests.support.configurations import mistake
+
+
+def test_the_mistake_of_the_contract() -> None:
+    data = config()
+    data["handlers"].append({"name": "more", "source": SOURCE, "cache_time": "a week"})
+    assert mistake(data) == 'config.json: handlers[1].cache_time: expected seconds >= -1, got "a week"'
+
+
+QUALITY = '1 to 100, or one per format such as {"jpg": 80, "webp": 78, "avif": 60}'
+ERROR_STATUS = (
+    '404, "exact", or a status of 400 to 599 for each class, such as {"forbidden": 403}; classes are '
+    "bad-request, forbidden, not-found, unprocessable, source-unavailable, render-failed, overloaded"
+)
+MISTAKES: list[tuple[Any, str, str]] = [
+    ({}, "handlers", "required, and not there"),
+    ([], "the file", "expected an object, got []"),
+    ({"handlers": []}, "handlers", "expected a list with at least one entry, got []"),
+    ({"handlers": {}}, "handlers", "expected a list, got an object"),
+    ({"handlers": [None]}, "handlers[0]", "expected an object, got null"),
+    (config({"handler": 1}), "handler", "unknown key; did you mean handlers?"),
+    (config(cache_tmie=1), "handlers[0].cache_tmie", "unknown key; did you mean cache_time?"),
+    (config(zzz=1), "handlers[0].zzz", "unknown key"),
+    (config(crop="yes"), "handlers[0].crop", 'expected true or false, got "yes"'),
+    (config(crop=1), "handlers[0].crop", "expected true or false, got 1"),
+    (config(max_age=-1), "handlers[0].max_age", "expected seconds >= 0, got -1"),
+    (config(max_age=1.5), "handlers[0].max_age", "expected seconds >= 0, got 1.5"),
+    (config(max_age=True), "handlers[0].max_age", "expected seconds >= 0, got true"),
+    (config(error_status=500), "handlers[0].error_status", f"expected {ERROR_STATUS}, got 500"),
+    (config(error_status="Exact"), "handlers[0].error_status", f'expected {ERROR_STATUS}, got "Exact"'),
+    (
+        config(error_status={"forbiden": 403}),
+        "handlers[0].error_status",
+        f'expected {ERROR_STATUS}, got {{"forbiden": 403}}',
+    ),
+    (
+        config(error_status={"not-found": 410, "forbidden": 200}),
+        "handlers[0].error_status",
+        f'expected {ERROR_STATUS}, got {{"forbidden": 200}}',
+    ),
+    (config(debug=1), "handlers[0].debug", "expected true or false, got 1"),
+    (config(quality={"png": 80}), "handlers[0].quality", f'expected {QUALITY}, got {{"png": 80}}'),
+    (
+        config(quality={"webp": 50, "jpg": True}),
+        "handlers[0].quality",
+        f'expected {QUALITY}, got {{"jpg": true}}',
+    ),
+    (config({"drain": -1}), "drain", "expected seconds >= 0 and <= 3600, got -1"),
+    (config({"drain": "15"}), "drain", 'expected seconds >= 0 and <= 3600, got "15"'),
+    (config({"log": {"level": "warn"}}), "log.level", 'expected debug, info, warning or error, got "warn"'),
+    (config({"log": {"probes": 0}}), "log.probes", "expected true or false, got 0"),
+    (config({"admin": {"host": "127.0.0.1"}}), "admin.host", "expected admin.port beside it"),
+    (config({"sources": []}), "sources", "expected an object, got []"),
+    (config({"sources": {"a": {"type": "s3"}}}), "sources.a.bucket", "required, and not there"),
+    (config({"sources": {"s3": {"type": "s3"}}}), "sources.s3.bucket", "required, and not there"),
+    (config(source="photos"), "handlers[0].source", "expected a source, or a name of sources"),
+    (
+        config({"sources": {"a": SOURCE, "b": SOURCE}}, source="c"),
+        "handlers[0].source",
+        "expected a source, or a name of sources, a or b",
+    ),
+    (
+        config(source={**SOURCE, "folder": "a/../b"}),
+        "handlers[0].source",
+        "expected a folder without . and .. segments, got 'a/../b'",
+    ),
+    (
+        config(source={**SOURCE, "endpoint_url": "http://127.0.0.1:8333/pictures"}),
+        "handlers[0].source",
+        "expected endpoint_url without the bucket, which is added to it: http://127.0.0.1:8333",
+    ),
+    (config({"$schema": 1}), "$schema", "expected text, got something else"),
+    (config(**{"$schema": None}), "handlers[0].$schema", "expected text, got something else"),
+    (
+        config(error_image="no.png"),
+        "handlers[0].error_image",
+        'expected a file, got "no.png", which is not there',
+    ),
+    (
+        config(allowed_formats=[]),
+        "handlers[0].allowed_formats",
+        "expected a list with at least one entry, got []",
+    ),
+    (
+        config(allowed_formats=["heic"]),
+        "handlers[0].allowed_formats[0]",
+        'expected one of jpg, png, webp, gif, avif, bmp, ico, tiff, svg, got "heic"',
+    ),
+    (
+        config(output_format="tiff"),
+        "handlers[0].output_format",
+        'expected original, auto, jpg, png, webp, gif or avif, got "tiff"',
+    ),
+    (config(widths=[100, 0]), "handlers[0].widths[1]", "expected a whole number >= 1, got 0"),
+    (config(limits={"queue": 5}), "handlers[0].limits.queue", "unknown key"),
+    (
+        config({"limits": {"render_memory": "1MB"}}),
+        "limits.render_memory",
+        'expected 200MB or more, got "1MB"',
+    ),
+    (
+        config({"limits": {"source_timeout": 0}}),
+        "limits.source_timeout",
+        "expected seconds > 0 and <= 3600, got 0",
+    ),
+    (
+        config({"limits": {"source_timeout": "10"}}),
+        "limits.source_timeout",
+        'expected seconds > 0 and <= 3600, got "10"',
+    ),
+    (config({"http_port": 70000}), "http_port", "expected a port, 1 to 65535, got 70000"),
+    (
+        config({"http_port": 443, "https_enabled": True, "https_cert": "c", "https_key": "k"}),
+        "https_port",
+        "expected a port of its own, got 443, as http_port",
+    ),
+    (config({"admin": {"port": 80}}), "admin.port", "expected a port of its own, got 80, as http_port"),
+    (config({"https_enabled": True}), "https_enabled", "expected https_cert and https_key beside it"),
+    (
+        config({"https_enabled": True, "https_cert": "c.pem", "https_key": "k.pem"}),
+        "https_cert",
+        'expected a file, got "c.pem", which is not there',
+    ),
+    (
+        config({"https_enabled": True, "https_cert": "c", "https_key": "k", "https_strict": True}),
+        "https_strict",
+        "expected the host name to redirect to in hosts",
+    ),
+    (config({"hosts": "example.com"}), "hosts", 'expected a list, got "example.com"'),
+    (config({"hosts": [1]}), "hosts[0]", "expected a host name, without a port, got 1"),
+    (
+        config({"hosts": ["a.example:8080"]}),
+        "hosts[0]",
+        'expected a host name, without a port, got "a.example:8080"',
+    ),
+    (config({"https_strict": True}), "https_strict", "expected https_enabled beside it"),
+    (
+        config(source={"type": "s3", "bucket": "b", "access_key": "a"}),
+        "handlers[0].source",
+        "expected access_key and secret_key together",
+    ),
+    (
+        config(tag_header="Content-Length"),
+        "handlers[0].tag_header",
+        "expected Surrogate-Key, Cache-Tag, Edge-Cache-Tag, xkey, or a name with x-; null for none, "
+        'got "Content-Length"',
+    ),
+    (config({"log": {"format": "xml"}}), "log.format", 'expected text or json, got "xml"'),
+    (config(source={}), "handlers[0].source", 'expected a "type", s3 or local, got an object'),
+    (config(source={"type": "gcs"}), "handlers[0].source", 'expected s3 or local as "type", got "gcs"'),
+    (config(source={"type": "s3"}), "handlers[0].source.bucket", "required, and not there"),
+    (config(source={"type": "local"}), "handlers[0].source.root", "required, and not there"),
+    (config(source={**SOURCE, "root": "/x"}), "handlers[0].source.root", "unknown key"),
+    (
+        config(source={**SOURCE, "endpoint_url": "minio:9000"}),
+        "handlers[0].source.endpoint_url",
+        'expected an http or https URL without a user, got "minio:9000"',
+    ),
+    (
+        config(source={**SOURCE, "addressing_style": "x"}),
+        "handlers[0].source.addressing_style",
+        'expected auto, path or virtual, got "x"',
+    ),
+    (config(aws={"bucket_name": "b"}), "handlers[0]", "expected either `source` or `aws`, not both"),
+    (
+        config(signing={}),
+        "handlers[0].signing",
+        "expected at least one key in `keys`; without one nothing is signed",
+    ),
+    (
+        config(signing={"keys": []}),
+        "handlers[0].signing",
+        "expected at least one key in `keys`; without one nothing is signed",
+    ),
+    (
+        config(signing={"keys": ["k" * 31]}),
+        "handlers[0].signing.keys[0]",
+        "expected a key of 32 characters or more, got a value that is not shown here",
+    ),
+    (
+        config({"admin": {"token": "short"}}),
+        "admin.token",
+        "expected a token of 16 characters or more, got a value that is not shown here",
+    ),
+    (config({"a\nb\x1b[31m": 1}), "a\\nb\\x1b[31m", "unknown key"),
+    (
+        config(error_image="a\nb"),
+        "handlers[0].error_image",
+        'expected a file, got "a\\nb", which is not there',
+    ),
+    (config(max_age=-1, crop=1), "handlers[0].crop", "expected true or false, got 1 (and 1 more)"),
+]
+
+
+@pytest.mark.parametrize(("data", "place", "told"), MISTAKES, ids=[place for _, place, _ in MISTAKES])
+def test_a_mistake_is_one_line_that_names_place_expectation_and_value(
+    data: Any, place: str, told: str
+) -> None:
+    assert mistake(data) == f"config.json: {place}: {told}"
+
+
+def test_prefixes_and_names_are_unique() -> None:
+    data = config(prefix="img")
+    data["handlers"].append({"name": "img", "source": SOURCE})
+    assert mistake(data) == (
+        'config.json: handlers[1].prefix: expected a prefix of its own, got "img", which handlers[0] has'
+    )
+    data["handlers"][1] = {"name": "photos", "prefix": "else", "source": SOURCE}
+    assert mistake(data) == (
+        'config.json: handlers[1].name: expected a name of its own, got "photos", which handlers[0] has'
+    )
+    data["handlers"][1] = {"name": "more", "prefix": "/img/", "source": SOURCE}
+    assert "handlers[1].prefix: expected a prefix of its own" in mistake(data)
+
+
+WRONG: list[Any] = [None, True, "x", "", -1, 0, 1.5, 10**30, float("nan"), [], ["x"], [[]], {}, {"x": 1}]
+PLACES: dict[str, Callable[[str, Any], Any]] = {
+    "Config": lambda key, value: config({key: value}),
+    "Handler": lambda key, value: config(**{key: value}),
+    "S3": lambda key, value: config(source={**SOURCE, key: value}),
+    "Local": lambda key, value: config(source={"type": "local", "root": "/x", key: value}),
+    "Aws": lambda key, value: {"handlers": [{"name": "a", "aws": {key: value}}]},
+    "Signing": lambda key, value: config(signing={"keys": [CANARY], key: value}),
+    "HandlerLimits": lambda key, value: config(limits={key: value}),
+    "Limits": lambda key, value: config({"limits": {key: value}}),
+    "Cache": lambda key, value: config({"cache": {key: value}}),
+    "Admin": lambda key, value: config({"admin": {key: value}}),
+    "Log": lambda key, value: config({"log": {key: value}}),
+}
+
+
+@pytest.mark.parametrize("part", PLACES)
+def test_a_wrong_value_under_any_key_is_told_in_our_words(part: str) -> None:
+    told = []
+    ours = re.compile(
+        r"config\.json: [\w.\[\]]+: (expected .+|unknown key.*|required, and not there.*)|.*either.*"
+    )
+    (model,) = [found for found in part_types() if found.__name__ == part]
+    for key in model.model_fields:
+        for value in WRONG:
+            try:
+                build_config(PLACES[part](key, value), name="config.json")
+            except ConfigError as error:
+                told.append(str(error))
+    assert len(told) > 5
+    assert [line for line in told if not ours.fullmatch(line) or "nput should" in line] == []
+
+
+# Secrets
+
+
+SECRET_PLACES: list[tuple[str, Any]] = [
+    ("signing", config(signing={"keys": [CANARY], "required": "yes"})),
+    ("short key", config(signing={"keys": [CANARY[:20]]})),
+    ("key in a list too deep", config(signing={"keys": [[CANARY]]})),
+    ("keys as text", config(signing={"keys": CANARY})),
+    ("key under a wrong name", config(signing={"key": CANARY})),
+    ("signing as text", config(signing=CANARY)),
+    ("signing as a list", config(signing=[CANARY])),
+    ("token under a wrong name", config({"admin": {"tokn": CANARY}})),
+    ("token in an object", config({"admin": {"token": {"is": CANARY}}})),
+    ("admin as text", config({"admin": CANARY})),
+    ("source as text", config(source=CANARY)),
+    ("source as a list", config(source=[{"secret_key": CANARY}])),
+    ("secret in a list", config(source={**SOURCE, "secret_key": [CANARY]})),
+    ("secret of a source of no type", config(source={"secret_key": CANARY})),
+    ("secret in a wrong place", config(secret_key=CANARY)),
+    ("secret in the URL", config(source={**SOURCE, "endpoint_url": f"https://me:{CANARY}@host"})),
+    ("aws as text", {"handlers": [{"name": "a", "aws": CANARY}]}),
+    ("aws with a mistake", {"handlers": [{"name": "a", "aws": {"aws_secret": CANARY, "bucket": 1}}]}),
+    ("handler as a list", {"handlers": [[CANARY]]}),
+    ("handler as text", {"handlers": [CANARY]}),
+    ("sources as text", config({"sources": CANARY})),
+    ("named source as text", config({"sources": {"a": CANARY}})),
+    ("secret in a named source", config({"sources": {"a": {**SOURCE, "secret_key": [CANARY]}}})),
+    ("one secret alone", config(source={**SOURCE, "access_key": CANARY})),
+    ("one secret of the old form alone", {"handlers": [{"name": "a", "aws": {"aws_secret": CANARY}}]}),
+]
+
+
+@pytest.mark.parametrize(("where", "data"), SECRET_PLACES, ids=[where for where, _ in SECRET_PLACES])
+def test_no_error_repeats_a_secret(where: str, data: Any) -> None:
+    with pytest.raises(ConfigError) as error:
+        build_config(data)
+    assert "canary" not in str(error.value)
+    assert error.value.__suppress_context__ or error.value.__context__ is None
+
+
+def test_no_repr_shows_a_secret() -> None:
+    source = {**SOURCE, "access_key": CANARY, "secret_key": CANARY, "session_token": CANARY}
+    built = build_config(config({"admin": {"token": CANARY}}, source=source, signing={"keys": [CANARY]}))
+    old = build_config({"handlers": [{"name": "a", "aws": {"aws_access": CANARY, "aws_secret": CANARY}}]})
+    for shown in (repr(built), str(built), built.model_dump_json(), repr(old), old.model_dump_json()):
+        assert "canary" not in shown

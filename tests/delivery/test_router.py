@@ -1,0 +1,183 @@
+"""Methods beside GET and HEAD: who answers them, and what their bodies may cost."""
+
+from __future__ import annotations
+
+import http.client
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from origin.delivery.router import ADMIN_BODY
+from origin.delivery.router import NO_BODY
+from origin.delivery.router import BodyLimit
+from origin.delivery.router import Endpoint
+from origin.delivery.router import Mount
+from origin.http.message import Request
+from origin.http.message import Response
+from origin.http.message import text_response
+from tests.support.pictures import land
+from tests.support.running import Running
+from tests.support.running import Shelf
+from tests.support.running import settings
+
+LIMIT = BodyLimit(200_000, 20.0)
+
+
+async def receive(key: str, request: Request) -> Response:
+    """Answers with the key and the size of the body, or 413."""
+    size = 0
+    async for piece in request.body():
+        size += len(piece)
+        if size > LIMIT.bytes:
+            return text_response(413, "content too large")
+    return text_response(201, f"{key or 'the prefix'} {size}")
+
+
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    folder = tmp_path_factory.mktemp("router")
+    plain = settings(folder, folder / "cache")
+    inner = {**plain["handlers"][0], "name": "inner", "prefix": "h/inner"}
+    with Running({**plain, "handlers": [*plain["handlers"], inner]}, source=Shelf(**{"a.jpg": land()})) as it:
+        mounts = it.app.image_router._mounts
+        assert isinstance(mounts, dict)
+        mounts["h"] = Mount(mounts["h"].handler, {"POST": Endpoint(receive, LIMIT)})
+        yield it
+
+
+def send(origin: Running, method: str, target: str, body: bytes = b"") -> tuple[int, str, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", origin.port, timeout=30)
+    try:
+        connection.request(method, target, body)
+        answer = connection.getresponse()
+        return answer.status, answer.headers.get("Allow", ""), answer.read().decode()
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("target", "key"),
+    [("/h", "the prefix"), ("/h/new.jpg", "new.jpg"), ("/h/a/b.jpg?x=1", "a/b.jpg"), ("/%68", "the prefix")],
+)
+def test_a_method_is_answered_by_its_endpoint(origin: Running, target: str, key: str) -> None:
+    assert send(origin, "POST", target, b"x" * 150_000) == (201, "", f"201 {key} 150000\n")
+
+
+def test_pictures_are_read_beside_it(origin: Running) -> None:
+    assert origin.get("/h/a.jpg?w=30").status == 200
+    assert origin.get("/h").status == 404
+
+
+def test_a_body_past_the_limit_is_refused_by_the_endpoint(origin: Running) -> None:
+    assert send(origin, "POST", "/h/new.jpg", b"x" * 210_000)[0] == 413
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "allow"),
+    [
+        ("PUT", "/h/new.jpg", "GET, HEAD, POST"),
+        ("DELETE", "/h", "GET, HEAD, POST"),
+        ("POST", "/h/inner/new.jpg", "GET, HEAD"),
+        ("POST", "/h/inner", "GET, HEAD"),
+    ],
+)
+def test_a_method_that_a_mount_does_not_have_is_405(
+    origin: Running, method: str, target: str, allow: str
+) -> None:
+    assert send(origin, method, target)[:2] == (405, allow)
+
+
+def test_a_path_that_cannot_be_decoded_is_400(origin: Running) -> None:
+    assert send(origin, "POST", "/h/%zz")[0] == 400
+
+
+def test_each_method_has_its_own_limit(origin: Running) -> None:
+    router = origin.app.image_router
+    assert router.body_limit("POST", b"/h/new.jpg?w=3") == LIMIT
+    assert router.body_limit("GET", b"/h/new.jpg") == NO_BODY
+    for method, target in (
+        ("PUT", b"/h/x"),
+        ("POST", b"/h/inner/x"),
+        ("POST", b"/-/purge"),
+        ("POST", b"/%zz"),
+    ):
+        assert router.body_limit(method, target) == ADMIN_BODY
+
+
+# Paths of operators
+
+
+@pytest.mark.parametrize(
+    "path", ["/-%2fmetrics", "/%2d/metrics", "/%2D%2Fmetrics", "/-%2Fready", "/%2d%2flive"]
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_the_paths_of_operators_have_one_spelling(origin: Running, path: str, method: str) -> None:
+    """A cache in front closes `/-/` as it is written; another spelling of it must lead nowhere."""
+    answer = origin.get(path, method)
+    assert (answer.status, answer.body) == (404, b"404 not found\n")
+    assert origin.get("/-/metrics").status == 200
+
+
+# What is remembered of URLs
+
+
+@pytest.mark.parametrize("query", ["w=30&x=" + "y" * 2000, "w=30" + "&a" * 50])
+def test_a_long_url_that_hits_is_not_remembered(origin: Running, query: str) -> None:
+    router = origin.app.image_router
+    before = len(router._remembered)
+    for _ in range(3):
+        assert origin.get(f"/h/a.jpg?{query}").status == 200
+    assert len(router._remembered) == before
+
+
+# Preflight
+
+
+@pytest.mark.parametrize(
+    ("target", "allow"), [("/h/a.jpg", "GET, HEAD, POST"), ("/h/inner/a.jpg", "GET, HEAD")]
+)
+def test_a_preflight_is_answered(origin: Running, target: str, allow: str) -> None:
+    headers = {"Origin": "https://a.example", "Access-Control-Request-Headers": "x-trace"}
+    answer = origin.get(target, "OPTIONS", {**headers, "Access-Control-Request-Method": "GET"})
+    assert (answer.status, answer.body) == (204, b"")
+    assert answer.headers["Allow"] == answer.headers["Access-Control-Allow-Methods"] == f"{allow}, OPTIONS"
+    assert answer.headers["Access-Control-Allow-Headers"] == "x-trace"
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert answer.headers["Access-Control-Max-Age"] == "86400"
+    assert answer.headers["Vary"] == "Access-Control-Request-Headers"
+
+
+# What a front-end developer may see
+
+
+def test_a_handler_under_debug_says_why_and_what_it_ignored(tmp_path: Path) -> None:
+    plain = settings(tmp_path, tmp_path / "cache", debug=True, options=["w", "f"])
+    token = "WV8vUaxodI2UhDPzgVq9gQnD2gUOAvAAIXmFnbsvUao"
+    with Running(plain, source=Shelf(**{"a.jpg": land()})) as origin:
+        answer = origin.get("/h/a.jpg?w=30&hight=3&q=5&utm_source=x")
+        assert answer.status == 200
+        assert answer.headers["X-Origin-Ignored"] == "hight, utm_source, q"
+        assert "X-Origin-Reason" not in answer.headers
+        refused = origin.get("/h/a.jpg?w=30px")
+        assert "option w: expected" in refused.headers["X-Origin-Reason"]
+        assert "'30px'" in refused.headers["X-Origin-Reason"]
+        assert token not in str(origin.get(f"/h/a.jpg?f={token}").headers)
+        odd = origin.get("/h/a.jpg?w=%0D%0AX-Injected:%20yes%C3%A9%E2%80%AE")
+        assert "X-Injected" not in odd.headers
+        assert odd.headers["X-Origin-Reason"].isascii()
+
+
+def test_without_debug_nobody_is_told(origin: Running) -> None:
+    answer = origin.get("/h/a.jpg?w=30px&hight=3")
+    assert answer.kind == "bad-request"
+    assert not {"X-Origin-Reason", "X-Origin-Ignored"} & set(answer.headers)
+
+
+def test_a_browser_may_see_how_long_a_picture_took(origin: Running) -> None:
+    made = origin.get("/h/a.jpg?w=77")
+    assert re.fullmatch(
+        r"source;dur=[\d.]+, queue;dur=[\d.]+, render;dur=[\d.]+", made.headers["Server-Timing"]
+    )
+    assert made.headers["Timing-Allow-Origin"] == "*"

@@ -1,0 +1,144 @@
+"""docs/configuration.md has every key of the configuration with its default; the example serves pictures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from origin.config.legacy import Aws
+from origin.config.load import build_config
+from origin.config.model import Admin
+from origin.config.model import Cache
+from origin.config.model import Config
+from origin.config.model import Handler
+from origin.config.model import HandlerLimits
+from origin.config.model import Limits
+from origin.config.model import Log
+from origin.config.model import Signing
+from origin.config.part import Part
+from origin.config.sources import SOURCE_PARTS
+from origin.errors import ConfigError
+from tests.support.documents import PICTURES
+from tests.support.documents import ROOT
+from tests.support.documents import SECRET
+from tests.support.documents import code
+from tests.support.documents import page
+from tests.support.running import Running
+from tests.support.s3_servers import S3Server
+
+CONFIGURATION = page("docs/configuration.md")
+# The line before a table, the model it describes, and where that stands in a configuration.
+PLACES: list[tuple[str, type[Part], tuple[str | int, ...]]] = [
+    ("## Top level", Config, ()),
+    ("## A handler", Handler, ("handlers", 0)),
+    ('`"type": "s3"`', SOURCE_PARTS["s3"], ("handlers", 0, "source")),
+    ('`"type": "local"`', SOURCE_PARTS["local"], ("handlers", 1, "source")),
+    ("`aws`, in place of `source`", Aws, ("handlers", 2, "aws")),
+    ("## Limits", Limits, ("limits",)),
+]
+# Parts whose keys the page writes with a dot.
+DOTTED: dict[str, type[Part]] = {"cache": Cache, "admin": Admin, "log": Log, "signing": Signing}
+DEFAULTS = [
+    pytest.param(model, path, code(row[0])[0], row[1], id=f"{model.__name__}.{code(row[0])[0]}")
+    for after, model, path in PLACES
+    for row in CONFIGURATION.table(after)
+]
+
+
+def configuration() -> dict[str, Any]:
+    """A configuration with every part in it and every default left out."""
+    return {
+        "handlers": [
+            {"name": "one", "source": {"type": "s3", "bucket": "bucket"}, "signing": {"keys": [SECRET]}},
+            {"name": "two", "source": {"type": "local", "root": "."}},
+            {"name": "three", "aws": {}},
+        ],
+        "limits": {},
+        "cache": {},
+        "admin": {},
+        "log": {},
+    }
+
+
+def keys(model: type[Part]) -> Iterator[tuple[str, Any]]:
+    """The keys of a table, with what the model says of each."""
+    for name, field in model.model_fields.items():
+        if name in DOTTED:
+            yield from ((f"{name}.{inner}", f) for inner, f in DOTTED[name].model_fields.items())
+        else:
+            yield name, field
+
+
+@pytest.mark.parametrize(("after", "model", "path"), PLACES)
+def test_every_key_of_the_configuration_is_on_the_page(after: str, model: type[Part], path: Any) -> None:
+    rows = CONFIGURATION.table(after)
+    assert sorted(code(row[0])[0] for row in rows) == sorted(name for name, _ in keys(model))
+
+
+@pytest.mark.parametrize(("model", "path", "key", "default"), DEFAULTS)
+def test_each_default_on_the_page_is_the_programs(
+    model: type[Part], path: tuple[str | int, ...], key: str, default: str
+) -> None:
+    config = configuration()
+    *parts, name = key.split(".")
+    place: Any = config
+    for step in (*path, *parts):
+        place = place[step]
+    if default == "none":
+        assert dict(keys(model))[key].default is None
+    elif default == "required":
+        del place[name]
+        with pytest.raises(ConfigError):
+            build_config(config)
+    else:
+        place[name] = place["name"] if default == "= `name`" else json.loads(code(default)[0])
+        assert build_config(config) == build_config(configuration())
+
+
+def test_the_limits_that_a_handler_may_have_are_marked() -> None:
+    assert {code(row[0])[0] for row in CONFIGURATION.table("## Limits") if row[2] == "yes"} == set(
+        HandlerLimits.model_fields
+    )
+
+
+def test_the_message_that_the_page_shows_is_the_programs() -> None:
+    config = configuration()
+    config["handlers"][1]["cache_time"] = "a week"
+    with pytest.raises(ConfigError) as error:
+        build_config(config, name="config.json")
+    assert f"origin: {error.value}\n" == CONFIGURATION.block("text", "handlers[1]")
+
+
+@pytest.fixture
+def example(moto_server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The example in a folder of its own, with what it refers to, and its bucket at a test server."""
+    for name, value in {
+        "ORIGIN_ADMIN_TOKEN": "0123456789abcdef",
+        "ORIGIN_S3_ACCESS_KEY": "access",
+        "ORIGIN_S3_SECRET_KEY": "secret",
+        "ORIGIN_KEY": SECRET,
+        "AWS_ACCESS_KEY_ID": moto_server.access_key,
+        "AWS_SECRET_ACCESS_KEY": moto_server.secret_key,
+        "AWS_ENDPOINT_URL_S3": moto_server.url,
+    }.items():
+        monkeypatch.setenv(name, value)
+    place = {"LocationConstraint": "eu-central-1"}
+    moto_server.client.create_bucket(Bucket="example-photos", CreateBucketConfiguration=place)
+    picture = (PICTURES / "logo.png").read_bytes()
+    moto_server.client.put_object(Bucket="example-photos", Key="originals/2024/cat.jpg", Body=picture)
+    path = tmp_path / "config.json"
+    path.write_text((ROOT / "config.example.json").read_text(encoding="utf-8"), encoding="utf-8")
+    return path
+
+
+@pytest.mark.slow
+def test_the_app_starts_with_the_example_and_serves_what_it_says(example: Path) -> None:
+    with Running(example) as origin:
+        picture = origin.get("/photos/2024/cat.jpg?w=300", headers={"Accept": "image/avif"})
+        unsigned = origin.get("/img/members/cat.jpg")
+    assert (picture.status, picture.type) == (200, "image/avif")
+    assert (unsigned.status, unsigned.kind) == (404, "forbidden")

@@ -1,0 +1,20 @@
+"""docs/security.md: the numbers in it are the program's."""
+
+from __future__ import annotations
+
+from origin.render import quarantine
+from origin.server.bounds import Bounds
+from tests.support.documents import page
+
+SECURITY = page("docs/security.md").line
+
+
+def test_the_bounds_of_connections_are_the_programs() -> None:
+    bounds = Bounds()
+    assert f"within {bounds.arrival:.0f} seconds and {bounds.head // 1024} kB of headers" in SECURITY
+    assert f"cut off after {bounds.stall:.0f} seconds" in SECURITY
+
+
+def test_the_quarantine_lasts_as_long_as_the_page_says() -> None:
+    assert "twice are refused for ten minutes" in SECURITY
+    assert (quarantine.MAX_CRASHES, quarantine.TTL_SECONDS) == (2, 600)

@@ -1,0 +1,169 @@
+"""docs/signing.md and its examples: programs in four languages make the tokens of the vectors."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import itertools
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+from urllib.parse import urlsplit
+
+import jwt
+import pytest
+from click.testing import CliRunner
+from itsdangerous import URLSafeSerializer
+
+from origin.cli.main import main
+from origin.signing import UrlSigner
+from origin.signing import Verifier
+from origin.signing import decode_query
+from tests.support import pictures
+from tests.support.documents import EXAMPLES
+from tests.support.documents import ROOT
+from tests.support.documents import SECRET
+from tests.support.documents import code
+from tests.support.documents import need
+from tests.support.documents import page
+from tests.support.running import Running
+from tests.support.running import Shelf
+from tests.support.running import settings
+
+SIGNING = page("docs/signing.md")
+VECTORS = json.loads((ROOT / "tests/vectors/signing.json").read_text())
+ROWS = [pytest.param(row, id=row["name"]) for row in VECTORS["exact"] + VECTORS["grants"]]
+KEY = "correct-horse-battery-staple-0123456789"
+
+
+def run(program: list[str], row: dict[str, Any]) -> str:
+    pairs = itertools.chain(*row.get("pairs", []))
+    arguments = [row["payload"]] if "payload" in row else [row["prefix"], row["key"], *pairs]
+    environment = {"PATH": os.environ["PATH"], "ORIGIN_KEY": row["secret"]}
+    done = subprocess.run([*program, *arguments], check=True, capture_output=True, text=True, env=environment)
+    return done.stdout
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_the_javascript_makes_the_tokens(row: dict[str, Any]) -> None:
+    need("node", "nodejs")
+    assert run(["node", str(EXAMPLES / "sign.js")], row) == row["token"] + "\n"
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_the_shell_makes_the_tokens(row: dict[str, Any]) -> None:
+    need("openssl", "openssl")
+    assert run(["sh", str(EXAMPLES / "sign.sh")], row) == row["token"] + "\n"
+
+
+@pytest.mark.slow
+def test_the_php_makes_the_tokens() -> None:
+    need("php", "php-cli")
+    for row in VECTORS["exact"] + VECTORS["grants"]:
+        assert run(["php", str(EXAMPLES / "sign.php")], row) == row["token"] + "\n"
+
+
+def test_the_python_writes_urls_that_are_accepted() -> None:
+    environment = {**os.environ, "ORIGIN_KEY": KEY, "PYTHONPATH": str(ROOT)}
+    program = [sys.executable, str(EXAMPLES / "sign.py")]
+    done = subprocess.run(program, check=True, capture_output=True, text=True, env=environment)
+    urls = re.findall(r"https://img\.example\.com(\S+)", done.stdout)
+    assert [verdict_on(url) for url in urls] == ["signed"] * 4 + ["granted"]
+
+
+def test_the_python_of_the_page_is_that_of_the_example() -> None:
+    example = (EXAMPLES / "sign.py").read_text(encoding="utf-8")
+    assert SIGNING.block("python", "UrlSigner(") == example.partition('"""\n\n')[2]
+
+
+def test_every_language_of_the_page_has_its_example() -> None:
+    files = {path.name for path in EXAMPLES.glob("sign.*")} - {"sign.py"}
+    rows = SIGNING.table("| language |")
+    assert {link.rpartition("/")[2] for row in rows for link in re.findall(r"\((.*?)\)", row[1])} == files
+    assert {code(row[2])[0].split()[1] for row in rows} == files
+
+
+def test_the_commands_of_the_page_write_what_is_accepted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handler = {"name": "photos", "source": {"type": "s3", "bucket": "b"}, "signing": {"keys": [KEY]}}
+    (tmp_path / "config.json").write_text(json.dumps({"handlers": [handler]}))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ORIGIN_SIGNING_KEYS", KEY)
+    commands = [words for words in SIGNING.commands() if words[0] == "sign"]
+    assert {words[1] for words in commands} == {"url", "srcset", "grant"}
+    for words in commands:
+        done = CliRunner().invoke(main, words)
+        assert done.exit_code == 0, done.output
+        verdicts = [verdict_on(url) for url in re.findall(r"/photos/\S+", done.output)]
+        assert set(verdicts) == ({"signed"} if words[1] != "grant" else set())
+
+
+def verdict_on(url: str) -> str:
+    parts = urlsplit(url)
+    key = unquote(parts.path.removeprefix("/photos/"))
+    return Verifier("photos", [KEY]).verify(key, decode_query(parts.query.encode()), 0).reason.value
+
+
+def test_the_worked_example_is_the_first_vector() -> None:
+    row = VECTORS["exact"][0]
+    assert f"```text\n{row['message']}\n```" in SIGNING.text
+    assert f"`{row['secret']}` the token is\n\n```text\n{row['token']}\n```" in SIGNING.text
+
+
+def test_the_grant_of_the_page_is_one() -> None:
+    fields = json.loads(SIGNING.block("json", '"k"'))
+    signer = UrlSigner("", "photos", [KEY], bucket=1)
+    token = signer.grant(fields["k"], expires_at=fields["e"], now=0, **fields["o"])
+    derivation = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
+    assert URLSafeSerializer(KEY, "origin/v1/grant", signer_kwargs=derivation).loads(token) == fields
+    assert {code(row[0])[0] for row in SIGNING.table("| field |")} == fields.keys()
+
+
+def test_the_shortest_signing_key_is_as_long_as_the_page_says() -> None:
+    (length,) = re.findall(r"has (\d+) characters or more", SIGNING.text)
+    UrlSigner("", "photos", ["k" * int(length)])
+    with pytest.raises(ValueError, match=length):
+        UrlSigner("", "photos", ["k" * (int(length) - 1)])
+
+
+@pytest.fixture
+def verifier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The module of the example, beside a configuration."""
+    (tmp_path / "config.json").write_text(json.dumps(settings(tmp_path, tmp_path / "cache")))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("JWT_KEY", SECRET)
+    found = importlib.util.spec_from_file_location("verify_example", EXAMPLES / "verify.py")
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+def test_the_example_with_pyjwt(verifier: Any, tmp_path: Path) -> None:
+    claims = {"path": "/h/land.jpg", "exp": 4_000_000_000}
+    good = jwt.encode(claims, SECRET, "HS256")
+    shelf = Shelf(**{"land.jpg": pictures.land()})
+    config = settings(tmp_path, tmp_path / "cache")
+    with Running(config, source=shelf, verify=verifier.verify) as origin:
+        answer = origin.get(f"/h/land.jpg?w=30&t={good}")
+        assert answer.status == 200
+        assert answer.headers["Cache-Control"].startswith("public, max-age=86400")
+        for bad in (
+            jwt.encode(claims | {"exp": 1}, SECRET, "HS256"),
+            jwt.encode(claims | {"path": "/h/x.jpg"}, SECRET, "HS256"),
+            jwt.encode(claims, SECRET[::-1], "HS256"),
+            jwt.encode(claims, "", "none"),
+            jwt.encode(claims, SECRET + SECRET, "HS512"),
+        ):
+            assert origin.get(f"/h/land.jpg?w=30&t={bad}").kind == "forbidden"
+
+
+def test_the_example_with_pyjwt_makes_an_app(verifier: Any) -> None:
+    assert [handler.name for handler in verifier.app.origin.handlers.values()] == ["h"]

@@ -1,0 +1,110 @@
+"""docs/urls.md: the options are those of the program, the sizes and examples are what it answers."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from origin.errors import BadRequest
+from origin.signing import decode_query
+from origin.urls.options import ALIASES
+from origin.urls.options import NAMES
+from origin.urls.parsing import OptionDefaults
+from origin.urls.parsing import parse_options
+from tests.support import pictures
+from tests.support.documents import code
+from tests.support.documents import page
+from tests.support.running import Running
+from tests.support.running import Shelf
+from tests.support.running import settings
+
+URLS = page("docs/urls.md")
+
+
+def options_of_the_program() -> dict[str, set[str]]:
+    """Every option with its other names."""
+    return {name: {alias for alias, of in ALIASES.items() if of == name} for name in NAMES}
+
+
+def understood(query: str) -> bool:
+    try:
+        parse_options(decode_query(query.encode()), OptionDefaults())
+    except BadRequest:
+        return False
+    return True
+
+
+def test_the_options_are_those_of_the_program() -> None:
+    rows = URLS.table("| option | alias | values | meaning |")
+    assert {code(name)[0]: set(code(alias)) for name, alias, *_ in rows} == options_of_the_program()
+
+
+@pytest.mark.parametrize("row", URLS.table("| option | alias |"), ids=lambda row: row[0])
+def test_the_values_of_an_option_are_understood(row: list[str]) -> None:
+    (name,) = code(row[0])
+    listed = code(row[2])
+    ends = re.fullmatch(r"(\d+) to (\d+)", row[2])
+    assert all(understood(f"{name}={value}") for value in listed)
+    if ends:
+        low, high = int(ends[1]), int(ends[2])
+        assert [understood(f"{name}={n}") for n in (low, high, high + 1)] == [True, True, False]
+
+
+def test_the_values_that_are_said_to_be_refused_are_refused() -> None:
+    (text,) = re.findall(r"A value that is not valid is refused .*?\((.*?)\)", URLS.line)
+    assert len(code(text)) >= 4
+    assert [query for query in code(text) if understood(query)] == []
+
+
+@pytest.mark.parametrize("query", ["w=0", "h=0", "w=", "q=", "f=", "c=", "dpr="])
+def test_what_is_said_to_be_absent_is_as_absent(query: str) -> None:
+    assert parse_options(decode_query(query.encode()), OptionDefaults()) == parse_options(
+        [], OptionDefaults()
+    )
+
+
+def test_names_that_are_no_option_are_ignored() -> None:
+    assert parse_options(decode_query(b"utm_source=x&hight=9&W=300"), OptionDefaults()) == parse_options(
+        [], OptionDefaults()
+    )
+
+
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    folder: Path = tmp_path_factory.mktemp("sizes")
+    with Running(
+        settings(folder, folder / "cache"), source=Shelf(**{"land.jpg": pictures.land()})
+    ) as running:
+        yield running
+
+
+@pytest.mark.parametrize("row", URLS.table("| options | result |"), ids=lambda row: row[0])
+def test_the_sizes_are_those_of_the_answers(origin: Running, row: list[str]) -> None:
+    query = "".join(code(row[0]))
+    width, height = re.findall(r"\d+", row[1])[:2]
+    found = pictures.opened(origin.get(f"/h/land.jpg?{query}").body)
+    assert (found.width, found.height) == (int(width), int(height))
+
+
+def test_the_urls_of_the_examples_are_understood() -> None:
+    blocks = URLS.blocks("html")
+    urls = re.findall(r"/photos/[^\s\",]+", html.unescape("".join(blocks)))
+    assert len(urls) >= 10
+    assert [url for url in urls if not understood(urlsplit(url).query)] == []
+
+
+def test_a_placeholder_takes_as_many_bytes_as_the_page_says(demo: Running) -> None:
+    (query, size), *_ = re.findall(r"`/photos/cat\.jpg(\?\S+)` takes about (\d+) bytes", URLS.line)
+    bodies = [demo.get(f"/demo/{name}{query}").body for name in ("landscape.jpg", "portrait.jpg")]
+    assert all(len(body) <= int(size) + 50 for body in bodies)
+
+
+def test_the_same_q_is_small_in_webp_and_large_in_avif(demo: Running) -> None:
+    urls = [f"/demo/landscape.jpg?w=540&q=75&f={format}" for format in ("webp", "jpg", "avif")]
+    webp, jpg, avif = (len(demo.get(url).body) for url in urls)
+    assert webp < jpg < avif

@@ -1,0 +1,67 @@
+"""Messages, tokens and verdicts are those of the vectors, which the standard library alone has written."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from origin.signing import UrlSigner
+from origin.signing import Verifier
+from origin.signing import decode_query
+from origin.signing import message
+from tests.support.signing import OLD
+from tests.support.signing import REQUESTS
+from tests.support.signing import ROOT
+from tests.support.signing import ROWS
+from tests.support.signing import VECTORS
+from tests.support.signing import verify
+
+
+def test_the_vectors_are_what_their_script_writes() -> None:
+    script = ROOT / "tests/vectors/make_signing.py"
+    written = subprocess.run([sys.executable, script], check=True, capture_output=True, text=True).stdout
+    assert json.loads(written) == VECTORS
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_a_message_is_that_of_the_vectors(row: dict[str, Any]) -> None:
+    pairs = decode_query(row["query"].encode())
+    assert pairs == [(name.encode(), value.encode()) for name, value in row["pairs"]]
+    assert message(row["prefix"], row["key"], pairs) == row["message"].encode()
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_an_exact_token_is_that_of_the_vectors(row: dict[str, Any]) -> None:
+    by = UrlSigner("", row["prefix"], [OLD, row["secret"]])
+    assert by.token(row["key"], decode_query(row["query"].encode())) == row["token"]
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_an_exact_token_gets_the_verdict_of_the_vectors(row: dict[str, Any]) -> None:
+    by = Verifier(row["prefix"], row["keys"])
+    found = verify(row["key"], row["query"], row["token"], row["now"], by)
+    assert found.reason.value == row["verdict"]
+    if found.accepted:
+        assert row["keys"][found.key_index] == row["secret"]
+
+
+@pytest.mark.parametrize(("row", "request_"), REQUESTS)
+def test_a_grant_gets_the_verdict_of_the_vectors(row: dict[str, Any], request_: dict[str, str]) -> None:
+    by = Verifier(row["prefix"], row["keys"])
+    found = verify(request_["key"], request_["query"], row["token"], row["now"], by)
+    assert found.reason.value == request_["verdict"]
+
+
+def test_signing_imports_the_standard_library_and_itsdangerous_alone() -> None:
+    program = "import sys; old = set(sys.modules); import origin.signing; print(*(set(sys.modules) - old))"
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd=ROOT
+    )
+    modules = {name.split(".")[0] for name in done.stdout.split()} - sys.stdlib_module_names
+    ours = {name.split(".")[1] for name in done.stdout.split() if name.startswith("origin.")}
+    assert modules == {"origin", "itsdangerous"}
+    assert ours == {"signing", "urls", "errors", "formats"}

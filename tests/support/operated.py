@@ -1,0 +1,48 @@
+"""What the routes for operators look at and act on, as a test sets it."""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.routing import Route
+
+from origin.ops.metrics import Metrics
+from origin.ops.routes import on_http_error
+from origin.ops.routes import private_routes
+from origin.ops.routes import public_routes
+
+TOKEN = "0123456789abcdef"
+
+
+class FakeHandler:
+    """Notes what is purged."""
+
+    def __init__(self) -> None:
+        self.purged: list[tuple[str | None, str | None]] = []
+
+    async def purge(self, key: str | None, prefix: str | None) -> int:
+        self.purged.append((key, prefix))
+        return 7
+
+
+class Operated:
+    """An origin of two handlers, `photos` and `more photos`."""
+
+    def __init__(self, token: str | None = TOKEN) -> None:
+        self.is_ready = True
+        self.admin_token = token
+        self.metrics = Metrics()
+        self.photos, self.more = FakeHandler(), FakeHandler()
+        self.handlers_by_name = {"photos": self.photos, "more photos": self.more}
+        self.mistake: str | None = None  # in the configuration that is read again
+        self.reloads = 0
+        exception_handlers = {HTTPException: on_http_error}
+        self.app = Starlette(routes=self.routes, exception_handlers=exception_handlers)
+
+    @property
+    def routes(self) -> list[Route]:
+        return public_routes(self) + private_routes(self)
+
+    async def reload_configuration(self) -> str | None:
+        self.reloads += 1
+        return self.mistake

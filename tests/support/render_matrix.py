@@ -1,0 +1,91 @@
+"""Every kind of original into every format, in sizes that matter: digests of the results, as JSON.
+
+    python -m tests.support.render_matrix inside|outside
+
+`inside` the sandbox of a renderer or `outside` of any; what is the same in both is not hindered by a lock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image
+
+from origin.errors import OriginError
+from origin.formats import FORMATS
+from origin.formats import OUTPUTS
+from origin.formats import QUALITY
+from origin.imaging import decoders
+from origin.imaging import pipeline
+from origin.imaging import sandbox
+from origin.imaging import worker
+from origin.imaging.protocol import Job
+from origin.urls.options import Options
+from tests.support import pictures
+
+NAMES = tuple(format.name for format in FORMATS)
+TARGETS = tuple(format.name for format in OUTPUTS)
+MEMORY = 1_000_000_000  # bytes
+SIZES = ((50, 20, True), (300, None, True), (None, None, True))
+TEXT = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="400" height="100"><text y="40" font-size="30">Grün 漢字'
+    '</text><text y="90" font-size="30" font-family="serif" font-weight="bold">Bold مرحبا</text></svg>'
+)
+
+
+def originals() -> dict[str, bytes]:
+    plain = ("land", "odd", "wide", "progressive", "avif", "svg", "alpha", "palette", "grey", "grey_alpha")
+    made: dict[str, bytes] = {name: getattr(pictures, name)() for name in (*plain, "deep", "cmyk", "swapped")}
+    noise = Image.fromarray(np.random.default_rng(1).integers(0, 255, (300, 400, 3), np.uint8))
+    tiffs = {kind: pictures.encoded(noise, "TIFF", compression=kind) for kind in ("tiff_lzw", "jpeg")}
+    return {
+        **made,
+        **tiffs,
+        "text": TEXT.encode(),
+        "turned": pictures.turned(6),
+        "gif": pictures.animation("GIF"),
+        "animated webp": pictures.animation("WEBP"),
+        **{kind: pictures.encoded(pictures.field(200, 200), kind) for kind in ("BMP", "ICO")},
+        "cut": pictures.land()[:-500],
+        "broken": b"\xff\xd8\xff" + bytes(1000),
+    }
+
+
+def large() -> bytes:
+    """12 MP of noise over slopes."""
+    noise = np.random.default_rng(2).integers(0, 40, (3000, 4000, 3), np.uint8)
+    return pictures.encoded(
+        Image.fromarray(noise + np.linspace(0, 200, 4000).astype(np.uint8)[:, None]), "JPEG"
+    )
+
+
+def results() -> Iterator[tuple[str, str]]:
+    for name, original in PICTURES.items():
+        for target in TARGETS:
+            for width, height, crop in SIZES:
+                yield f"{name} {target} {width}", digest(original, width, height, crop, target)
+    for target, width in (("jpg", None), ("png", None), ("webp", 2000), ("avif", 1000), ("gif", 800)):
+        yield f"large {target}", digest(LARGE, width, None, True, target)
+
+
+def digest(original: bytes, width: int | None, height: int | None, crop: bool, target: str) -> str:
+    sandbox.allow_cpu(300)
+    try:
+        box = Options(width=width, height=height, crop=crop and bool(width and height))
+        job = Job(box, target, QUALITY, NAMES, 10**8, 100)
+        return hashlib.sha256(pipeline.render(original, job, MEMORY).body).hexdigest()
+    except OriginError as error:
+        return type(error).__name__
+
+
+if __name__ == "__main__":
+    PICTURES, LARGE = originals(), large()
+    decoders.allow_only(FORMATS)
+    locks = sandbox.Locks(dict.fromkeys(sandbox.LOCKS, "not asked for"))
+    if sys.argv[1] == "inside":
+        locks = sandbox.lock(MEMORY, lambda: worker._warm_up(FORMATS), worker._FONTS)
+    sys.stdout.write(json.dumps([locks.missing, dict(results())]))
