@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+from collections.abc import Callable
 
 import pytest
 from pydantic import TypeAdapter
@@ -18,13 +19,13 @@ from origin.formats import FORMATS
 from origin.formats import OUTPUTS
 from origin.formats import QUALITY
 from origin.formats import Format
-from origin.formats import describe
+from origin.formats import refusal
 from origin.formats import sniff
 from origin.http.negotiation import accept_class
 from origin.imaging.protocol import AUTO_FORMATS
 from tests.support import pictures
 
-ORIGINALS = {
+ORIGINALS: dict[str, Callable[[], bytes]] = {
     "jpg": pictures.land,
     "png": pictures.port,
     "webp": pictures.wide,
@@ -32,6 +33,8 @@ ORIGINALS = {
     "avif": pictures.avif,
     "tiff": pictures.tiff,
     "svg": pictures.svg,
+    "bmp": lambda: pictures.encoded(pictures.field(100, 60), "BMP"),
+    "ico": lambda: pictures.encoded(pictures.field(64, 64), "ICO"),
 }
 
 
@@ -65,27 +68,27 @@ def test_what_only_mentions_svg_is_none(text: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "name"),
+    ("data", "reason"),
     [
-        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "heic"),
-        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "heic"),
-        (b"\xff\x0a" + bytes(10), "jxl"),
-        (b"\0\0\0\x0cJXL \r\n\x87\n", "jxl"),
-        (b"\0\0\0\x0cjP  \r\n\x87\n", "jp2"),
-        (b"%PDF-1.7", "pdf"),
-        (b"8BPS\0\1", "psd"),
-        (b"\0\0\0\x18ftypisom\0\0\0\0mp42", "mp4"),
-        (b"\x1f\x8b\x08", "gzip"),
-        (b"<!DOCTYPE html><html>", "html"),
-        (b"<html>", "html"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "heic: not supported"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "heic: not supported"),
+        (b"\xff\x0a" + bytes(10), "jxl: not supported"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "jxl: not supported"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", "jp2: not supported"),
+        (b"%PDF-1.7", "pdf: not supported"),
+        (b"8BPS\0\1", "psd: not supported"),
+        (b"\0\0\0\x18ftypisom\0\0\0\0mp42", "mp4: not supported"),
+        (b"\x1f\x8b\x08", "gzip: not supported"),
+        (b"<!DOCTYPE html><html>", "html: not supported"),
+        (b"<html>", "html: not supported"),
         (b"", "not a picture"),
         (b"some text", "not a picture"),
-        (pictures.land(), "jpg"),
-        (pictures.svg(), "svg"),
+        (pictures.land(), "jpg: not allowed here"),
+        (pictures.svg(), "svg: not allowed here"),
     ],
 )
-def test_what_is_refused_has_a_name(data: bytes, name: str) -> None:
-    assert describe(data) == name
+def test_a_refusal_names_what_is_refused(data: bytes, reason: str) -> None:
+    assert refusal(data) == reason
 
 
 @pytest.mark.parametrize(
@@ -96,7 +99,7 @@ def test_a_format_is_found_by_each_of_its_names(name: str, format: Format) -> No
     assert Format.named(name) is format
 
 
-@pytest.mark.parametrize("name", ["", "bmp", "jpg ", "image/png"])
+@pytest.mark.parametrize("name", ["", "psd", "jpg ", "image/png"])
 def test_what_is_no_name_of_a_format_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="not the name of a format"):
         Format.named(name)

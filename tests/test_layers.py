@@ -38,6 +38,7 @@ CONFIG_KNOWS = {"errors", "formats", "urls", "signing", "sources", *CONFIG}
 PUBLIC_OF_IMAGING = {"origin.imaging.protocol"}
 # Where each package from outside is at home: a room, or a file of one.
 HOMES = {
+    "PIL": "imaging.pillow",
     "pyseccomp": "imaging.seccomp",
     "aiobotocore": "sources.s3_source sources.s3_session",
     "botocore": "sources.s3_source sources.s3_errors",

@@ -41,7 +41,7 @@ from origin.errors import RenderFailed
 from origin.errors import RenderTimeout
 from origin.errors import SourceUnavailable
 from origin.errors import UnsupportedFormat
-from origin.formats import describe
+from origin.formats import refusal
 from origin.formats import sniff
 from origin.http.caching import cache_status
 from origin.http.message import ClientGone
@@ -283,7 +283,7 @@ class Renditions:
         body = current.body or b""
         format = sniff(body)
         if format is None or format.name not in self._settings.allowed:
-            raise UnsupportedFormat(f"{describe(body)}: not {'allowed here' if format else 'supported'}")
+            raise UnsupportedFormat(refusal(body))
         version, in_format = _suspects(variant, current)
         try:
             async with self.originals.admission.holding(len(body)):

@@ -22,7 +22,7 @@ def encode(
 ) -> tuple[bytes, Format]:
     """The bytes of the result, and the format they are in. Nothing but the picture is written: no metadata.
 
-    `unchanged`: the original, where no pixel of it has been changed.
+    `unchanged`: the original, where no step has changed a pixel of it.
     Raises pyvips.Error, also for defects of the original: libvips decodes when the encoder pulls lines.
     """
     if unchanged is not None and frame.format is Format.GIF:
@@ -33,24 +33,26 @@ def encode(
     if frame.format_if_transparent is not format and image.hasalpha():
         image = image.copy_memory()  # looked at first, then encoded
         format = frame.format_if_transparent if _shows_through(image) else format
+    assert format.writer is not None, f"{format.name} is never written"
     if not format.holds_alpha and image.hasalpha():
         image = image.flatten(background=_WHITE)
-    assert format.writer is not None, f"{format.name} is never written"
-    pixels = image.width * image.height
-    settings = format.writer.options_for(alpha=bool(image.hasalpha()), pixels=pixels)
-    if (
-        format is Format.PNG
-        and unchanged is not None
-        and frame.original.palette_bits
-        and pixels <= _PALETTE_PIXELS
-    ):
-        settings = {**_PALETTE, "bitdepth": frame.original.palette_bits}
+    settings = format.writer.options_for(alpha=bool(image.hasalpha()), pixels=image.width * image.height)
+    if format is Format.PNG and unchanged is not None:
+        settings |= _palette(image, frame)
     if format.default_quality is not None:
         settings["Q"] = options.quality or frame.quality[format.name]
     body = bytes(image.write_to_buffer(format.writer.suffix, keep="none", **settings))
     if format is Format.WEBP and frame.pages > 1 and image.hasalpha():
         body = _flag_alpha(body)
     return body, format
+
+
+def _palette(image: pyvips.Image, frame: Frame) -> dict[str, object]:
+    """Settings for the palette that the original had, if any."""
+    bits = frame.original.palette_bits
+    if not bits or image.width * image.height > _PALETTE_PIXELS:
+        return {}
+    return {**_PALETTE, "bitdepth": bits}
 
 
 def _copied(original: bytes, image: pyvips.Image, frame: Frame) -> bytes | None:

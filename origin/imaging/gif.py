@@ -85,7 +85,7 @@ def _first_block(data: bytes) -> int:
 def _blocks(data: bytes) -> Iterator[tuple[int, int, int]]:
     """Kind, beginning and end of each block; the end of the last is where the trailer is.
 
-    Raises IndexError or ValueError where the grammar is not kept.
+    Raises IndexError or ValueError where the grammar is broken.
     """
     at = _first_block(data)
     while data[at] != _TRAILER:

@@ -12,14 +12,16 @@ from origin.errors import Unprocessable
 from origin.errors import UnsupportedFormat
 from origin.formats import MAX_SIDE
 from origin.formats import Format
-from origin.formats import describe
+from origin.formats import refusal
 from origin.formats import sniff
+from origin.imaging import decoders
 from origin.imaging.frame import Frame
 from origin.imaging.frame import Header
 from origin.imaging.gif import read_gif
 from origin.imaging.gif import with_alpha
 from origin.imaging.jpeg import is_lossless_jpeg
 from origin.imaging.protocol import Job
+from origin.imaging.tiff import Tiff
 from origin.imaging.tiff import read_tiff
 from origin.imaging.vendor import pyvips
 from origin.imaging.vips import field
@@ -33,48 +35,47 @@ def identify(original: bytes, allowed: Sequence[str]) -> Format:
     """The format of an original, by its content. Raises UnsupportedFormat where it is not allowed."""
     format = sniff(original)
     if format is None or format.name not in allowed:
-        raise UnsupportedFormat(f"{describe(original)}: not {'allowed here' if format else 'supported'}")
+        raise UnsupportedFormat(refusal(original))
     return format
 
 
 def for_decoder(original: bytes, format: Format) -> bytes:
-    """The bytes to decode: the original, but for what its decoder gets wrong.
+    """The bytes to decode: the original, but for a field that libheif misreads.
 
-    Of the colours that an AVIF names, libheif ignores all where the first three are "unspecified" (2), also
-    that the range is full; the box wins over the bitstream (AV1 Image File Format, section 2.2.1). Named are
-    those that unspecified ones stand for: primaries of BT.709, sRGB's transfer, the matrix of BT.601.
+    Where an AVIF leaves primaries, transfer and matrix unspecified (2), libheif also ignores that its range
+    is full, though the box wins over the bitstream (AV1 Image File Format, section 2.2.1). What unspecified
+    ones stand for is written in their place: primaries of BT.709, sRGB's transfer, the matrix of BT.601.
     """
     if format is Format.AVIF:
         return original.replace(b"colrnclx\0\2\0\2\0\2\x80", b"colrnclx\0\1\0\x0d\0\6\x80")
     return original
 
 
-def open_image(original: bytes, format: Format, **options: object) -> pyvips.Image:
-    """The image, of which the header alone has been read. Raises pyvips.Error.
+def open_original(
+    original: bytes, format: Format, job: Job, memory: int | None
+) -> tuple[pyvips.Image, Header]:
+    """The image of an original that may be decoded, and what its header says.
 
-    The loader is called by its name: libvips itself does not find the one for sequences of AVIF.
+    `memory`: bytes that decoding may take. Raises pyvips.Error, Unprocessable and UnsupportedFormat.
     """
-    return pyvips.Operation.call(
-        format.loader, original, access="sequential", fail_on=format.fail_on, **options
-    )
-
-
-def read_header(original: bytes, image: pyvips.Image, format: Format, job: Job, memory: int | None) -> Header:
-    """What the header of an original says. `memory`: bytes that decoding may take.
-
-    Raises Unprocessable and UnsupportedFormat for what the limits forbid and for what is not whole.
-    """
+    size = decoders.read_size(original, format)
+    if size is not None:
+        _check_size(format, *size, format.memory_per_pixel, job, memory)
+    image = decoders.open_image(original, format)
+    codec = field(image, "heif-compression", "av1")
+    if codec != "av1":
+        raise UnsupportedFormat(f"{codec} cannot be decoded")
     pages = int(field(image, "n-pages", 1))  # get_n_pages() answers 1 from 10,000 pages on
-    _check_limits(image, format, pages, job, memory)
+    _check_size(format, image.width, image.height, _memory_per_pixel(image, format), job, memory, pages)
     # The end of a file, where libvips itself never misses it: in a GIF, and after the last pixel of a PNG.
     gif = read_gif(original) if format is Format.GIF else None
     if (format is Format.GIF and gif is None) or (format is Format.PNG and _PNG_END not in original):
         raise Unprocessable(f"{format.name}: truncated")
-    _check_samples(image, format)
-    tiff = read_tiff(original) if format is Format.TIFF else None
-    if tiff is not None and tiff.unsupported:
+    tiff = read_tiff(original) if format is Format.TIFF else Tiff()
+    if tiff.unsupported:
         raise Unprocessable(f"tiff: {tiff.unsupported} is not supported")
-    return Header(
+    _check_samples(image, format)
+    return image, Header(
         format,
         image.width,
         image.height,
@@ -82,9 +83,28 @@ def read_header(original: bytes, image: pyvips.Image, format: Format, job: Job, 
         int(field(image, "orientation", 1)),
         shrinks=format is not Format.JPG or not is_lossless_jpeg(original),
         gif=gif,
-        colour_bands=tiff.colour_bands if tiff is not None else 0,
+        colour_bands=tiff.colour_bands,
         palette_bits=_palette_bits(image) if format is Format.PNG else 0,
     )
+
+
+def _check_size(
+    format: Format,
+    width: int,
+    height: int,
+    memory_per_pixel: int,
+    job: Job,
+    memory: int | None,
+    pages: int = 1,
+) -> None:
+    if max(width, height) > MAX_SIDE:
+        raise Unprocessable(f"{format.name} with a side of {max(width, height)} pixels, more than {MAX_SIDE}")
+    pixels = width * height * pages
+    if pixels > job.max_pixels:
+        raise Unprocessable(f"{format.name} of {pixels} pixels, more than {job.max_pixels}")
+    needed = width * height * memory_per_pixel
+    if memory is not None and needed > memory:
+        raise Unprocessable(f"{format.name} that takes {needed} bytes to decode, more than {memory}")
 
 
 def _check_samples(image: pyvips.Image, format: Format) -> None:
@@ -100,21 +120,6 @@ def _palette_bits(image: pyvips.Image) -> int:
     return int(field(image, "bits-per-sample", 8)) if field(image, "palette", 0) else 0
 
 
-def _check_limits(image: pyvips.Image, format: Format, pages: int, job: Job, memory: int | None) -> None:
-    codec = field(image, "heif-compression", "av1")
-    if codec != "av1":
-        raise UnsupportedFormat(f"{codec} cannot be decoded")
-    side = max(image.width, image.height)
-    if side > MAX_SIDE:
-        raise Unprocessable(f"{format.name} with a side of {side} pixels, more than {MAX_SIDE}")
-    pixels = image.width * image.height * pages
-    if pixels > job.max_pixels:
-        raise Unprocessable(f"{format.name} of {pixels} pixels, more than {job.max_pixels}")
-    needed = image.width * image.height * _memory_per_pixel(image, format)
-    if memory is not None and needed > memory:
-        raise Unprocessable(f"{format.name} that takes {needed} bytes to decode, more than {memory}")
-
-
 def _memory_per_pixel(image: pyvips.Image, format: Format) -> int:
     """Bytes that the decoder takes for each pixel, where it holds the whole picture."""
     if format.memory_per_interlaced_band and field(image, "interlaced", 0):
@@ -127,15 +132,15 @@ def load(original: bytes, image: pyvips.Image, frame: Frame) -> pyvips.Image:
     decoder can shrink the picture; otherwise the one whose header was read."""
     header = frame.original
     if header.gif is not None and header.gif.uncovered:
-        return open_image(with_alpha(original, header.gif), header.format, n=frame.pages)
+        return decoders.open_image(with_alpha(original, header.gif), header.format, n=frame.pages)
     if frame.pages > 1:
-        return open_image(original, header.format, n=frame.pages)
+        return decoders.open_image(original, header.format, n=frame.pages)
     if header.colour_bands:
         return image.extract_band(0, n=header.colour_bands)
     if frame.shrink > 1:
-        return open_image(original, header.format, shrink=frame.shrink)
+        return decoders.open_image(original, header.format, shrink=frame.shrink)
     if header.format is Format.WEBP and not header.animated:
         scale = frame.geometry.scale(header.width, header.height) * _WEBP_HEADROOM
         if scale < 1:
-            return open_image(original, header.format, scale=scale)
+            return decoders.open_image(original, header.format, scale=scale)
     return image

@@ -16,6 +16,7 @@ from origin.formats import Format
 from origin.imaging import animation
 from origin.imaging import load
 from origin.imaging.colour import to_srgb
+from origin.imaging.decoders import open_image
 from origin.imaging.encode import encode
 from origin.imaging.frame import Frame
 from origin.imaging.frame import settle
@@ -74,8 +75,7 @@ def render(original: bytes, job: Job, memory: int | None = None) -> Rendered:
 
 def _render(original: bytes, format: Format, job: Job, memory: int | None) -> Rendered:
     failure = ""
-    opened = load.open_image(original, format)
-    header = load.read_header(original, opened, format, job, memory)
+    opened, header = load.open_original(original, format, job, memory)
     for frame in settle(header, job):
         loaded = load.load(original, opened, frame)
         image = _run_steps(loaded, job.options, frame)
@@ -85,9 +85,9 @@ def _render(original: bytes, format: Format, job: Job, memory: int | None) -> Re
         except pyvips.Error as exc:
             failure = f"{frame.format.name}: {reason(exc)}"
         # libvips decodes when the encoder pulls lines. Where it is not the encoder that fails, this does.
-        opened = load.open_image(original, format)
+        opened = open_image(original, format)
         _run_steps(load.load(original, opened, frame), job.options, frame).avg()
-        opened = load.open_image(original, format)
+        opened = open_image(original, format)
     raise EncodingFailed(failure)
 
 

@@ -44,9 +44,9 @@ def _tags(profile: bytes) -> dict[bytes, bytes]:
 
 def _has_srgb_primaries(tags: dict[bytes, bytes]) -> bool:
     return all(
-        abs(found - wanted) < _TOLERANCE
+        abs(value - expected) < _TOLERANCE
         for name, xyz in _PRIMARIES.items()
-        for found, wanted in zip(_fixed(tags[name], 8, 3), xyz, strict=True)
+        for value, expected in zip(_fixed(tags[name], 8, 3), xyz, strict=True)
     )
 
 

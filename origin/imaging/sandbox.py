@@ -1,4 +1,4 @@
-"""What a render process may still do when a picture has taken it over: compute, and answer.
+"""The sandbox of a render process: when a picture has taken it over, it can still compute and answer.
 
 Four locks, each of which the kernel keeps for a process without privileges, and none of which can be taken
 off again:
@@ -92,7 +92,7 @@ def lock(memory: int, warm_up: Callable[[], None], readable: Iterable[Path] = ()
 
 
 def allow_cpu(seconds: int) -> None:
-    """End this process when it computes for that long from now on, should the origin not do it first."""
+    """End this process when it computes for that long from now on, unless the origin does so first."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     soft = _within(hard, int(used.ru_utime + used.ru_stime) + seconds)

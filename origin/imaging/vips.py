@@ -7,7 +7,7 @@ from typing import Any
 
 from origin.imaging.vendor import pyvips
 
-_MOST = 20  # messages kept of one picture; half a PNG has hundreds
+_MAX_MESSAGES = 20  # of one picture; half a PNG has hundreds
 # Warnings that mean lost pixels. libjpeg gives many others, of pictures that browsers show whole.
 _DAMAGE = (
     "premature end of data segment",
@@ -27,7 +27,7 @@ class _Warnings(logging.Handler):
 
     def handle(self, record: logging.LogRecord) -> bool:
         # In the place of `emit`, since the lock that comes before it is for handlers that write.
-        if len(self.texts) < _MOST:
+        if len(self.texts) < _MAX_MESSAGES:
             self.texts.append(record.getMessage().removeprefix("VIPS: "))
         return True
 
@@ -53,18 +53,16 @@ def forget_messages() -> None:
 
 
 def damage() -> str | None:
-    """What libvips has said of lost pixels, which it shows grey or smeared and goes on."""
-    found = (
-        line for text in _warnings.texts for line in text.splitlines() if any(d in line for d in _DAMAGE)
-    )
-    return next(found, None)
+    """A warning of lost pixels, which libvips has shown grey or smeared; None where there was none."""
+    lines = (line for text in _warnings.texts for line in text.splitlines())
+    return next((line for line in lines if any(words in line for words in _DAMAGE)), None)
 
 
 def reason(error: pyvips.Error) -> str:
     """Why an operation failed, in one line: what libvips says, or has warned of, or else which it was."""
     for texts in ([error.detail], _warnings.texts, [error.message]):
-        lines = [line.strip() for text in texts for line in text.splitlines()]
-        found = [line for line in dict.fromkeys(lines) if line and not line.startswith(_NOISE)]
-        if found:
-            return "; ".join(found)
+        lines = dict.fromkeys(line.strip() for text in texts for line in text.splitlines())
+        telling = [line for line in lines if line and not line.startswith(_NOISE)]
+        if telling:
+            return "; ".join(telling)
     return "unknown"

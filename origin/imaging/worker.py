@@ -10,8 +10,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import struct
 import time
-from collections.abc import Iterable
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 from typing import BinaryIO
@@ -34,6 +35,11 @@ from origin.imaging.protocol import unpack_prefix
 from origin.urls.options import Options
 
 _NICENESS = 5  # beyond the parent's
+# A red pixel each, to warm up with.
+_BITMAP = struct.pack("<IiiHHIIiiII", 40, 1, 1, 1, 24, 0, 4, 0, 0, 0, 0) + b"\0\0\xff\0"
+_BMP = struct.pack("<2sIII", b"BM", 14 + len(_BITMAP), 0, 54) + _BITMAP
+_ICON = _BITMAP[:8] + struct.pack("<i", 2) + _BITMAP[12:] + bytes(4)  # its mask makes it twice as high
+_ICO = struct.pack("<HHHBBBBHHII", 0, 1, 1, 1, 1, 0, 0, 1, 24, len(_ICON), 22) + _ICON
 _FONTS = tuple(
     map(
         Path,
@@ -98,10 +104,11 @@ def _take_socket() -> tuple[BinaryIO, BinaryIO]:
 def _start(arguments: argparse.Namespace) -> dict[str, Any]:
     """Load libvips and lock this process down. Returns what the hello says."""
     libvips = load_libvips()
+    from origin.imaging.decoders import allow_only
     from origin.imaging.pipeline import PIPELINE_VERSION
 
     formats = [Format.named(name) for name in arguments.formats.split(",")]
-    _allow_loaders(formats)
+    allow_only(formats)
     fonts = _FONTS if any(format.reads_fonts for format in formats) else ()
     locks = sandbox.lock(arguments.render_memory, lambda: _warm_up(formats), fonts)
     return {
@@ -112,17 +119,7 @@ def _start(arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _allow_loaders(formats: Iterable[Format]) -> None:
-    """libvips has a loader for everything, text matrices and its own dumps included; keep ours."""
-    from origin.imaging.vendor import pyvips
-
-    pyvips.operation_block_set("VipsForeignLoad", True)
-    for format in formats:
-        loader = pyvips.type_find("VipsForeignLoad", format.loader)
-        pyvips.operation_block_set(pyvips.type_name(loader), False)
-
-
-def _warm_up(formats: Iterable[Format]) -> None:
+def _warm_up(formats: Collection[Format]) -> None:
     """Render a little of everything inside the sandbox: the first job finds every table built, and a
     library that cannot work in here fails now and not on somebody's picture."""
     from origin.imaging.pipeline import render
@@ -134,6 +131,9 @@ def _warm_up(formats: Iterable[Format]) -> None:
         if format in formats and format.writer is not None:
             job = Job(Options(width=32, height=32, crop=True), format.name, QUALITY, names, 1 << 20, 2)
             render(grey.write_to_buffer(format.writer.suffix), job)
+    for format, original in ((Format.BMP, _BMP), (Format.ICO, _ICO)):
+        if format in formats:
+            render(original, Job(Options(), "original", QUALITY, names, 1 << 20, 2))
 
 
 def _serve(requests: BinaryIO, answers: BinaryIO, arguments: argparse.Namespace) -> None:

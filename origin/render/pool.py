@@ -308,8 +308,8 @@ def _warn_of_missing_locks(hello: dict[str, Any]) -> None:
 def _check_answer(head: dict[str, Any], body: bytes, job: Job, original: bytes) -> tuple[Format, int, int]:
     """The format and the sides of the result that a renderer answers with.
 
-    A picture may have taken the renderer over, so that it says whatever it likes: what goes out has to be a
-    picture in a format that the job can have, and no larger than its pixels.
+    A picture may have taken the renderer over, so nothing it says is trusted: the body has to be a picture in
+    a format that the job can have, and no larger than a result of those sides can be.
     Raises OriginError for a failed job and one of `PROTOCOL_ERRORS`.
     """
     if head["ok"] is not True:
@@ -328,12 +328,12 @@ def _check_answer(head: dict[str, Any], body: bytes, job: Job, original: bytes) 
 
 
 def _possible_formats(job: Job, original: bytes) -> set[Format]:
-    found = sniff(original)
-    if found is None:
+    sniffed = sniff(original)
+    if sniffed is None:
         return set()
     return {
         format
-        for animated in {False, found.holds_animation}
-        for output in outputs(job.format, found, animated)
+        for animated in {False, sniffed.holds_animation}
+        for output in outputs(job.format, sniffed, animated)
         for format in (output.format, output.if_transparent)
     }

@@ -98,9 +98,9 @@ MISTAKES: list[tuple[Any, str, str]] = [
         "expected a list with at least one entry, got []",
     ),
     (
-        config(allowed_formats=["bmp"]),
+        config(allowed_formats=["heic"]),
         "handlers[0].allowed_formats[0]",
-        'expected one of jpg, png, webp, gif, avif, tiff, svg, got "bmp"',
+        'expected one of jpg, png, webp, gif, avif, bmp, ico, tiff, svg, got "heic"',
     ),
     (
         config(output_format="tiff"),

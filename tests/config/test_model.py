@@ -42,7 +42,9 @@ def test_the_defaults_of_the_top_level() -> None:
 def test_the_defaults_of_a_handler() -> None:
     [handler] = build_config(config()).handlers
     assert (handler.name, handler.prefix) == ("photos", "photos")
-    assert set(handler.allowed_formats) == {Format.JPG, Format.PNG, Format.WEBP, Format.GIF, Format.AVIF}
+    assert [format.name for format in handler.allowed_formats] == [
+        *("jpg", "png", "webp", "gif", "avif", "bmp", "ico")
+    ]
     assert handler.output_format == "original"
     assert handler.quality == {"jpg": 80, "webp": 78, "avif": 60}
     assert handler.crop is True

@@ -13,7 +13,7 @@ from PIL import Image
 
 from origin.errors import Unprocessable
 from origin.errors import UnsupportedFormat
-from origin.imaging import load
+from origin.imaging import decoders
 from origin.imaging.pipeline import render
 from tests.support import pictures
 from tests.support.jobs import JOB
@@ -296,7 +296,7 @@ def test_a_large_jpeg_is_shrunk_while_it_is_decoded(
         opened.append(options.get("shrink"))
         return really_open(*arguments, **options)
 
-    really_open = load.open_image
-    monkeypatch.setattr(load, "open_image", open_image)
+    really_open = decoders.open_image
+    monkeypatch.setattr(decoders, "open_image", open_image)
     render(pictures.encoded(Image.new("RGB", size), "JPEG"), job(width=500, format="jpg"))
     assert opened == [None] + [shrink] * (shrink is not None)  # the header, and anew only to shrink

@@ -23,6 +23,7 @@ from typing import cast
 import pytest
 from PIL import Image
 
+from origin.formats import DEFAULT_ORIGINALS
 from origin.imaging import protocol
 from origin.imaging.protocol import Job
 from origin.urls.options import Options
@@ -130,6 +131,26 @@ def test_a_job_that_fails_is_answered_and_the_next_one_works(
     assert (head["ok"], head["kind"], body) == (False, kind, b"")
     assert head["reason"]
     assert shared.ask(JOB, pictures.land())[0]["ok"] is True
+
+
+@pytest.mark.parametrize(
+    "original",
+    [
+        pictures.encoded(pictures.field(64, 64), "BMP"),
+        pictures.encoded(pictures.field(64, 64).quantize(16), "BMP"),
+        pictures.encoded(pictures.field(64, 64), "ICO"),
+        pictures.encoded(pictures.field(64, 64).convert("RGBA"), "ICO", bitmap_format="bmp"),
+    ],
+    ids=["bmp", "bmp of a palette", "ico of pngs", "ico of bitmaps"],
+)
+def test_what_pillow_decodes_it_decodes_inside_the_sandbox(shared: Worker, original: bytes) -> None:
+    everything = replace(JOB, allowed=tuple(format.name for format in DEFAULT_ORIGINALS))
+    head, body = shared.ask(everything, original)
+    assert (head["ok"], pictures.opened(body).size) == (True, (50, 50))
+    with worker("--formats", "jpg,png") as one:
+        assert one.ask(everything, original)[0]["kind"] == "unprocessable"
+        assert b"PIL" not in Path(f"/proc/{one.process.pid}/maps").read_bytes()
+        assert one.ask(JOB, pictures.land())[0]["ok"] is True
 
 
 def test_formats_beyond_the_common_ones_are_for_workers_that_name_them() -> None:

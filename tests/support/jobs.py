@@ -6,10 +6,11 @@ from dataclasses import fields
 from dataclasses import replace
 from typing import Any
 
+from origin.formats import FORMATS
 from origin.imaging.protocol import Job
 from origin.urls.options import Options
 
-ALL = ("jpg", "png", "webp", "gif", "avif", "tiff", "svg")
+ALL = tuple(format.name for format in FORMATS)
 OUTPUTS = ("jpg", "png", "webp", "avif", "gif")
 JOB = Job(
     options=Options(crop=True),

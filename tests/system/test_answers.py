@@ -493,6 +493,20 @@ def test_what_cannot_be_encoded_in_one_format_is_served_in_others(tmp_path: Path
     assert len(shelf.gets) == 1
 
 
+@pytest.mark.parametrize(
+    ("kind", "mode", "type"),
+    [("BMP", "RGB", "image/jpeg"), ("ICO", "RGB", "image/jpeg"), ("ICO", "RGBA", "image/png")],
+)
+def test_what_is_not_for_the_web_becomes_what_is(tmp_path: Path, kind: str, mode: str, type: str) -> None:
+    image = pictures.field(64, 64) if mode == "RGB" else pictures.opened(pictures.alpha()).resize((64, 64))
+    shelf = Shelf(picture=pictures.encoded(image, kind))
+    with Running(settings(tmp_path, tmp_path / "cache"), source=shelf) as origin:
+        answer = origin.get("/h/picture")
+        assert (answer.status, answer.type) == (200, type)
+        assert pictures.opened(answer.body).size == (64, 64)
+        assert origin.get("/h/picture?f=webp&w=32").type == "image/webp"
+
+
 def test_a_format_that_ends_at_fewer_pixels_gets_a_smaller_picture(tmp_path: Path) -> None:
     wide = pictures.encoded(pictures.field(20_000, 40), "PNG")  # WebP ends at 16,383 pixels
     with Running(settings(tmp_path, tmp_path / "cache"), source=Shelf(**{"wide.png": wide})) as origin:
