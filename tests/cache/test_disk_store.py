@@ -949,9 +949,8 @@ def test_nothing_else_in_the_folder_is_swept(tmp_path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"mine")
         os.utime(path, (0, 0))
-    (store.path / "cd").unlink(missing_ok=True)
-    if not (store.path / "cd").exists():
-        (store.path / "cd").symlink_to(outside.parent)
+    unused = next(path for path in (store.path / f"{n:02x}" for n in range(256)) if not path.exists())
+    unused.symlink_to(outside.parent)
     store.close()
     again = DiskStore(store.path, store.max_size)
     assert get(again, "key") is None
