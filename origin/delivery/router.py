@@ -314,9 +314,10 @@ class Router:
         self._metrics.observe(response, 0 if method == "HEAD" else len(response.body), seconds)
         if not redacted:
             return
-        forwarded = headers.get(b"x-forwarded-for", b"").decode("latin-1")
-        if not _ADDRESSES.fullmatch(forwarded):
-            forwarded = ""
+        forwarded = ""
+        if addresses := headers.get(b"x-forwarded-for"):
+            forwarded = addresses.decode("latin-1")
+            forwarded = forwarded if _ADDRESSES.fullmatch(forwarded) else ""
         id = request_id(headers)
         logs.log_request(RequestLine(method, redacted, response, seconds, client, id, forwarded))
 
