@@ -108,15 +108,16 @@ class ResultCache:
 
     async def find(self, original: str, variant: str) -> Lookup:
         """What is in any tier. A disk costs one trip to a thread at most."""
-        lookup = self.peek(original, variant)
-        if lookup.result is not None:
-            return lookup
-        version = lookup.version
-        name = name_version(original) if version is None else name_result(original, version.etag, variant)
+        name = name_version(original)
+        version = self.memory.versions.get(name)
+        if version is not None:
+            name = name_result(original, version.etag, variant)
+            if self.memory.results.get(name) is not None:
+                return self.peek(original, variant)
         for queue in self._queues:
             if queue.may_hold(name):
                 return await self._find_below(original, variant, version, name)
-        return lookup
+        return _NOTHING if version is None else Lookup(version)
 
     async def find_original(self, original: str, etag: str) -> bytes | None:
         """The bytes of that version of the original."""

@@ -33,7 +33,6 @@ class _Write:
 
     records: dict[str, Record] = field(default_factory=dict)
     size: int = 0
-    complete: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass(slots=True, eq=False)
@@ -54,6 +53,7 @@ class WriteQueue:
         self.unwritten_bytes = 0
         self._work: deque[_Write | _Delete] = deque()
         self._gathering: _Write | None = None  # the last of `_work`, while it takes records
+        self._timer: asyncio.TimerHandle | None = None  # ends the gathering
         self._deleting: tuple[str, ...] = ()  # the prefixes of the deletes in `_work`
         self._task: asyncio.Task[None] | None = None
         self._closed = False
@@ -113,7 +113,8 @@ class WriteQueue:
         write = self._gathering
         if write is None:
             write = self._gathering = _Write()
-            self._add(write)
+            self._work.append(write)
+            self._timer = asyncio.get_running_loop().call_later(GATHER_SECONDS, self._stop_gathering)
         write.records[name] = record
         write.size += size
         self.unwritten_bytes += size
@@ -130,7 +131,8 @@ class WriteQueue:
             delete.done.set_result(delete.names)
         else:
             self._deleting = (*self._deleting, prefix)
-            self._add(delete)
+            self._work.append(delete)
+            self._start()
         return delete.done
 
     def forget(self, prefix: str) -> set[str]:
@@ -164,20 +166,22 @@ class WriteQueue:
     def _is_deleting(self, name: str) -> bool:
         return bool(self._deleting) and name.startswith(self._deleting)
 
-    def _add(self, work: _Write | _Delete) -> None:
-        self._work.append(work)
+    def _stop_gathering(self) -> None:
+        """Write what was put so far; what is put from now on is written apart from it."""
+        if self._gathering is not None:
+            self._gathering = None
+            self._start()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _start(self) -> None:
         if self._task is None:
             self._task = asyncio.ensure_future(self._run())
 
-    def _stop_gathering(self) -> None:
-        """What is put from now on is written apart from what was put before."""
-        if self._gathering is not None:
-            self._gathering.complete.set()
-            self._gathering = None
-
     async def _run(self) -> None:
-        """Do one piece of work after the other, until none is left."""
-        while self._work:
+        """Do one piece of work after the other, until none is left but what is still gathered."""
+        while self._work and self._work[0] is not self._gathering:
             work = self._work[0]
             try:
                 if isinstance(work, _Write):
@@ -190,11 +194,6 @@ class WriteQueue:
         self._task = None
 
     async def _write(self, write: _Write) -> None:
-        if write is self._gathering:
-            asyncio.get_running_loop().call_later(GATHER_SECONDS, write.complete.set)
-            await write.complete.wait()
-            if write is self._gathering:
-                self._gathering = None
         try:
             if write.records:
                 await self.tier.put_all(list(write.records.items()))

@@ -37,6 +37,7 @@ class Listener(uvicorn.Server):
         super().__init__(settings)
         self.server_state: Connections = connections
         self.place = place  # the key of its port in the configuration
+        self.opened = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -67,6 +68,7 @@ class Listener(uvicorn.Server):
         except OSError as exc:
             raise _bind_error(exc, self.config.host, self.config.port, self.place) from exc
         self.started = True
+        self.opened.set()
 
 
 def make_listener(

@@ -98,9 +98,14 @@ async def _serve(app: OriginApp, load: Callable[[], Config] | None, on_listening
                 asyncio.create_task(listener.serve([sock]))
                 for listener, sock in zip(server.listeners, bound, strict=True)
             ]
-            _log_start(server)
-            on_listening()
             stopped = asyncio.create_task(signals.stop.wait())
+            opened = asyncio.gather(*(listener.opened.wait() for listener in server.listeners))
+            first: set[asyncio.Future[Any]] = {opened, stopped, *serving}
+            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+            if opened.done():
+                _log_start(server)
+                on_listening()
+            opened.cancel()
             await asyncio.wait({stopped, *serving}, return_when=asyncio.FIRST_COMPLETED)
             stopped.cancel()
             if signals.stop.is_set():

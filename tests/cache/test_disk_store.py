@@ -32,6 +32,7 @@ from origin.cache.disk_store import DiskStore
 from origin.cache.diskcache_safe import SafeDisk
 from origin.cache.health import BACK_OFF_SECONDS
 from origin.cache.health import RECOVERY_SECONDS
+from tests.support.running import wait_until
 
 LOGGERS = ("origin.cache.disk_store", "origin.cache.health")
 MB = 1_000_000
@@ -660,11 +661,8 @@ def test_what_was_set_aside_is_deleted(store: DiskStore) -> None:
     harm_database(store.path / "cache.db", "header")
     assert get(store, "key0") is None
     store.put("key", BIG)
-    for thread in threading.enumerate():
-        if thread.daemon and thread is not threading.current_thread():
-            thread.join(5)
+    wait_until(lambda: not list(store.path.glob("damaged-*")), "what was set aside is deleted")
     assert len(value_files(store)) == 1
-    assert not list(store.path.glob("damaged-*"))
 
 
 def test_a_removed_folder_is_made_again(store: DiskStore, caplog: pytest.LogCaptureFixture) -> None:

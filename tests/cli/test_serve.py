@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support import pictures
 from tests.support import s3_servers
+from tests.support.running import PATIENCE
 from tests.support.running import command
 from tests.support.running import settings
 
@@ -71,3 +74,31 @@ def test_a_taken_port_is_one_line_and_exit_2(
     assert done.returncode == 2
     assert f"cannot listen on 127.0.0.1 port {port}" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+# `origin serve`, whose callback connects to it and then ends it.
+CONNECT_AND_STOP = """
+import json, os, signal, socket, sys
+from origin.cli.serve import run_server
+from origin.config.load import parse_config
+
+def connect_and_stop():
+    socket.create_connection(("127.0.0.1", config.http_port), timeout=20).close()
+    print("connected")
+    os.kill(os.getpid(), signal.SIGTERM)
+
+config = parse_config(sys.argv[1])
+run_server(config, on_listening=connect_and_stop)
+"""
+
+
+def test_what_is_called_once_it_listens_can_connect(tmp_path: Path) -> None:
+    config = {**settings(tmp_path, tmp_path / "cache"), "http_port": s3_servers.closed_port()}
+    done = subprocess.run(
+        [sys.executable, "-c", CONNECT_AND_STOP, json.dumps(config)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "connected\n"), done.stderr
