@@ -58,6 +58,7 @@ def test_a_url_is_told_from_handler_to_what_happens_next(tmp_path: Path) -> None
         "options: w=300 h=200 c=true",
         "size: 300x200, filled, the rest cut at the centre, never enlarged",
         "format: the original's own",
+        "  of bmp, ico: jpg, png where it is transparent, gif where it is animated",
         "original: s3://my-photos/originals/a b.jpg (not looked at here)",
         "next: the cache is asked for the result",
         "  kept, and younger than 604800 s: it is served",

@@ -64,9 +64,10 @@ def asked(stock: Bucket) -> list[str]:
 
 
 def meaning(answer: Answer) -> tuple[int, list[tuple[str, str]], bytes]:
-    """All of an answer that caches keep; how it was come by is not part of it."""
+    """All of an answer that caches keep; when, from where and how fast it came is not part of it."""
+    of_this_answer = ("date", "cache-status", "server-timing")
     fields = [(name.lower(), value) for name, value in answer.headers.items()]
-    return answer.status, sorted(f for f in fields if f[0] not in ("date", "cache-status")), answer.body
+    return answer.status, sorted(f for f in fields if f[0] not in of_this_answer), answer.body
 
 
 # --- tokens -----------------------------------------------------------------------------------------
