@@ -93,7 +93,7 @@ run_server(config, on_listening=connect_and_stop)
 
 
 def test_what_is_called_once_it_listens_can_connect(tmp_path: Path) -> None:
-    config = {**settings(tmp_path, tmp_path / "cache"), "http_port": s3_servers.closed_port()}
+    config = {**settings(tmp_path, tmp_path / "cache"), "http_port": s3_servers.closed_port(), "drain": 0}
     done = subprocess.run(
         [sys.executable, "-c", CONNECT_AND_STOP, json.dumps(config)],
         capture_output=True,
