@@ -60,6 +60,7 @@ class RendererConnection(asyncio.Protocol):
         self._transport = None
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(exc or EOFError("the renderer closed its end"))
+            self._answer.exception()  # else asyncio complains where nobody waits for it any more
 
     def data_received(self, data: bytes) -> None:
         answer = self._answer
