@@ -22,8 +22,8 @@ class Culler:
         self.stray_bytes = 0  # bytes of files that the engine does not know
         self._touched: set[int] = set()  # hashes of the names that were read
 
-    def touch(self, names: Sequence[str]) -> None:
-        """Count names as read."""
+    def touch(self, *names: str) -> None:
+        """Count names as read: they are spared once."""
         if len(self._touched) < MAX_TOUCHED:
             self._touched.update(map(hash, names))
 

@@ -57,6 +57,7 @@ class DiskStore:
         self.shared = shared
         self.heard: int | None = None  # the number of the last delete of another process that took effect
         self._culler = Culler(max_size)
+        self.touch = self._culler.touch
         self._process = os.urandom(8).hex() if shared else None
         self._lock = FolderLock(path, shared)
         self._database = os.path.join(path, DATABASE)
@@ -92,10 +93,6 @@ class DiskStore:
             return None
         self.touch(name)
         return value
-
-    def touch(self, *names: str) -> None:
-        """Count names as read: the culler spares them once."""
-        self._culler.touch(names)
 
     def put(self, name: str, value: bytes, heard: int | None = None) -> None:
         """Keep a value, unless it alone would take a twentieth of the folder.
