@@ -59,8 +59,7 @@ class RendererConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(exc or EOFError("the renderer closed its end"))
-            self._answer.exception()  # else asyncio complains where nobody waits for it any more
+            _fail(self._answer, exc or EOFError("the renderer closed its end"))
 
     def data_received(self, data: bytes) -> None:
         answer = self._answer
@@ -74,7 +73,7 @@ class RendererConnection(asyncio.Protocol):
         try:
             message = self._take_message()
         except PROTOCOL_ERRORS as exc:
-            answer.set_exception(exc)
+            _fail(answer, exc)
             return
         if message is not None:
             answer.set_result(message)
@@ -93,3 +92,9 @@ class RendererConnection(asyncio.Protocol):
         end = PREFIX_SIZE + self._head_length
         self._pieces, self._length, self._needed, self._head_length = [], 0, PREFIX_SIZE, 0
         return unpack_head(data[PREFIX_SIZE:end]), data[end:]
+
+
+def _fail(answer: asyncio.Future[Message], exc: Exception) -> None:
+    """Fail an answer without a complaint from asyncio where nobody waits for it any more."""
+    answer.set_exception(exc)
+    answer.exception()

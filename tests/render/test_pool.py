@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import gc
 import os
 import signal
 import socket
@@ -197,6 +198,18 @@ async def test_a_render_past_its_time_is_killed_and_answered_at_once() -> None:
         assert max(late) < 5
         await until(lambda: pool.idle)
         assert (await rendering(pool)).width == 50
+
+
+async def test_an_answer_that_nobody_waits_for_is_no_complaint(caplog: pytest.LogCaptureFixture) -> None:
+    async with started() as pool:
+        [process] = pool.processes
+        await freeze(process)
+        with pytest.raises(RenderTimeout):
+            await rendering(pool, timeout=0.1)
+        await until(lambda: has_ended(process) and pool.idle)
+        await rendering(pool)  # the connection of the other is gone
+        gc.collect()
+    assert "never retrieved" not in caplog.text
 
 
 async def test_a_render_that_nobody_waits_for_is_killed() -> None:
