@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from origin.errors import SourceUnavailable
+from origin.http.message import LARGE_BODY
 from origin.http.message import serialize_headers
 from origin.server.fast_path import TryCached
 from origin.signing import UrlSigner
@@ -307,14 +308,16 @@ def test_a_connection_that_is_kept_is_closed_when_nobody_uses_it(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("side", [250, 400])  # below and above LARGE_BODY
 def test_a_client_that_takes_its_time_gets_all_of_a_picture(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side: int
 ) -> None:
     """Longer than an idle connection may last."""
-    noise = np.random.RandomState(1).randint(0, 255, (1400, 1400, 3)).astype(np.uint8)
+    noise = np.random.RandomState(1).randint(0, 255, (side, side, 3)).astype(np.uint8)
     shelf, target = Shelf(**{"noise.png": encoded(Image.fromarray(noise), "PNG")}), "/h/noise.png"
     with Running(settings(tmp_path, tmp_path / "cache"), source=shelf) as origin:
         size = len(origin.get(target).body)
+        assert (size < LARGE_BODY) == (side == 250)
         origin.get(target)
         monkeypatch.setattr(origin._listener.config, "timeout_keep_alive", 0.3)
         with Raw(origin.port, window=4096) as client:
