@@ -56,7 +56,7 @@ class Frame:
     geometry: Geometry  # of that part, as the file lies
     pages: int  # of the result; more than one: an animation
     shrink: int  # by which the JPEG decoder shrinks the picture
-    scale: float  # to which the WebP decoder does
+    scale: float  # to which the WebP decoder shrinks the picture, and the SVG decoder enlarges it
     light: Light  # to resize in
     quality: Mapping[str, int]  # by format, where the options name none
 
@@ -102,7 +102,7 @@ def _frame(header: Header, job: Job, region: Region, upright: Geometry, output: 
         geometry=geometry,
         pages=min(header.pages, job.max_frames) if header.animated and format.holds_animation else 1,
         shrink=_shrink(header, region, geometry),
-        scale=_webp_scale(header, region, geometry),
+        scale=_scale(header, region, geometry),
         light=format.light if header.format is Format.JPG else "encoded",
         quality=job.quality,
     )
@@ -117,9 +117,11 @@ def _shrink(header: Header, region: Region, geometry: Geometry) -> int:
     return 1
 
 
-def _webp_scale(header: Header, region: Region, geometry: Geometry) -> float:
+def _scale(header: Header, region: Region, geometry: Geometry) -> float:
     if header.format is Format.WEBP and not header.animated:
         return min(1.0, geometry.scale(region.width, region.height) * _WEBP_HEADROOM)
+    if header.format is Format.SVG:  # what grows is drawn larger, and stays sharp
+        return max(1.0, geometry.width / region.width, geometry.height / region.height)
     return 1.0
 
 

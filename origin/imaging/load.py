@@ -138,6 +138,6 @@ def load(original: bytes, image: pyvips.Image, frame: Frame) -> pyvips.Image:
         return image.extract_band(0, n=header.colour_bands)
     if frame.shrink > 1:
         return decoders.open_image(original, header.format, shrink=frame.shrink)
-    if frame.scale < 1:
+    if frame.scale != 1:
         return decoders.open_image(original, header.format, scale=frame.scale)
     return image

@@ -8,6 +8,7 @@ from origin.imaging.vendor import pyvips
 from origin.imaging.vips import field
 from origin.urls.options import Options
 
+_SIDE_TO_LOOK_AT = 1000  # px; the entropy of 16 MP takes a second
 _INTERESTING = {"smart": "attention", "entropy": "entropy"}  # what libvips calls them
 
 
@@ -16,9 +17,9 @@ def select(image: pyvips.Image, options: Options, frame: Frame) -> pyvips.Image:
     region, header = frame.region, frame.original
     if region is None:
         return image
-    # The JPEG decoder may have left out columns that did not fill a step; the WebP decoder scales all.
+    # The JPEG decoder may have left out columns that did not fill a step; the others scale all.
     across = down = 1 / frame.shrink
-    if frame.scale < 1:
+    if frame.scale != 1:
         across, down = image.width / header.width, image.height / header.height
     left, right = _edges(region.left * across, (region.left + region.width) * across, image.width)
     top, bottom = _edges(region.top * down, (region.top + region.height) * down, image.height)
@@ -40,11 +41,16 @@ def cut(image: pyvips.Image, options: Options, frame: Frame) -> pyvips.Image:
 
 def find_cut(image: pyvips.Image, frame: Frame) -> tuple[int, int]:
     """Left and top of the most interesting part of a resized page that is in memory."""
-    geometry = frame.geometry
-    found = image.smartcrop(
-        geometry.cut_width, geometry.cut_height, interesting=_INTERESTING[str(geometry.focus)]
+    width, height = frame.geometry.cut_width, frame.geometry.cut_height
+    scale = min(1.0, _SIDE_TO_LOOK_AT / max(image.width, image.height))
+    small = image.resize(scale) if scale < 1 else image
+    found = small.smartcrop(
+        min(small.width, max(1, round(width * scale))),
+        min(small.height, max(1, round(height * scale))),
+        interesting=_INTERESTING[str(frame.geometry.focus)],
     )
-    return -found.xoffset, -found.yoffset
+    left, top = round(-found.xoffset / scale), round(-found.yoffset / scale)
+    return min(left, image.width - width), min(top, image.height - height)
 
 
 def turn_upright(image: pyvips.Image, options: Options, frame: Frame) -> pyvips.Image:

@@ -8,7 +8,8 @@ from origin.urls.colours import read_colour
 from origin.urls.options import Options
 
 _OPAQUE = 255
-_Colour = tuple[int, int, int, int]
+Rgba = tuple[int, int, int, int]
+"""Red, green, blue and alpha, from 0 to 255."""
 
 
 def surround(image: pyvips.Image, options: Options, frame: Frame) -> pyvips.Image:
@@ -16,7 +17,7 @@ def surround(image: pyvips.Image, options: Options, frame: Frame) -> pyvips.Imag
     padding = frame.geometry.padding
     if options.background is None and not any(padding):
         return image
-    colour = _colour(options, frame)
+    colour = colour_around(options, frame)
     behind = options.background is not None and image.hasalpha()
     if not behind and not any(padding):
         return image
@@ -27,7 +28,7 @@ def surround(image: pyvips.Image, options: Options, frame: Frame) -> pyvips.Imag
     return _pad(image, colour, padding) if any(padding) else image
 
 
-def _colour(options: Options, frame: Frame) -> _Colour:
+def colour_around(options: Options, frame: Frame) -> Rgba:
     """What shows around the picture: transparent without a background, white in a format without alpha."""
     red, green, blue, alpha = read_colour(options.background or "00000000")
     if frame.format_if_transparent.holds_alpha:
@@ -38,11 +39,11 @@ def _colour(options: Options, frame: Frame) -> _Colour:
     return red, green, blue, _OPAQUE
 
 
-def _is_grey(colour: _Colour) -> bool:
+def _is_grey(colour: Rgba) -> bool:
     return colour[0] == colour[1] == colour[2]
 
 
-def _lay_behind(image: pyvips.Image, colour: _Colour) -> pyvips.Image:
+def _lay_behind(image: pyvips.Image, colour: Rgba) -> pyvips.Image:
     if colour[3] == _OPAQUE:
         return image.flatten(background=_bands(colour, image.bands - 1))
     image = image.colourspace("srgb")
@@ -50,7 +51,7 @@ def _lay_behind(image: pyvips.Image, colour: _Colour) -> pyvips.Image:
     return solid.composite2(image, "over").cast("uchar")
 
 
-def _pad(image: pyvips.Image, colour: _Colour, padding: tuple[int, int, int, int]) -> pyvips.Image:
+def _pad(image: pyvips.Image, colour: Rgba, padding: tuple[int, int, int, int]) -> pyvips.Image:
     top, right, bottom, left = padding
     if colour[3] < _OPAQUE and not image.hasalpha():
         image = image.addalpha()
@@ -59,7 +60,7 @@ def _pad(image: pyvips.Image, colour: _Colour, padding: tuple[int, int, int, int
     return image.embed(left, top, width, height, extend="background", background=background)
 
 
-def _bands(colour: _Colour, bands: int) -> list[int]:
+def _bands(colour: Rgba, bands: int) -> list[int]:
     """The colour for an image of so many bands: grey, grey and alpha, RGB, RGBA."""
     red, _, _, alpha = colour
     return [list(colour[:3]), list(colour)][bands - 3] if bands > 2 else [red, alpha][:bands]

@@ -131,6 +131,19 @@ def test_a_smart_cut_of_an_animation_is_the_same_in_all_frames() -> None:
     assert reds[1] == reds[3] == 0
 
 
+def test_a_drawing_that_grows_is_drawn_larger() -> None:
+    got = shown(pictures.svg(), width=1001, enlarge=True)
+    assert got.shape[:2] == (501, 1001)
+    assert got[250, 490].tolist() == [255, 0, 0, 255]
+    assert got[250, 510, 3] == 0
+    assert (got[250, :, 3] % 255 > 0).sum() <= 3  # a sharp edge
+    part = shown(pictures.svg(), rect=(50, 0, 100, 100), width=1000, enlarge=True)
+    assert part.shape[:2] == (1000, 1000)
+    assert (part[500, :, 3] % 255 > 0).sum() <= 3
+    assert part[500, 490, 3] == 255
+    assert part[500, 510, 3] == 0
+
+
 # The part of the original
 
 

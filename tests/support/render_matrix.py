@@ -74,8 +74,9 @@ def results() -> Iterator[tuple[str, str]]:
             for width, height, crop in SIZES:
                 box = Options(width=width, height=height, crop=crop and bool(width and height))
                 yield f"{name} {target} {width}", digest(original, box, target)
+    for name in ("turned", "alpha", "gif"):
         for number, options in enumerate(SHAPES):
-            yield f"{name} shape {number}", digest(original, options, "webp")
+            yield f"{name} shape {number}", digest(PICTURES[name], options, "webp")
     for target, width in (("jpg", None), ("png", None), ("webp", 2000), ("avif", 1000), ("gif", 800)):
         yield f"large {target}", digest(LARGE, Options(width=width), target)
 
