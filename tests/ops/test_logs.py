@@ -64,8 +64,8 @@ async def test_a_request_is_one_line(stream: io.StringIO) -> None:
     log(b"/photos/cat.jpg", b"w=300")
     [line] = lines(stream)
     assert SPACES_AND_TIME.sub("", line) == (
-        "GET /photos/cat.jpg?w=300 200 handler=photos cache=miss bytes=7 ms=250.0"
-        " client=192.0.2.7 id=id-1 source_ms=12.3 render_ms=200.0"
+        "GET /photos/cat.jpg?w=300 200 handler=photos cache=miss bytes=7 ms=250.00"
+        " client=192.0.2.7 id=id-1 source_ms=12.30 render_ms=200.00"
     )
 
 
