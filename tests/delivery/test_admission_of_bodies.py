@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+import pytest
+
 from origin.delivery.admission import BodyAdmission
 from origin.http.message import LARGE_BODY
 from tests.support import pictures
@@ -60,6 +62,7 @@ def slow_reader(origin: Running, target: str) -> socket.socket:
     return client
 
 
+@pytest.mark.slow
 def test_slow_readers_of_large_pictures_are_bounded(tmp_path: Path) -> None:
     noise = {
         f"{name}.png": pictures.encoded(pictures.noise(1400, 1400, seed), "PNG")
