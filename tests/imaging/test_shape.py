@@ -389,6 +389,31 @@ def test_a_thin_picture_that_grows_is_bounded() -> None:
         assert (result.width, result.height) == (3, 400)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("wanted", "size"),
+    [
+        ({"rotate": 45.0}, (4093, 4093)),
+        ({"rotate": 90.0, "width": 4000, "height": 10, "enlarge": True}, (10, 4000)),
+        ({"trim": 10, "width": 400}, (400, 200)),
+        ({"trim": 10}, (4000, 2000)),
+        ({"aspect": (2, 1), "gravity": "entropy"}, (10_000, 5000)),
+        ({"width": 4096, "height": 64, "gravity": "smart", "enlarge": True}, (4096, 64)),
+        ({"width": 4096, "height": 4000, "fit": "contain", "padding": (48, 0, 48, 0)}, (4096, 4096)),
+    ],
+)
+def test_an_original_as_large_as_any_goes_through_all_of_it(
+    wanted: dict[str, Any], size: tuple[int, int]
+) -> None:
+    image = Image.new("L", (10_000, 10_000), 255)
+    image.paste(90, (3000, 4000, 7000, 6000))
+    result = render(
+        pictures.encoded(image, "PNG", compress_level=1), job(format="jpg", **wanted), 1_000_000_000
+    )
+    assert (result.width, result.height) == pictures.opened(result.body).size
+    assert (result.width, result.height) == pytest.approx(size, abs=3)
+
+
 @pytest.mark.parametrize("format", OUTPUTS)
 def test_transparent_originals_go_through_all_of_it(format: str) -> None:
     got = shown(pictures.alpha(), **{**ALL, "format": format})
