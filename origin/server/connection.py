@@ -21,6 +21,7 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from origin.http.message import CUT
 from origin.http.message import RawHeaders
 from origin.http.message import text_response
 from origin.server.bounds import Bounds
@@ -217,6 +218,7 @@ class HttpConnection(HttpToolsProtocol):
         super().on_message_begin()
         self.url, self.expect_100_continue = url, expect
         self.headers += headers  # this list is in the scope
+        self.scope["extensions"] = {CUT: {"cut": self.cut}}
 
     def _after_fast_answer(self) -> None:
         self._answered = True
