@@ -10,7 +10,6 @@ import struct
 import subprocess
 import sys
 import textwrap
-import threading
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,12 +66,9 @@ def worker(*arguments: str) -> Iterator[Worker]:
         stderr=subprocess.DEVNULL,
         env=environment,
     )
-    watchdog = threading.Timer(60, process.kill)
-    watchdog.start()
     try:
         yield Worker(process)
     finally:
-        watchdog.cancel()
         process.kill()
         process.wait(PATIENCE)
         for pipe in (process.stdin, process.stdout):
