@@ -68,6 +68,14 @@ def test_frames_that_cover_the_canvas_stay_opaque(frames: list[GifFrame]) -> Non
     assert result.format.name == ("jpg" if len(frames) == 1 else "gif")
 
 
+@pytest.mark.parametrize(("frames", "flag"), [([UPPER, LOWER], 0x10), ([WHOLE, LOWER], 0)])
+def test_a_webp_says_whether_it_has_transparency(frames: list[GifFrame], flag: int) -> None:
+    """WebP container, "Extended File Format": viewers that go by the flag show black without it."""
+    body = render(pictures.gif(100, 100, *frames), job(format="webp")).body
+    assert body[12:16] == b"VP8X"
+    assert body[20] & 0x10 == flag
+
+
 def _noisy(frames: int, side: int = 64) -> bytes:
     """Frames that a quantizer of its own would change, with a delay of their own each."""
     rng = np.random.default_rng(2)
