@@ -22,7 +22,7 @@ LAYERS = (
     "render",
     "ops",
     "delivery",
-    "pages",
+    "ingest pages",
     "parts",
     "app",
     "server",
@@ -39,6 +39,7 @@ PUBLIC_OF_IMAGING = {"origin.imaging.protocol"}
 # Where each package from outside is at home: a room, or a file of one.
 HOMES = {
     "PIL": "imaging.pillow",
+    "py_svg_hush": "ingest.svg",
     "pyseccomp": "imaging.seccomp",
     "aiobotocore": "sources.s3_source sources.s3_session",
     "botocore": "sources.s3_source sources.s3_errors",
