@@ -43,6 +43,7 @@ class Job:
     allowed: tuple[str, ...]  # formats of originals that may be decoded
     max_pixels: int  # width x height x frames of the original
     max_frames: int  # animations are cut to their first max_frames frames
+    auto_quality: int = 70  # what `q=auto` has to reach, in points of SSIMULACRA2
 
     def to_head(self) -> dict[str, Any]:
         """The job as JSON has it. Options that have their defaults stay away.
@@ -59,6 +60,7 @@ class Job:
             "allowed": self.allowed,
             "max_pixels": self.max_pixels,
             "max_frames": self.max_frames,
+            "auto_quality": self.auto_quality,
         }
 
     @classmethod
