@@ -17,6 +17,7 @@ from origin.config.model import Handler
 from origin.errors import BadRequest
 from origin.formats import OUTPUTS
 from origin.formats import Format
+from origin.formats import find_description
 from origin.signing import Pair
 from origin.signing import Verifier
 from origin.signing import decode_query
@@ -103,8 +104,11 @@ def _describe_outcome(
     handler: Handler, key: str, options: Options, defaults: OptionDefaults
 ) -> Iterator[str]:
     yield f"options: {' '.join(spell_options(options, defaults)) or 'none'}"
-    yield f"size: {_describe_size(options)}"
-    yield from _describe_format(handler, options.format)
+    if find_description(options.format) is not None:
+        yield f"format: {options.format}, of the upright original; no other option counts"
+    else:
+        yield f"size: {_describe_size(options)}"
+        yield from _describe_format(handler, options.format)
     yield f"original: {handler.source.locate(key)} (not looked at here)"
     yield from _describe_next(handler)
 

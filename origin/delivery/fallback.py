@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import logging
 import time
 from collections.abc import Callable
 from collections.abc import Mapping
-from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
@@ -21,7 +21,9 @@ from origin.cache.records import Result
 from origin.errors import OriginError
 from origin.errors import Overloaded
 from origin.formats import OUTPUTS
+from origin.formats import Description
 from origin.formats import Format
+from origin.formats import ResultFormat
 from origin.formats import sniff
 from origin.imaging.protocol import AUTO_FORMATS
 from origin.imaging.protocol import Job
@@ -92,7 +94,8 @@ class Fallback:
 
     async def get(self, options: Options, format: str, *, sparing: bool = False) -> Result:
         """The image in the size of these options, with `format` as in a render job; its own size where that
-        one is not to be had quickly. The quality is the handler's: another one would only make more sizes.
+        one is not to be had quickly. Of the options only size and format count: with effects and qualities,
+        strangers would have it made anew for every failure.
 
         `sparing` is for clients without permission: all of them together get `SPARING` of a renderer's time.
         """
@@ -127,9 +130,7 @@ class Fallback:
         start = self._clock()
         try:
             async with self._slot:
-                result = await self._render(
-                    replace(options, quality=None), format, RENDER_SECONDS, wait=False
-                )
+                result = await self._render(_size_alone(options), format, RENDER_SECONDS, wait=False)
         except Overloaded:
             return None
         except OriginError as error:
@@ -148,6 +149,12 @@ class Fallback:
         job = Job(options, target, self._quality, allowed=FORMATS, max_pixels=MAX_PIXELS, max_frames=1)
         rendered = await self._pool.render(self._image, job, timeout, wait=wait)
         return _result(rendered.body, rendered.format)
+
+
+def failure_text(description: Description, kind: str) -> Result:
+    """What a description is answered with in place of a fallback image: the class of the failure."""
+    body = json.dumps({"error": kind}) if description.mime == "application/json" else kind
+    return _result(body.encode(), description)
 
 
 def load_image(path: Path | None) -> bytes:
@@ -170,12 +177,17 @@ def built_in() -> bytes:
 
 
 def _name(options: Options, format: str) -> str:
-    return f"{replace(options, quality=None).canonical()}|{format}"
+    return f"{_size_alone(options).canonical()}|{format}"
+
+
+def _size_alone(options: Options) -> Options:
+    """The options that say how large a picture is, and its format."""
+    return Options(width=options.width, height=options.height, crop=options.crop, format=options.format)
 
 
 def _weight(result: Result) -> int:
     return len(result.body) + 500
 
 
-def _result(body: bytes, format: Format) -> Result:
+def _result(body: bytes, format: ResultFormat) -> Result:
     return Result(body, format, hashlib.sha256(body).digest()[:16], None)

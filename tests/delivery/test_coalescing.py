@@ -158,7 +158,7 @@ def test_the_last_client_that_leaves_ends_the_work(origin: Running, shelf: Shelf
 
 def test_the_last_client_that_leaves_ends_the_render(origin: Running, shelf: Shelf) -> None:
     """By the end of the renderer, which cannot be stopped otherwise; the next one serves the next."""
-    shelf.originals["cat.jpg"] = pictures.encoded(pictures.field(4000, 3000), "JPEG")
+    shelf.originals["cat.jpg"] = pictures.encoded(pictures.noise(4000, 3000, 1), "JPEG")
     shelf.release()
     pool = origin.origin.pool
     restarts = pool.restarts
