@@ -18,6 +18,7 @@ from pathlib import Path
 
 from origin.cache.memory import Lru
 from origin.cache.records import Result
+from origin.errors import BadRequest
 from origin.errors import OriginError
 from origin.errors import Overloaded
 from origin.formats import OUTPUTS
@@ -102,6 +103,7 @@ class Fallback:
         result = self.in_memory(options, format)
         if result is not None:
             return result
+        options = _of_size(options)
         name = _name(options, format)
         if self._refused.get(name):
             return self.prepared(format)
@@ -120,7 +122,7 @@ class Fallback:
         """The image in the size of these options, where nothing has to be rendered for it."""
         if options.width is None and options.height is None:
             return self.prepared(format)
-        return self._sizes.get(_name(options, format))
+        return self._sizes.get(_name(_of_size(options), format))
 
     def prepared(self, format: str) -> Result:
         """The image at its own size."""
@@ -130,8 +132,11 @@ class Fallback:
         start = self._clock()
         try:
             async with self._slot:
-                result = await self._render(_size_alone(options), format, RENDER_SECONDS, wait=False)
+                result = await self._render(options, format, RENDER_SECONDS, wait=False)
         except Overloaded:
+            return None
+        except BadRequest:  # as the request itself is: padding beyond the limit
+            self._refused.put(name, True)
             return None
         except OriginError as error:
             log.warning("the fallback image cannot be made into %s, its own size is used: %s", name, error)
@@ -176,13 +181,25 @@ def built_in() -> bytes:
     return resources.files("origin.delivery").joinpath("placeholder.png").read_bytes()
 
 
+def _of_size(options: Options) -> Options:
+    """The options that say how large the result is and what is behind it; the others are for the picture that
+    is missing. The quality is the handler's: another one would only make more sizes."""
+    quarters, rest = divmod(options.rotate, 90)
+    on_its_side = quarters % 2 and not rest
+    return Options(
+        width=options.height if on_its_side else options.width,
+        height=options.width if on_its_side else options.height,
+        fit=options.fit,
+        crop=options.crop,
+        enlarge=options.enlarge,
+        padding=options.padding,
+        background=options.background,
+        format=options.format,
+    )
+
+
 def _name(options: Options, format: str) -> str:
-    return f"{_size_alone(options).canonical()}|{format}"
-
-
-def _size_alone(options: Options) -> Options:
-    """The options that say how large a picture is, and its format."""
-    return Options(width=options.width, height=options.height, crop=options.crop, format=options.format)
+    return f"{options.canonical()}|{format}"
 
 
 def _weight(result: Result) -> int:

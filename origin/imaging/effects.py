@@ -35,7 +35,8 @@ _SLOPE, _BRIGHTEST, _DARKEST = 2.0, 10.0, 20.0  # for strength 1
 
 def check_cost(options: Options, frame: Frame) -> None:
     """Raise BadRequest, before a pixel is decoded, for what would take too long."""
-    pixels = frame.geometry.cut_width * frame.geometry.cut_height * frame.pages
+    width, height = frame.geometry.size
+    pixels = width * height * frame.pages
     wanted = {"blur": options.blur, "sharpen": options.sharpen, "bytes": options.max_bytes}
     for name, most in MAX_PIXELS.items():
         if wanted[name] and pixels > most:

@@ -104,4 +104,4 @@ def _mean(image: pyvips.Image) -> pyvips.Image:
 
 def _peak(differences: pyvips.Image) -> float:
     """A mean in which large differences count most."""
-    return max(_LEAST, (differences**4).avg() ** 0.25)
+    return max(_LEAST, math.pow((differences**4).avg(), 0.25))

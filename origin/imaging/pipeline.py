@@ -34,7 +34,13 @@ from origin.imaging.frame import settle
 from origin.imaging.protocol import Job
 from origin.imaging.resize import resize
 from origin.imaging.shape import cut
+from origin.imaging.shape import find_cut
+from origin.imaging.shape import place
+from origin.imaging.shape import select
+from origin.imaging.shape import turn
 from origin.imaging.shape import turn_upright
+from origin.imaging.surround import surround
+from origin.imaging.trim import trim
 from origin.imaging.vendor import pyvips
 from origin.imaging.vips import damage
 from origin.imaging.vips import field
@@ -48,16 +54,24 @@ PIPELINE_VERSION = "4"
 Step = Callable[[pyvips.Image, Options, Frame], pyvips.Image]
 
 STEPS: tuple[Step, ...] = (
+    select,  # rect, trim
     resize,
     cut,
     to_srgb,
     turn_upright,
+    place,  # in the box of `contain`
+    turn,  # rotate, flip
     tone,
     blur,
     sharpen,
+    surround,  # pad, bg
     round_corners,
 )
-"""What happens to the pixels, in this order; to each page of an animation alone."""
+"""What happens to the pixels, in this order; to each page of an animation alone.
+
+To users the picture is upright from the beginning. It is turned where few pixels are left: a `Geometry` tells
+the steps before of the picture as it lies in its file.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +111,15 @@ def render(original: bytes, job: Job, memory: int | None = None) -> Rendered:
 def _render(original: bytes, format: Format, job: Job, memory: int | None) -> Rendered:
     failure = ""
     opened, header = load.open_original(original, format, job, memory)
-    for frame in settle(header, job):
+    trimmed = None
+    if job.options.trim is None:
+        frames = settle(header, job)
+    else:
+        trimmed, frames = trim(original, opened, header, job, memory)
+    for frame in frames:
         check_cost(job.options, frame)
-        loaded = load.load(original, opened, frame)
+        frame = _find_cut_of_animation(original, frame, job.options)
+        loaded = trimmed or load.load(original, opened, frame)
         image = _run_steps(loaded, job.options, frame)
         try:
             body, written = encode(image, job.options, frame, original if image is loaded else None)
@@ -108,7 +128,7 @@ def _render(original: bytes, format: Format, job: Job, memory: int | None) -> Re
             failure = f"{frame.format.name}: {reason(exc)}"
         # libvips decodes when the encoder pulls lines. Where it is not the encoder that fails, this does.
         opened = load.reopen(original, header)
-        _run_steps(load.load(original, opened, frame), job.options, frame).avg()
+        _run_steps(trimmed or load.load(original, opened, frame), job.options, frame).avg()
         opened = load.reopen(original, header)
     raise EncodingFailed(failure)
 
@@ -124,6 +144,18 @@ def _describe(
     small = _run_steps(load.load(original, opened, frame), job.options, frame)
     body = describe(description, small, Facts(header, len(original), duration))
     return Rendered(body, description, *header.upright)
+
+
+def _find_cut_of_animation(original: bytes, frame: Frame, options: Options) -> Frame:
+    """The frame with the cut that suits the first page: it is the same in all of them."""
+    if frame.pages == 1 or not isinstance(frame.geometry.focus, str):
+        return frame
+    alone = replace(frame, pages=1)
+    page = load.load(original, load.reopen(original, frame.original), alone)
+    page = resize(select(page, options, alone), options, alone).copy_memory()
+    if (page.width, page.height) == (frame.geometry.cut_width, frame.geometry.cut_height):
+        return frame
+    return replace(frame, geometry=frame.geometry.with_cut_at(*find_cut(page, frame)))
 
 
 def _run_steps(image: pyvips.Image, options: Options, frame: Frame) -> pyvips.Image:

@@ -73,9 +73,9 @@ class Rendered:
 class RenderPool:
     """`size` renderers (0: one more than cores) and the queue before them.
 
-    Raises what a render raises: BadRequest for options that do not fit the original, Unprocessable,
-    UnsupportedFormat, RenderFailed, EncodingFailed and RenderTimeout; and Overloaded where the queue is full
-    or a turn in it took over `queue_timeout` seconds.
+    Raises what a render raises: BadRequest, Unprocessable, UnsupportedFormat, RenderFailed, EncodingFailed
+    and RenderTimeout; and Overloaded where the queue is full or a turn in it took over `queue_timeout`
+    seconds.
     """
 
     def __init__(

@@ -110,9 +110,10 @@ def _read_bound(option: Option, bound: object) -> Callable[[Any], bool]:
 
 
 def _read_end(option: Option, value: object) -> Any:
-    if isinstance(value, str):
-        raise ValueError(f"a range of {option.name} that does not end in a number")
-    return _read_constant(option, value)
+    end = _read_constant(option, value)
+    if isinstance(end, str):
+        raise ValueError(f"a range of {option.name} that ends in a word")
+    return end
 
 
 def _read_constant(option: Option, value: object) -> Any:

@@ -16,6 +16,13 @@ from typing import Any
 
 from origin.formats import DESCRIPTIONS
 from origin.formats import OUTPUTS
+from origin.urls.colours import Colour
+from origin.urls.geometry_values import CENTER
+from origin.urls.geometry_values import Aspect
+from origin.urls.geometry_values import Degrees
+from origin.urls.geometry_values import Padding
+from origin.urls.geometry_values import Position
+from origin.urls.geometry_values import Rectangle
 from origin.urls.values import Choice
 from origin.urls.values import Flag
 from origin.urls.values import Kind
@@ -62,8 +69,24 @@ OPTIONS = (
            "width of the box"),
     Option("h",   "height",  Pixels(),                                                       "height",
            "height of the box"),
+    Option("fit", None,      Choice("cover", "inside", "contain", "outside", "fill"),        "fit",
+           "with both sides: fill and cut; fit within; and pad to the box; fill uncut; stretch"),
     Option("c",   "crop",    Flag(),                                                         "crop",
-           "with both sides: fill the box and cut the rest (from the centre), or fit inside"),
+           "with both sides: `true` is `fit=cover`, `false` is `fit=inside`; `fit` wins"),
+    Option("g",   "gravity", Position("smart", "entropy"),                                   "gravity",
+           "what a cut keeps, and where `fit=contain` puts the picture"),
+    Option("ar",  "aspect",  Aspect(),                                                       "aspect",
+           "gives the side that is missing; with neither side, the original is cut to it"),
+    Option("rect", None,     Rectangle(),                                                    "rect",
+           "the part of the upright original that counts"),
+    Option("enlarge", None,  Flag(),                                                         "enlarge",
+           "small originals grow to fill the box"),
+    Option("trim", None,     Number(1, 100, whole=True),                                     "trim",
+           "borders of one colour are cut, within that tolerance in levels of 255"),
+    Option("rotate", None,   Degrees(),                                                      "rotate",
+           "clockwise; all but 90, 180 and 270 enlarge the canvas"),
+    Option("flip", None,     Choice("h", "v", "hv"),                                         "flip",
+           "mirrors: left and right, top and bottom, or both; after `rotate`"),
     Option("brightness", None, Number(0, 3),                                                 "brightness",
            "0 is black, 1 as it is; as `brightness` of CSS"),
     Option("contrast", None, Number(0, 3),                                                   "contrast",
@@ -76,6 +99,10 @@ OPTIONS = (
            "sigma of the blur, in pixels of the result"),
     Option("sharpen", None,  Number("0.1", 10),                                              "sharpen",
            "strength; 1 suits most pictures"),
+    Option("pad", None,      Padding(),                                                      "padding",
+           "around the result, as in CSS; multiplied by `dpr`"),
+    Option("bg",  "background", Colour(),                                                    "background",
+           "behind transparency, padding and rotation; without it they are transparent, white in JPEG"),
     Option("radius", None,   NumberOr("max", Number(0, 100_000, unit="CSS pixels")),         "radius",
            "round corners; `max` makes a square a circle"),
     Option("frame", None,    Number(0, 999_999, whole=True),                                 "frame",
@@ -91,7 +118,7 @@ OPTIONS = (
     Option("bytes", None,    Number(1000, _MANY, whole=True, unit="bytes, 1000 or more"),    "max_bytes",
            "the best quality whose result is not larger"),
     Option("dpr", None,      Number("0.5", 5, clamped=True),                                 None,
-           "multiplies `w`, `h` and `radius`, for dense screens"),
+           "multiplies `w`, `h`, `pad` and `radius`, for dense screens"),
     Option("e",   "expires", Number(0, _MANY, whole=True, unit="Unix seconds"),              None,
            "when a signed URL ends", of_token=True),
     Option("t",   "token",   Token(),                                                        None,
@@ -109,13 +136,23 @@ class Options:
 
     width: int | None = None  # device pixels of the box
     height: int | None = None
+    fit: str | None = None  # "contain", "outside" or "fill", with both sides; the others are what `crop` says
     crop: bool = False  # fill the box and cut the rest; only ever true where there are both sides
+    gravity: str | tuple[float, float] = CENTER  # "smart", "entropy", or shares of the sides
+    aspect: tuple[int, int] | None = None  # width to height; only where there is no side
+    rect: tuple[float, float, float, float] | None = None  # pixels, or shares where none is more than 1
+    enlarge: bool = False  # only ever true where there is a side
+    trim: int | None = None  # tolerance in levels of 255
+    rotate: float = 0.0  # degrees clockwise, from 0 to less than 360
+    flip: str | None = None  # "h", "v" or "hv"
     brightness: float = 1.0
     contrast: float = 1.0
     saturation: float = 1.0
     gray: bool = False
     blur: float = 0.0  # sigma in pixels of the result
     sharpen: float = 0.0
+    padding: tuple[int, int, int, int] = (0, 0, 0, 0)  # device pixels: top, right, bottom, left
+    background: str | None = None  # rrggbb, or rrggbbaa; never wholly transparent
     radius: float | str = 0.0  # device pixels, or "max"
     frame: int | None = None  # the one frame or page to take
     format: str = "original"  # "original", "auto", or the name of a format or a description

@@ -16,6 +16,8 @@ from origin.errors import BadRequest
 from origin.formats import DESCRIPTION_NAMES
 from origin.formats import OUTPUTS
 from origin.formats import Format
+from origin.urls.box import settle_box
+from origin.urls.box import settle_surroundings
 from origin.urls.options import BY_NAME
 from origin.urls.options import OPTIONS
 from origin.urls.options import TOKEN
@@ -133,12 +135,10 @@ def _settle(values: _Values, defaults: OptionDefaults) -> Options:
         fields["format"] = defaults.format
     if fields["format"] in DESCRIPTION_NAMES:
         return Options(format=fields["format"])  # of the original, whatever else is asked for
-    exact_ratio = values.get(_DPR)
-    ratio = 1 if exact_ratio is None else _DPR.kind.simplify(exact_ratio)
-    if "width" in fields or "height" in fields:
-        _settle_box(fields, ratio, defaults)
-    else:
-        fields.pop("crop", None)
+    given = values.get(_DPR)
+    ratio: Any = 1 if given is None else _DPR.kind.simplify(given)
+    settle_box(fields, ratio, defaults.crop, defaults.max_dimension, defaults.widths)
+    settle_surroundings(fields, ratio)
     if isinstance(fields.get("radius"), float):
         fields["radius"] = min(round(fields["radius"] * ratio, 2), float(defaults.max_dimension))
     if fields.get("gray"):
@@ -169,27 +169,3 @@ def _is_handlers(fields: dict[str, Any], defaults: OptionDefaults) -> bool:
     if quality == "auto" or format not in defaults.quality:
         return False
     return Format.named(format).encoder_quality(quality) == defaults.quality[format]
-
-
-def _settle_box(fields: dict[str, Any], ratio: Any, defaults: OptionDefaults) -> None:
-    """Turn the sides from CSS pixels into device pixels within the limits; a side of 0 is as absent."""
-    limit = defaults.max_dimension
-    width = min(int(fields.get("width", 0) * ratio + 0.5), limit)
-    height = min(int(fields.get("height", 0) * ratio + 0.5), limit)
-    if defaults.widths:
-        width, height = _snap(width, height, defaults.widths, limit)
-    fields["width"], fields["height"] = width or None, height or None
-    fields["crop"] = bool(width and height and fields.get("crop", defaults.crop))
-
-
-def _snap(width: int, height: int, steps: tuple[int, ...], limit: int) -> tuple[int, int]:
-    """The box with its width on a step, and its height in proportion; a height alone on a step."""
-    if not width:
-        return 0, min(_step(height, steps), limit) if height else 0
-    step = min(_step(width, steps), limit)
-    return step, max(1, min(int(height * step / width + 0.5), limit)) if height else 0
-
-
-def _step(side: int, steps: tuple[int, ...]) -> int:
-    """The lowest step that is no less than the side; the last one where there is none."""
-    return next((step for step in steps if step >= side), steps[-1])

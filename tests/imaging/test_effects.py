@@ -267,6 +267,28 @@ def test_corners_are_transparent_in_the_upright_result(original: Callable[[], by
     assert alpha[alpha.shape[0] // 2, 75] == 255
 
 
+@pytest.mark.parametrize("original", [pictures.land, pictures.grey, pictures.alpha])
+def test_corners_show_the_background_in_a_jpeg_and_stay_transparent_elsewhere(
+    original: Callable[[], bytes],
+) -> None:
+    changes: dict[str, Any] = {"width": 100, "radius": 30.0, "background": "2060c0", "padding": (5, 5, 5, 5)}
+    corners = ([0, 0, -1, -1], [0, -1, 0, -1])
+    jpg = shown(original(), "RGB", format="jpg", **changes)
+    assert np.abs(jpg[corners] - [0x20, 0x60, 0xC0]).max() <= 8
+    assert np.abs(jpg[2, 50] - [0x20, 0x60, 0xC0]).max() <= 16
+    assert (shown(original(), **changes)[corners][:, 3] == 0).all()
+
+
+def test_effects_touch_the_picture_and_neither_padding_nor_background() -> None:
+    changes: dict[str, Any] = {"width": 80, "height": 80, "fit": "contain", "background": "2060c0"}
+    effects: dict[str, Any] = {"brightness": 0.3, "saturation": 0.0, "sharpen": 3.0, "padding": (6, 6, 6, 6)}
+    got = shown(pictures.land(), "RGB", crop=False, **changes, **effects)
+    assert got.shape[:2] == (92, 92)
+    assert (got[:12] == [0x20, 0x60, 0xC0]).all()
+    assert (got[:, :6] == [0x20, 0x60, 0xC0]).all()
+    assert got[46, 10:80].max() < 90
+
+
 def test_corners_are_white_in_a_jpeg_and_make_a_png_where_it_may_be_one() -> None:
     got = pictures.pixels(render(pictures.land(), job(width=100, radius="max", format="original")).body)
     assert (got[[0, 0, -1, -1], [0, -1, 0, -1]] >= 250).all()
