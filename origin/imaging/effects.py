@@ -14,9 +14,9 @@ from origin.imaging.frame import Frame
 from origin.imaging.vendor import pyvips
 from origin.urls.options import Options
 
-MAX_PIXELS = {"blur": 25_000_000, "sharpen": 25_000_000, "bytes": 8_000_000}
+MAX_PIXELS = {"blur": 25_000_000, "sharpen": 25_000_000, "lossless": 8_000_000, "bytes": 8_000_000}
 """Of all pages of a result, by option. With alpha, 25 megapixels take 5 s to blur or to sharpen, without it
-2. For `bytes` the result is encoded up to four times."""
+2. 8 megapixels of WebP without loss take 5 s; for `bytes` a result is encoded up to four times."""
 
 # Filter Effects Module Level 1, sections 6.4 (contrast), 6.8 (grayscale) and 6.12 (saturate).
 _GRAY = (0.2126, 0.7152, 0.0722)
@@ -37,7 +37,12 @@ def check_cost(options: Options, frame: Frame) -> None:
     """Raise BadRequest, before a pixel is decoded, for what would take too long."""
     width, height = frame.geometry.size
     pixels = width * height * frame.pages
-    wanted = {"blur": options.blur, "sharpen": options.sharpen, "bytes": options.max_bytes}
+    wanted = {
+        "blur": options.blur,
+        "sharpen": options.sharpen,
+        "lossless": options.lossless and frame.format.holds_lossless,
+        "bytes": options.max_bytes,
+    }
     for name, most in MAX_PIXELS.items():
         if wanted[name] and pixels > most:
             raise BadRequest(f"option {name}: the result has {pixels} pixels, and may have {most}")

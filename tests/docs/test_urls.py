@@ -157,7 +157,12 @@ def test_the_limits_of_the_page_are_the_programs() -> None:
         r"`blur` of a result of more than (\d+) mega.*?`sharpen` of more than (\d+)", URLS.line
     )[0]
     (searched,) = re.findall(r"Results of more than (\d+) megapixels, all frames", URLS.line)
-    for option, megapixels in (("blur", blur), ("sharpen", sharpen), ("bytes", searched)):
+    for option, megapixels in (
+        ("blur", blur),
+        ("sharpen", sharpen),
+        ("bytes", searched),
+        ("lossless", searched),
+    ):
         assert MAX_PIXELS[option] == int(megapixels) * 1_000_000
 
 

@@ -223,9 +223,12 @@ def test_an_animation_is_within_the_bytes_as_a_whole(encodings: Encodings) -> No
     assert encodings.count <= 4
 
 
-def test_bytes_of_a_result_that_takes_long_to_encode_are_refused() -> None:
-    with pytest.raises(BadRequest, match=r"^option bytes: the result has 9000000 pixels, and may"):
-        render(pictures.png(3000, 3000), job(format="avif", max_bytes=50_000))
+@pytest.mark.parametrize(
+    ("name", "changes"), [("bytes", {"max_bytes": 50_000}), ("lossless", {"lossless": True})]
+)
+def test_what_would_take_seconds_to_encode_is_refused(name: str, changes: dict[str, Any]) -> None:
+    with pytest.raises(BadRequest, match=rf"^option {name}: the result has 9000000 pixels, and may"):
+        render(pictures.png(3000, 3000), job(format="avif", **changes))
 
 
 @pytest.mark.parametrize("format", ["jpg", "webp", "avif"])
