@@ -26,6 +26,7 @@ from origin.imaging.protocol import Job
 from origin.render.pool import Renderer
 from origin.render.pool import RendererBroken
 from origin.sources import Source
+from origin.sources import make_key_reader
 from origin.sources import make_source
 from origin.sources.base import Access
 from origin.urls.options import Options
@@ -100,7 +101,8 @@ async def _check_source(handler: Handler, config: Config) -> list[Finding]:
     if result.access is Access.REFUSED:
         return [(f"{name}: FAILED: {result}", False)]
     warnings = [(f"handler {handler.name}: warning: {warning}", True) for warning in result.warnings]
-    return [(f"{name}: {'ok' if result.access is Access.READABLE else 'warning'}: {result}", True), *warnings]
+    is_ok = result.access in (Access.READABLE, Access.ON_DEMAND)
+    return [(f"{name}: {'ok' if is_ok else 'warning'}: {result}", True), *warnings]
 
 
 async def _check_original(handler: Handler, key: str, config: Config, renderer: Renderer) -> Finding:
@@ -110,7 +112,8 @@ async def _check_original(handler: Handler, key: str, config: Config, renderer: 
     try:
         async with _open_source(handler, config) as source:
             start = time.perf_counter()
-            original = await source.get(key)
+            read_key = make_key_reader(handler.source, signed=handler.signing is not None)
+            original = await source.get(read_key(key, (), b""))
             fetched = time.perf_counter()
     except OriginError as error:
         return f"{where}: FAILED: {error}", False

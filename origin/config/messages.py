@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from origin.config.part import Part
+from origin.config.part import key_of
 from origin.config.part import part_types
 from origin.config.secrets import Place
 from origin.config.secrets import may_be_secret
@@ -103,6 +104,6 @@ def _value_text(value: Any, loc: Place) -> str:
 
 
 def _similar_key(key: str) -> str:
-    names = {name for part in part_types() for name in part.model_fields}
+    names = {key_of(name, field) for part in part_types() for name, field in part.model_fields.items()}
     close = difflib.get_close_matches(key, sorted(names - {key}), n=1)
     return f"; did you mean {close[0]}?" if close else ""

@@ -149,7 +149,7 @@ def _parse_statuses(value: Any) -> Any:
 
 def _failure_classes(error: type[OriginError] = OriginError) -> Iterator[str]:
     for kind in error.__subclasses__():
-        yield kind.kind
+        yield kind.case or kind.kind
         yield from _failure_classes(kind)
 
 
@@ -244,5 +244,11 @@ ErrorStatus = Annotated[
 ]
 Prefix = Annotated[
     str, BeforeValidator(_parse_prefix), expects("a path such as img/photos; the first part may not be -")
+]
+AnswerRoute = Annotated[
+    str,
+    Strict,
+    Field(pattern=r"^([A-Z]+ )?/([!-)+,.0-~][!-)+-~]*)?\*?$"),
+    expects("a path such as /ping, with a method before it or a * at its end; not /-"),
 ]
 HostName = Annotated[str, Strict, Field(pattern=r"^[A-Za-z0-9._-]+$"), expects("a host name, without a port")]

@@ -26,7 +26,8 @@ def test_the_mistake_of_the_contract() -> None:
 QUALITY = '1 to 100, or one per format such as {"jpg": 80, "webp": 78, "avif": 60}'
 ERROR_STATUS = (
     '404, "exact", or a status of 400 to 599 for each class, such as {"forbidden": 403}; classes are '
-    "bad-request, forbidden, not-found, unprocessable, source-unavailable, render-failed, overloaded"
+    "bad-request, forbidden, not-found, unprocessable, source-unavailable, registry-down, render-failed, "
+    "overloaded"
 )
 MISTAKES: list[tuple[Any, str, str]] = [
     ({}, "handlers", "required, and not there"),
@@ -162,8 +163,8 @@ MISTAKES: list[tuple[Any, str, str]] = [
         'got "Content-Length"',
     ),
     (config({"log": {"format": "xml"}}), "log.format", 'expected text or json, got "xml"'),
-    (config(source={}), "handlers[0].source", 'expected a "type", s3 or local, got an object'),
-    (config(source={"type": "gcs"}), "handlers[0].source", 'expected s3 or local as "type", got "gcs"'),
+    (config(source={}), "handlers[0].source", 'expected a "type", s3, local or http, got an object'),
+    (config(source={"type": "gcs"}), "handlers[0].source", 'expected s3, local or http as "type", got "gcs"'),
     (config(source={"type": "s3"}), "handlers[0].source.bucket", "required, and not there"),
     (config(source={"type": "local"}), "handlers[0].source.root", "required, and not there"),
     (config(source={**SOURCE, "root": "/x"}), "handlers[0].source.root", "unknown key"),
