@@ -14,6 +14,7 @@ from origin.cli.common import read_config
 from origin.cli.common import takes_config
 from origin.config.model import Config
 from origin.config.model import Handler
+from origin.delivery.settings import passes_through
 from origin.errors import BadRequest
 from origin.errors import Forbidden
 from origin.errors import OriginError
@@ -23,6 +24,7 @@ from origin.signing import Pair
 from origin.signing import Verifier
 from origin.signing import decode_query
 from origin.sources import make_key_reader
+from origin.sources.http import HttpSettings
 from origin.urls.options import Options
 from origin.urls.options import suggest_option
 from origin.urls.parsing import OptionDefaults
@@ -71,7 +73,7 @@ def explain_url(config: Config, url: str, now: float) -> tuple[list[str], bool]:
             return [*lines, _describe_failure(handler, Forbidden())], False
         read_key = make_key_reader(handler.source, signed=handler.signing is not None)
         source_key = read_key(key, pairs, parts.path.encode("utf-8", "surrogateescape"))
-        if handler.passthrough == "always":
+        if passes_through(handler.passthrough, pairs, defaults):
             return [*lines, *_describe_passthrough(handler, source_key)], True
         options = parse_options(pairs, defaults)
     except OriginError as error:
@@ -113,8 +115,8 @@ def _describe_failure(handler: Handler, error: OriginError) -> str:
 
 
 def _describe_passthrough(handler: Handler, key: str) -> Iterator[str]:
-    yield "options: ignored; the answer is the original's own bytes (passthrough)"
-    yield f"original: {handler.source.locate(key)} (not looked at here)"
+    yield f"options: none count; the answer is the original's own bytes (passthrough: {handler.passthrough})"
+    yield from _describe_original(handler, key)
     yield from _describe_next(handler)
 
 
@@ -124,8 +126,14 @@ def _describe_outcome(
     yield f"options: {' '.join(spell_options(options, defaults)) or 'none'}"
     yield f"size: {_describe_size(options)}"
     yield from _describe_format(handler, options.format)
-    yield f"original: {handler.source.locate(key)} (not looked at here)"
+    yield from _describe_original(handler, key)
     yield from _describe_next(handler)
+
+
+def _describe_original(handler: Handler, key: str) -> Iterator[str]:
+    yield f"original: {handler.source.locate(key)} (not looked at here)"
+    if isinstance(handler.source, HttpSettings) and handler.source.registry is not None:
+        yield "registry: asked with each request whether it knows this URL, and does not block it"
 
 
 def _describe_size(options: Options) -> str:

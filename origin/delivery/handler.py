@@ -14,9 +14,7 @@ import time
 from collections.abc import Awaitable
 from collections.abc import Callable
 from collections.abc import Mapping
-from collections.abc import Sequence
 from itertools import chain
-from typing import Literal
 
 from origin.cache.records import name_original
 from origin.delivery.authorize import Authorizer
@@ -27,6 +25,8 @@ from origin.delivery.request import AS_IT_IS
 from origin.delivery.request import ImageRequest
 from origin.delivery.request import Outcome
 from origin.delivery.responses import ResponseBuilder
+from origin.delivery.settings import Passthrough
+from origin.delivery.settings import passes_through
 from origin.errors import BadRequest
 from origin.errors import Forbidden
 from origin.errors import OriginError
@@ -44,15 +44,11 @@ from origin.urls.parsing import OptionDefaults
 from origin.urls.parsing import find_ignored
 from origin.urls.parsing import parse_options
 from origin.urls.parsing import parse_options_leniently
-from origin.urls.query import Pair
 from origin.urls.query import decode_query
 from origin.urls.url_keys import ReadKey
 from origin.urls.url_keys import read_plain_key
 
 MAX_PAIRS = 100  # of a query; each costs microseconds before a token is looked at
-
-Passthrough = Literal["never", "plain", "always"]
-"""When the answer is the original's own bytes: never, where a URL has no options, always."""
 
 
 class Handler:
@@ -149,7 +145,7 @@ class Handler:
             if many:
                 raise BadRequest(f"the query has more than {MAX_PAIRS} pairs")
             source_key = self._read_key(key, pairs, raw_path)
-            passes = self._passes_through(pairs)
+            passes = passes_through(self._passthrough, pairs, self._defaults)
             options = Options() if passes else parse_options(pairs, self._defaults)
         except OriginError as exc:
             failure = error or exc
@@ -166,12 +162,6 @@ class Handler:
             source_key=source_key,
             is_passed_through=passes,
         )
-
-    def _passes_through(self, pairs: Sequence[Pair]) -> bool:
-        """Whether the answer is the original's own bytes."""
-        if self._passthrough == "plain":
-            return not any(name in self._defaults.by_name and value for name, value in pairs)
-        return self._passthrough == "always"
 
     async def respond(self, image: ImageRequest, request: Request) -> Response:
         """The answer to a GET or HEAD: steps 2 to 5. Raises ClientGone."""
