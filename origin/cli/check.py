@@ -18,6 +18,7 @@ from origin.cli.common import takes_config
 from origin.config.certificate import certificate_fault
 from origin.config.model import Config
 from origin.config.model import Handler
+from origin.errors import ConfigError
 from origin.errors import OriginError
 from origin.formats import DEFAULT_ORIGINALS
 from origin.formats import describe
@@ -29,6 +30,7 @@ from origin.sources import Source
 from origin.sources import make_key_reader
 from origin.sources import make_source
 from origin.sources.base import Access
+from origin.sources.http import HttpSettings
 from origin.urls.options import Options
 
 Finding = tuple[str, bool]  # a line for people, and whether what it tells of works
@@ -84,6 +86,7 @@ async def _check_parts(config: Config, original: tuple[Handler, str] | None) -> 
         yield [await _check_original(*original, config, renderer)]
     yield _check_keys(config)
     yield _check_variants(config)
+    yield _check_open(config)
     yield _check_certificate(config)
     yield _check_folders(config)
     if renderer is not None:
@@ -96,7 +99,7 @@ async def _check_source(handler: Handler, config: Config) -> list[Finding]:
     try:
         async with _open_source(handler, config) as source:
             result = await source.check()
-    except OriginError as error:
+    except (OriginError, ConfigError) as error:
         return [(f"{name}: FAILED: {error}", False)]
     if result.access is Access.REFUSED:
         return [(f"{name}: FAILED: {result}", False)]
@@ -186,6 +189,15 @@ def _check_variants(config: Config) -> list[Finding]:
         )
         for handler in config.handlers
         if handler.variants and not handler.widths and not (handler.signing and handler.signing.required)
+    ]
+
+
+def _check_open(config: Config) -> list[Finding]:
+    """Handlers through which anybody can fetch what he likes."""
+    return [
+        (f"handler {handler.name}: warning: open: anybody can fetch any public URL through this origin", True)
+        for handler in config.handlers
+        if isinstance(handler.source, HttpSettings) and handler.source.open and not handler.signing
     ]
 
 

@@ -36,6 +36,7 @@ from origin.http.message import Response
 from origin.http.message import header_value
 from origin.http.negotiation import accept_class
 from origin.http.via import has_passed
+from origin.sources.remote_url import parse_url
 from origin.sources.url_registry import NoRegistry
 from origin.sources.url_registry import RegistryAction
 from origin.sources.watched_registry import WatchedRegistry
@@ -117,10 +118,11 @@ class Handler:
     async def moderate(self, action: RegistryAction, url: str) -> None:
         """Add, block or unblock a URL in the registry. What is blocked is forgotten as well.
 
-        Raises NoRegistry, RegistryDown.
+        Raises NoRegistry, RegistryDown; BadRequest and Forbidden for what is no URL of a picture.
         """
         if self._registry is None:
             raise NoRegistry
+        parse_url(url)
         await getattr(self._registry.registry, action)(url)
         if action == "block":
             await self.renditions.purge(name_original(self.name, self._source_id, url))

@@ -19,6 +19,8 @@ from starlette.responses import PlainTextResponse
 from starlette.responses import Response
 from starlette.routing import Route
 
+from origin.errors import BadRequest
+from origin.errors import Forbidden
 from origin.errors import RegistryDown
 from origin.http.caching import NO_STORE
 from origin.http.caching import cache_status
@@ -43,7 +45,10 @@ class Purgeable(Protocol):
     async def purge(self, key: str | None, prefix: str | None) -> int: ...
 
     async def moderate(self, action: RegistryAction, url: str) -> None:
-        """Change the handler's registry of URLs. Raises NoRegistry and RegistryDown."""
+        """Change the handler's registry of URLs.
+
+        Raises NoRegistry, RegistryDown; BadRequest and Forbidden for what is no URL of a picture.
+        """
 
 
 class Operated(Protocol):
@@ -190,6 +195,8 @@ async def _moderate(request: Request, origin: Operated) -> Response:
         await handler.moderate(wanted["action"], wanted["url"])
     except NoRegistry:
         return _refusal(404, "this handler has no registry")
+    except (BadRequest, Forbidden):
+        return _refusal(400, "expected an http or https URL")
     except RegistryDown as error:
         log.error("registry: %s", error)
         return _refusal(503, "the registry does not answer")

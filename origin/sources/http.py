@@ -31,6 +31,18 @@ from origin.urls.url_keys import read_hex_key
 from origin.urls.url_keys import read_plain_key
 from origin.urls.url_keys import read_signed_encoded_key
 
+_OWN_HEADERS = frozenset(
+    {
+        "accept-encoding",
+        "connection",
+        "content-length",
+        "cookie",
+        "host",
+        "if-modified-since",
+        "if-none-match",
+    }
+    | {"range", "te", "trailer", "transfer-encoding", "upgrade", "user-agent", "via"}
+)
 _NETWORK = "networks such as 10.0.0.0/8 or fd00::/8"
 
 
@@ -103,7 +115,7 @@ class HttpSettings:
             HostPattern.parse(text)
         for text in self.allow_private:
             _check_network(text)
-        _check_headers(self.headers)
+        _check_headers(self.headers, self.user_agent or "")
         if self.base_url is not None:
             _check_base(self.base_url)
 
@@ -200,11 +212,13 @@ def _check_network(text: str) -> None:
         raise ValueError(f"{_NETWORK} in allow_private: {error}") from error
 
 
-def _check_headers(headers: dict[str, Secret]) -> None:
-    for name, value in headers.items():
+def _check_headers(headers: dict[str, Secret], user_agent: str) -> None:
+    own = sorted(name for name in headers if name.lower() in _OWN_HEADERS)
+    if own:
+        raise ValueError(f"other headers than {own[0]}, which this origin writes itself")
+    for name, text in [*((name, value.reveal()) for name, value in headers.items()), ("U", user_agent)]:
         is_token = name.isascii() and all(c.isalnum() or c in "!#$%&'*+-.^_`|~" for c in name)
-        text = value.reveal()
-        if not is_token or not all(c == "\t" or " " <= c <= "~" for c in text):
+        if not is_token or not all(" " <= c <= "~" for c in text):
             raise ValueError(
                 "names and values of headers as RFC 9110 section 5 has them, in one line of ASCII"
             )

@@ -10,6 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
+from origin.errors import BadRequest
 from origin.errors import RegistryDown
 from origin.sources.url_registry import NoRegistry
 from tests.support.operated import TOKEN
@@ -179,7 +180,9 @@ def test_a_wrong_change_of_the_registry_is_refused(
     assert served.photos.moderated == []
 
 
-@pytest.mark.parametrize(("failure", "status"), [(NoRegistry(), 404), (RegistryDown("secret"), 503)])
+@pytest.mark.parametrize(
+    ("failure", "status"), [(NoRegistry(), 404), (RegistryDown("secret"), 503), (BadRequest("secret"), 400)]
+)
 def test_a_registry_that_is_not_there_is_told(
     client: TestClient, served: Operated, failure: Exception, status: int
 ) -> None:

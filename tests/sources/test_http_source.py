@@ -387,6 +387,9 @@ async def test_ipv6_is_spoken(anything: HttpSource) -> None:
         ({"keys": "hex", "hosts": ("*",)}, "a host such as"),
         ({"keys": "hex", "allow_private": ("10.0.0.1/8",)}, "networks such as"),
         ({"keys": "hex", "headers": {"X-A": Secret("a\r\nb")}}, "in one line"),
+        ({"keys": "hex", "headers": {"X A": Secret("a")}}, "in one line"),
+        ({"keys": "hex", "headers": {"VIA": Secret("1.1 a")}}, "other headers than VIA"),
+        ({"keys": "hex", "user_agent": "a\nb"}, "in one line"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(settings: Any, expected: str) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -225,3 +227,32 @@ def test_a_url_of_redis_is_shown_to_nobody() -> None:
     assert "canary" not in repr(settings)
     with pytest.raises(ValueError, match="redis://"):
         RedisRegistrySettings("redis", Secret("http://x"))
+
+
+@pytest.mark.slow
+def test_an_origin_without_the_client_of_redis_says_what_to_install() -> None:
+    """And needs it for nothing else."""
+    code = """
+import sys
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "redis":
+            raise ImportError(name)
+sys.meta_path.insert(0, Block())
+from origin.app import create_app
+from origin.errors import ConfigError
+source = {"type": "http", "keys": "hex"}
+for registry in ({"type": "sqlite", "path": "/nowhere/urls.db"}, {"type": "redis", "url": "redis://a"}):
+    try:
+        create_app({"handlers": [{"name": "h", "source": {**source, "registry": registry}}]})
+        print("made")
+    except ConfigError as error:
+        print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.splitlines() == [
+        "made",
+        "a registry of the type redis needs the Redis client: pip install 'image-origin[fleet]'",
+    ]
