@@ -67,6 +67,8 @@ def _load_icon(data: bytes) -> Image.Image:
     if data.startswith(_PNG, largest.offset) and data.find(_PNG_END, largest.offset) < 0:
         raise ValueError("truncated")
     picture = icons.frame(icons.entry.index(largest))
+    if picture.size != _icon_size(data, largest.offset):
+        raise ValueError("its sides are not those of its first header")  # by which the limits were judged
     picture.load()
     return picture
 

@@ -95,10 +95,8 @@ def camo_key_reader(secret: bytes) -> ReadKey:
 def _without_name(key: str, count: int) -> list[str]:
     """The first `count` segments of a key, which one name may follow."""
     parts = key.split("/")
-    if len(parts) > count + 1:
-        raise NotFound("more than one name stands behind the key")
-    if "" in parts:
-        raise BadRequest("a key has no empty segment")
+    if len(parts) > count + 1 or "" in parts:
+        raise NotFound("the path is not a key, with one name behind it at most")
     return parts[:count]
 
 
