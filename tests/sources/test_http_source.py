@@ -148,6 +148,49 @@ async def test_what_does_not_speak_http_is_unavailable(
     assert (type(error), error.remember_for) == (HostUnavailable, 10)
 
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("beginning", "endless", "kind"),
+    [
+        (b"HTTP/1.1 200 OK\r\n", b"X-A: y\r\n" * 500, HostUnavailable),
+        (b"HTTP/1.1 200 OK\r\nX: ", b"y" * 60_000, HostUnavailable),
+        (b"HTTP/1.1 200 ", b"y" * 60_000, HostUnavailable),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 100, HostTimeout),
+        (CHUNKED, b"1;a=b" * 1000, HostTimeout),
+        (CHUNKED + b"0\r\n", b"X: y\r\n" * 1000, HostUnavailable),
+        (CHUNKED, b"1\r\nx\r\n" * 1000, Unprocessable),
+    ],
+    ids=["headers", "header", "status", "1xx", "chunk", "trailers", "tiny chunks"],
+)
+async def test_what_never_ends_is_bounded(beginning: bytes, endless: bytes, kind: type[OriginError]) -> None:
+    source = http_source(max_bytes=100_000, timeout=20 if kind is not HostTimeout else 0.3)
+    async with hostile_server.listening(hostile_server.drips(beginning, endless, pause=0)) as server:
+        assert type(await failure(source, f"{server.url}/cat.png")) is kind
+        await source.close()
+        await server.all_closed()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        *(
+            "200 OK\r\nContent-Length: -5",
+            "200 OK\r\nContent-Length: 5\r\nContent-Length: 6",
+            "999999 x",
+            "abc",
+        ),
+        *("302 x\r\nLocation: http://\xff\xfe/", "302 x\r\nLocation:", "302 x\r\nLocation: http://["),
+        "302 x\r\nLocation: " + "x" * 9000,
+    ],
+)
+async def test_a_head_that_makes_no_sense_is_a_failure(anything: HttpSource, head: str) -> None:
+    answer = b"HTTP/1.1 " + head.encode("latin-1") + b"\r\nContent-Type: image/png\r\n\r\nabcdef"
+    async with hostile_server.listening(hostile_server.says(answer, True)) as server:
+        assert isinstance(await failure(anything, f"{server.url}/cat.png"), HostUnavailable)
+
+
 async def test_a_body_that_is_cut_is_no_original(anything: HttpSource) -> None:
     head = hostile_server.head(200, Content_Type="image/png", Content_Length=str(len(PICTURE)))
     async with hostile_server.listening(hostile_server.says(head + PICTURE[:-9], True)) as server:
