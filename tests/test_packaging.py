@@ -132,9 +132,9 @@ def needed(texts: list[str], extras: frozenset[str] = frozenset()) -> Iterator[t
             yield canonicalize_name(requirement.name), frozenset(requirement.extras)
 
 
-def installed(*extras: list[str]) -> set[str]:
-    """The names of all that the package brings with the requirements of these extras."""
-    todo = [*needed(PROJECT["dependencies"]), *(one for extra in extras for one in needed(extra))]
+def installed(*requirements: list[str]) -> set[str]:
+    """The names of all that the package brings with these requirements of extras."""
+    todo = [*needed(PROJECT["dependencies"]), *(one for some in requirements for one in needed(some))]
     seen = set(todo)
     while todo:
         name, extras = todo.pop()
