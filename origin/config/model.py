@@ -32,6 +32,7 @@ from origin.config.types import FilePath
 from origin.config.types import Flag
 from origin.config.types import HostName
 from origin.config.types import OptionName
+from origin.config.types import OrText
 from origin.config.types import OutputFormat
 from origin.config.types import Port
 from origin.config.types import Prefix
@@ -381,7 +382,7 @@ class Config(Part):
     admin: Annotated[Admin, meaning("what is for operators")] = defaults()
     log: Annotated[Log, meaning("log lines")] = defaults()
     answers: Annotated[
-        dict[AnswerRoute, FixedAnswer],
+        dict[AnswerRoute, Annotated[FixedAnswer, OrText()]],
         meaning('fixed answers, by path: `"/ping"`, `"POST /upload"`, `"GET /old/*"`; a text, or an object'),
     ] = defaults()
 

@@ -13,6 +13,7 @@ from typing import Literal
 
 from pydantic import BeforeValidator
 from pydantic import Field
+from pydantic import GetJsonSchemaHandler
 from pydantic import InstanceOf
 from pydantic import PlainSerializer
 from pydantic import SecretStr
@@ -20,6 +21,7 @@ from pydantic import ValidationError
 from pydantic import ValidationInfo
 from pydantic import WithJsonSchema
 from pydantic import WrapValidator
+from pydantic_core import CoreSchema
 from pydantic_core import PydanticCustomError
 
 from origin.errors import OriginError
@@ -67,6 +69,15 @@ def parse_number(value: Any) -> Any:
     if isinstance(value, Referenced) and re.fullmatch(r"-?[0-9]{1,18}(\.[0-9]{1,9})?", value):
         return float(value) if "." in value else int(value)
     return value
+
+
+class OrText:
+    """Says in the JSON schema that a text may stand in the place of an object."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"anyOf": [{"type": "string"}, handler(schema)]}
 
 
 def one_of(names: list[str]) -> str:

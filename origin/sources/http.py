@@ -51,7 +51,12 @@ class HttpSettings:
     """`"type": "http"`, for other web servers"""
 
     base_url: Annotated[
-        str | None, Setting("keys are appended to it, and none leads out of it; this, or `keys`")
+        str | None,
+        Setting(
+            "keys are appended to it, and none leads out of it; this, or `keys`",
+            pattern="^https?://[^/?#@]+(/[^?#]*)?$",
+            expects="an http or https URL without a user, a query and a fragment",
+        ),
     ] = None
     keys: Annotated[
         Literal["hex", "base64url", "url", "camo"] | None,
@@ -200,7 +205,7 @@ def _check_base(base_url: str) -> None:
     try:
         url = parse_url(base_url)
     except (BadRequest, Forbidden) as error:
-        raise ValueError(f"base_url: an http or https URL without a user: {error}") from error
+        raise ValueError(f"base_url as an http or https URL without a user: {error}") from error
     if "?" in url.target or "#" in base_url:
         raise ValueError("base_url without a query and a fragment")
 
