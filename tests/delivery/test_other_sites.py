@@ -39,6 +39,7 @@ def handlers(folder: Path, redis: str, site: str) -> list[dict[str, Any]]:
     (folder / "error.jpg").write_bytes(pictures.odd())
     own: dict[str, dict[str, Any]] = {
         "img": {"source": OPEN},
+        "brief": {"source": OPEN, "stale_if_error": 10},
         "few": {"source": {**KEYS, "hosts": ["127.0.0.1"]}},
         "signed": {"source": {**KEYS, "keys": "url"}, "signing": {"keys": [TOKEN * 2]}},
         "sqlite": {"source": {**KEYS, "registry": {"type": "sqlite", "path": str(folder / "urls.db")}}},
@@ -146,6 +147,18 @@ def test_the_stale_copy_is_in_use_while_the_server_is_down(
     assert {answer.body for answer in stale} == {first.body}
     assert all("stale-if-error" in str(answer.headers["Cache-Status"]) for answer in stale)
     assert len(web.asked) == 2  # and it is not asked each time
+
+
+def test_a_copy_that_is_too_old_is_not_served_and_the_server_left_alone(
+    origin: Running, web: WebServer, clock: Clock
+) -> None:
+    url = web.put("/cat.jpg", PICTURE)
+    origin.get(path(url, handler="brief"))
+    web.put("/cat.jpg", status=500)
+    clock.now += 100
+    for _ in range(3):
+        assert kind(origin.get(path(url, handler="brief"))) == (404, "source-unavailable")
+    assert len(web.asked) == 2
 
 
 def test_a_picture_is_revalidated(origin: Running, web: WebServer, clock: Clock) -> None:
