@@ -141,7 +141,6 @@ def test_paths_and_methods_are_those_of_the_old_program(site: Site) -> None:
         "/img",
         "/img/",
         "/avatars",
-        "/avatars/",
         "/status/",
         "/other",
         "/img/61/",
