@@ -45,6 +45,7 @@ from origin.sources import Original
 from origin.sources import ReserveMemory
 from origin.sources import Source
 from origin.sources import make_key_reader
+from origin.sources import make_server_of
 from origin.sources import make_source
 from origin.sources.base import CheckResult
 from origin.sources.base import no_limit
@@ -182,6 +183,7 @@ class Origin:
             self.admission,
             cache_time=config.cache_time,
             error_max_age=config.error_max_age,
+            server_of=make_server_of(config.source),
             clock=self._clock,
             flights=SingleFlight(),
         )

@@ -34,10 +34,15 @@ class FetchedOriginal:
     took: float = 0.0  # seconds in the source
 
 
+def _one_server(key: str) -> str:
+    return ""
+
+
 class Originals:
     """The originals behind one handler.
 
-    `cache` is None where the handler keeps nothing. All times are Unix seconds of `clock`.
+    `cache` is None where the handler keeps nothing. `server_of` names the server of a key, where the source
+    asks many. All times are Unix seconds of `clock`.
     """
 
     def __init__(
@@ -49,6 +54,7 @@ class Originals:
         *,
         cache_time: int,
         error_max_age: int,
+        server_of: Callable[[str], str] = _one_server,
         clock: Callable[[], float] = time.time,
         flights: SingleFlight[FetchedOriginal] | None = None,
     ) -> None:
@@ -61,6 +67,7 @@ class Originals:
         # the source once.
         self.failure_seconds = max(1, error_max_age)
         self._down_until = 0.0
+        self._server_of = server_of
         self._clock = clock
         self._flights: SingleFlight[FetchedOriginal] = SingleFlight() if flights is None else flights
         self._cache_reads = asyncio.Semaphore(MAX_CACHE_READS)
@@ -111,7 +118,7 @@ class Originals:
         entry = self.cache.entry(original) if self.cache else None
         start = time.perf_counter()
         try:
-            async with self.admission.place(self._handler) as reserve:
+            async with self.admission.place(self._handler, self._server_of(key)) as reserve:
                 answer = await self.source.get(key, version.etag if version else None, reserve)
         except OriginError as error:
             await self._remember_failure(error, entry)

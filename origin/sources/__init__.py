@@ -14,6 +14,7 @@ from origin.sources.base import Source
 from origin.sources.base import Store
 from origin.sources.types import SOURCES
 from origin.sources.types import make_key_reader
+from origin.sources.types import make_server_of
 from origin.sources.types import make_source
 from origin.sources.types import make_store
 
@@ -25,6 +26,7 @@ __all__ = [
     "Source",
     "Store",
     "make_key_reader",
+    "make_server_of",
     "make_source",
     "make_store",
 ]

@@ -154,6 +154,10 @@ class HttpSettings:
         if patterns and not any(pattern.matches(url) for pattern in patterns):
             raise Forbidden(f"{url.origin} is not one of hosts")
 
+    def server_of(self, key: str) -> str:
+        """Scheme, host and port of the original with this key, where a key may name any of them."""
+        return "" if self.keys is None else self.url_of(key).origin
+
     def describe(self) -> str:
         if self.base_url is not None:
             return f"{self.base_url.rstrip('/')}/"

@@ -86,6 +86,7 @@ def origin(
         "cache": {"path": str(folder / "cache")},
         "renderers": 1,
         "admin": {"token": TOKEN},
+        "limits": {"queue_timeout": 60},
     }
     with Running(config, clock=clock) as running:
         yield running
@@ -180,6 +181,19 @@ def test_one_dead_server_does_not_keep_the_others_from_being_asked(
     clock.now += 100
     assert kind(origin.get(path("http://127.0.0.1:1/x"))) == (404, "source-unavailable")
     assert "fwd-status=304" in str(origin.get(path(url)).headers["Cache-Status"])
+
+
+def test_a_server_that_hangs_leaves_places_for_the_others(origin: Running, web: WebServer) -> None:
+    """Its own pictures wait for each other; those of another server go on."""
+    web.gate.clear()
+    urls = [web.put(f"/{number}.jpg", PICTURE) for number in range(40)]
+    hanging = [origin.send(path(url, handler="all")) for url in urls]
+    wait_until(lambda: len(web.asked) == 8, "a quarter of the places is taken")
+    with web_server("127.0.0.2") as other:
+        assert origin.get(path(other.put("/cat.jpg", PICTURE), handler="all")).status == 200
+    assert len(web.asked) == 8
+    web.gate.set()
+    assert {exchange.answer().status for exchange in hanging} == {200}
 
 
 @pytest.mark.parametrize("as_url", [False, True], ids=["as in URLs", "as the URL"])

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from origin.delivery.admission import SERVERS
+from origin.delivery.admission import FetchAdmission
 from origin.sources import watched_registry
 from origin.sources.http import HttpSettings
 from origin.sources.http import key_reader
@@ -39,8 +41,10 @@ def test_each_spelling_of_a_url_is_read(keys: str, example: str) -> None:
         assert read(key, decode_query(parts.query.encode()), parts.path.encode()) == URL
 
 
-def test_the_times_are_the_programs() -> None:
+def test_the_numbers_are_the_programs() -> None:
     text = OTHER_SITES.line
+    fetches = FetchAdmission().max_fetches
+    assert f"holds {fetches // SERVERS} of the {fetches} fetches that a handler makes at once" in text
     assert f"waits {watched_registry.CACHED_SECONDS:g} seconds at most" in text
     assert f"is asked again after {RETRY_NETWORK:.0f} seconds" in text
     assert watched_registry.PAUSE_SECONDS == 1
