@@ -22,7 +22,9 @@ LAYERS = (
     "render",
     "ops",
     "delivery",
+    "ingest",
     "pages",
+    "write_parts",
     "parts",
     "app",
     "server",
@@ -32,7 +34,7 @@ LAYERS = (
 LEVEL = {name: level for level, line in enumerate(LAYERS) for name in line.split()}
 # The configuration stands beside the rooms: these alone know it, and it knows these.
 CONFIG = ("config",)
-KNOWS_CONFIG = {"parts", "app", "server", "cli", *CONFIG}
+KNOWS_CONFIG = {"write_parts", "parts", "app", "server", "cli", *CONFIG}
 CONFIG_KNOWS = {"errors", "formats", "urls", "signing", "sources", *CONFIG}
 # The sandbox: nothing of it but its protocol is known outside.
 PUBLIC_OF_IMAGING = {"origin.imaging.protocol"}
@@ -49,6 +51,7 @@ HOMES = {
     "uvicorn": "server",
     "uvloop": "server.run",
     "httptools": "server.connection",
+    "python_multipart": "ingest.forms",
     "click": "cli",
     "pydantic": "config",
     "pydantic_core": "config",
@@ -108,7 +111,7 @@ def test_every_room_has_its_layer() -> None:
 
 def test_the_first_floor_is_a_floor_plan() -> None:
     assert {path.name for path in ROOT.glob("*.py")} <= {
-        *("__init__.py", "__main__.py", "app.py", "parts.py", "errors.py", "formats.py")
+        *("__init__.py", "__main__.py", "app.py", "parts.py", "write_parts.py", "errors.py", "formats.py")
     }
 
 

@@ -18,6 +18,7 @@ from itertools import chain
 
 from origin.cache.records import name_original
 from origin.delivery.authorize import Authorizer
+from origin.delivery.authorize import Pairs
 from origin.delivery.authorize import allow_all
 from origin.delivery.fallback import Fallback
 from origin.delivery.renditions import Renditions
@@ -32,6 +33,7 @@ from origin.http.message import Request
 from origin.http.message import Response
 from origin.http.message import header_value
 from origin.http.negotiation import accept_class
+from origin.urls.options import BY_NAME
 from origin.urls.options import Options
 from origin.urls.parsing import OptionDefaults
 from origin.urls.parsing import find_ignored
@@ -40,6 +42,7 @@ from origin.urls.parsing import parse_options_leniently
 from origin.urls.path import check_key
 from origin.urls.query import decode_query
 
+RESERVED = "-/"  # the keys below it, where pictures come in, are actions and no pictures
 MAX_PAIRS = 100  # of a query; each costs microseconds before a token is looked at
 
 
@@ -62,6 +65,7 @@ class Handler:
         defaults: OptionDefaults,
         authorizer: Authorizer = allow_all,
         debug: bool = False,
+        is_written: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.name = name
@@ -72,6 +76,7 @@ class Handler:
         self._defaults = defaults
         self._authorizer = authorizer
         self._debug = debug  # whether the names of ignored options are told
+        self._is_written = is_written  # whether pictures come in here, so that their versions are told
         self._clock = clock
 
     async def open(self) -> None:
@@ -105,13 +110,17 @@ class Handler:
             if many:
                 raise BadRequest(f"the query has more than {MAX_PAIRS} pairs")
             check_key(key)
+            if self._is_written and key.startswith(RESERVED):
+                raise BadRequest(f"keys below {RESERVED} are reserved")
             options = parse_options(pairs, self._defaults)
         except BadRequest as exc:
             error = error or exc
             options = parse_options_leniently(pairs, self._defaults)  # for the fallback image
         original = name_original(self.name, self._source_id, key)
         ignored = tuple(chain(*find_ignored(pairs, self._defaults))) if self._debug else ()
-        return ImageRequest(key, pairs, options, original, error, ignored)
+        image = ImageRequest(key, pairs, options, original, error, ignored=ignored)
+        image.is_plain = self._is_written and options.format != "auto" and not _has_options(pairs)
+        return image
 
     async def respond(self, image: ImageRequest, request: Request) -> Response:
         """The answer to a GET or HEAD: steps 2 to 5. Raises ClientGone."""
@@ -152,7 +161,7 @@ class Handler:
         if variant is None or variant_headers is None:
             return None
         outcome = self.renditions.fresh_in_memory(variant)
-        if outcome is None or not variant_headers.fit(outcome.result):
+        if outcome is None or not variant_headers.fit(outcome):
             return None
         return self._responses.cached(outcome, variant_headers, self._expires_in(image), headers)
 
@@ -160,8 +169,8 @@ class Handler:
 
     def _succeed(self, outcome: Outcome, image: ImageRequest, format: str, request: Request) -> Response:
         headers = image.headers.get(format)
-        if headers is None or not headers.fit(outcome.result):
-            headers = self._responses.variant_headers(outcome.result, image)
+        if headers is None or not headers.fit(outcome):
+            headers = self._responses.variant_headers(outcome, image)
             image.headers[format] = headers
         return self._responses.picture(outcome, headers, self._expires_in(image), request)
 
@@ -180,6 +189,11 @@ class Handler:
     def _expires_in(self, image: ImageRequest) -> int | None:
         """Seconds until the permission ends; None where it has no end."""
         return None if image.expires is None else int(image.expires - self._clock())
+
+
+def _has_options(pairs: Pairs) -> bool:
+    """Whether a query says what the picture is to look like."""
+    return any(value and (option := BY_NAME.get(name)) and not option.of_token for name, value in pairs)
 
 
 def _format(options: Options, headers: Mapping[bytes, bytes]) -> str:

@@ -26,7 +26,8 @@ def test_the_mistake_of_the_contract() -> None:
 QUALITY = '1 to 100, or one per format such as {"jpg": 80, "webp": 78, "avif": 60}'
 ERROR_STATUS = (
     '404, "exact", or a status of 400 to 599 for each class, such as {"forbidden": 403}; classes are '
-    "bad-request, forbidden, not-found, unprocessable, source-unavailable, render-failed, overloaded"
+    "bad-request, forbidden, not-found, unprocessable, source-unavailable, render-failed, overloaded, "
+    "nothing-sent, unauthorized, exists, precondition-failed, too-large, unsupported, store-full"
 )
 MISTAKES: list[tuple[Any, str, str]] = [
     ({}, "handlers", "required, and not there"),
@@ -166,7 +167,7 @@ MISTAKES: list[tuple[Any, str, str]] = [
     (config(source={"type": "gcs"}), "handlers[0].source", 'expected s3 or local as "type", got "gcs"'),
     (config(source={"type": "s3"}), "handlers[0].source.bucket", "required, and not there"),
     (config(source={"type": "local"}), "handlers[0].source.root", "required, and not there"),
-    (config(source={**SOURCE, "root": "/x"}), "handlers[0].source.root", "unknown key"),
+    (config(source={**SOURCE, "root": "/x"}), "handlers[0].source.root", "unknown key; did you mean routes?"),
     (
         config(source={**SOURCE, "endpoint_url": "minio:9000"}),
         "handlers[0].source.endpoint_url",
