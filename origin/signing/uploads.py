@@ -18,9 +18,9 @@ from origin.signing.tokens import make_upload_grant
 from origin.signing.tokens import read_payload
 from origin.signing.tokens import signed_by
 from origin.signing.tokens import upload_signer
+from origin.signing.verifier import LEEWAY
 from origin.urls.path import find_key_violation
 
-LEEWAY = 30  # seconds an expiry may have passed, for clocks that differ
 _FIELDS = {"k", "e", "b", "f", "r"}
 _MAX_EXPIRY = 10**11  # Unix seconds; what is larger is in milliseconds
 

@@ -50,7 +50,9 @@ def origin(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
         handler("secret", auth={"form": {"field": "secret", "value": "open sesame"}}),
         handler("uris", data_uri=True, field="image", accept=["jpg", "png"], max_bytes=3_000_000),
         handler("unpadded", name="{year}/{month}/{uuid}"),
-        handler("c2c", name="{epoch}_{rand31}", reply={"post": {"status": 200, "json": {"filename": "{name}"}}}),
+        handler(
+            "c2c", name="{epoch}_{rand31}", reply={"post": {"status": 200, "json": {"filename": "{name}"}}}
+        ),
         handler("content", name="by/{sha256}"),
         handler("stem", name="s/{stem}"),
         handler(
@@ -67,7 +69,7 @@ def origin(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
                 }
             },
         ),
-    ]  # fmt: skip
+    ]
     handlers.append({**handler("signed-reading"), "signing": {"keys": [KEY]}})
     cache = {"path": str(tmp_path_factory.mktemp("cache"))}
     with Running({"handlers": handlers, "cache": cache, "renderers": 1}, clock=lambda: NOW) as it:
@@ -131,8 +133,13 @@ def test_a_file_counts_for_more_than_a_data_uri(origin: Running, folder: Path) -
 
 @pytest.mark.parametrize(
     "text",
-    [b"data:image/png;base64,!!!!", b"data:text/html;base64,AAAA", b"https://a.example/a.png", b"data:image/png;base64,A"],
-)  # fmt: skip
+    [
+        b"data:image/png;base64,!!!!",
+        b"data:text/html;base64,AAAA",
+        b"https://a.example/a.png",
+        b"data:image/png;base64,A",
+    ],
+)
 def test_a_text_that_is_no_picture_is_415(origin: Running, text: bytes) -> None:
     answer = form(origin, "uris", ("image", None, text))
     assert (answer.status, answer.kind) == (415, "unsupported")
