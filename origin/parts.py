@@ -20,7 +20,6 @@ from origin.cache.results import ResultCache
 from origin.cache.tier import Tier
 from origin.config.model import Config
 from origin.config.model import Handler as HandlerConfig
-from origin.config.model import Limits
 from origin.delivery.admission import FetchAdmission
 from origin.delivery.authorize import Authorizer
 from origin.delivery.authorize import EmbeddedAuthorizer
@@ -31,6 +30,7 @@ from origin.delivery.body_admission import BodyAdmission
 from origin.delivery.fallback import Fallback
 from origin.delivery.fallback import load_image
 from origin.delivery.handler import Handler
+from origin.delivery.on_error import OnError
 from origin.delivery.originals import Originals
 from origin.delivery.renditions import Renditions
 from origin.delivery.responses import ResponseBuilder
@@ -51,10 +51,14 @@ from origin.sources import Original
 from origin.sources import ReserveMemory
 from origin.sources import Source
 from origin.sources import Store
+from origin.sources import make_key_reader
+from origin.sources import make_server_of
 from origin.sources import make_source
 from origin.sources import make_store
 from origin.sources.base import CheckResult
 from origin.sources.base import no_limit
+from origin.sources.http import HttpSettings
+from origin.sources.watched_registry import WatchedRegistry
 from origin.write_parts import warn_of_open_doors
 from origin.write_parts import write_mount
 from origin.write_parts import write_routes
@@ -86,10 +90,17 @@ class Origin:
         self.bodies = BodyAdmission()
         self.caches: dict[Path, ResultCache] = {}
         self._open_cache_paths: set[Path] = set()
+        self._registries: dict[str, WatchedRegistry] = {}  # by handler
         self._fallback_slot = asyncio.Semaphore(1)
         self._fallbacks: dict[tuple[bytes, str], Fallback] = {}
         self.metrics = Metrics(
-            [self._pool_numbers, self.admission.numbers, self.bodies.numbers, self._cache_numbers]
+            [
+                self._pool_numbers,
+                self.admission.numbers,
+                self.bodies.numbers,
+                self._cache_numbers,
+                self._registry_numbers,
+            ]
         )
         self.handlers = self._build_handlers(config)
         self.mounts, self.routes = self._build_mounts(config, self.handlers)
@@ -162,7 +173,19 @@ class Origin:
 
     def _build_handler(self, whole: Config, config: HandlerConfig) -> Handler:
         limits = whole.limits.within(config.limits)
-        source = self._source(config, limits)
+        make = make_source if config.write is None else make_store
+        source: Source = make(
+            config.source, max_bytes=limits.max_original_bytes, timeout=limits.source_timeout
+        )
+        registry: WatchedRegistry | None = getattr(source, "registry", None)  # of sources that have one
+        lent = self._sources.get(config.name)
+        if lent is not None:
+            if config.write is not None:
+                raise ConfigError(f"{config.name}: a source that a program gives cannot be written to")
+            source, registry = _Lent(lent), getattr(lent, "registry", None)
+            self._lent[id(lent)] = lent
+        if registry is not None:
+            self._registries[config.name] = registry
         freshness = Freshness(
             max_age=config.max_age,
             stale_while_revalidate=config.stale_while_revalidate,
@@ -177,6 +200,7 @@ class Origin:
             self.admission,
             cache_time=config.cache_time,
             error_max_age=config.error_max_age,
+            server_of=make_server_of(config.source),
             clock=self._clock,
             flights=SingleFlight(),
         )
@@ -187,6 +211,7 @@ class Origin:
             max_frames=limits.max_frames,
             timeout=limits.render_timeout,
             max_dimension=limits.max_dimension,
+            auto_quality=config.auto_quality,
         )
         return Handler(
             name=config.name,
@@ -202,11 +227,20 @@ class Origin:
                 flights=SingleFlight(),
             ),
             responses=ResponseBuilder(
-                config.name, freshness, config.error_status, config.tag_header, debug=config.debug
+                config.name,
+                freshness,
+                config.error_status,
+                config.tag_header,
+                on_error=_on_error(config),
+                debug=config.debug,
             ),
             fallback=self._fallback(config),
             defaults=config.option_defaults(limits),
             authorizer=self._authorizer(config),
+            read_key=make_key_reader(config.source, signed=bool(config.signing or self._verify)),
+            registry=registry,
+            passthrough=config.passthrough,
+            refuses_loops=isinstance(config.source, HttpSettings),
             debug=config.debug,
             is_written=config.write is not None,
             clock=self._clock,
@@ -248,18 +282,6 @@ class Origin:
 
         return purge
 
-    def _source(self, config: HandlerConfig, limits: Limits) -> Source:
-        """The source of a handler; its store, where pictures come in. Raises ConfigError."""
-        make = make_source if config.write is None else make_store
-        source = make(config.source, max_bytes=limits.max_original_bytes, timeout=limits.source_timeout)
-        lent = self._sources.get(config.name)
-        if lent is None:
-            return source
-        if config.write is not None:
-            raise ConfigError(f"{config.name}: a source that a program gives cannot be written to")
-        self._lent[id(lent)] = lent
-        return _Lent(lent)
-
     def _authorizer(self, config: HandlerConfig) -> Authorizer:
         if self._verify is not None:
             return EmbeddedAuthorizer(self._verify, self._clock)
@@ -297,6 +319,11 @@ class Origin:
             for measure in cache.measures():
                 yield measure.name, measure.help, measure.read()
 
+    def _registry_numbers(self) -> Iterator[tuple[str, str, float]]:
+        text = "Times that a registry of URLs did not answer."
+        failures = sum(registry.failures for registry in self._registries.values())
+        yield "origin_registry_failures_total", text, failures
+
 
 class _Lent:
     """A source that a program has given to `create_app`. The handlers of a configuration do not close it."""
@@ -315,6 +342,11 @@ class _Lent:
         self, key: str, if_none_match: str | None = None, reserve: ReserveMemory = no_limit
     ) -> Original | None:
         return await self._source.get(key, if_none_match, reserve)
+
+
+def _on_error(config: HandlerConfig) -> OnError:
+    own = config.on_error
+    return OnError() if own is None else OnError(own.redirect, own.text, own.json_)
 
 
 def _pool_arguments(config: Config) -> dict[str, Any]:

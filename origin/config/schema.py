@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 from origin.config.model import Config
 from origin.config.part import SCHEMA_KEY
 from origin.config.part import Part
+from origin.config.part import key_of
 from origin.config.sources import SOURCE_PARTS
 from origin.config.sources import SourceField
 from origin.config.write import Way
@@ -48,7 +49,7 @@ def documented_keys() -> Iterator[DocumentedKey]:
 
     `place` is "" at the top, `cache`, `handlers[]`, `handlers[].limits`, and `source s3` for the keys of
     that type of source, wherever one may stand; those of one way of writing stand once, at
-    `handlers[].write.auth`.
+    `handlers[].write.auth`. `source http.registry redis` is an object with a type in it.
     """
     schema = Config.model_json_schema()
     yield from _keys_of(Config, "", {**schema["$defs"], "Config": schema})
@@ -58,13 +59,21 @@ def documented_keys() -> Iterator[DocumentedKey]:
 
 
 def _keys_of(part: type[Part], place: str, schemas: dict[str, Any]) -> Iterator[DocumentedKey]:
-    for key, field in part.model_fields.items():
+    for name, field in part.model_fields.items():
+        key = key_of(name, field)
         row = schemas[part.__name__]["properties"][key]
         default = REQUIRED if field.is_required() else row["default"]
         yield DocumentedKey(place, key, default, row["description"])
         if not any(isinstance(entry, SourceField | WayField) for entry in _notes_of(field)):
             for inner, brackets in _parts_in(field.annotation):
-                yield from _keys_of(inner, f"{place}.{key}{brackets}".lstrip("."), schemas)
+                inner_place = f"{place}.{key}{brackets}{_kind(inner)}".lstrip(".")
+                yield from _keys_of(inner, inner_place, schemas)
+
+
+def _kind(part: type[Part]) -> str:
+    """The text under `type` behind a space, for objects that have one."""
+    field = part.model_fields.get("type")
+    return "" if field is None else f" {typing.get_args(field.annotation)[0]}"
 
 
 def _notes_of(field: FieldInfo) -> Iterator[Any]:
@@ -77,7 +86,7 @@ def _notes_of(field: FieldInfo) -> Iterator[Any]:
 def _parts_in(annotation: Any, brackets: str = "") -> Iterator[tuple[type[Part], str]]:
     if isinstance(annotation, type) and issubclass(annotation, Part):
         yield annotation, brackets
-    brackets += "[]" if typing.get_origin(annotation) is tuple else ""
+    brackets += "[]" if typing.get_origin(annotation) in (tuple, dict) else ""
     for inner in typing.get_args(annotation):
         yield from _parts_in(inner, brackets)
 

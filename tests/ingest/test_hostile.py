@@ -8,6 +8,7 @@ import io
 import json
 import os
 import socket
+import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,6 @@ from PIL import Image
 from origin.errors import TooSlow
 from origin.http.message import Message
 from origin.http.message import Request
-from origin.ingest import spool
 from origin.ingest.arrival import GRACE
 from origin.ingest.arrival import MIN_RATE
 from origin.ingest.arrival import arriving
@@ -45,9 +45,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def spools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Where bodies wait that are larger than a megabyte."""
     folder = tmp_path_factory.mktemp("spools")
-    before, spool.tempfile.tempdir = spool.tempfile.tempdir, str(folder)
+    before, tempfile.tempdir = tempfile.tempdir, str(folder)
     yield folder
-    spool.tempfile.tempdir = before
+    tempfile.tempdir = before
 
 
 @pytest.fixture(scope="module")
