@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from typing import cast
 
 from origin.cache.disk import DiskTier
 from origin.cache.disk_store import DiskStore
@@ -33,24 +34,34 @@ from origin.delivery.on_error import OnError
 from origin.delivery.originals import Originals
 from origin.delivery.renditions import Renditions
 from origin.delivery.responses import ResponseBuilder
+from origin.delivery.router import Mount
+from origin.delivery.router import Route
 from origin.delivery.settings import Freshness
 from origin.delivery.settings import RenderSettings
 from origin.delivery.singleflight import SingleFlight
+from origin.errors import ConfigError
 from origin.errors import SourceUnavailable
 from origin.formats import DEFAULT_ORIGINALS
+from origin.formats import Format
+from origin.ingest.store import Purge
 from origin.ops.metrics import Metrics
 from origin.render.pool import RenderPool
 from origin.signing import Verifier
 from origin.sources import Original
 from origin.sources import ReserveMemory
 from origin.sources import Source
+from origin.sources import Store
 from origin.sources import make_key_reader
 from origin.sources import make_server_of
 from origin.sources import make_source
+from origin.sources import make_store
 from origin.sources.base import CheckResult
 from origin.sources.base import no_limit
 from origin.sources.http import HttpSettings
 from origin.sources.watched_registry import WatchedRegistry
+from origin.write_parts import warn_of_open_doors
+from origin.write_parts import write_mount
+from origin.write_parts import write_routes
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +103,7 @@ class Origin:
             ]
         )
         self.handlers = self._build_handlers(config)
+        self.mounts, self.routes = self._build_mounts(config, self.handlers)
 
     @property
     def admin_token(self) -> str | None:
@@ -129,6 +141,7 @@ class Origin:
         self._fallbacks = {} if is_new_pool else dict(old_fallbacks)
         try:
             handlers = self._build_handlers(config)
+            mounts, routes = self._build_mounts(config, handlers)
             await self._open_caches()
             if is_new_pool:
                 await self.pool.start()
@@ -139,6 +152,7 @@ class Origin:
                 await new_pool.close()
             raise
         self.config, self.handlers = config, handlers
+        self.mounts, self.routes = mounts, routes
 
         async def close_old() -> None:
             await _close(old_handlers)
@@ -159,12 +173,15 @@ class Origin:
 
     def _build_handler(self, whole: Config, config: HandlerConfig) -> Handler:
         limits = whole.limits.within(config.limits)
-        source = make_source(
+        make = make_source if config.write is None else make_store
+        source: Source = make(
             config.source, max_bytes=limits.max_original_bytes, timeout=limits.source_timeout
         )
         registry: WatchedRegistry | None = getattr(source, "registry", None)  # of sources that have one
         lent = self._sources.get(config.name)
         if lent is not None:
+            if config.write is not None:
+                raise ConfigError(f"{config.name}: a source that a program gives cannot be written to")
             source, registry = _Lent(lent), getattr(lent, "registry", None)
             self._lent[id(lent)] = lent
         if registry is not None:
@@ -225,8 +242,45 @@ class Origin:
             passthrough=config.passthrough,
             refuses_loops=isinstance(config.source, HttpSettings),
             debug=config.debug,
+            is_written=config.write is not None,
             clock=self._clock,
         )
+
+    def _build_mounts(
+        self, config: Config, handlers: Mapping[str, Handler]
+    ) -> tuple[dict[str, Mount], dict[str, Route]]:
+        """What is mounted at each prefix, and other paths for what is written."""
+        mounts = {prefix: Mount(handler) for prefix, handler in handlers.items()}
+        routes: dict[str, Route] = {}
+        for own in config.handlers:
+            if own.write is None:
+                continue
+            handler = handlers[own.prefix]
+            mounts[own.prefix] = write_mount(
+                handler,
+                own,
+                limits=config.limits.within(own.limits),
+                store=cast(Store, handler.renditions.originals.source),
+                purge=self._purge_of(own),
+                pool=self.pool,
+                admission=self.admission,
+                clock=self._clock,
+            )
+            routes |= write_routes(own, mounts[own.prefix])
+            warn_of_open_doors(own)
+        return mounts, routes
+
+    def _purge_of(self, writer: HandlerConfig) -> Purge:
+        """Forgets a key of this handler in every handler that reads the same bucket or folder."""
+
+        async def purge(key: str) -> None:
+            place = writer.source.locate(key)
+            for other in self.config.handlers:
+                beginning = other.source.describe()
+                if place.startswith(beginning):
+                    await self.handlers[other.prefix].purge(place.removeprefix(beginning), None)
+
+        return purge
 
     def _authorizer(self, config: HandlerConfig) -> Authorizer:
         if self._verify is not None:
@@ -297,6 +351,9 @@ def _on_error(config: HandlerConfig) -> OnError:
 
 def _pool_arguments(config: Config) -> dict[str, Any]:
     allowed = {format for handler in config.handlers for format in handler.allowed_formats}
+    allowed |= {
+        Format.named(name) for handler in config.handlers if handler.write for name in handler.write.accept
+    }
     return {
         "size": config.renderers,
         "formats": sorted({format.name for format in (*allowed, *DEFAULT_ORIGINALS)}),

@@ -23,6 +23,7 @@ LAYERS = (
     "ops",
     "delivery",
     "ingest pages",
+    "write_parts transform_parts",
     "parts",
     "app",
     "server",
@@ -32,7 +33,7 @@ LAYERS = (
 LEVEL = {name: level for level, line in enumerate(LAYERS) for name in line.split()}
 # The configuration stands beside the rooms: these alone know it, and it knows these.
 CONFIG = ("config",)
-KNOWS_CONFIG = {"parts", "app", "server", "cli", *CONFIG}
+KNOWS_CONFIG = {"write_parts", "parts", "app", "server", "cli", *CONFIG}
 # Settings of old systems: the command line alone knows them, and they know nothing.
 CONVERT = "convert"
 CONFIG_KNOWS = {"errors", "formats", "urls", "signing", "sources", *CONFIG}
@@ -56,6 +57,7 @@ HOMES = {
     "uvicorn": "server",
     "uvloop": "server.run",
     "httptools": "server.connection",
+    "python_multipart": "ingest.forms",
     "click": "cli",
     "pydantic": "config",
     "pydantic_core": "config",
@@ -117,7 +119,7 @@ def test_every_room_has_its_layer() -> None:
 
 def test_the_first_floor_is_a_floor_plan() -> None:
     assert {path.name for path in ROOT.glob("*.py")} <= {
-        *("__init__.py", "__main__.py", "app.py", "parts.py", "errors.py", "formats.py")
+        *("__init__.py", "__main__.py", "app.py", "parts.py", "write_parts.py", "transform_parts.py", "errors.py", "formats.py")
     }
 
 

@@ -47,6 +47,7 @@ from origin.config.types import Whole
 from origin.config.types import expected
 from origin.config.types import expects
 from origin.config.types import one_of
+from origin.config.write import Write
 from origin.formats import DEFAULT_ORIGINALS
 from origin.formats import QUALITY
 from origin.urls.parsing import OptionDefaults
@@ -241,6 +242,8 @@ class Handler(Part):
             'the options that URLs may use, such as `["w", "f"]`; others are ignored; without a list, all'
         ),
     ] = None
+
+    write: Annotated[Write | None, meaning("pictures come in here; without it, none do")] = None
 
     @model_validator(mode="before")
     @classmethod

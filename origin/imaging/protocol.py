@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Mapping
+from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import fields
 from typing import Any
@@ -34,6 +35,16 @@ _DEFAULTS = tuple((field.name, getattr(Options(), field.name)) for field in fiel
 
 
 @dataclass(frozen=True, slots=True)
+class Intake:
+    """What is done to a picture that comes in, before it is stored."""
+
+    orient: bool = True  # turn it upright
+    strip: str = "location"  # of its metadata: "all", "location" or "none"
+    convert: tuple[tuple[str, str], ...] = ()  # formats, from and to
+    max_dimension: int | None = None  # px of its longer side
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """What to make of one original."""
 
@@ -45,6 +56,7 @@ class Job:
     max_frames: int  # animations are cut to their first max_frames frames
     max_dimension: int = 4096  # px of a side that options make longer than the original's
     auto_quality: int = 70  # what `q=auto` has to reach, in points of SSIMULACRA2
+    intake: Intake | None = None  # with it, the original itself is checked and put in order
 
     def to_head(self) -> dict[str, Any]:
         """The job as JSON has it. Options that have their defaults stay away.
@@ -63,6 +75,7 @@ class Job:
             "max_frames": self.max_frames,
             "max_dimension": self.max_dimension,
             "auto_quality": self.auto_quality,
+            **({} if self.intake is None else {"intake": asdict(self.intake)}),
         }
 
     @classmethod
@@ -70,7 +83,15 @@ class Job:
         """Raises ValueError for a head that is not a job's."""
         try:
             given = {name: _frozen(value) for name, value in head["options"].items()}
-            return cls(**{**head, "options": Options(**given), "allowed": tuple(head["allowed"])})
+            intake = head.get("intake")
+            return cls(
+                **{
+                    **head,
+                    "options": Options(**given),
+                    "allowed": tuple(head["allowed"]),
+                    "intake": intake and Intake(**{**intake, "convert": _frozen(intake["convert"])}),
+                }
+            )
         except (KeyError, TypeError, AttributeError) as exc:
             raise ValueError(f"not a job: {sorted(head)}") from exc
 
@@ -101,6 +122,11 @@ def outputs(wanted: str, original: Format, animated: bool) -> list[Output]:
         Output(Format.JPG, Format.PNG),
         Output(Format.PNG, Format.PNG),
     ]
+
+
+def intake_format(intake: Intake, sent: Format) -> Format:
+    """The format in which a picture of that format is stored."""
+    return Format.named(dict(intake.convert).get(sent.name, sent.name))
 
 
 def largest_result(width: int, height: int, frames: int) -> int:

@@ -27,7 +27,7 @@ QUALITY = '1 to 100, or one per format such as {"jpg": 80, "webp": 78, "avif": 6
 ERROR_STATUS = (
     '404, "exact", or a status of 400 to 599 for each class, such as {"forbidden": 403}; classes are '
     "bad-request, forbidden, not-found, unprocessable, source-unavailable, registry-down, render-failed, "
-    "overloaded"
+    "overloaded, nothing-sent, unauthorized, exists, precondition-failed, too-large, unsupported, store-full"
 )
 HEX = {"type": "http", "keys": "hex"}
 MISTAKES: list[tuple[Any, str, str]] = [
@@ -205,7 +205,7 @@ MISTAKES: list[tuple[Any, str, str]] = [
     (config(source={"type": "gcs"}), "handlers[0].source", 'expected s3, local or http as "type", got "gcs"'),
     (config(source={"type": "s3"}), "handlers[0].source.bucket", "required, and not there"),
     (config(source={"type": "local"}), "handlers[0].source.root", "required, and not there"),
-    (config(source={**SOURCE, "root": "/x"}), "handlers[0].source.root", "unknown key"),
+    (config(source={**SOURCE, "root": "/x"}), "handlers[0].source.root", "unknown key; did you mean routes?"),
     (
         config(source={**SOURCE, "endpoint_url": "minio:9000"}),
         "handlers[0].source.endpoint_url",
