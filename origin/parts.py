@@ -20,6 +20,7 @@ from origin.cache.results import ResultCache
 from origin.cache.tier import Tier
 from origin.config.model import Config
 from origin.config.model import Handler as HandlerConfig
+from origin.config.model import Limits
 from origin.delivery.admission import FetchAdmission
 from origin.delivery.authorize import Authorizer
 from origin.delivery.authorize import EmbeddedAuthorizer
@@ -59,6 +60,7 @@ from origin.sources.base import CheckResult
 from origin.sources.base import no_limit
 from origin.sources.http import HttpSettings
 from origin.sources.watched_registry import WatchedRegistry
+from origin.transform_parts import transform_mount
 from origin.write_parts import warn_of_open_doors
 from origin.write_parts import write_mount
 from origin.write_parts import write_routes
@@ -204,15 +206,7 @@ class Origin:
             clock=self._clock,
             flights=SingleFlight(),
         )
-        settings = RenderSettings(
-            quality=config.quality,
-            allowed=tuple(format.name for format in config.allowed_formats),
-            max_pixels=limits.max_original_pixels,
-            max_frames=limits.max_frames,
-            timeout=limits.render_timeout,
-            max_dimension=limits.max_dimension,
-            auto_quality=config.auto_quality,
-        )
+        settings = _render_settings(config, limits)
         return Handler(
             name=config.name,
             source_id=config.source.identity(),
@@ -253,13 +247,23 @@ class Origin:
         mounts = {prefix: Mount(handler) for prefix, handler in handlers.items()}
         routes: dict[str, Route] = {}
         for own in config.handlers:
+            handler, limits = handlers[own.prefix], config.limits.within(own.limits)
+            if own.transform is not None:
+                mounts[own.prefix] = transform_mount(
+                    handler,
+                    own,
+                    limits=limits,
+                    settings=_render_settings(own, limits),
+                    pool=self.pool,
+                    admission=self.admission,
+                    clock=self._clock,
+                )
             if own.write is None:
                 continue
-            handler = handlers[own.prefix]
             mounts[own.prefix] = write_mount(
                 handler,
                 own,
-                limits=config.limits.within(own.limits),
+                limits=limits,
                 store=cast(Store, handler.renditions.originals.source),
                 purge=self._purge_of(own),
                 pool=self.pool,
@@ -347,6 +351,18 @@ class _Lent:
 def _on_error(config: HandlerConfig) -> OnError:
     own = config.on_error
     return OnError() if own is None else OnError(own.redirect, own.text, own.json_)
+
+
+def _render_settings(config: HandlerConfig, limits: Limits) -> RenderSettings:
+    return RenderSettings(
+        quality=config.quality,
+        allowed=tuple(format.name for format in config.allowed_formats),
+        max_pixels=limits.max_original_pixels,
+        max_frames=limits.max_frames,
+        timeout=limits.render_timeout,
+        max_dimension=limits.max_dimension,
+        auto_quality=config.auto_quality,
+    )
 
 
 def _pool_arguments(config: Config) -> dict[str, Any]:

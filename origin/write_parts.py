@@ -119,10 +119,10 @@ def _authorizers(
     config: HandlerConfig, write: Write, clock: Callable[[], float]
 ) -> Mapping[str, WriteAuthorizer]:
     ways = {method: write.auth.of(method) for method in write.open_methods}
-    return {method: _authorizer(way, config, clock) for method, way in ways.items() if way is not None}
+    return {method: make_authorizer(way, config, clock) for method, way in ways.items() if way is not None}
 
 
-def _authorizer(way: Way, config: HandlerConfig, clock: Callable[[], float]) -> WriteAuthorizer:
+def make_authorizer(way: Way, config: HandlerConfig, clock: Callable[[], float]) -> WriteAuthorizer:
     if way.bearer is not None:
         return Bearer(way.bearer.get_secret_value())
     if way.form is not None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 
 import click
 
@@ -10,6 +12,7 @@ from origin.cli.common import end_as_misused
 from origin.convert.conversion import CannotConvert
 from origin.convert.conversion import Conversion
 from origin.convert.linuxfr import convert as convert_linuxfr
+from origin.convert.v2ex import convert as convert_v2ex
 
 
 @click.group()
@@ -27,6 +30,20 @@ def linuxfr(flags: tuple[str, ...]) -> None:
     try:
         conversion = convert_linuxfr(flags)
     except CannotConvert as error:
+        end_as_misused(str(error))
+    _show(conversion)
+
+
+@convert.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def v2ex(arguments: tuple[str, ...]) -> None:
+    """v2ex/remote, by its environment, its settings file (config.py) and gunicorn's -b and -w."""
+    files = [argument for argument in arguments if argument.endswith(".py")]
+    flags = [argument for argument in arguments if argument not in files]
+    try:
+        settings = "\n".join(Path(file).read_text(encoding="utf-8") for file in files)
+        conversion = convert_v2ex(flags, settings, os.environ)
+    except (CannotConvert, OSError, UnicodeDecodeError) as error:
         end_as_misused(str(error))
     _show(conversion)
 

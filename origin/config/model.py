@@ -43,13 +43,16 @@ from origin.config.types import SecondsOrOff
 from origin.config.types import Size
 from origin.config.types import SourceFormat
 from origin.config.types import Text
+from origin.config.types import TransformName
 from origin.config.types import Whole
 from origin.config.types import expected
 from origin.config.types import expects
 from origin.config.types import one_of
+from origin.config.write import AnyWay
 from origin.config.write import Write
 from origin.formats import DEFAULT_ORIGINALS
 from origin.formats import QUALITY
+from origin.sources.none import NoSettings
 from origin.urls.parsing import OptionDefaults
 
 MIN_KEY = 32  # characters of a signing key
@@ -244,11 +247,24 @@ class Handler(Part):
     ] = None
 
     write: Annotated[Write | None, meaning("pictures come in here; without it, none do")] = None
+    transform: Annotated[
+        Annotated[tuple[TransformName, ...], Field(min_length=1)] | None,
+        meaning(
+            "posted pictures are answered with what they become: `render`, and v2ex/remote's `fit`, "
+            "`prepare_jpeg`, `resize_avatar` and `info`; needs no `source`"
+        ),
+    ] = None
+    auth: Annotated[
+        AnyWay | None,
+        meaning('who may post to `transform`, as in `write.auth`; without it everyone, as with `"open"`'),
+    ] = None
 
     @model_validator(mode="before")
     @classmethod
     def _fill_in(cls, data: Any) -> Any:
         data = read_handler(data)
+        if isinstance(data, dict) and data.get("transform") is not None and data.get("source") is None:
+            data = {**data, "source": NoSettings()}
         if isinstance(data, dict) and data.get("prefix") in ("", None):
             return {**data, "prefix": data.get("name", "")}
         return data
@@ -257,6 +273,12 @@ class Handler(Part):
     def _settle(self) -> Handler:
         if self.aws is not None:
             object.__setattr__(self, "source", self.aws.as_source())
+        if self.transform is not None and self.write is not None:
+            raise expected("either `transform` or `write`: both are posted to the prefix", got="")
+        if self.auth is not None and self.transform is None:
+            raise expected("`transform` beside it", key="auth", got="")
+        if self.auth is not None and self.auth.signed and self.signing is None:
+            raise expected("`signing` with the keys of the grants beside it", key="auth.signed", got="")
         if self.cache_time == 0:
             raise expected(
                 'seconds, or -1 for no cache; 0 is refused: in s3imageserver it meant "for ever" '
@@ -280,6 +302,11 @@ class Handler(Part):
             quality=self.quality,
             names=None if self.options is None else frozenset(self.options),
         )
+
+    @property
+    def has_source(self) -> bool:
+        """Whether there are originals to serve."""
+        return not isinstance(self.source, NoSettings)
 
     @property
     def caches(self) -> bool:

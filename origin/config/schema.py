@@ -29,7 +29,8 @@ def json_schema() -> dict[str, Any]:
     schema = _with_references(Config.model_json_schema())
     handler = schema["$defs"]["Handler"]
     handler["required"] = ["name"]
-    handler["oneOf"] = [{"required": ["source"]}, {"required": ["aws"]}]
+    source, aws, transform = ({"required": [key]} for key in ("source", "aws", "transform"))
+    handler["oneOf"] = [source, aws, {**transform, "not": {"anyOf": [source, aws]}}]
     for part in [schema, *schema["$defs"].values()]:
         part["properties"][SCHEMA_KEY] = {"type": "string", "description": "for editors; means nothing here"}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

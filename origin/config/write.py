@@ -103,15 +103,15 @@ def _read_way(value: Any) -> Any:
     raise expected('"open", or an object with one of bearer, signed and form', got="")
 
 
-_Way = Annotated[Way, BeforeValidator(_read_way), WayField()]
+AnyWay = Annotated[Way, BeforeValidator(_read_way), WayField()]
 
 
 class Ways(Part):
     """Who may send which request. A request that is not named is off."""
 
-    post: Annotated[_Way | None, meaning("who may post to the prefix")] = None
-    put: Annotated[_Way | None, meaning("who may put under a key")] = None
-    delete: Annotated[_Way | None, meaning("who may delete")] = None
+    post: Annotated[AnyWay | None, meaning("who may post to the prefix")] = None
+    put: Annotated[AnyWay | None, meaning("who may put under a key")] = None
+    delete: Annotated[AnyWay | None, meaning("who may delete")] = None
 
     def of(self, method: str) -> Way | None:
         way: Way | None = getattr(self, method.lower())

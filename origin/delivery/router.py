@@ -73,8 +73,8 @@ ADMIN_BODY = BodyLimit(MAX_PURGE, 5.0)
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What answers a method other than GET and HEAD at a prefix. `respond` gets the decoded key, which is
-    empty for the prefix itself."""
+    """What answers a method at a prefix; for GET and HEAD, in place of pictures. `respond` gets the decoded
+    key, which is empty for the prefix itself."""
 
     respond: Callable[[str, Request], Awaitable[Response]]
     body: BodyLimit
@@ -91,7 +91,7 @@ class Mount:
     @property
     def methods(self) -> str:
         """The value of Allow."""
-        return ", ".join((*READ_METHODS, *self.endpoints))
+        return ", ".join(dict.fromkeys((*READ_METHODS, *self.endpoints)))
 
 
 class Route(NamedTuple):
@@ -243,6 +243,11 @@ class Router:
                 mount, key = find_mount(path, self._mounts) or (None, "")
             if mount is None:
                 return None
+            read = mount.endpoints.get(request.method)
+            if read is not None:
+                return (
+                    text_response(400, "bad request") if error else await self._ask(read, mount, key, request)
+                )
             handler = mount.handler
             image = handler.read(key, request.query, error, request.raw_path)
         try:
@@ -274,21 +279,23 @@ class Router:
         if endpoint is None:
             response = text_response(405, "method not allowed", (b"allow", mount.methods.encode()))
         else:
-            response = await self._write_to(endpoint, mount, key, request)
+            response = await self._ask(endpoint, mount, key, request)
         if mount.cors is not None:
             mount.cors.apply(request, response)
         return response
 
-    async def _write_to(self, endpoint: Endpoint, mount: Mount, key: str, request: Request) -> Response:
+    async def _ask(self, endpoint: Endpoint, mount: Mount, key: str, request: Request) -> Response:
         try:
-            return await endpoint.respond(key, request)
+            response = await endpoint.respond(key, request)
         except ClientGone:
             raise
         except Exception as exc:
             log.exception("an answer failed")
             response = text_response(500, "internal server error")
             response.handler, response.error = mount.handler.name, exc
-            return response
+        if not self._bodies.admits(response.body, request.client):
+            return text_response(503, "overloaded", (b"retry-after", b"2"))
+        return response
 
     def _find(self, raw_path: bytes, method: str) -> tuple[Mount | None, str]:
         """The mount with the longest prefix, and the key in it. Raises BadRequest.

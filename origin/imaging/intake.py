@@ -43,7 +43,7 @@ def take_in(original: bytes, job: Job, memory: int | None = None) -> Rendered:
     turned = intake.orient and orientation > 1
     is_large = intake.max_dimension is not None and max(width, height) > intake.max_dimension
     if not (turned or is_large or target is not format):
-        body = strip(original, format, intake.strip)
+        body = strip(original, format, intake.strip, upright=orientation == 1)
         if orientation > 4:
             width, height = height, width
         return Rendered(body, format, width, height)
