@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from origin.formats import Format
+from origin.imaging.decoders import is_whole
 from origin.imaging.frame import Frame
 from origin.imaging.gif import copy_gif
 from origin.imaging.protocol import largest_result
@@ -64,6 +65,8 @@ def _copied(original: bytes, image: pyvips.Image, frame: Frame) -> bytes | None:
     if gif is None or gif.uncovered or (gif.width, gif.height) != (width, height):
         return None
     image.avg()  # all of it decodes
+    if not is_whole(original, frame.pages):
+        return None
     copied = copy_gif(original, frame.pages)
     return copied if len(copied) <= largest_result(width, height, frame.pages) else None
 

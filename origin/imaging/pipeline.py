@@ -30,7 +30,7 @@ from origin.imaging.vips import forget_messages
 from origin.imaging.vips import reason
 from origin.urls.options import Options
 
-PIPELINE_VERSION = "3"
+PIPELINE_VERSION = "4"
 """Part of every result's key: goes up whenever the bytes of results change."""
 
 Step = Callable[[pyvips.Image, Options, Frame], pyvips.Image]
