@@ -30,12 +30,22 @@ class RenderSettings:
     max_pixels: int  # of an original: width x height x frames
     max_frames: int
     timeout: float  # seconds for one render
+    max_dimension: int = 4096  # px of a side of a result, where options make it longer than the original's
 
     def job(self, options: Options, format: str) -> Job:
         """The render job for these options. `format` is a format's name, "original" or an auto class."""
-        return Job(options, format, self.quality, self.allowed, self.max_pixels, self.max_frames)
+        return Job(
+            options,
+            format,
+            self.quality,
+            self.allowed,
+            self.max_pixels,
+            self.max_frames,
+            self.max_dimension,
+        )
 
     def digest(self, pipeline: str) -> str:
         """Part of the name of every result, so that new settings make new results."""
-        text = json.dumps([pipeline, self.quality, self.allowed, self.max_pixels, self.max_frames])
+        limits = [self.max_pixels, self.max_frames, self.max_dimension]
+        text = json.dumps([pipeline, self.quality, self.allowed, *limits])
         return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -125,7 +125,10 @@ class HttpConnection(HttpToolsProtocol):
         if self._ignoring_input:
             return
         self._fast_path.start_turn()
-        self._parse_all(self._backlog + data if self._backlog else data)
+        if self._backlog or self.pipeline or len(data) > _PARSE_BYTES:
+            self._parse_all(self._backlog + data)
+        else:
+            self._parse(data)
         # Bytes that led to no answer, such as empty lines, must not keep the connection open for ever.
         in_vain = not self._fast_path.has_answered and not self.answering
         if self._late is None and not self._ignoring_input and (self._arriving or in_vain):
@@ -237,9 +240,10 @@ class HttpConnection(HttpToolsProtocol):
         if self._size > limit - _PARSE_BYTES and head_size(self.parser, self.url, self.headers) > limit:
             raise too_large(self.url)
         check_fields(self.parser, self.headers)
-        queued = sum(len(cast(RawHeaders, cycle.scope["headers"])) for cycle, _ in self.pipeline)
-        if len(self.pipeline) >= self._bounds.pipeline or queued > self._bounds.queued_fields:
-            raise Refusal(400, "too many requests ahead of their answers")
+        if self.pipeline:
+            queued = sum(len(cast(RawHeaders, cycle.scope["headers"])) for cycle, _ in self.pipeline)
+            if len(self.pipeline) >= self._bounds.pipeline or queued > self._bounds.queued_fields:
+                raise Refusal(400, "too many requests ahead of their answers")
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle

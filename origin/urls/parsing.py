@@ -14,6 +14,8 @@ from typing import Any
 
 from origin.errors import BadRequest
 from origin.formats import OUTPUTS
+from origin.urls.box import settle_box
+from origin.urls.box import settle_surroundings
 from origin.urls.options import BY_NAME
 from origin.urls.options import OPTIONS
 from origin.urls.options import TOKEN
@@ -124,11 +126,10 @@ def _settle(values: _Values, defaults: OptionDefaults) -> Options:
         for option, value in values.items()
         if option.field is not None and value is not None
     }
-    if "width" in fields or "height" in fields:
-        ratio = values.get(_DPR)
-        _settle_box(fields, 1 if ratio is None else _DPR.kind.simplify(ratio), defaults)
-    else:
-        fields.pop("crop", None)
+    given = values.get(_DPR)
+    ratio: Any = 1 if given is None else _DPR.kind.simplify(given)
+    settle_box(fields, ratio, defaults.crop, defaults.max_dimension, defaults.widths)
+    settle_surroundings(fields, ratio)
     if "format" not in fields:
         fields["format"] = defaults.format
     if "quality" in fields:
@@ -136,27 +137,3 @@ def _settle(values: _Values, defaults: OptionDefaults) -> Options:
         if format in _WITHOUT_QUALITY or fields["quality"] == defaults.quality.get(format):
             del fields["quality"]  # it means nothing, or nothing new
     return Options(**fields)
-
-
-def _settle_box(fields: dict[str, Any], ratio: Any, defaults: OptionDefaults) -> None:
-    """Turn the sides from CSS pixels into device pixels within the limits; a side of 0 is as absent."""
-    limit = defaults.max_dimension
-    width = min(int(fields.get("width", 0) * ratio + 0.5), limit)
-    height = min(int(fields.get("height", 0) * ratio + 0.5), limit)
-    if defaults.widths:
-        width, height = _snap(width, height, defaults.widths, limit)
-    fields["width"], fields["height"] = width or None, height or None
-    fields["crop"] = bool(width and height and fields.get("crop", defaults.crop))
-
-
-def _snap(width: int, height: int, steps: tuple[int, ...], limit: int) -> tuple[int, int]:
-    """The box with its width on a step, and its height in proportion; a height alone on a step."""
-    if not width:
-        return 0, min(_step(height, steps), limit) if height else 0
-    step = min(_step(width, steps), limit)
-    return step, max(1, min(int(height * step / width + 0.5), limit)) if height else 0
-
-
-def _step(side: int, steps: tuple[int, ...]) -> int:
-    """The lowest step that is no less than the side; the last one where there is none."""
-    return next((step for step in steps if step >= side), steps[-1])

@@ -93,6 +93,7 @@ def test_check_follows_one_key_from_the_source_to_a_result(
         assert [line for line in done.stdout.splitlines() if re.fullmatch(pattern, line)], done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [

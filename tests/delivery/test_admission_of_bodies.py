@@ -146,6 +146,7 @@ def is_cut_off(client: socket.socket) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_slow_readers_of_large_pictures_are_bounded(tmp_path: Path) -> None:
     noise = {
         f"{name}.png": pictures.encoded(pictures.noise(1400, 1400, seed), "PNG")

@@ -217,6 +217,7 @@ def test_garbage_is_refused_and_the_reason_told(original: bytes) -> None:
         render(original, job())
 
 
+@pytest.mark.slow
 def test_whatever_comes_is_shown_or_refused() -> None:
     """As it is by Pillow, whose plugins raise much."""
     rng = random.Random(1)
