@@ -1,5 +1,5 @@
-"""The decoders: libvips' loaders, called by name, Pillow for the formats that they lack, and for a second look at
-GIFs."""
+"""The decoders: libvips' loaders, called by name; Pillow for the formats that they lack, and for a second
+look at GIFs."""
 
 from __future__ import annotations
 
