@@ -4,10 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from origin.imaging.protocol import Job
 from origin.urls.options import Options
+from origin.urls.parsing import OptionDefaults
+from origin.urls.query import Pair
+
+Passthrough = Literal["never", "plain", "always"]
+"""When the answer is the original's own bytes: never, where a URL has no options, always."""
+
+
+def passes_through(passthrough: Passthrough, pairs: Iterable[Pair], defaults: OptionDefaults) -> bool:
+    """Whether a URL with these pairs in its query is answered with the original's own bytes."""
+    if passthrough == "plain":
+        return not any(name in defaults.by_name and value for name, value in pairs)
+    return passthrough == "always"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +45,7 @@ class RenderSettings:
     max_frames: int
     timeout: float  # seconds for one render
     max_dimension: int = 4096  # px of a side of a result, where options make it longer than the original's
+    auto_quality: int = 70  # what `q=auto` has to reach, in points of SSIMULACRA2
 
     def job(self, options: Options, format: str) -> Job:
         """The render job for these options. `format` is a format's name, "original" or an auto class."""
@@ -42,10 +57,11 @@ class RenderSettings:
             self.max_pixels,
             self.max_frames,
             self.max_dimension,
+            self.auto_quality,
         )
 
     def digest(self, pipeline: str) -> str:
         """Part of the name of every result, so that new settings make new results."""
-        limits = [self.max_pixels, self.max_frames, self.max_dimension]
+        limits = [self.max_pixels, self.max_frames, self.max_dimension, self.auto_quality]
         text = json.dumps([pipeline, self.quality, self.allowed, *limits])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
