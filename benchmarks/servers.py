@@ -76,7 +76,8 @@ def origin(
     originals: Path,
     on: Sequence[int],
     home: str = "origin",
-    quality: Mapping[str, int] = QUALITY,
+    *,
+    quality: Mapping[str, int] | None = None,
     **more: Any,
 ) -> Iterator[Server]:
     """Ours, over a folder, with its defaults: it logs every request to a file and keeps what it renders.
@@ -88,7 +89,7 @@ def origin(
     folder.mkdir(parents=True, exist_ok=True)
     config = {
         "handlers": [
-            {"name": "p", "source": {"type": "local", "root": str(originals)}, "quality": dict(quality)}
+            {"name": "p", "source": {"type": "local", "root": str(originals)}, "quality": quality or QUALITY}
         ],
         "drain": 0,
         "http_host": "127.0.0.1",
