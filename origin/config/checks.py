@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from origin.config.model import Config
+from origin.sources.http import HttpSettings
 
 _EVERY_ADDRESS = {"0.0.0.0", "::"}
 
@@ -21,6 +22,7 @@ def check_together(config: Config) -> Iterator[str]:
     if config.admin.host is not None and config.admin.port is None:
         yield "admin.host: expected admin.port beside it"
     yield from _shared_ports(config)
+    yield from _open_proxies(config)
     if not config.legacy:  # s3imageserver starts without these files
         yield from _missing_files(config)
 
@@ -48,6 +50,18 @@ def _shared_ports(config: Config) -> Iterator[str]:
         for other, other_host, other_port in listeners[:number]:
             if port == other_port and (host == other_host or {host, other_host} & _EVERY_ADDRESS):
                 yield f"{place}: expected a port of its own, got {port}, as {other}"
+
+
+def _open_proxies(config: Config) -> Iterator[str]:
+    """Handlers by which anybody could fetch anything."""
+    for i, handler in enumerate(config.handlers):
+        source = handler.source
+        signed = handler.signing is not None and handler.signing.required
+        if isinstance(source, HttpSettings) and not source.is_guarded and not signed:
+            yield (
+                f"handlers[{i}].source: expected hosts, registry, signing of the handler, "
+                'or "open": true to let anybody fetch any URL through this origin'
+            )
 
 
 def _missing_files(config: Config) -> Iterator[str]:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from origin.config.part import Part
+from origin.config.part import key_of
 from origin.config.part import part_types
 from origin.config.secrets import Place
 from origin.config.secrets import may_be_secret
@@ -47,7 +48,8 @@ def first_mistake(error: ValidationError, data: Any) -> str:
 
 
 def _sentence(error: ErrorDetails, data: Any) -> str:
-    loc = _place_of(error["loc"], data)
+    # pydantic puts "[key]" behind a key of an object that is itself the mistake.
+    loc = _place_of(tuple(part for part in error["loc"] if part != "[key]"), data)
     context = error.get("ctx", {}) if error["type"] == "expected" else {}
     place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)
     place = ".".join(filter(None, [place.lstrip("."), context.get("key")]))
@@ -103,6 +105,6 @@ def _value_text(value: Any, loc: Place) -> str:
 
 
 def _similar_key(key: str) -> str:
-    names = {name for part in part_types() for name in part.model_fields}
+    names = {key_of(name, field) for part in part_types() for name, field in part.model_fields.items()}
     close = difflib.get_close_matches(key, sorted(names - {key}), n=1)
     return f"; did you mean {close[0]}?" if close else ""

@@ -22,9 +22,12 @@ from origin.delivery.authorize import allow_all
 from origin.delivery.fallback import Fallback
 from origin.delivery.fallback import failure_text
 from origin.delivery.renditions import Renditions
+from origin.delivery.request import AS_IT_IS
 from origin.delivery.request import ImageRequest
 from origin.delivery.request import Outcome
 from origin.delivery.responses import ResponseBuilder
+from origin.delivery.settings import Passthrough
+from origin.delivery.settings import passes_through
 from origin.errors import BadRequest
 from origin.errors import Forbidden
 from origin.errors import OriginError
@@ -34,13 +37,19 @@ from origin.http.message import Request
 from origin.http.message import Response
 from origin.http.message import header_value
 from origin.http.negotiation import accept_class
+from origin.http.via import has_passed
+from origin.sources.remote_url import parse_url
+from origin.sources.url_registry import NoRegistry
+from origin.sources.url_registry import RegistryAction
+from origin.sources.watched_registry import WatchedRegistry
 from origin.urls.options import Options
 from origin.urls.parsing import OptionDefaults
 from origin.urls.parsing import find_ignored
 from origin.urls.parsing import parse_options
 from origin.urls.parsing import parse_options_leniently
-from origin.urls.path import check_key
 from origin.urls.query import decode_query
+from origin.urls.url_keys import ReadKey
+from origin.urls.url_keys import read_plain_key
 
 MAX_PAIRS = 100  # of a query; each costs microseconds before a token is looked at
 
@@ -48,7 +57,9 @@ MAX_PAIRS = 100  # of a query; each costs microseconds before a token is looked 
 class Handler:
     """One mounted prefix, bound to one source. Times are Unix seconds of `clock`.
 
-    `source_id` tells the source from any other one in the names of the cache.
+    `source_id` tells the source from any other one in the names of the cache. `read_key` turns the key of a
+    URL into the one that the source is asked for. With a `registry` each request asks whether the original is
+    blocked. `refuses_loops` is for sources that may lead back here.
     """
 
     methods = ("GET", "HEAD")
@@ -63,6 +74,10 @@ class Handler:
         fallback: Fallback,
         defaults: OptionDefaults,
         authorizer: Authorizer = allow_all,
+        read_key: ReadKey = read_plain_key,
+        registry: WatchedRegistry | None = None,
+        passthrough: Passthrough = "never",
+        refuses_loops: bool = False,
         debug: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -73,12 +88,17 @@ class Handler:
         self._responses = responses
         self._defaults = defaults
         self._authorizer = authorizer
+        self._read_key = read_key
+        self._registry = registry
+        self._passthrough = passthrough
+        self._refuses_loops = refuses_loops
         self._debug = debug  # whether the names of ignored options are told
         self._clock = clock
 
     async def open(self) -> None:
         """Get ready, once the pool has started. Raises SourceUnavailable where the source does not work."""
-        await self.fallback.open()
+        if self._responses.needs_fallback:
+            await self.fallback.open()
         await self.renditions.open()
 
     async def close(self) -> None:
@@ -92,33 +112,67 @@ class Handler:
         """
         name = f"{self.name}\0"
         if key is not None:
-            name = name_original(self.name, self._source_id, key)
+            name = name_original(self.name, self._source_id, self._source_key(key))
         elif prefix is not None:
             name = name_original(self.name, self._source_id, prefix).removesuffix("\0")
         return await self.renditions.purge(name)
 
+    async def moderate(self, action: RegistryAction, url: str) -> None:
+        """Add, block or unblock a URL in the registry. What is blocked is forgotten as well.
+
+        Raises NoRegistry, RegistryDown; BadRequest and Forbidden for what is no URL of a picture.
+        """
+        if self._registry is None:
+            raise NoRegistry
+        parse_url(url)
+        await getattr(self._registry.registry, action)(url)
+        if action == "block":
+            await self.renditions.purge(name_original(self.name, self._source_id, url))
+
+    def _source_key(self, key: str) -> str:
+        """The key that the source is asked for, of a key as URLs have it, or of itself."""
+        try:
+            return self._read_key(key, (), b"")
+        except OriginError:
+            return key
+
     # 1  Read
 
-    def read(self, key: str, query: bytes, error: BadRequest | None = None) -> ImageRequest:
+    def read(
+        self, key: str, query: bytes, error: BadRequest | None = None, raw_path: bytes = b""
+    ) -> ImageRequest:
         """What a decoded key and a raw query ask for. `error` is what is wrong with the path already."""
         many = query.count(b"&") > MAX_PAIRS
         pairs = [] if many else decode_query(query)
+        source_key, passes, failure = key, False, None
         try:
             if many:
                 raise BadRequest(f"the query has more than {MAX_PAIRS} pairs")
-            check_key(key)
-            options = parse_options(pairs, self._defaults)
-        except BadRequest as exc:
-            error = error or exc
+            source_key = self._read_key(key, pairs, raw_path)
+            passes = passes_through(self._passthrough, pairs, self._defaults)
+            options = Options() if passes else parse_options(pairs, self._defaults)
+        except OriginError as exc:
+            failure = error or exc
             options = parse_options_leniently(pairs, self._defaults)  # for the fallback image
-        original = name_original(self.name, self._source_id, key)
+        original = name_original(self.name, self._source_id, source_key)
         ignored = tuple(chain(*find_ignored(pairs, self._defaults))) if self._debug else ()
-        return ImageRequest(key, pairs, options, original, error, ignored)
+        return ImageRequest(
+            key,
+            pairs,
+            options,
+            original,
+            error or failure,
+            ignored,
+            source_key=source_key,
+            is_passed_through=passes,
+        )
 
     async def respond(self, image: ImageRequest, request: Request) -> Response:
         """The answer to a GET or HEAD: steps 2 to 5. Raises ClientGone."""
-        format = _format(image.options, request.headers)
+        format = _format(image, request.headers)
         try:
+            if self._refuses_loops and has_passed(request.header(b"via")):
+                raise Forbidden("the request has passed this origin already")
             if image.authorized_until <= self._clock():
                 await self._authorize(image, request)
             if image.error is not None:
@@ -137,7 +191,10 @@ class Handler:
         """Raises Forbidden."""
         expires = self._authorizer.authorize(image.key, image.pairs, request)
         image.expires = await expires if isinstance(expires, Awaitable) else expires
-        if self._authorizer.lasts:
+        if self._registry is not None:  # which may change its mind at any time
+            if image.error is None:
+                await self._registry.check_cached(image.source_key)
+        elif self._authorizer.lasts:
             image.authorized_until = math.inf if image.expires is None else image.expires
 
     # 3  Look up. Step 4, and what the disk has, is in `renditions`
@@ -149,7 +206,9 @@ class Handler:
         """
         if image.error is not None or image.authorized_until <= self._clock():
             return None
-        format = _format(image.options, headers)
+        if self._refuses_loops and has_passed(header_value(headers, b"via")):
+            return None
+        format = _format(image, headers)
         variant, variant_headers = image.variants.get(format), image.headers.get(format)
         if variant is None or variant_headers is None:
             return None
@@ -168,8 +227,13 @@ class Handler:
         return self._responses.picture(outcome, headers, self._expires_in(image), request)
 
     async def _fail(self, error: OriginError, image: ImageRequest, format: str) -> Response:
-        """The fallback image, as far as the request can be understood; for a description the class alone."""
+        """The fallback image, as far as the request can be understood, or what stands in its place; for a
+        description the class alone."""
         description = find_description(format)
+        if description is None and not self._responses.needs_fallback:
+            return self._responses.without_picture(error, image, self._expires_in(image))
+        if format == AS_IT_IS:
+            format = "original"
         if description is not None:
             result = failure_text(description, error.kind)
         elif isinstance(error, Overloaded):
@@ -180,16 +244,18 @@ class Handler:
 
     async def fail(self, error: OriginError, image: ImageRequest, request: Request) -> Response:
         """The answer to a mistake of ours, which no step has foreseen."""
-        return await self._fail(error, image, _format(image.options, request.headers))
+        return await self._fail(error, image, _format(image, request.headers))
 
     def _expires_in(self, image: ImageRequest) -> int | None:
         """Seconds until the permission ends; None where it has no end."""
         return None if image.expires is None else int(image.expires - self._clock())
 
 
-def _format(options: Options, headers: Mapping[bytes, bytes]) -> str:
+def _format(image: ImageRequest, headers: Mapping[bytes, bytes]) -> str:
     """The output format as a render job names it. `auto` becomes one of three classes, so that Accept makes
     three results at most."""
-    if options.format != "auto":
-        return options.format
+    if image.is_passed_through:
+        return AS_IT_IS
+    if image.options.format != "auto":
+        return image.options.format
     return "auto:" + accept_class(header_value(headers, b"accept"))
