@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from origin.errors import BadRequest
 from origin.imaging.frame import Frame
+from origin.imaging.resize import enlarge
 from origin.imaging.vendor import pyvips
 from origin.urls.options import Options
 
@@ -143,16 +144,7 @@ def _blur_bands(image: pyvips.Image, sigma: float) -> pyvips.Image:
     # Taking means of blocks has blurred it already, by the variance of a block.
     rest = math.sqrt(sigma**2 - (step**2 - 1) / 12) / step
     blurred = small.gaussblur(rest, min_ampl=_TAIL, precision="float")
-    # Not by `resize`, which displaces what it enlarges by half a pixel.
-    large = blurred.affine(
-        [step, 0, 0, step],
-        odx=(step - 1) / 2,
-        ody=(step - 1) / 2,
-        oarea=[0, 0, width, height],
-        interpolate=pyvips.Interpolate.new("bicubic"),
-        extend="copy",
-    )
-    return large.crop(margin, margin, image.width, image.height)
+    return enlarge(blurred, width, height).crop(margin, margin, image.width, image.height)
 
 
 def _continued(image: pyvips.Image) -> pyvips.Image:
