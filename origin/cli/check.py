@@ -97,6 +97,8 @@ async def _check_parts(config: Config, original: tuple[Handler, str] | None) -> 
 
 async def _check_source(handler: Handler, config: Config) -> list[Finding]:
     name = f"handler {handler.name} at /{handler.prefix}/"
+    if not handler.has_source:
+        return _tell_of_posting(handler, name)
     try:
         async with _open_source(handler, config) as source:
             result = await source.check()
@@ -106,7 +108,17 @@ async def _check_source(handler: Handler, config: Config) -> list[Finding]:
         return [(f"{name}: FAILED: {result}", False)]
     warnings = [(f"handler {handler.name}: warning: {warning}", True) for warning in result.warnings]
     is_ok = result.access in (Access.READABLE, Access.ON_DEMAND)
-    return [(f"{name}: {'ok' if is_ok else 'warning'}: {result}", True), *warnings]
+    source_line = f"{name}: {'ok' if is_ok else 'warning'}: {result}"
+    return [(source_line, True), *warnings, *_tell_of_posting(handler, name)]
+
+
+def _tell_of_posting(handler: Handler, name: str) -> list[Finding]:
+    """What is answered to posted pictures, and whose."""
+    if handler.transform is None:
+        return []
+    is_open = handler.auth is None or handler.auth.is_open
+    who = "warning: everyone may post pictures" if is_open else "ok: auth lets in who may post pictures"
+    return [(f"{name}: {who}: {', '.join(handler.transform)}", True)]
 
 
 async def _check_original(handler: Handler, key: str, config: Config, renderer: Renderer) -> Finding:

@@ -40,14 +40,16 @@ def test_check_tells_of_each_handler_and_exits_0_when_all_work(
     moto_server.client.create_bucket(Bucket=bucket)
     config = settings(root, tmp_path / "cache")
     config["handlers"].append(s3(moto_server, bucket))
+    config["handlers"].append({"name": "images", "transform": ["render", "fit"]})
 
     done = command("check", "-c", write_config(tmp_path, config))
 
     assert (done.returncode, done.stderr) == (0, "")
-    first, second, third = done.stdout.splitlines()
+    first, second, third, fourth = done.stdout.splitlines()
     assert first == f"handler h at /h/: ok: {root}/ is readable, such as 'cat.jpg'"
     assert second == f"handler {bucket} at /{bucket}/: warning: no objects below s3://{bucket}/"
-    assert third.startswith("renderer: ok, libvips 8.")
+    assert third == "handler images at /images/: warning: everyone may post pictures: render, fit"
+    assert fourth.startswith("renderer: ok, libvips 8.")
 
 
 @pytest.mark.slow
