@@ -40,9 +40,10 @@ class Cors:
 
     def preflight_headers(self, request: Request, methods: Sequence[str]) -> list[tuple[bytes, bytes]]:
         """What a preflight asks for. `methods`: those of the mount."""
-        wanted = request.headers.get(b"access-control-request-headers", b"")
+        wanted = request.headers.get(b"access-control-request-headers", b"*")
         headers = ", ".join(self.headers).encode() if self.headers else wanted
-        allowed = [(b"access-control-allow-methods", ", ".join(self.methods or methods).encode())]
-        if headers:
-            allowed.append((b"access-control-allow-headers", headers))
-        return [*allowed, (b"access-control-max-age", b"%d" % self.max_age)]
+        return [
+            (b"access-control-allow-methods", ", ".join(self.methods or methods).encode()),
+            (b"access-control-allow-headers", headers),
+            (b"access-control-max-age", b"%d" % self.max_age),
+        ]

@@ -72,5 +72,6 @@ class PictureChecker:
                     if attempt + 1 == TRIES:
                         raise Unsupported("the picture cannot be decoded") from error
         assert rendered is not None
+        assert isinstance(rendered.format, Format)
         changed = rendered.body != body
         return CheckedPicture(rendered.body, sent, rendered.format, rendered.width, rendered.height, changed)
