@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -13,6 +16,7 @@ from origin.convert.conversion import CannotConvert
 from origin.convert.conversion import Conversion
 from origin.convert.linuxfr import convert as convert_linuxfr
 from origin.convert.v2ex import convert as convert_v2ex
+from origin.convert.webcompat import convert as convert_webcompat
 
 
 @click.group()
@@ -38,11 +42,25 @@ def linuxfr(flags: tuple[str, ...]) -> None:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def v2ex(arguments: tuple[str, ...]) -> None:
     """v2ex/remote, by its environment, its settings file (config.py) and gunicorn's -b and -w."""
+    _convert_python(convert_v2ex, arguments)
+
+
+@convert.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def webcompat(arguments: tuple[str, ...]) -> None:
+    """The uploads of webcompat.com, by its environment or its settings file; -b HOST:PORT to listen at."""
+    _convert_python(convert_webcompat, arguments)
+
+
+def _convert_python(
+    convert_settings: Callable[[Sequence[str], str, Mapping[str, str]], Conversion], arguments: Sequence[str]
+) -> None:
+    """Of a program in Python: arguments that end in .py are its settings."""
     files = [argument for argument in arguments if argument.endswith(".py")]
     flags = [argument for argument in arguments if argument not in files]
     try:
         settings = "\n".join(Path(file).read_text(encoding="utf-8") for file in files)
-        conversion = convert_v2ex(flags, settings, os.environ)
+        conversion = convert_settings(flags, settings, os.environ)
     except (CannotConvert, OSError, UnicodeDecodeError) as error:
         end_as_misused(str(error))
     _show(conversion)

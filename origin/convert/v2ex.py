@@ -7,24 +7,24 @@ here.
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+from origin.convert.address import read_bind
 from origin.convert.conversion import CannotConvert
 from origin.convert.conversion import Conversion
+from origin.convert.python_settings import Settings
+from origin.convert.python_settings import read_settings
 
 PORT = 5000  # where it was started
-GUNICORN_PORT = 8000  # where -b names none
 JPEG_QUALITY = 75  # Pillow's
 _IDENTITY = ("uid", "region", "country")  # what /hello tells
 _NAMES = (*_IDENTITY, "log_level", "nameservers", "ipip_db_path", "sentry_dsn", "sentry_environment", "debug")
 _FLAGS = {"-b": "bind", "--bind": "bind", "-w": "workers", "--workers": "workers"}
 _FORMATS = ["jpg", "png", "gif", "webp", "avif", "bmp", "tiff", "ico", "svg"]
-_BIND = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^:/\[\]]*)(:(?P<port>[0-9]{1,5}))?")
 _LEVELS = {"critical": "error", "warn": "warning", "debug": "debug", "info": "info", "error": "error"}
 
 
@@ -34,8 +34,8 @@ def convert(arguments: Sequence[str], settings: str, environment: Mapping[str, s
     Raises CannotConvert.
     """
     served = _read_arguments(arguments)
-    host, port = _address(served.get("bind", f"0.0.0.0:{PORT}"))
-    own = _read_settings(settings) | _read_environment(environment)
+    host, port = read_bind(served.get("bind", f"0.0.0.0:{PORT}"))
+    own = read_settings(settings, _NAMES, environment)
     config = {
         "http_host": host,
         "http_port": port,
@@ -73,41 +73,6 @@ def _read_arguments(arguments: Sequence[str]) -> dict[str, str]:
     return values
 
 
-def _read_settings(text: str) -> dict[str, Any]:
-    """The names that a Python file gives to literals. Nothing in it is run."""
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError) as exc:
-        raise CannotConvert(f"the settings are no Python file: {exc}") from exc
-    found: dict[str, Any] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            for target in targets:
-                if isinstance(target, ast.Name) and target.id.lower() in _NAMES:
-                    found[target.id.lower()] = _literal(target.id, node.value)
-    return found
-
-
-def _literal(name: str, value: ast.expr) -> Any:
-    try:
-        return ast.literal_eval(value)
-    except ValueError:
-        text = f"{name} is computed in the settings; set it in the environment of this command"
-        raise CannotConvert(text) from None
-
-
-def _read_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    return {name: environment[name.upper()] for name in _NAMES if environment.get(name.upper())}
-
-
-def _address(bind: str) -> tuple[str, int]:
-    match = _BIND.fullmatch(bind)
-    if match is None or not 1 <= int(match["port"] or GUNICORN_PORT) <= 65535:
-        raise CannotConvert(f"bind {bind!r}: expected host:port")
-    return match["host"].strip("[]") or "0.0.0.0", int(match["port"] or GUNICORN_PORT)
-
-
 def _renderers(served: Mapping[str, str]) -> dict[str, Any]:
     workers = served.get("workers")
     if workers is None:
@@ -117,7 +82,7 @@ def _renderers(served: Mapping[str, str]) -> dict[str, Any]:
     return {"renderers": int(workers)}
 
 
-def _log(own: Mapping[str, Any]) -> dict[str, Any]:
+def _log(own: Settings) -> dict[str, Any]:
     level = own.get("log_level")
     if level is None:
         return {}
@@ -127,7 +92,7 @@ def _log(own: Mapping[str, Any]) -> dict[str, Any]:
     return {"log": {"level": _LEVELS.get(name, name)}}
 
 
-def _answers(own: Mapping[str, Any]) -> dict[str, Any]:
+def _answers(own: Settings) -> dict[str, Any]:
     ok = {"status": "ok", "success": True}
     hello = {name: own.get(name) for name in _IDENTITY}
     return {
@@ -137,7 +102,7 @@ def _answers(own: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _notes(own: Mapping[str, Any]) -> Iterator[str]:
+def _notes(own: Settings) -> Iterator[str]:
     yield "every failure has a status of 400 or more; before, some were 200 with an error in the body"
     yield "pictures are turned upright in fit, avatars and info; before, they lay on their side"
     yield "prepare_jpeg encodes a picture anew only where it has to be turned, and keeps its colour profile"
@@ -147,7 +112,7 @@ def _notes(own: Mapping[str, Any]) -> Iterator[str]:
     yield "everyone may post, as before: keep the port inside, or set auth"
     yield "/ip, /ipip/, /dns/, /text/ and /ens/ are not there: keep the old program for them"
     for name in ("ipip_db_path", "nameservers"):
-        if own.get(name):
+        if own.has(name):
             yield f"{name.upper()} is of use to none but those, and dropped"
-    if own.get("sentry_dsn"):
+    if own.has("sentry_dsn"):
         yield "SENTRY_DSN is dropped: errors go to the log"

@@ -68,7 +68,7 @@ def test_the_level_of_the_log_is_kept() -> None:
         (("-b", "a:99999"), "", {}, "expected host:port"),
         (("-w", "many"), "", {}, "expected a number"),
         ((), "uid = ", {}, "no Python file"),
-        ((), "import os\nuid = os.environ['UID']", {}, "uid is computed"),
+        ((), "import os\nuid = os.environ['UID']", {}, "UID is computed"),
         ((), "", {"LOG_LEVEL": "LOUD"}, "expected debug, info"),
     ],
 )
