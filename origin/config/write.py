@@ -96,7 +96,7 @@ class WayField:
 
 
 def _read_way(value: Any) -> Any:
-    if value == "open":
+    if value == "open" or isinstance(value, Way):
         return Way()
     if isinstance(value, dict) and len(value) == 1 and value.get("signed") is not False:
         return value
@@ -130,7 +130,7 @@ class _WaysField:
 def _read_ways(value: Any) -> Any:
     if isinstance(value, dict) and value.keys() & Ways.model_fields.keys():
         return value
-    return dict.fromkeys(Ways.model_fields, value)
+    return dict.fromkeys(Ways.model_fields, _read_way(value))
 
 
 class Normalise(Part):
