@@ -269,6 +269,7 @@ def test_a_slow_sender_holds_no_renderer(origin: Running) -> None:
     assert slow.answer().status == 200
 
 
+@pytest.mark.slow
 def test_a_client_that_leaves_frees_its_place(tmp_path: Path) -> None:
     noise = pictures.encoded(pictures.noise(2000, 1500, 1), "PNG")
     limits = {"queue": 2, "queue_timeout": 30}
