@@ -22,6 +22,7 @@
         ├── NothingSent         nothing-sent        400   no picture in it
         ├── Unauthorized        unauthorized        401   no token, and one is needed
         ├── WriteForbidden      forbidden           403   a token that is wrong, or does not permit this
+        ├── NoPicture           not-found           404   no such picture to publish
         ├── Exists              exists              412   the key is taken
         ├── PreconditionMissed  precondition-failed 412   not the version that `If-Match` names
         ├── TooLarge            too-large           413   the body has too many bytes
@@ -160,6 +161,11 @@ class Unauthorized(WriteRefused):
 class WriteForbidden(WriteRefused):
     kind = "forbidden"
     status = 403
+
+
+class NoPicture(WriteRefused):
+    kind = "not-found"
+    status = 404
 
 
 class Exists(WriteRefused):

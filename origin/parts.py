@@ -61,9 +61,9 @@ from origin.sources.base import no_limit
 from origin.sources.http import HttpSettings
 from origin.sources.watched_registry import WatchedRegistry
 from origin.transform_parts import transform_mount
+from origin.write_parts import Writer
+from origin.write_parts import make_writer
 from origin.write_parts import warn_of_open_doors
-from origin.write_parts import write_mount
-from origin.write_parts import write_routes
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +105,33 @@ class Origin:
             ]
         )
         self.handlers = self._build_handlers(config)
-        self.mounts, self.routes = self._build_mounts(config, self.handlers)
+        self.writers = self._build_writers(config, self.handlers)
+
+    @property
+    def mounts(self) -> dict[str, Mount]:
+        """What is mounted at each prefix."""
+        mounts = {prefix: Mount(handler) for prefix, handler in self.handlers.items()}
+        mounts |= {prefix: writer.mount for prefix, writer in self.writers.items()}
+        return mounts | {
+            own.prefix: self._transform_mount(own) for own in self.config.handlers if own.transform
+        }
+
+    def _transform_mount(self, config: HandlerConfig) -> Mount:
+        limits = self.config.limits.within(config.limits)
+        return transform_mount(
+            self.handlers[config.prefix],
+            config,
+            limits=limits,
+            settings=_render_settings(config, limits),
+            pool=self.pool,
+            admission=self.admission,
+            clock=self._clock,
+        )
+
+    @property
+    def routes(self) -> dict[str, Route]:
+        """Other paths for what is written."""
+        return {path: route for writer in self.writers.values() for path, route in writer.routes.items()}
 
     @property
     def admin_token(self) -> str | None:
@@ -118,12 +144,12 @@ class Origin:
         await self.pool.start()
         for source in self._lent.values():
             await source.open()
-        await _open(self.handlers)
+        await _open(self.handlers, self.writers)
         self.is_open = True
 
     async def close(self) -> None:
         self.is_open = False
-        await _close(self.handlers)
+        await _close(self.handlers, self.writers)
         for source in self._lent.values():
             await source.close()
         await self.pool.close()
@@ -143,21 +169,21 @@ class Origin:
         self._fallbacks = {} if is_new_pool else dict(old_fallbacks)
         try:
             handlers = self._build_handlers(config)
-            mounts, routes = self._build_mounts(config, handlers)
+            writers = self._build_writers(config, handlers)
             await self._open_caches()
             if is_new_pool:
                 await self.pool.start()
-            await _open(handlers)
+            await _open(handlers, writers)
         except BaseException:
             self.pool, new_pool, self._fallbacks = old_pool, self.pool, old_fallbacks
             if is_new_pool:
                 await new_pool.close()
             raise
         self.config, self.handlers = config, handlers
-        self.mounts, self.routes = mounts, routes
+        old_writers, self.writers = self.writers, writers
 
         async def close_old() -> None:
-            await _close(old_handlers)
+            await _close(old_handlers, old_writers)
             if is_new_pool:
                 await old_pool.close()
 
@@ -240,39 +266,25 @@ class Origin:
             clock=self._clock,
         )
 
-    def _build_mounts(
-        self, config: Config, handlers: Mapping[str, Handler]
-    ) -> tuple[dict[str, Mount], dict[str, Route]]:
-        """What is mounted at each prefix, and other paths for what is written."""
-        mounts = {prefix: Mount(handler) for prefix, handler in handlers.items()}
-        routes: dict[str, Route] = {}
+    def _build_writers(self, config: Config, handlers: Mapping[str, Handler]) -> dict[str, Writer]:
+        """What takes pictures in, by prefix."""
+        writers: dict[str, Writer] = {}
         for own in config.handlers:
-            handler, limits = handlers[own.prefix], config.limits.within(own.limits)
-            if own.transform is not None:
-                mounts[own.prefix] = transform_mount(
-                    handler,
-                    own,
-                    limits=limits,
-                    settings=_render_settings(own, limits),
-                    pool=self.pool,
-                    admission=self.admission,
-                    clock=self._clock,
-                )
             if own.write is None:
                 continue
-            mounts[own.prefix] = write_mount(
+            handler = handlers[own.prefix]
+            writers[own.prefix] = make_writer(
                 handler,
                 own,
-                limits=limits,
+                limits=config.limits.within(own.limits),
                 store=cast(Store, handler.renditions.originals.source),
                 purge=self._purge_of(own),
                 pool=self.pool,
                 admission=self.admission,
                 clock=self._clock,
             )
-            routes |= write_routes(own, mounts[own.prefix])
             warn_of_open_doors(own)
-        return mounts, routes
+        return writers
 
     def _purge_of(self, writer: HandlerConfig) -> Purge:
         """Forgets a key of this handler in every handler that reads the same bucket or folder."""
@@ -383,14 +395,20 @@ def _pool(config: Config) -> RenderPool:
     return RenderPool(**_pool_arguments(config))
 
 
-async def _open(handlers: Mapping[str, Handler]) -> None:
-    for handler in handlers.values():
-        try:
-            await handler.open()
-        except SourceUnavailable as error:
-            log.error("handler %s: its source does not work yet: %s", handler.name, error)
+async def _open(handlers: Mapping[str, Handler], writers: Mapping[str, Writer]) -> None:
+    for prefix, handler in handlers.items():
+        stage = writers[prefix].stage if prefix in writers else None
+        for part in (handler, stage):
+            try:
+                if part is not None:
+                    await part.open()
+            except SourceUnavailable as error:
+                log.error("handler %s: its source does not work yet: %s", handler.name, error)
 
 
-async def _close(handlers: Mapping[str, Handler]) -> None:
+async def _close(handlers: Mapping[str, Handler], writers: Mapping[str, Writer]) -> None:
+    for writer in writers.values():
+        if writer.stage is not None:
+            await writer.stage.close()
     for handler in handlers.values():
         await handler.close()

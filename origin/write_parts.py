@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from origin.config.model import Handler as HandlerConfig
 from origin.config.model import Limits
@@ -16,6 +18,7 @@ from origin.delivery.handler import Handler
 from origin.delivery.router import Mount
 from origin.delivery.router import Route
 from origin.imaging.protocol import Intake
+from origin.ingest.actions import Actions
 from origin.ingest.auth import Bearer
 from origin.ingest.auth import FormSecret
 from origin.ingest.auth import Open
@@ -23,10 +26,10 @@ from origin.ingest.auth import Signed
 from origin.ingest.auth import WriteAuthorizer
 from origin.ingest.checker import PictureChecker
 from origin.ingest.endpoints import endpoints
-from origin.ingest.reply import DEFAULT_JSON
 from origin.ingest.reply import Reply
 from origin.ingest.settings import CheckLimits
 from origin.ingest.settings import WriteSettings
+from origin.ingest.stage import Stage
 from origin.ingest.store import PictureStore
 from origin.ingest.store import Purge
 from origin.ingest.upload import Uploads
@@ -35,14 +38,25 @@ from origin.render.pool import RenderPool
 from origin.signing import UrlSigner
 from origin.signing.uploads import UploadVerifier
 from origin.sources import Store
+from origin.sources import make_store
 from origin.sources.base import ObjectSettings
 
 log = logging.getLogger(__name__)
 
+_REPLIES = {"post": Reply(), "publish": Reply(200), "delete": Reply(200, {"deleted": True})}
 LINK_SECONDS = 3600  # for which the URL in an answer may be read, where reading needs a token
 
 
-def write_mount(
+@dataclass(frozen=True)
+class Writer:
+    """What takes pictures in at one prefix."""
+
+    mount: Mount
+    routes: Mapping[str, Route]  # other paths for the same requests
+    stage: Stage | None
+
+
+def make_writer(
     handler: Handler,
     config: HandlerConfig,
     *,
@@ -52,37 +66,66 @@ def write_mount(
     pool: RenderPool,
     admission: FetchAdmission,
     clock: Callable[[], float],
-) -> Mount:
+) -> Writer:
     """The handler with what is written to it. `limits` are its own over those of the top."""
     write = config.write
     assert write is not None
     settings = _settings(write, config.error_status, limits)
+    published = PictureStore(store, purge)
+    stage, actions = None, None
+    if write.stage is not None:
+        waiting = make_store(
+            write.stage.source, max_bytes=limits.max_original_bytes, timeout=limits.source_timeout
+        )
+        stage = Stage(
+            config.name,
+            waiting,
+            published,
+            admission,
+            settings.object,
+            expire=write.stage.expire,
+            clock=clock,
+        )
+        actions = Actions(
+            config.name,
+            stage,
+            authorizers=_authorizers(config, write, ("publish", "delete"), clock),
+            replies={name: _reply(write, name) for name in ("publish", "delete")},
+            statuses=settings.statuses,
+            write_url=_write_url(config, clock),
+        )
     uploads = Uploads(
         config.name,
-        store=PictureStore(store, purge),
+        store=published,
         checker=PictureChecker(config.name, pool, admission, settings),
         settings=settings,
-        authorizers=_authorizers(config, write, clock),
+        authorizers=_authorizers(config, write, write.open_methods, clock),
         write_url=_write_url(config, clock),
+        stage=stage,
+        actions=actions,
         clock=clock,
     )
-    return Mount(handler, endpoints(uploads, write.open_methods), _cors(write))
+    methods = {*write.open_methods, *(["POST"] if actions is not None and actions.names else [])}
+    mount = Mount(handler, endpoints(uploads, methods), _cors(write))
+    return Writer(mount, _routes(write, mount), stage)
 
 
-def write_routes(config: HandlerConfig, mount: Mount) -> Mapping[str, Route]:
-    """Other paths for the same requests."""
-    path = config.write.routes.upload if config.write is not None else None
-    if path is None or "POST" not in mount.endpoints:
-        return {}
-    return {path.removeprefix("/"): Route(mount, "POST", "")}
+def _routes(write: Write, mount: Mount) -> Mapping[str, Route]:
+    keys = {"upload": "", "publish": "-/publish", "delete": "-/delete"}
+    return {
+        path.removeprefix("/"): Route(mount, "POST", keys[name])
+        for name, path in write.routes
+        if path is not None and "POST" in mount.endpoints
+    }
 
 
 def warn_of_open_doors(config: HandlerConfig) -> None:
     """Tell where strangers may write."""
     if config.write is None:
         return
-    ways = {method: config.write.auth.of(method) for method in config.write.open_methods}
-    opened = [method for method, way in ways.items() if way is not None and way.is_open]
+    names = [*config.write.open_methods, *(["publish", "delete"] if config.write.stage else [])]
+    ways = {name: config.write.auth.of(name) for name in names}
+    opened = [name for name, way in ways.items() if way is not None and way.is_open]
     if opened:
         log.warning(
             "handler %s: everyone may send %s, since write.auth is open", config.name, " and ".join(opened)
@@ -90,7 +133,6 @@ def warn_of_open_doors(config: HandlerConfig) -> None:
 
 
 def _settings(write: Write, error_status: object, limits: Limits) -> WriteSettings:
-    reply = write.reply.get("post", {})
     normalise = write.normalise
     return WriteSettings(
         accept=write.accept,
@@ -107,7 +149,7 @@ def _settings(write: Write, error_status: object, limits: Limits) -> WriteSettin
             acl=write.object.acl,
             metadata=write.object.metadata,
         ),
-        reply=Reply(reply.get("status", 201), reply.get("json", DEFAULT_JSON)),
+        reply=_reply(write, "post"),
         statuses=error_status if isinstance(error_status, Mapping) else {},
         limits=CheckLimits(
             limits.max_original_pixels, limits.max_frames, limits.render_timeout, limits.max_original_bytes
@@ -115,11 +157,18 @@ def _settings(write: Write, error_status: object, limits: Limits) -> WriteSettin
     )
 
 
+def _reply(write: Write, name: str) -> Reply:
+    """The template for a POST or an action."""
+    own, default = write.reply.get(name, {}), _REPLIES[name]
+    return Reply(own.get("status", default.status), own.get("json", default.json))
+
+
 def _authorizers(
-    config: HandlerConfig, write: Write, clock: Callable[[], float]
+    config: HandlerConfig, write: Write, names: Iterable[str], clock: Callable[[], float]
 ) -> Mapping[str, WriteAuthorizer]:
-    ways = {method: write.auth.of(method) for method in write.open_methods}
-    return {method: make_authorizer(way, config, clock) for method, way in ways.items() if way is not None}
+    """By the names of methods or actions, as far as somebody may send them."""
+    ways = {name: write.auth.of(name) for name in names}
+    return {name: make_authorizer(way, config, clock) for name, way in ways.items() if way is not None}
 
 
 def make_authorizer(way: Way, config: HandlerConfig, clock: Callable[[], float]) -> WriteAuthorizer:

@@ -26,6 +26,7 @@ def check_together(config: Config) -> Iterator[str]:
     for i, handler in enumerate(config.handlers):
         if handler.write is not None:
             yield from _unwritable(f"handlers[{i}]", handler, handler.write)
+    yield from _visible_stages(config)
     yield from _claimed_paths(config)
     if config.https_enabled and not (config.https_cert and config.https_key):
         yield "https_enabled: expected https_cert and https_key beside it"
@@ -63,22 +64,42 @@ def _unwritable(place: str, handler: Handler, write: Write) -> Iterator[str]:
         yield f"{place}.write.auth: expected signing.keys in the handler, with which upload grants are made"
     if mistake := find_name_mistake(write.name):
         yield f"{place}.write.name: expected a template such as {{yyyy}}/{{mm}}/{{uuid}}; {mistake}"
+    if mistake := find_reply_mistake(write.reply.get("delete"), ()):
+        yield f"{place}.write.reply.delete: expected no placeholder, since keys may be many, got {mistake}"
     if mistake := find_reply_mistake(write.reply):
         yield f"{place}.write.reply: expected placeholders of {', '.join(REPLY_PARTS)}, got {mistake}"
+
+
+def _visible_stages(config: Config) -> Iterator[str]:
+    """Stages that a handler would serve from."""
+    for i, handler in enumerate(config.handlers):
+        if handler.write is None or handler.write.stage is None:
+            continue
+        stage, place = handler.write.stage.source, f"handlers[{i}].write.stage.source"
+        if SOURCES[type_name(stage)].store is None:
+            yield f"{place}: expected a source that can be written to, of type {_STORES}"
+        for other in config.handlers:
+            places = (other.source.describe(), stage.describe())
+            if places[0].startswith(places[1]) or places[1].startswith(places[0]):
+                yield f"{place}: expected a place that no handler reads, got one that {other.name} reads"
 
 
 def _claimed_paths(config: Config) -> Iterator[str]:
     """Other paths that something else has already."""
     claimed: dict[str, str] = {"status": "the status page"}
     for i, handler in enumerate(config.handlers):
-        path = handler.write.routes.upload if handler.write is not None else None
-        if path is None:
+        if handler.write is None:
             continue
-        place, path = f"handlers[{i}].write.routes.upload", path.removeprefix("/")
         others = {other.prefix: True for other in config.handlers if other is not handler}
-        if path in claimed or path in others or find_mount(path, others) or path.startswith("-/"):
-            yield f'{place}: expected a path of its own, got "/{path}", which something else has'
-        claimed[path] = place
+        for name, route in handler.write.routes:
+            if route is None:
+                continue
+            place, path = f"handlers[{i}].write.routes.{name}", route.removeprefix("/")
+            if path in claimed or path in others or find_mount(path, others) or path.startswith("-/"):
+                yield f'{place}: expected a path of its own, got "/{path}", which something else has'
+            claimed[path] = place
+            if name != "upload" and handler.write.stage is None:
+                yield f"{place}: expected stage beside it"
 
 
 def _shared_ports(config: Config) -> Iterator[str]:

@@ -49,6 +49,7 @@ from origin.config.types import expected
 from origin.config.types import expects
 from origin.config.types import one_of
 from origin.config.write import AnyWay
+from origin.config.write import StagePart
 from origin.config.write import Write
 from origin.formats import DEFAULT_ORIGINALS
 from origin.formats import QUALITY
@@ -430,13 +431,18 @@ class Config(Part):
     @model_validator(mode="after")
     def _look_up_sources(self) -> Config:
         for i, handler in enumerate(self.handlers):
-            if not isinstance(handler.source, NamedSource):
-                continue
-            if handler.source not in self.sources:
-                names = f", {one_of(list(self.sources))}" if self.sources else ""
-                raise expected(f"a source, or a name of sources{names}", key=f"handlers[{i}].source", got="")
-            object.__setattr__(handler, "source", self.sources[handler.source])
+            self._look_up_source(handler, f"handlers[{i}].source")
+            if handler.write is not None and handler.write.stage is not None:
+                self._look_up_source(handler.write.stage, f"handlers[{i}].write.stage.source")
         return self
+
+    def _look_up_source(self, holder: Handler | StagePart, place: str) -> None:
+        if not isinstance(holder.source, NamedSource):
+            return
+        if holder.source not in self.sources:
+            names = f", {one_of(list(self.sources))}" if self.sources else ""
+            raise expected(f"a source, or a name of sources{names}", key=place, got="")
+        object.__setattr__(holder, "source", self.sources[holder.source])
 
     @property
     def legacy(self) -> bool:

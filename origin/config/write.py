@@ -18,6 +18,7 @@ from pydantic_core import CoreSchema
 from origin.config.part import Part
 from origin.config.part import defaults
 from origin.config.part import meaning
+from origin.config.sources import SourceOrName
 from origin.config.types import Count
 from origin.config.types import Flag
 from origin.config.types import Seconds
@@ -35,6 +36,12 @@ STORABLE = ("jpg", "png", "webp", "gif", "avif", "bmp")
 _OUTPUTS = tuple(format.name for format in OUTPUTS)
 _MIN_TOKEN = 16  # characters
 _EXTENSION = re.compile(r"[A-Za-z0-9]{1,10}")
+_REPLY_NAMES = ("post", "publish", "delete")
+_REPLY_SCHEMA = {
+    "type": "object",
+    "properties": {"status": {"type": "integer", "minimum": 200, "maximum": 299}, "json": {}},
+    "additionalProperties": False,
+}
 _REPLY_STATUSES = range(200, 300)
 _REPLIES = 'templates such as {"post": {"status": 201, "json": {"key": "{key}", "url": "{url}"}}}'
 _ACLS = "private|public-read|public-read-write|authenticated-read|bucket-owner-read|bucket-owner-full-control"
@@ -112,9 +119,11 @@ class Ways(Part):
     post: Annotated[AnyWay | None, meaning("who may post to the prefix")] = None
     put: Annotated[AnyWay | None, meaning("who may put under a key")] = None
     delete: Annotated[AnyWay | None, meaning("who may delete")] = None
+    publish: Annotated[AnyWay | None, meaning("who may publish what waits in the stage")] = None
 
-    def of(self, method: str) -> Way | None:
-        way: Way | None = getattr(self, method.lower())
+    def of(self, name: str) -> Way | None:
+        """Of a method or an action."""
+        way: Way | None = getattr(self, name.lower())
         return way
 
 
@@ -193,17 +202,29 @@ def _read_cors(value: Any) -> Any:
     return {"origins": value} if isinstance(value, list) else value
 
 
+_RoutePath = Annotated[str, Field(pattern=r"^/[^?#\s%]*$"), expects("a path such as /upload")]
+
+
 class WriteRoutes(Part):
     """Other paths for the same requests."""
 
-    upload: Annotated[
-        Annotated[str, Field(pattern=r"^/[^?#\s%]*$"), expects("a path such as /upload")] | None,
-        meaning("for POST to the prefix"),
-    ] = None
+    upload: Annotated[_RoutePath | None, meaning("for POST to the prefix")] = None
+    publish: Annotated[_RoutePath | None, meaning("for POST to `-/publish`")] = None
+    delete: Annotated[_RoutePath | None, meaning("for POST to `-/delete`")] = None
+
+
+class StagePart(Part):
+    """Uploads wait in another place until they are published."""
+
+    source: Annotated[
+        SourceOrName,
+        meaning("where they wait: a source that no handler reads, or the name of one of `sources`"),
+    ]
+    expire: Annotated[Count, meaning("seconds after which what was not published is removed")] = 7200
 
 
 def _read_replies(value: Any) -> Any:
-    if not isinstance(value, dict) or not value.keys() <= {"post"}:
+    if not isinstance(value, dict) or not value.keys() <= set(_REPLY_NAMES):
         raise ValueError(value)
     for reply in value.values():
         if not isinstance(reply, dict) or not reply.keys() <= {"status", "json"}:
@@ -229,7 +250,7 @@ class Write(Part):
         _WaysField(),
         meaning(
             'who may write: `{"bearer": "env:…"}`, `{"signed": true}`, `{"form": {"field", "value"}}` or '
-            '`"open"`; or one for each of `post`, `put` and `delete`, and those not named are off'
+            '`"open"`; or one for each of `post`, `put`, `delete` and `publish`, and those not named are off'
         ),
     ]
     methods: Annotated[
@@ -263,30 +284,26 @@ class Write(Part):
         WithJsonSchema(
             {
                 "type": "object",
-                "properties": {
-                    "post": {
-                        "type": "object",
-                        "properties": {
-                            "status": {"type": "integer", "minimum": 200, "maximum": 299},
-                            "json": {},
-                        },
-                        "additionalProperties": False,
-                    }
-                },
+                "properties": dict.fromkeys(_REPLY_NAMES, _REPLY_SCHEMA),
                 "additionalProperties": False,
             }
         ),
-        meaning("status and JSON of the answer to a POST, with `{key}` and others in it"),
+        meaning(
+            "status and JSON of the answers to `post`, `publish` and `delete`, with `{key}` and others in it"
+        ),
     ] = defaults()
     cors: Annotated[
         WriteCors | None,
         BeforeValidator(_read_cors),
         meaning("pages of other sites that may write from a script: a list of their origins, or an object"),
     ] = None
+    stage: Annotated[StagePart | None, meaning("where what is posted waits until it is published")] = None
     routes: Annotated[WriteRoutes, meaning("other paths for the same requests")] = defaults()
 
     @model_validator(mode="after")
     def _check_ways(self) -> Write:
+        if self.stage is not None and "PUT" in self.methods:
+            raise expected("no PUT beside stage: what is put would not wait", key="methods", got="")
         for method in self.methods:
             way = self.auth.of(method)
             if way is not None and way.form is not None and method != "POST":

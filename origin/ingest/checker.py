@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from origin.delivery.admission import FetchAdmission
@@ -16,8 +18,10 @@ from origin.formats import Format
 from origin.formats import refusal
 from origin.formats import sniff
 from origin.ingest.settings import WriteSettings
+from origin.render.pool import Rendered
 from origin.render.pool import RenderPool
 
+_PLACES = " (uploads)"  # those that wait take no place from the fetches of their handler
 TRIES = 2  # a renderer may have ended for reasons that lie outside of the picture
 
 
@@ -44,6 +48,13 @@ class PictureChecker:
         self._admission = admission
         self._settings = settings
 
+    @contextlib.asynccontextmanager
+    async def memory(self, size: int) -> AsyncIterator[None]:
+        """Memory for a body of so many bytes, and for what becomes of it. Raises Overloaded."""
+        async with self._admission.place(self._name + _PLACES) as reserve:
+            await reserve(2 * size)
+            yield
+
     async def check(self, body: bytes, formats: tuple[str, ...] | None = None) -> CheckedPicture:
         """Decode it, and put it in order. `formats`: those that a grant permits.
 
@@ -57,21 +68,22 @@ class PictureChecker:
             raise Unsupported(f"{refusal(body)}; accepted are {', '.join(accept) or 'none'}")
         if len(body) > self._settings.limits.max_bytes:
             raise TooLarge(f"a picture may have {self._settings.limits.max_bytes} bytes")
-        rendered = None
-        async with self._admission.holding(len(body)):
-            for attempt in range(TRIES):
-                try:
-                    job, timeout = self._settings.job(accept), self._settings.limits.timeout
-                    rendered = await self._pool.render(body, job, timeout, handler=self._name)
-                    break
-                except (Unprocessable, UnsupportedFormat) as error:
-                    raise Unsupported("the picture is damaged, or over a limit of this origin") from error
-                except (RenderTimeout, EncodingFailed) as error:
-                    raise Unsupported("the picture takes more than this origin gives to one") from error
-                except RenderFailed as error:
-                    if attempt + 1 == TRIES:
-                        raise Unsupported("the picture cannot be decoded") from error
-        assert rendered is not None
+        rendered = await self._render(body, accept)
         assert isinstance(rendered.format, Format)
         changed = rendered.body != body
         return CheckedPicture(rendered.body, sent, rendered.format, rendered.width, rendered.height, changed)
+
+    async def _render(self, body: bytes, accept: tuple[str, ...]) -> Rendered:
+        job, timeout = self._settings.job(accept), self._settings.limits.timeout
+        tries = TRIES
+        while True:
+            try:
+                return await self._pool.render(body, job, timeout, handler=self._name)
+            except (Unprocessable, UnsupportedFormat) as error:
+                raise Unsupported("the picture is damaged, or over a limit of this origin") from error
+            except (RenderTimeout, EncodingFailed) as error:
+                raise Unsupported("the picture takes more than this origin gives to one") from error
+            except RenderFailed as error:
+                tries -= 1
+                if not tries:
+                    raise Unsupported("the picture cannot be decoded") from error

@@ -40,7 +40,12 @@ class Form:
     spool: Spool
     file_name: str = ""  # as the client calls it
     is_data_uri: bool = False
-    fields: dict[str, str] = field(default_factory=dict)
+    pairs: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The texts by name; of several with one name the first."""
+        return dict(reversed(self.pairs))
 
     async def picture(self) -> bytes:
         """Raises NothingSent, and Unsupported for a text that is no data URI of a picture."""
@@ -103,7 +108,7 @@ async def _read_urlencoded(pieces: AsyncIterator[bytes], form: Form, name: str, 
             form.is_data_uri = True
             form.spool.write(value.encode())
         elif len(value) <= MAX_TEXT:
-            form.fields.setdefault(field_name, value)
+            form.pairs.append((field_name, value))
 
 
 class _Multipart:
@@ -192,7 +197,7 @@ class _Multipart:
 
     def _end_part(self) -> None:
         if self._text is not None:
-            self._form.fields.setdefault(self._field, self._text.decode("utf-8", "replace"))
+            self._form.pairs.append((self._field, self._text.decode("utf-8", "replace")))
 
     def _end(self) -> None:
         self._ended = True

@@ -12,12 +12,21 @@ from dataclasses import dataclass
 from datetime import UTC
 from datetime import datetime
 
+from origin.delivery.handler import RESERVED
 from origin.errors import Malformed
 from origin.urls.path import find_key_violation
 from origin.urls.templates import PLACEHOLDER
 
 _UNSAFE = re.compile(r"[^\w.-]+")
 _MAX_STEM = 100  # characters of a client's file name
+
+
+def check_upload_key(key: str) -> None:
+    """Raises Malformed for a key that no picture can have."""
+    if violation := find_key_violation(key):
+        raise Malformed(violation)
+    if key.startswith(RESERVED):
+        raise Malformed(f"keys below {RESERVED} are reserved")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +73,7 @@ class NameTemplate:
         """A key below `prefix`, which is empty or ends in a slash. Raises Malformed."""
         name = PLACEHOLDER.sub(lambda match: _PARTS[match[1]](moment), self._template)
         key = f"{prefix}{name}.{extension}"
-        if violation := find_key_violation(key):
-            raise Malformed(violation)
+        check_upload_key(key)
         return key
 
 

@@ -24,6 +24,10 @@ from origin.errors import OriginError
 from origin.errors import WriteForbidden
 from origin.http.message import Request
 from origin.http.message import Response
+from origin.ingest.actions import FORMAT
+from origin.ingest.actions import HEIGHT
+from origin.ingest.actions import WIDTH
+from origin.ingest.actions import Actions
 from origin.ingest.arrival import arriving
 from origin.ingest.arrival import check_length
 from origin.ingest.auth import Permission
@@ -33,6 +37,7 @@ from origin.ingest.checker import PictureChecker
 from origin.ingest.forms import read_form
 from origin.ingest.names import Moment
 from origin.ingest.names import NameTemplate
+from origin.ingest.names import check_upload_key
 from origin.ingest.preconditions import Preconditions
 from origin.ingest.reply import DEFAULT_JSON
 from origin.ingest.reply import Stored
@@ -42,9 +47,10 @@ from origin.ingest.reply import fill
 from origin.ingest.reply import json_response
 from origin.ingest.settings import WriteSettings
 from origin.ingest.spool import Spool
+from origin.ingest.stage import CONTENT_TYPE
+from origin.ingest.stage import Stage
 from origin.ingest.store import PictureStore
 from origin.sources.base import ObjectSettings
-from origin.urls.path import check_key
 
 NAME_TRIES = 3  # for a name that is taken and has a random part
 WriteUrl = Callable[[str], str]
@@ -64,6 +70,8 @@ class Uploads:
         settings: WriteSettings,
         authorizers: Mapping[str, WriteAuthorizer],
         write_url: WriteUrl,
+        stage: Stage | None = None,
+        actions: Actions | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.name = name
@@ -72,12 +80,17 @@ class Uploads:
         self._checker = checker
         self._authorizers = authorizers
         self._write_url = write_url
+        self._stage = stage  # where what is posted waits
+        self._actions = actions
         self._clock = clock
         self._template = NameTemplate(settings.name)
         self._reply = settings.reply
 
     async def post(self, key: str, request: Request) -> Response:
-        """A picture whose name is made here. `key` is empty: it is posted to the prefix."""
+        """A picture whose name is made here, or an action where `key` is the name of one below `-/`."""
+        action = key.removeprefix(RESERVED)
+        if self._actions is not None and key != action and action in self._actions.names:
+            return await self._actions.act(action, request)
         return await self._answer(self._post(key, request))
 
     async def put(self, key: str, request: Request) -> Response:
@@ -95,9 +108,11 @@ class Uploads:
             return failure(self.name, OriginError(str(error)), self.settings.statuses)
 
     async def _post(self, key: str, request: Request) -> Response:
-        authorizer = self._authorizers["POST"]
         if key:
             raise Malformed("pictures are posted to the prefix itself")
+        authorizer = self._authorizers.get("POST")
+        if authorizer is None:
+            raise WriteForbidden("nobody may post pictures here")
         permission = Permission()
         if not authorizer.needs_form:
             permission = authorizer.authorize(request, {})
@@ -107,16 +122,17 @@ class Uploads:
             form = await read_form(request, pieces, spool, self.settings.field_name, self.settings.data_uri)
             if authorizer.needs_form:
                 permission = authorizer.authorize(request, form.fields)
-            body = await form.picture()
-            file_name = form.file_name
-        picture = await self._check(body, permission)
-        stored = await self._store_new(picture, file_name, permission)
+            async with self._checker.memory(spool.size):
+                body = await form.picture()
+                spool.clear()
+                picture = await self._check(body, permission)
+                stored = await self._store_new(picture, form.file_name, permission)
         content = fill(self._reply.json, stored.values())
         return json_response(self.name, self._reply.status, content, *_headers(stored))
 
     async def _put(self, key: str, request: Request) -> Response:
         permission = self._authorizers["PUT"].authorize(request, {})
-        _check_key(key)
+        check_upload_key(key)
         if permission.grant is not None and not permission.grant.covers(key):
             raise WriteForbidden("the upload grant is not for this key")
         may_replace = permission.grant is None or permission.grant.may_replace
@@ -127,11 +143,13 @@ class Uploads:
         with Spool() as spool:
             async for piece in arriving(request, limit):
                 spool.write(piece)
-            body = await spool.read()
-        if not body:
-            raise NothingSent("there is no picture in the request")
-        picture = await self._check(body, permission)
-        stored = await self._put_under(key, picture, conditions)
+            if not spool.size:
+                raise NothingSent("there is no picture in the request")
+            async with self._checker.memory(spool.size):
+                body = await spool.read()
+                spool.clear()
+                picture = await self._check(body, permission)
+                stored = await self._put_under(key, picture, conditions)
         if picture.is_changed:  # RFC 9110 section 9.3.4
             stored = replace(stored, etag=None)
         content = fill(DEFAULT_JSON, stored.values())
@@ -141,7 +159,7 @@ class Uploads:
         permission = self._authorizers["DELETE"].authorize(request, {})
         if permission.grant is not None:
             raise WriteForbidden("an upload grant deletes nothing")
-        _check_key(key)
+        check_upload_key(key)
         conditions = Preconditions.read(request.headers, may_replace=True)
         if conditions.match is not None or conditions.none_match is not None:
             await self._store.check(key, conditions)
@@ -168,7 +186,6 @@ class Uploads:
         extension = self.settings.extension(picture.sent, picture.format)
         for attempt in range(NAME_TRIES):
             key = self._template.name(Moment(self._clock(), picture.body, file_name), prefix, extension)
-            _check_key(key)
             try:
                 return await self._put_under(key, picture, Preconditions(may_replace=False))
             except Exists:
@@ -180,6 +197,10 @@ class Uploads:
         raise AssertionError("the last try raises")
 
     async def _put_under(self, key: str, picture: CheckedPicture, conditions: Preconditions) -> Stored:
+        if self._stage is not None:
+            told = {WIDTH: str(picture.width), HEIGHT: str(picture.height), FORMAT: picture.format.name}
+            etag = await self._stage.put(key, picture.body, {**told, CONTENT_TYPE: picture.format.mime})
+            return self._stored(key, picture, etag, is_new=True)
         settings = ObjectSettings(
             content_type=picture.format.mime,
             cache_control=self.settings.object.cache_control,
@@ -204,16 +225,6 @@ class Uploads:
 
 def path_of(prefix: str, key: str) -> str:
     return f"/{quote(prefix)}/{quote(key)}"
-
-
-def _check_key(key: str) -> None:
-    """Raises BadRequest and Malformed."""
-    try:
-        check_key(key)
-    except OriginError as error:
-        raise Malformed(str(error)) from error
-    if key.startswith(RESERVED):
-        raise Malformed(f"keys below {RESERVED} are reserved")
 
 
 def _headers(stored: Stored) -> list[tuple[bytes, bytes]]:

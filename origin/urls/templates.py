@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from collections.abc import Iterable
 from typing import Any
 
@@ -31,17 +32,17 @@ def find_name_mistake(template: str) -> str:
     return find_key_violation(plain)
 
 
-def find_reply_mistake(template: Any) -> str:
-    """The first placeholder in the JSON of an answer that means nothing; empty where all do."""
+def find_reply_mistake(template: Any, parts: Collection[str] = REPLY_PARTS) -> str:
+    """The first placeholder in the JSON of an answer that is none of `parts`; empty where all are."""
     if isinstance(template, str):
-        unknown = [name for name in REPLY_PLACEHOLDER.findall(template) if name not in REPLY_PARTS]
+        unknown = [name for name in REPLY_PLACEHOLDER.findall(template) if name not in parts]
         return f"{{{unknown[0]}}}" if unknown else ""
     inner: Iterable[Any] = ()
     if isinstance(template, dict):
         inner = template.values()
     elif isinstance(template, list):
         inner = template
-    return next((mistake for value in inner if (mistake := find_reply_mistake(value))), "")
+    return next((mistake for value in inner if (mistake := find_reply_mistake(value, parts))), "")
 
 
 def _in_braces(names: Iterable[str]) -> str:

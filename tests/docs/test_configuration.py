@@ -26,6 +26,7 @@ from origin.config.part import key_of
 from origin.config.part import part_types
 from origin.config.sources import SOURCE_PARTS
 from origin.config.write import Normalise
+from origin.config.write import StagePart
 from origin.config.write import StoredAs
 from origin.config.write import Write
 from origin.config.write import WriteCors
@@ -69,6 +70,7 @@ PLACES: list[tuple[str, type[Part], tuple[str | int, ...]]] = [
 DOTTED: dict[str, type[Part]] = {
     **{"cache": Cache, "admin": Admin, "log": Log, "signing": Signing, "on_error": OnError},
     **{"normalise": Normalise, "object": StoredAs, "cors": WriteCors, "routes": WriteRoutes},
+    **{"stage": StagePart},
 }
 DEFAULTS = [
     pytest.param(model, path, code(row[0])[0], row[1], id=f"{model.__name__}.{code(row[0])[0]}")
@@ -93,6 +95,7 @@ def configuration(path: tuple[str | int, ...] = ()) -> dict[str, Any]:
                 "write": {
                     **{"auth": "open", "normalise": {}, "object": {}, "routes": {}},
                     "cors": {"origins": ["https://www.example.com"]},
+                    "stage": {"source": {"type": "s3", "bucket": "stage"}},
                 },
             },
             {"name": "two", "source": {"type": "local", "root": "."}},

@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import os
+import signal
 import socket
 import tempfile
 import zlib
@@ -245,3 +246,22 @@ def test_no_secret_is_in_a_message(origin: Running) -> None:
     for token in ("wrong-token-0123456789", BEARER["Authorization"][:-1]):
         answer = send(origin.port, "PUT", "/up/a.png", RED, {"Authorization": token})
         assert token not in json.dumps(answer.json)
+
+
+def test_what_finds_no_memory_is_turned_away(origin: Running) -> None:
+    admission = origin.origin.admission
+    admission.bytes, admission.timeout, before = admission.max_bytes, 0.05, admission.timeout
+    try:
+        answer = send(origin.port, "PUT", "/up/full.png", RED, BEARER)
+    finally:
+        admission.bytes, admission.timeout = 0, before
+    assert (answer.status, answer.kind) == (503, "overloaded")
+    assert answer.headers["Retry-After"]
+
+
+def test_a_renderer_that_dies_is_no_fault_of_the_picture(origin: Running, folder: Path) -> None:
+    """The one that has nothing to do is killed as the upload is sent; another takes its place."""
+    for pid in origin.origin.pool.processes:
+        os.kill(pid, signal.SIGKILL)
+    assert send(origin.port, "PUT", "/up/again.png", RED, BEARER).status == 201
+    (folder / "again.png").unlink()
