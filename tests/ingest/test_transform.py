@@ -27,6 +27,7 @@ from tests.support.running import Answer
 from tests.support.running import Running
 from tests.support.running import wait_until
 
+TOKEN = "open sesame, please"
 SECRET = "a-key-of-at-least-32-characters-for-tests"
 TRANSFORM = ["fit", "prepare_jpeg", "resize_avatar", "info", "render"]
 
@@ -201,43 +202,59 @@ def test_nothing_is_stored_and_nothing_cached(tmp_path: Path) -> None:
         assert 'cache="hit"' not in metrics
 
 
-def test_who_may_post(tmp_path: Path) -> None:
-    with Running(config(tmp_path, auth={"bearer": "open sesame, please"})) as origin:
-        answer = posted(origin, "/images", pictures.small())
-        assert told(answer) == (401, "unauthorized")
-        assert answer.headers["WWW-Authenticate"] == "Bearer"
-        wrong = {"Authorization": "Bearer something else"}
-        assert told(posted(origin, "/images", pictures.small(), wrong)) == (403, "forbidden")
-        right = {"Authorization": "Bearer open sesame, please"}
-        assert posted(origin, "/images?w=9", pictures.small(), right).status == 200
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Handlers by what they ask for; `both` has a source too."""
+    folder = tmp_path_factory.mktemp("guarded")
+    (folder / "a.jpg").write_bytes(pictures.land())
+    ways: dict[str, Any] = {
+        "bearer": {"auth": {"bearer": TOKEN}},
+        "form": {"auth": {"form": {"field": "secret", "value": "open sesame"}}},
+        "signed": {"auth": {"signed": True}, "signing": {"keys": [SECRET]}},
+        "both": {"source": {"type": "local", "root": str(folder)}, "transform": TRANSFORM},
+    }
+    handlers = [{"name": name, "transform": ["render"], **own} for name, own in ways.items()]
+    with Running({"handlers": handlers, "cache": {"path": str(folder / "cache")}, "renderers": 1}) as one:
+        yield one
 
 
-def test_a_refusal_comes_before_the_body(tmp_path: Path) -> None:
-    with Running(config(tmp_path, auth={"bearer": "open sesame, please"})) as origin:
-        exchange = post(origin, "/images", b"", length=2_000_000)
-        assert told(exchange.answer()) == (401, "unauthorized")
+def test_who_may_post(guarded: Running) -> None:
+    answer = posted(guarded, "/bearer", pictures.small())
+    assert told(answer) == (401, "unauthorized")
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    wrong = {"Authorization": "Bearer something else"}
+    assert told(posted(guarded, "/bearer", pictures.small(), wrong)) == (403, "forbidden")
+    right = {"Authorization": f"Bearer {TOKEN}"}
+    assert posted(guarded, "/bearer?w=9", pictures.small(), right).status == 200
 
 
-def test_a_secret_in_the_form_lets_in(tmp_path: Path) -> None:
-    auth = {"form": {"field": "secret", "value": "open sesame"}}
-    with Running(config(tmp_path, auth=auth)) as origin:
-        assert told(uploaded(origin, "/images", pictures.small())) == (403, "forbidden")
-        assert told(uploaded(origin, "/images", pictures.small(), secret="x")) == (403, "forbidden")
-        assert uploaded(origin, "/images", pictures.small(), secret="open sesame").status == 200
+def test_a_refusal_comes_before_the_body(guarded: Running) -> None:
+    exchange = post(guarded, "/bearer", b"", length=2_000_000)
+    assert told(exchange.answer()) == (401, "unauthorized")
 
 
-def test_an_upload_grant_lets_in_what_it_allows(tmp_path: Path) -> None:
-    signing = {"keys": [SECRET]}
+def test_a_secret_in_the_form_lets_in(guarded: Running) -> None:
+    assert told(uploaded(guarded, "/form", pictures.small())) == (403, "forbidden")
+    assert told(uploaded(guarded, "/form", pictures.small(), secret="x")) == (403, "forbidden")
+    assert uploaded(guarded, "/form", pictures.small(), secret="open sesame").status == 200
+
+
+def test_an_upload_grant_lets_in_what_it_allows(guarded: Running) -> None:
     soon = int(time.time()) + 600
-    with Running(config(tmp_path, auth={"signed": True}, signing=signing)) as origin:
-        assert told(posted(origin, "/images?w=9", pictures.small())) == (401, "unauthorized")
-        grant = write_upload_grant([SECRET], "any/*", soon, 5_000, ["jpg"], False)
-        assert posted(origin, f"/images?w=9&t={grant}", pictures.small()).status == 200
-        assert told(posted(origin, f"/images?w=9&t={grant}", pictures.land())) == (413, "too-large")
-        png = pictures.encoded(pictures.field(9, 9), "PNG")
-        assert told(posted(origin, f"/images?t={grant}", png)) == (403, "forbidden")
-        late = write_upload_grant([SECRET], "any/*", soon - 1200, None, None, False)
-        assert told(posted(origin, f"/images?t={late}", pictures.small())) == (403, "forbidden")
+    assert told(posted(guarded, "/signed?w=9", pictures.small())) == (401, "unauthorized")
+    grant = write_upload_grant([SECRET], "any/*", soon, 5_000, ["jpg"], False)
+    assert posted(guarded, f"/signed?w=9&t={grant}", pictures.small()).status == 200
+    assert told(posted(guarded, f"/signed?w=9&t={grant}", pictures.land())) == (413, "too-large")
+    png = pictures.encoded(pictures.field(9, 9), "PNG")
+    assert told(posted(guarded, f"/signed?t={grant}", png)) == (403, "forbidden")
+    late = write_upload_grant([SECRET], "any/*", soon - 1200, None, None, False)
+    assert told(posted(guarded, f"/signed?t={late}", pictures.small())) == (403, "forbidden")
+
+
+def test_a_handler_with_a_source_serves_its_pictures_too(guarded: Running) -> None:
+    assert guarded.get("/both/a.jpg?w=30").status == 200
+    assert posted(guarded, "/both?w=30", pictures.land()).status == 200
+    assert guarded.get("/both/info").status == 404
 
 
 def test_a_handler_that_everyone_may_post_to_is_told_about(
@@ -245,15 +262,6 @@ def test_a_handler_that_everyone_may_post_to_is_told_about(
 ) -> None:
     with caplog.at_level(logging.WARNING), Running(config(tmp_path)):
         assert "everyone may post pictures to /images" in caplog.text
-
-
-def test_a_handler_with_a_source_serves_its_pictures_too(tmp_path: Path) -> None:
-    (tmp_path / "a.jpg").write_bytes(pictures.land())
-    source = {"type": "local", "root": str(tmp_path)}
-    with Running(config(tmp_path, transform=TRANSFORM, source=source)) as origin:
-        assert origin.get("/images/a.jpg?w=30").status == 200
-        assert posted(origin, "/images?w=30", pictures.land()).status == 200
-        assert origin.get("/images/info").status == 404
 
 
 # The pool
