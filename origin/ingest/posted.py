@@ -9,6 +9,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import math
 from collections.abc import AsyncIterator
 from collections.abc import Coroutine
 from contextlib import asynccontextmanager
@@ -20,10 +22,12 @@ from typing import TypeVar
 from origin.delivery.admission import FetchAdmission
 from origin.delivery.settings import RenderSettings
 from origin.errors import BadRequest
+from origin.errors import EncodingFailed
 from origin.errors import Malformed
 from origin.errors import OriginError
 from origin.errors import Overloaded
 from origin.errors import RenderFailed
+from origin.errors import RenderTimeout
 from origin.errors import TooLarge
 from origin.errors import Unprocessable
 from origin.errors import Unsupported
@@ -47,6 +51,7 @@ from origin.ingest.forms import read_form
 from origin.ingest.spool import Spool
 from origin.render.pool import Rendered
 from origin.render.pool import RenderPool
+from origin.render.quarantine import Quarantine
 from origin.signing.uploads import UploadGrant
 from origin.urls.options import Options
 
@@ -82,6 +87,7 @@ class PostedPictures:
         self._settings = settings
         self._authorizer = authorizer
         self._max_bytes = max_bytes
+        self._quarantine = Quarantine()
 
     @asynccontextmanager
     async def received(self, request: Request) -> AsyncIterator[Picture]:
@@ -131,14 +137,28 @@ class PostedPictures:
         animated: bool = True,
         intake: Intake | None = None,
     ) -> Rendered:
-        """Raises what a render raises, and ClientGone where the client leaves before its end."""
+        """Raises what a render raises, and ClientGone where the client leaves before its end.
+
+        A picture that has ended two renderers is Unprocessable for a while, whoever posts it.
+        """
         job = replace(self._settings.job(options, format), intake=intake)
         if not animated:
             job = replace(job, max_frames=1)
-        timeout = self._settings.timeout
-        return await _unless_gone(
-            request, self._pool.render(picture.body, job, timeout, handler=self._handler)
-        )
+        now = asyncio.get_running_loop().time
+        size = float(max(options.width or 0, options.height or 0) or math.inf)
+        if self._quarantine:  # or nothing need be hashed
+            self._quarantine.check(_name(picture), now(), size)
+        work = self._pool.render(picture.body, job, self._settings.timeout, handler=self._handler)
+        try:
+            return await _unless_gone(request, work)
+        except EncodingFailed:
+            raise
+        except RenderTimeout:
+            self._quarantine.record_overrun(_name(picture), now(), size)
+            raise
+        except RenderFailed:
+            self._quarantine.record_crash(_name(picture), now())
+            raise
 
     async def _read(self, request: Request, spool: Spool) -> Form:
         """A form, or whatever comes as the picture itself: `curl --data-binary` calls it a form too."""
@@ -151,6 +171,10 @@ class PostedPictures:
         except OSError as exc:
             raise Overloaded(f"the body cannot be written to a file: {exc.strerror}") from exc
         return Form(spool)
+
+
+def _name(picture: Picture) -> str:
+    return hashlib.sha256(picture.body).hexdigest()
 
 
 async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:

@@ -122,13 +122,17 @@ def test_a_flood_of_posts_leaves_other_handlers_their_turn(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_a_renderer_that_dies_fails_one_post(tmp_path: Path) -> None:
+def test_a_picture_that_ends_renderers_fails_alone(tmp_path: Path) -> None:
     noise = pictures.encoded(pictures.noise(1500, 1000, 1), "PNG")
     with Running(config(tmp_path)) as origin:
         pool = origin.origin.pool
-        exchange = post(origin, "/images?f=avif", noise)
-        wait_until(lambda: pool.busy == 1, "it is rendered")
-        (renderer,) = pool.processes
-        os.kill(renderer, signal.SIGKILL)
-        assert told(exchange.answer()) == (415, "unsupported")
-        assert posted(origin, "/images?w=30", pictures.small()).status == 200
+        for _ in range(2):
+            exchange = post(origin, "/images?f=avif", noise)
+            wait_until(lambda: pool.busy == 1, "it is rendered")
+            (renderer,) = pool.processes
+            os.kill(renderer, signal.SIGKILL)
+            assert told(exchange.answer()) == (415, "unsupported")
+            assert posted(origin, "/images?w=30", pictures.small()).status == 200
+        restarts = pool.restarts
+        assert told(posted(origin, "/images?w=9", noise)) == (415, "unsupported")  # not tried again
+        assert pool.restarts == restarts
