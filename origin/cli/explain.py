@@ -29,6 +29,7 @@ from origin.urls.parsing import spell_options
 from origin.urls.path import check_key
 from origin.urls.path import decode_path
 from origin.urls.path import find_mount
+from origin.urls.presets import NamedPreset
 
 _SHOWN = 40  # characters of a name that no option has
 
@@ -58,7 +59,7 @@ def explain_url(config: Config, url: str, now: float) -> tuple[list[str], bool]:
         prefixes = ", ".join(f"/{handler.prefix}/" for handler in config.handlers)
         return [f"no handler is mounted there; there are {prefixes}", "answer: 404, plain text"], False
     handler, key = mount
-    defaults = handler.option_defaults(config.limits.within(handler.limits))
+    defaults = config.option_defaults(handler)
     pairs = decode_query(parts.query.encode("utf-8", "surrogateescape"))
     lines = [f"handler: {handler.name}, mounted at /{handler.prefix}/", f"key: {key}"]
     lines += _describe_ignored(pairs, defaults)
@@ -68,10 +69,27 @@ def explain_url(config: Config, url: str, now: float) -> tuple[list[str], bool]:
         if not accepted:
             return [*lines, _describe_failure(handler, 403, "forbidden")], False
         check_key(key)
-        options = parse_options(pairs, defaults)
+        named = defaults.preset_names.read(key)
+        options = parse_options(pairs, defaults, named)
     except BadRequest as error:
         return [*lines, f"refused: {error}", _describe_failure(handler, 400, "bad-request")], False
+    if named is not None:
+        lines += _describe_name(key, named, parse_options(pairs, defaults), defaults)
+        key = named.originals[0] if named.originals else key
     return [*lines, *_describe_outcome(handler, key, options, defaults)], True
+
+
+def _describe_name(
+    key: str, named: NamedPreset, otherwise: Options, defaults: OptionDefaults
+) -> Iterator[str]:
+    """What a file name with a preset in it means, and what it means where the source has a file so named."""
+    yield f"file name: preset {named.names} as {named.format}, of the first of these that is there"
+    yield f"  {', '.join(named.originals)}"
+    yield f"  but where the source has {key} itself, that one, with {_spell(otherwise, defaults)}"
+
+
+def _spell(options: Options, defaults: OptionDefaults) -> str:
+    return " ".join(spell_options(options, defaults)) or "none"
 
 
 def _describe_ignored(pairs: list[Pair], defaults: OptionDefaults) -> Iterator[str]:
@@ -102,7 +120,12 @@ def _describe_failure(handler: Handler, exact: int, kind: str) -> str:
 def _describe_outcome(
     handler: Handler, key: str, options: Options, defaults: OptionDefaults
 ) -> Iterator[str]:
-    yield f"options: {' '.join(spell_options(options, defaults)) or 'none'}"
+    if defaults.preset is not None:
+        yield f"preset of every URL here: {defaults.preset}"
+    yield f"options: {_spell(options, defaults)}"
+    if options.only is not None:
+        formats = ", ".join(options.only) or "no format"
+        yield f"  for originals in {formats}; others are passed through as they are"
     yield f"size: {_describe_size(options)}"
     yield from _describe_format(handler, options.format)
     yield f"original: {handler.source.locate(key)} (not looked at here)"

@@ -47,7 +47,8 @@ def first_mistake(error: ValidationError, data: Any) -> str:
 
 
 def _sentence(error: ErrorDetails, data: Any) -> str:
-    loc = _place_of(error["loc"], data)
+    # pydantic puts "[key]" behind a key of an object that is itself the mistake.
+    loc = _place_of(tuple(part for part in error["loc"] if part != "[key]"), data)
     context = error.get("ctx", {}) if error["type"] == "expected" else {}
     place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)
     place = ".".join(filter(None, [place.lstrip("."), context.get("key")]))

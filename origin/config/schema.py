@@ -42,8 +42,8 @@ class DocumentedKey(NamedTuple):
 def documented_keys() -> Iterator[DocumentedKey]:
     """Every key of the file.
 
-    `place` is "" at the top, `cache`, `handlers[]`, `handlers[].limits`, and `source s3` for the keys of
-    that type of source, wherever one may stand.
+    `place` is "" at the top, `cache`, `handlers[]`, `handlers[].limits`, `presets[]`, and `source s3` for the
+    keys of that type of source, wherever one may stand.
     """
     schema = Config.model_json_schema()
     yield from _keys_of(Config, "", {**schema["$defs"], "Config": schema})
@@ -64,7 +64,7 @@ def _keys_of(part: type[Part], place: str, schemas: dict[str, Any]) -> Iterator[
 def _parts_in(annotation: Any, brackets: str = "") -> Iterator[tuple[type[Part], str]]:
     if isinstance(annotation, type) and issubclass(annotation, Part):
         yield annotation, brackets
-    brackets += "[]" if typing.get_origin(annotation) is tuple else ""
+    brackets += "[]" if typing.get_origin(annotation) in (tuple, dict) else ""
     for inner in typing.get_args(annotation):
         yield from _parts_in(inner, brackets)
 

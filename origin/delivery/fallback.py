@@ -127,9 +127,7 @@ class Fallback:
         start = self._clock()
         try:
             async with self._slot:
-                result = await self._render(
-                    replace(options, quality=None), format, RENDER_SECONDS, wait=False
-                )
+                result = await self._render(_sized(options), format, RENDER_SECONDS, wait=False)
         except Overloaded:
             return None
         except OriginError as error:
@@ -170,7 +168,12 @@ def built_in() -> bytes:
 
 
 def _name(options: Options, format: str) -> str:
-    return f"{replace(options, quality=None).canonical()}|{format}"
+    return f"{_sized(options).canonical()}|{format}"
+
+
+def _sized(options: Options) -> Options:
+    """What of the options is for the fallback image, too: its size and its format."""
+    return replace(options, quality=None, watermark=None, download=None, only=None)
 
 
 def _weight(result: Result) -> int:

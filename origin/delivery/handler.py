@@ -14,20 +14,24 @@ import time
 from collections.abc import Awaitable
 from collections.abc import Callable
 from collections.abc import Mapping
+from contextlib import suppress
 from itertools import chain
 
 from origin.cache.records import name_original
 from origin.delivery.authorize import Authorizer
 from origin.delivery.authorize import allow_all
 from origin.delivery.fallback import Fallback
+from origin.delivery.found_names import FoundNames
 from origin.delivery.renditions import Renditions
 from origin.delivery.request import ImageRequest
 from origin.delivery.request import Outcome
 from origin.delivery.responses import ResponseBuilder
 from origin.errors import BadRequest
 from origin.errors import Forbidden
+from origin.errors import NotFound
 from origin.errors import OriginError
 from origin.errors import Overloaded
+from origin.errors import SourceUnavailable
 from origin.http.message import Request
 from origin.http.message import Response
 from origin.http.message import header_value
@@ -70,6 +74,7 @@ class Handler:
         self._source_id = source_id
         self._responses = responses
         self._defaults = defaults
+        self._found = FoundNames(renditions.originals.cache_time, clock)
         self._authorizer = authorizer
         self._debug = debug  # whether the names of ignored options are told
         self._clock = clock
@@ -93,6 +98,7 @@ class Handler:
             name = name_original(self.name, self._source_id, key)
         elif prefix is not None:
             name = name_original(self.name, self._source_id, prefix).removesuffix("\0")
+        self._found = FoundNames(self.renditions.originals.cache_time, self._clock)
         return await self.renditions.purge(name)
 
     # 1  Read
@@ -105,17 +111,30 @@ class Handler:
             if many:
                 raise BadRequest(f"the query has more than {MAX_PAIRS} pairs")
             check_key(key)
-            options = parse_options(pairs, self._defaults)
+            parse = parse_options
+            options = parse(pairs, self._defaults)
         except BadRequest as exc:
             error = error or exc
-            options = parse_options_leniently(pairs, self._defaults)  # for the fallback image
-        original = name_original(self.name, self._source_id, key)
+            parse = parse_options_leniently  # for the fallback image
+            options = parse(pairs, self._defaults)
         ignored = tuple(chain(*find_ignored(pairs, self._defaults))) if self._debug else ()
-        return ImageRequest(key, pairs, options, original, error, ignored)
+        image = ImageRequest(key, pairs, options, self._name(key), error, ignored)
+        named = self._defaults.preset_names.read(key)
+        if named is not None:
+            options = parse(pairs, self._defaults, named)
+            image.otherwise = tuple(
+                ImageRequest(other, pairs, options, self._name(other), error, ignored, file_name=key)
+                for other in named.originals
+            )
+        return image
+
+    def _name(self, key: str) -> str:
+        """The name of an original in the cache."""
+        return name_original(self.name, self._source_id, key)
 
     async def respond(self, image: ImageRequest, request: Request) -> Response:
         """The answer to a GET or HEAD: steps 2 to 5. Raises ClientGone."""
-        format = _format(image.options, request.headers)
+        meant = image.otherwise[0] if image.otherwise else image
         try:
             if image.authorized_until <= self._clock():
                 await self._authorize(image, request)
@@ -124,19 +143,21 @@ class Handler:
             cached = self.try_cached(image, request.headers)
             if cached is not None:
                 return cached
-            outcome = await self.renditions.get(self.renditions.variant(image, format), request)
+            outcome, meant = await self._get(image, request)
         except OriginError as error:
-            return await self._fail(error, image, format)
-        return self._succeed(outcome, image, format, request)
+            return await self._fail(error, meant, request.headers)
+        return self._succeed(outcome, meant, request)
 
     # 2  Authorize
 
     async def _authorize(self, image: ImageRequest, request: Request) -> None:
         """Raises Forbidden."""
         expires = self._authorizer.authorize(image.key, image.pairs, request)
-        image.expires = await expires if isinstance(expires, Awaitable) else expires
-        if self._authorizer.lasts:
-            image.authorized_until = math.inf if image.expires is None else image.expires
+        expires = await expires if isinstance(expires, Awaitable) else expires
+        for each in (image, *image.otherwise):
+            each.expires = expires
+            if self._authorizer.lasts:
+                each.authorized_until = math.inf if expires is None else expires
 
     # 3  Look up. Step 4, and what the disk has, is in `renditions`
 
@@ -147,6 +168,11 @@ class Handler:
         """
         if image.error is not None or image.authorized_until <= self._clock():
             return None
+        if image.otherwise:
+            found = self._found.fresh(image.key)
+            if found is None:
+                return None
+            image = _choices(image)[found]
         format = _format(image.options, headers)
         variant, variant_headers = image.variants.get(format), image.headers.get(format)
         if variant is None or variant_headers is None:
@@ -156,17 +182,55 @@ class Handler:
             return None
         return self._responses.cached(outcome, variant_headers, self._expires_in(image), headers)
 
+    # 4  Make
+
+    async def _get(self, image: ImageRequest, request: Request) -> tuple[Outcome, ImageRequest]:
+        """The result, and what the URL turned out to mean: the first of its choices that the source has.
+
+        Raises OriginError and ClientGone.
+        """
+        if not image.otherwise:
+            return await self._get_one(image, request), image
+        choices, known = _choices(image), self._found  # a purge puts others in its place
+        found = known.fresh(image.key)
+        if found is not None:
+            with suppress(NotFound):
+                return await self._get_one(choices[found], request), choices[found]
+        missing = NotFound("no original of that name")
+        for number, choice in enumerate(choices):
+            try:
+                outcome = await self._get_one(choice, request)
+            except NotFound as error:
+                missing = error
+                continue
+            except SourceUnavailable:
+                found = known.last(image.key)
+                if found is None or found == number:
+                    raise
+                return await self._get_one(choices[found], request), choices[found]
+            known.keep(image.key, number)
+            return outcome, choice
+        raise missing
+
+    async def _get_one(self, image: ImageRequest, request: Request) -> Outcome:
+        format = _format(image.options, request.headers)
+        return await self.renditions.get(self.renditions.variant(image, format), request)
+
     # 5  Answer
 
-    def _succeed(self, outcome: Outcome, image: ImageRequest, format: str, request: Request) -> Response:
+    def _succeed(self, outcome: Outcome, image: ImageRequest, request: Request) -> Response:
+        format = _format(image.options, request.headers)
         headers = image.headers.get(format)
         if headers is None or not headers.fit(outcome.result):
             headers = self._responses.variant_headers(outcome.result, image)
             image.headers[format] = headers
         return self._responses.picture(outcome, headers, self._expires_in(image), request)
 
-    async def _fail(self, error: OriginError, image: ImageRequest, format: str) -> Response:
+    async def _fail(
+        self, error: OriginError, image: ImageRequest, headers: Mapping[bytes, bytes]
+    ) -> Response:
         """The fallback image, as far as the request can be understood."""
+        format = _format(image.options, headers)
         if isinstance(error, Overloaded):
             result = self.fallback.prepared(format)
         else:
@@ -175,11 +239,16 @@ class Handler:
 
     async def fail(self, error: OriginError, image: ImageRequest, request: Request) -> Response:
         """The answer to a mistake of ours, which no step has foreseen."""
-        return await self._fail(error, image, _format(image.options, request.headers))
+        return await self._fail(error, image, request.headers)
 
     def _expires_in(self, image: ImageRequest) -> int | None:
         """Seconds until the permission ends; None where it has no end."""
         return None if image.expires is None else int(image.expires - self._clock())
+
+
+def _choices(image: ImageRequest) -> tuple[ImageRequest, ...]:
+    """What a URL may mean, in the order in which it is looked for."""
+    return (image, *image.otherwise)
 
 
 def _format(options: Options, headers: Mapping[bytes, bytes]) -> str:

@@ -114,7 +114,8 @@ class Renditions:
         """The variant that a request asks for in this output format."""
         variant = image.variants.get(format)
         if variant is None:
-            name = f"{image.options.canonical()}|{format}|{self._settings_digest}"
+            watermark = self._settings.watermark_digest(image.options)
+            name = f"{image.options.canonical()}|{format}|{self._settings_digest}{watermark}"
             variant = image.variants[format] = Variant(
                 image.key, image.options, image.original, format, name, image.original + name
             )
@@ -284,6 +285,9 @@ class Renditions:
         format = sniff(body)
         if format is None or format.name not in self._settings.allowed:
             raise UnsupportedFormat(refusal(body))
+        only = variant.options.only
+        if only is not None and format.name not in only:
+            return Rendered(body, format, 0, 0, 0.0, 0.0)  # as it is
         version, in_format = _suspects(variant, current)
         try:
             async with self.originals.admission.holding(len(body)):

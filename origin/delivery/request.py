@@ -69,6 +69,9 @@ class ImageRequest:
     authorized_until: float = 0.0  # Unix seconds until which nobody has to authorize this URL again
     variants: dict[str, Variant] = field(default_factory=dict)  # by output format
     headers: dict[str, VariantHeaders] = field(default_factory=dict)  # by output format
+    file_name: str = ""  # what the URL calls the picture, where that is not the key
+    # What the URL means where the source has no such key: the first of these that is there.
+    otherwise: tuple[ImageRequest, ...] = ()
 
 
 @dataclass(slots=True)

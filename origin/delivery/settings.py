@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field
 
 from origin.imaging.protocol import Job
+from origin.imaging.protocol import Watermark
 from origin.urls.options import Options
 
 
@@ -30,12 +33,18 @@ class RenderSettings:
     max_pixels: int  # of an original: width x height x frames
     max_frames: int
     timeout: float  # seconds for one render
+    watermarks: Mapping[str, Watermark] = field(default_factory=dict)  # by the name in the configuration
 
     def job(self, options: Options, format: str) -> Job:
         """The render job for these options. `format` is a format's name, "original" or an auto class."""
-        return Job(options, format, self.quality, self.allowed, self.max_pixels, self.max_frames)
+        watermark = None if options.watermark is None else self.watermarks[options.watermark]
+        return Job(options, format, self.quality, self.allowed, self.max_pixels, self.max_frames, watermark)
 
     def digest(self, pipeline: str) -> str:
         """Part of the name of every result, so that new settings make new results."""
         text = json.dumps([pipeline, self.quality, self.allowed, self.max_pixels, self.max_frames])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def watermark_digest(self, options: Options) -> str:
+        """Part of the name of a result with a watermark, so that another one makes new results."""
+        return "" if options.watermark is None else f"|{self.watermarks[options.watermark].identity}"

@@ -12,6 +12,7 @@ from origin.imaging.geometry import fit
 from origin.imaging.gif import Gif
 from origin.imaging.protocol import Job
 from origin.imaging.protocol import Output
+from origin.imaging.protocol import Watermark
 from origin.imaging.protocol import outputs
 
 # Shrinking while decoding is fast and coarse, so some of the way is left to Lanczos. To 500 px, before
@@ -52,6 +53,7 @@ class Frame:
     shrink: int  # by which the JPEG decoder shrinks the picture
     light: Light  # to resize in
     quality: Mapping[str, int]  # by format, where the options name none
+    watermark: Watermark | None = None
 
 
 def settle(header: Header, job: Job) -> tuple[Frame, ...]:
@@ -81,6 +83,7 @@ def _frame(header: Header, job: Job, geometry: Geometry, output: Output) -> Fram
         shrink=_shrink(header, geometry),
         light=format.light if header.format is Format.JPG else "encoded",
         quality=job.quality,
+        watermark=job.watermark,
     )
 
 

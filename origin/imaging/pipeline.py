@@ -28,6 +28,7 @@ from origin.imaging.vendor import pyvips
 from origin.imaging.vips import damage
 from origin.imaging.vips import forget_messages
 from origin.imaging.vips import reason
+from origin.imaging.watermark import lay_watermark
 from origin.urls.options import Options
 
 PIPELINE_VERSION = "3"
@@ -40,6 +41,7 @@ STEPS: tuple[Step, ...] = (
     cut,
     to_srgb,
     turn_upright,
+    lay_watermark,
 )
 """What happens to the pixels, in this order; to each page of an animation alone."""
 

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import fields
 from typing import Any
 
 from origin.formats import OUTPUTS
+from origin.urls.names import FileName
+from origin.urls.names import Names
 from origin.urls.values import Choice
 from origin.urls.values import Flag
 from origin.urls.values import Kind
@@ -38,6 +42,7 @@ class Option:
     field: str | None  # of `Options`; without one, the option is consumed while the others are settled
     meaning: str  # and unit, in one line, in Markdown
     of_token: bool = False  # says nothing about the picture; every handler takes it
+    of_answer: bool = False  # says nothing about the picture, and is no part of a result's name
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -57,10 +62,16 @@ OPTIONS = (
            "height of the box"),
     Option("c",   "crop",    Flag(),                                                         "crop",
            "with both sides: fill the box and cut the rest (from the centre), or fit inside"),
+    Option("wm",  "watermark", Names("watermarks"),                                          "watermark",
+           "a picture of the configuration, laid over the result"),
     Option("f",   "format",  Choice(*_FORMATS, "auto", "original", aliases={"jpeg": "jpg"}), "format",
            "format of the result"),
     Option("q",   "quality", Number(1, 100, whole=True),                                     "quality",
            "quality of JPEG, WebP and AVIF"),
+    Option("p",   "preset",  Names("presets", several=True),                                 None,
+           "options that the configuration keeps under a name; of several presets the later ones win"),
+    Option("dl",  "download", FileName(),                                                    "download",
+           "browsers save the picture under this name", of_answer=True),
     Option("dpr", None,      Number("0.5", 5, clamped=True),                                 None,
            "multiplies `w` and `h`, for dense screens"),
     Option("e",   "expires", Number(0, 10**15 - 1, whole=True, unit="Unix seconds"),         None,
@@ -81,28 +92,45 @@ class Options:
     width: int | None = None  # device pixels of the box
     height: int | None = None
     crop: bool = False  # fill the box and cut the rest; only ever true where there are both sides
+    watermark: str | None = None  # its name in the configuration
     format: str = "original"  # "original", "auto", or a format's name
     quality: int | None = None  # None: the handler's quality for the format
+    download: str | None = None  # name of the file to save
+    # Formats of originals that are rendered, where presets say so; others pass as they are. None: all.
+    only: tuple[str, ...] | None = None
 
     def canonical(self) -> str:
         """Equal for all URLs that mean the same picture; part of a result's name."""
-        return "&".join(self.spellings())
+        texts = _spell(self, _OF_PICTURE)
+        return "&".join(texts if self.only is None else [*texts, f"only={','.join(self.only)}"])
 
     def spellings(self) -> list[str]:
         """`name=value` of the options that are not neutral, in the order of the table, in one spelling."""
-        return [
-            prefix + write(value)
-            for prefix, write, field, neutral in _WRITTEN
-            if (value := getattr(self, field)) != neutral
-        ]
+        return _spell(self, _WRITTEN)
+
+
+_Row = tuple[str, Callable[[Any], str], str, Any]  # how the value of a field is written, and its neutral one
+
+
+def _spell(options: Options, rows: Iterable[_Row]) -> list[str]:
+    return [
+        prefix + write(value)
+        for prefix, write, field, neutral in rows
+        if (value := getattr(options, field)) != neutral
+    ]
+
+
+def _rows(options: Iterable[Option]) -> list[_Row]:
+    return [
+        (f"{option.name}=", option.kind.write, option.field, _NEUTRAL[option.field])
+        for option in options
+        if option.field
+    ]
 
 
 _NEUTRAL: Mapping[str, Any] = {field.name: field.default for field in fields(Options)}
-_WRITTEN = [
-    (f"{option.name}=", option.kind.write, option.field, _NEUTRAL[option.field])
-    for option in OPTIONS
-    if option.field
-]
+_WRITTEN = _rows(OPTIONS)
+_OF_PICTURE = _rows(option for option in OPTIONS if not option.of_answer)
 
 BY_NAME: Mapping[bytes, Option] = {name.encode(): option for option in OPTIONS for name in option.names}
 ALIASES: Mapping[str, str] = {option.alias: option.name for option in OPTIONS if option.alias}

@@ -19,10 +19,10 @@ from origin.urls.options import Options
 from origin.urls.options import describe_options
 from origin.urls.options import find_option
 from origin.urls.options import suggest_option
-from origin.urls.parsing import OptionDefaults
 from origin.urls.parsing import parse_options
 from origin.urls.values import Choice
 from tests.support.options import CONTRACT
+from tests.support.options import DEFAULTS
 
 ROOT = Path(__file__).parents[2]
 ROWS = [pytest.param(option, id=option.name) for option in OPTIONS]
@@ -54,7 +54,8 @@ def test_each_name_and_alias_leads_to_one_option() -> None:
 
 
 def test_each_field_is_what_one_option_becomes() -> None:
-    assert [option.field for option in OPTIONS if option.field] == [field.name for field in fields(Options)]
+    of_options = [field.name for field in fields(Options) if field.name != "only"]
+    assert [option.field for option in OPTIONS if option.field] == of_options
 
 
 @pytest.mark.parametrize("option", ROWS)
@@ -67,7 +68,7 @@ def test_an_option_says_what_it_means_in_one_plain_line(option: Option) -> None:
 
 def test_options_hold_plain_values_so_that_they_travel_as_json() -> None:
     given = {name: next(iter(taken)).encode() for name, (_, taken, _) in CONTRACT.items() if taken}
-    options = parse_options([(name.encode(), text) for name, text in given.items()], OptionDefaults())
+    options = parse_options([(name.encode(), text) for name, text in given.items()], DEFAULTS)
     values = [getattr(options, field.name) for field in fields(options)]
     assert {type(value) for value in values} <= {str, int, float, bool, type(None), tuple}
 
@@ -82,6 +83,10 @@ def test_options_hold_plain_values_so_that_they_travel_as_json() -> None:
         (Options(width=300), "w=300"),
         (Options(300, 200, crop=True, format="webp", quality=80), "w=300&h=200&c=true&f=webp&q=80"),
         (Options(300, 200, format="auto"), "w=300&h=200&f=auto"),
+        (Options(watermark="logo"), "wm=logo"),
+        (Options(300, download="cat.jpg"), "w=300"),  # it says nothing about the picture
+        (Options(only=("gif", "jpg")), "only=gif,jpg"),
+        (Options(only=()), "only="),
     ],
 )
 def test_an_option_at_its_neutral_value_adds_nothing_to_the_canonical_text(
@@ -92,7 +97,12 @@ def test_an_option_at_its_neutral_value_adds_nothing_to_the_canonical_text(
 
 def test_different_options_have_different_canonical_texts() -> None:
     sides, formats = (None, 1, 11, 111), ("original", "auto", "jpg")
-    different = [Options(*values) for values in product(sides, sides, (False, True), formats, (None, 1, 11))]
+    different = [
+        Options(width, height, crop, format=format, quality=quality)
+        for width, height, crop, format, quality in product(
+            sides, sides, (False, True), formats, (None, 1, 11)
+        )
+    ]
     assert len({options.canonical() for options in different}) == len(different)
 
 
