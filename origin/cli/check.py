@@ -20,6 +20,7 @@ from origin.config.model import Config
 from origin.config.model import Handler
 from origin.errors import OriginError
 from origin.formats import DEFAULT_ORIGINALS
+from origin.formats import OPTIONAL
 from origin.formats import describe
 from origin.formats import sniff
 from origin.imaging.protocol import Job
@@ -68,7 +69,7 @@ async def check_config(config: Config, original: tuple[Handler, str] | None = No
 
 async def _check_parts(config: Config, original: tuple[Handler, str] | None) -> AsyncIterator[list[Finding]]:
     allowed = {format for handler in config.handlers for format in handler.allowed_formats}
-    formats = ",".join(sorted({format.name for format in (*allowed, *DEFAULT_ORIGINALS)}))
+    formats = ",".join(sorted({format.name for format in (*allowed, *DEFAULT_ORIGINALS, *OPTIONAL)}))
     memory = str(config.limits.render_memory)
     try:
         renderer = await Renderer.start(("--render-memory", memory, "--formats", formats))
@@ -87,6 +88,7 @@ async def _check_parts(config: Config, original: tuple[Handler, str] | None) -> 
     yield _check_folders(config)
     if renderer is not None:
         yield [_list_locks(renderer)]
+        yield _list_decoders(renderer, config)
         await renderer.kill()
 
 
@@ -210,6 +212,24 @@ def _check_keys(config: Config) -> list[Finding]:
                 line = f"handler {handler.name}: has a signing key of handler {other}; grants hold for both"
                 findings.append((line, True))
     return findings
+
+
+def _list_decoders(renderer: Renderer, config: Config) -> list[Finding]:
+    """Which of the decoders are there that extras of this package bring, and who would need the others."""
+    absent = [format for format in OPTIONAL if format.name in (renderer.hello.get("absent") or ())]
+    states = [
+        f"{format.name} missing (pip install 'image-origin[{format.extra}]')"
+        if format in absent
+        else f"{format.name} installed"
+        for format in OPTIONAL
+    ]
+    warnings = [
+        (f"handler {handler.name}: warning: originals in {format.name} are unprocessable: no decoder", True)
+        for handler in config.handlers
+        for format in handler.allowed_formats
+        if format in absent
+    ]
+    return [(f"optional decoders: {', '.join(states)}", True), *warnings]
 
 
 def _list_locks(renderer: Renderer) -> Finding:

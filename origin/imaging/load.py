@@ -66,7 +66,8 @@ def open_original(
     if codec != "av1":
         raise UnsupportedFormat(f"{codec} cannot be decoded")
     pages = int(field(image, "n-pages", 1))  # get_n_pages() answers 1 from 10,000 pages on
-    _check_size(format, image.width, image.height, _memory_per_pixel(image, format), job, memory, pages)
+    decoded = pages if format.loader else 1  # other libraries decode no more than one
+    _check_size(format, image.width, image.height, _memory_per_pixel(image, format), job, memory, decoded)
     # The end of a file, where libvips itself never misses it: in a GIF, and after the last pixel of a PNG.
     gif = read_gif(original) if format is Format.GIF else None
     if (format is Format.GIF and gif is None) or (format is Format.PNG and _PNG_END not in original):

@@ -109,7 +109,7 @@ def _start(arguments: argparse.Namespace) -> dict[str, Any]:
     from origin.imaging.pipeline import PIPELINE_VERSION
 
     formats = [Format.named(name) for name in arguments.formats.split(",")]
-    allow_only(formats)
+    absent = allow_only(formats)
     fonts = _FONTS if any(format.reads_fonts for format in formats) else ()
     locks = sandbox.lock(arguments.render_memory, lambda: _warm_up(formats), fonts)
     return {
@@ -117,6 +117,7 @@ def _start(arguments: argparse.Namespace) -> dict[str, Any]:
         "pipeline": f"{PIPELINE_VERSION}/{libvips}",
         "sandbox": locks.states,
         "sandbox_missing": locks.missing,
+        "absent": sorted(format.name for format in absent),
     }
 
 

@@ -131,6 +131,7 @@ class RenderPool:
                 raise failure
         self.hello = self._idle[0].hello
         _warn_of_missing_locks(self.hello)
+        _warn_of_absent_decoders(self.hello)
 
     async def close(self) -> None:
         self._closing = True
@@ -302,6 +303,16 @@ def _warn_of_missing_locks(hello: dict[str, Any]) -> None:
     elif missing:
         log.warning(
             "renderers run without %s", ", ".join(f"{name} ({reasons.get(name)})" for name in missing)
+        )
+
+
+def _warn_of_absent_decoders(hello: dict[str, Any]) -> None:
+    for name in hello.get("absent") or ():
+        extra = Format.named(str(name)).extra
+        log.warning(
+            "originals in %s are refused: no decoder is installed; pip install 'image-origin[%s]' does that",
+            name,
+            extra,
         )
 
 
