@@ -82,6 +82,7 @@ def origin(
     folder.mkdir(parents=True, exist_ok=True)
     config = {
         "handlers": [{"name": "p", "source": {"type": "local", "root": str(originals)}}],
+        "drain": 0,
         "http_host": "127.0.0.1",
         "http_port": port,
         "cache": {"path": str(folder / "cache")},

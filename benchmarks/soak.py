@@ -67,6 +67,7 @@ def origin(folder: Path, store: Store, disk: Disk) -> Iterator[tuple[subprocess.
     handler = {"name": "p", "source": source | keys, "error_status": "exact", "cache_time": 30}
     config = {
         "handlers": [handler | {"stale_while_revalidate": 60, "error_max_age": 2}],
+        "drain": 0,
         "http_host": "127.0.0.1",
         "http_port": port,
         "cache": {"path": str(disk.cache), "max_size": "100MB", "memory": "8MB"},

@@ -30,7 +30,7 @@ sub vcl_recv {
         call purge_tags;
     }
     # Metrics and purge of the origin are not for the public.
-    if (req.url ~ "^/(-|%2[dD])/") {
+    if (req.url ~ "^/(-|%2[dD])(/|%2[fF])") {
         return (synth(404));
     }
 

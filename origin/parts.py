@@ -19,13 +19,13 @@ from origin.cache.results import ResultCache
 from origin.cache.tier import Tier
 from origin.config.model import Config
 from origin.config.model import Handler as HandlerConfig
-from origin.delivery.admission import BodyAdmission
 from origin.delivery.admission import FetchAdmission
 from origin.delivery.authorize import Authorizer
 from origin.delivery.authorize import EmbeddedAuthorizer
 from origin.delivery.authorize import TokenAuthorizer
 from origin.delivery.authorize import Verify
 from origin.delivery.authorize import allow_all
+from origin.delivery.body_admission import BodyAdmission
 from origin.delivery.fallback import Fallback
 from origin.delivery.fallback import load_image
 from origin.delivery.handler import Handler

@@ -29,6 +29,7 @@ def main() -> None:
     save_landscape(HERE / "landscape.jpg")
     save_portrait(HERE / "portrait.jpg")
     logo(800).save(HERE / "logo.png", optimize=True)
+    logo(64).save(HERE / "icon.png", optimize=True)
     save_spinner(HERE / "spinner.gif")
     placeholder(800, 600).save(ORIGIN / "delivery" / "placeholder.png", optimize=True)
 

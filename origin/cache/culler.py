@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Sequence
 
-from origin.cache.diskcache_safe import Engine
+from origin.cache.engine import Engine
 
 Values = Sequence[tuple[str, bytes]]
 MAX_TOUCHED = 100_000

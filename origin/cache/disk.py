@@ -21,6 +21,7 @@ from origin.cache.records import pack
 from origin.cache.records import unpack
 from origin.cache.tier import Measure
 from origin.cache.tier import Tier
+from origin.cache.tier import Touch
 
 READERS = 16  # threads: as many reads as a disk has under way; each holds a connection of SQLite
 
@@ -83,8 +84,9 @@ class DiskTier(Tier):
         stored = self.store.stored_names
         return stored is None or name in stored
 
-    def touch(self, *names: str) -> None:
-        self.store.touch(*names)
+    @property
+    def touch(self) -> Touch:
+        return self.store.touch
 
     async def deleted_by_others(self) -> Sequence[str]:
         deletes = await self._readers.run(self.store.deletes_of_others)

@@ -18,14 +18,14 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from origin.cache import diskcache_safe
 from origin.cache import stray_files
 from origin.cache.bloom import BloomFilter
 from origin.cache.culler import Culler
 from origin.cache.culler import Values
 from origin.cache.diskcache_safe import DATABASE
 from origin.cache.diskcache_safe import ERRORS
-from origin.cache.diskcache_safe import Engine
+from origin.cache.engine import Engine
+from origin.cache.engine import is_damage
 from origin.cache.folder_lock import FolderLock
 from origin.cache.health import Health
 from origin.cache.health import Operation
@@ -181,7 +181,7 @@ class DiskStore:
             result = action(engine)
         except ERRORS as exc:
             self._health.failed(operation, exc, one_value=isinstance(exc, ValueError))
-            if diskcache_safe.is_damage(exc, while_opening=engine is None):
+            if is_damage(exc, while_opening=engine is None):
                 self._set_aside(engine)
             return otherwise
         if self._health.failing:

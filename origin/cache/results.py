@@ -44,7 +44,7 @@ class ResultCache:
         self.memory = memory
         self.tiers = tuple(tiers)
         self._queues = [WriteQueue(tier) for tier in tiers]
-        self._touches = [tier.touch for tier in tiers]
+        self._touches = [tier.touch for tier in tiers if tier.touch is not None]
         self._failures = Failures()
         self._purges = PurgeHistory()
         self._in_use = ResultsInUse()

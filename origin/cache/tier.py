@@ -17,6 +17,9 @@ from origin.cache.records import Version
 from origin.cache.records import name_result
 from origin.cache.records import name_version
 
+Touch = Callable[[str, str], None]
+"""Tells a tier that two records were served from above: a result and its version, by name."""
+
 
 class Measure(NamedTuple):
     """A number for operators."""
@@ -99,9 +102,10 @@ class Tier(Protocol):
         """Whether `get` and `find` are worth a call. False only where the tier surely lacks the record."""
         return True
 
-    def touch(self, *names: str) -> None:
-        """A tier above has served these records. For a tier that drops first what was not read lately."""
-        return
+    @property
+    def touch(self) -> Touch | None:
+        """For a tier that drops first what was not read lately. Each hit in memory calls it."""
+        return None
 
     async def deleted_by_others(self) -> Sequence[str]:
         """For a shared tier: the prefixes that other processes have deleted since the last call.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import click
 
@@ -195,10 +196,19 @@ def _check_folders(config: Config) -> list[Finding]:
         return findings
     for path in sorted({h.cache_path or config.cache.path for h in config.handlers if h.caches}):
         existing = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
-        if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-            reason = f"{existing} is not a folder that this user may write to"
-            findings.append((f"cache {path}: FAILED: {reason}", False))
+        fault = _folder_fault(existing)
+        if fault is not None:
+            findings.append((f"cache {path}: FAILED: {fault}", False))
     return findings
+
+
+def _folder_fault(folder: Path) -> str | None:
+    """Why nothing can be made in it. Tried, since root is allowed what /proc refuses."""
+    try:
+        with tempfile.TemporaryDirectory(prefix=".check-", dir=folder):
+            return None
+    except OSError as exc:
+        return f"nothing can be made in {folder}: {exc.strerror}"
 
 
 def _check_keys(config: Config) -> list[Finding]:

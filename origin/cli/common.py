@@ -19,6 +19,11 @@ from origin.errors import ConfigError
 FAILED = 1  # a check that failed
 MISUSED = 2  # wrong use; a wrong configuration is wrong use
 
+_HOW_TO_GET_ONE = (
+    "name the configuration with -c, write one after config.example.json in the repository, or try "
+    "`origin demo`, which needs none"
+)
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -40,6 +45,8 @@ def read_config(path: str) -> Config:
     try:
         if path == "-":
             return parse_config(sys.stdin.read(), name="stdin")
+        if not Path(path).exists():
+            end_as_misused(f"{path}: there is no such file; {_HOW_TO_GET_ONE}")
         return load_config(Path(path))
     except ConfigError as error:
         end_as_misused(str(error))

@@ -32,6 +32,8 @@ def load_config(path: Path) -> Config:
 
 def parse_config(text: str, *, name: str = "config", base: Path = Path(".")) -> Config:
     """The configuration in `text`; `base` is where its relative paths start. Raises ConfigError."""
+    if not text.strip():
+        raise refusal(name, "there is nothing in it; docs/configuration.md shows the smallest file")
     try:
         data = json5.loads(text, allow_duplicate_keys=False)
     except (ValueError, RecursionError) as exc:

@@ -324,7 +324,9 @@ class Config(Part):
         tuple[HostName, ...], meaning("host names that are answered; empty for any; others get 421")
     ] = ()
     cache: Annotated[Cache, meaning("the store of results and originals")] = defaults()
-    renderers: Annotated[Whole, meaning("render processes; 0 is one more than cores")] = 0
+    renderers: Annotated[
+        Whole, meaning("render processes; 0 is one more than cores, or than the quota of the cgroup")
+    ] = 0
     limits: Annotated[Limits, meaning("what one request may cost")] = defaults()
     drain: Annotated[
         DurationOrNone,

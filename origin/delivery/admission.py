@@ -1,4 +1,4 @@
-"""What may be in memory at once: fetches and bytes of originals, and bytes of bodies that clients take.
+"""What may be in memory at once: fetches, and bytes of originals.
 
 A source that hangs takes the places of its own handler and of no other. Each fetch holds memory for an
 original of the usual size, and asks for more before it reads a larger one.
@@ -12,10 +12,8 @@ from collections.abc import AsyncIterator
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import asynccontextmanager
-from contextlib import contextmanager
 
 from origin.errors import Overloaded
-from origin.http.message import LARGE_BODY
 from origin.sources import EXPECTED_BYTES
 from origin.sources import ReserveMemory
 
@@ -122,43 +120,3 @@ class FetchAdmission:
         if self._waiting_for_memory or any(self._waiting.values()):
             async with self._changed:
                 self._changed.notify_all()
-
-
-class BodyAdmission:
-    """A bound on the bytes of large bodies that clients have not taken yet, over all handlers.
-
-    A body that several clients take at once counts once, since they share it.
-    """
-
-    def __init__(self, max_bytes: int = 256_000_000) -> None:
-        self.max_bytes = max_bytes
-        self.bytes = 0
-        self._clients: Counter[int] = Counter()  # by the identity of the body
-
-    def numbers(self) -> Iterator[tuple[str, str, float]]:
-        """Name, help and value of each gauge."""
-        text = "Bytes of large bodies that clients have not taken yet."
-        yield "origin_response_bytes", text, self.bytes
-
-    def admits(self, body: bytes) -> bool:
-        """Whether this body may go out now. One that is larger than the bound goes alone."""
-        if len(body) < LARGE_BODY or id(body) in self._clients or not self.bytes:
-            return True
-        return self.bytes + len(body) <= self.max_bytes
-
-    @contextmanager
-    def sending(self, body: bytes) -> Iterator[None]:
-        """Count a body until its client has taken it, which `Response.send` waits for."""
-        if len(body) < LARGE_BODY:
-            yield
-            return
-        if not self._clients[id(body)]:
-            self.bytes += len(body)
-        self._clients[id(body)] += 1
-        try:
-            yield
-        finally:
-            self._clients[id(body)] -= 1
-            if not self._clients[id(body)]:
-                del self._clients[id(body)]
-                self.bytes -= len(body)

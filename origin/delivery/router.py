@@ -18,7 +18,7 @@ from urllib.parse import unquote_to_bytes
 from starlette.types import ASGIApp
 
 from origin.cache.memory import Lru
-from origin.delivery.admission import BodyAdmission
+from origin.delivery.body_admission import BodyAdmission
 from origin.delivery.handler import Handler
 from origin.delivery.request import ImageRequest
 from origin.errors import BadRequest
@@ -182,7 +182,7 @@ class Router:
             elif request.method == "HEAD":
                 await response.send(send, request.method)
             else:
-                with self._bodies.sending(response.body):
+                with self._bodies.sending(response.body, request.client, request.cut):
                     await response.send(send, request.method)
         except ClientGone:
             response = Response(CLIENT_GONE_STATUS, [], b"")
@@ -194,8 +194,7 @@ class Router:
         redacted = ""
         if self._log_probes or not _is_probe(request.raw_path):
             redacted = logs.redact_url(request.raw_path, request.query)
-        client = (request.scope.get("client") or ("",))[0]
-        self._record(request.method, redacted, response, start, client, request.headers)
+        self._record(request.method, redacted, response, start, request.client, request.headers)
 
     async def _respond(self, request: Request) -> Response | None:
         """The answer; None where the request belongs to no mount."""
@@ -233,7 +232,7 @@ class Router:
         except Exception as exc:  # whatever it is, the page still gets a picture
             log.exception("an answer failed")
             return await handler.fail(OriginError(repr(exc)), image, request)
-        if request.method == "GET" and not self._bodies.admits(response.body):
+        if request.method == "GET" and not self._bodies.admits(response.body, request.client):
             busy = Overloaded(f"{self._bodies.bytes} bytes wait for clients to take them")
             return await handler.fail(busy, image, request)
         if remembered is None and response.cache == "hit" and _is_worth_remembering(request, image):

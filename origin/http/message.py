@@ -22,6 +22,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 RawHeaders = list[tuple[bytes, bytes]]
 
+CUT = "origin.cut"
+"""The extension of ASGI by which our listener lets the app close a connection: a function under `cut`."""
+
 LARGE_BODY = 262_144  # bytes; what is smaller is little beside the buffers of its connection
 
 # On every answer, failures and refusals included. The policy makes an SVG or a mislabelled file inert when
@@ -65,6 +68,18 @@ class Request:
 
     def header(self, name: bytes) -> str | None:
         return header_value(self.headers, name)
+
+    @property
+    def client(self) -> str:
+        """The address of the other end of the connection; empty where the server does not tell."""
+        address: str = (self.scope.get("client") or ("",))[0]
+        return address
+
+    @property
+    def cut(self) -> Callable[[], None] | None:
+        """Closes the connection at once; None where the server has no such extension."""
+        extension = self.scope.get("extensions", {}).get(CUT)
+        return None if extension is None else extension["cut"]
 
     async def body(self) -> AsyncIterator[bytes]:
         """The pieces of the body as they arrive. Raises ClientGone."""

@@ -89,7 +89,10 @@ def _load_icon(data: bytes) -> Image.Image:
     icons = IcoImagePlugin.IcoFile(io.BytesIO(data))
     largest = _largest(icons)
     _check_png(data, largest.offset)
-    return _loaded(icons.frame(icons.entry.index(largest)))
+    picture = icons.frame(icons.entry.index(largest))
+    if picture.size != _icon_size(data):
+        raise ValueError("its sides are not those of its first header")  # by which the limits were judged
+    return _loaded(picture)
 
 
 def _icon_size(data: bytes) -> Size:

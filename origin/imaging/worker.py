@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import signal
 import struct
 import time
 from collections.abc import Collection
@@ -57,6 +58,7 @@ _FONTS = tuple(
 
 def main() -> None:
     arguments = _arguments()
+    _leave_signals_to_parent()
     _yield_to_parent()
     requests, answers = _take_socket()
     hello: dict[str, Any] = {"libvips": None, "pipeline": None, "sandbox": None, "error": None}
@@ -81,6 +83,13 @@ def _arguments() -> argparse.Namespace:
         help="formats that are ever decoded",
     )
     return parser.parse_args()
+
+
+def _leave_signals_to_parent() -> None:
+    """A service manager or a container may send the signal to stop to every process. The parent still has
+    renders to finish then; when it ends, the end of the input ends this process."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _yield_to_parent() -> None:

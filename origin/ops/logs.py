@@ -115,12 +115,17 @@ def _request_text(line: RequestLine) -> str:
     method, target, response, seconds, client, id, forwarded = line
     handler = f" handler={response.handler}" if response.handler else ""
     cache = f" cache={response.cache}" if response.cache else ""
-    size, ms = len(response.body), _milliseconds(seconds)
-    text = f"{method} {target} {response.status}{handler}{cache} bytes={size} ms={ms} client={client} id={id}"
+    size = len(response.body)
+    text = (
+        f"{method} {target} {response.status}{handler}{cache} bytes={size} ms={1000 * seconds:.2f}"
+        f" client={client} id={id}"
+    )
     if forwarded:
         text += f" forwarded={forwarded[:_MAX_TEXT]!r}"
-    for name, value in _details(response).items() if response.kind or response.stages else ():
-        text += f" {name}={value!r}" if name == "reason" else f" {name}={value}"
+    if response.kind:
+        text += f" class={response.kind} reason={_reason(response)!r}"
+    for stage, took in response.stages.items():
+        text += f" {stage}_ms={1000 * took:.2f}"
     return text
 
 
@@ -140,15 +145,13 @@ def _request_fields(line: RequestLine) -> Fields:
     }
     if line.forwarded:
         fields["forwarded"] = line.forwarded[:_MAX_TEXT]
-    return fields | _details(response)
-
-
-def _details(response: Response) -> Fields:
-    """What a hit in memory has none of."""
-    details: Fields = {}
     if response.kind:
-        details = {"class": response.kind, "reason": redact_text(str(response.error))[:_MAX_TEXT]}
-    return details | {f"{stage}_ms": _milliseconds(took) for stage, took in response.stages.items()}
+        fields |= {"class": response.kind, "reason": _reason(response)}
+    return fields | {f"{stage}_ms": _milliseconds(took) for stage, took in response.stages.items()}
+
+
+def _reason(response: Response) -> str:
+    return redact_text(str(response.error))[:_MAX_TEXT]
 
 
 def _milliseconds(seconds: float) -> float:
@@ -209,12 +212,13 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-_second = (0, "")  # the last whole second and its text: formatting a date costs more than the rest
+_last = (0, "")  # millisecond and its text: formatting a date costs more than the rest of a line
 
 
 def _timestamp(created: float) -> str:
-    global _second
-    whole = int(created)
-    if _second[0] != whole:
-        _second = (whole, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)))
-    return f"{_second[1]}.{int((created - whole) * 1000):03d}Z"
+    global _last
+    moment = int(created * 1000)
+    if _last[0] != moment:
+        seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(created))
+        _last = (moment, f"{seconds}.{moment % 1000:03d}Z")
+    return _last[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -55,25 +56,44 @@ class _Times:
         return buckets
 
 
+class _Alike:
+    """Answers with the same handler, status, class of error and cache outcome."""
+
+    __slots__ = ("count", "sent", "times")
+
+    def __init__(self, times: _Times) -> None:
+        self.count = 0
+        self.sent = 0  # bytes
+        self.times = times  # shared by all that have the same handler and outcome
+
+
 class _Answers(Collector):
     """Counts of answers. They become the library's objects when Prometheus asks: the library's own counters
     cost a request four times as much, for locks that the event loop does not need."""
 
     def __init__(self) -> None:
-        self.requests: dict[tuple[str, int, str, str], int] = {}
-        self.sent: dict[str, int] = {}
+        self.alike: dict[tuple[str, int, str, str], _Alike] = {}  # by what they have in common
         self.refusals: dict[str, int] = {}
         self.seconds: dict[tuple[str, str], _Times] = {}
         self.stages: dict[tuple[str], _Times] = {}
+
+    def find(self, handler: str, status: int, kind: str, cache: str) -> _Alike:
+        labels = (handler, status, kind, cache)
+        alike = self.alike.get(labels)
+        if alike is None:
+            alike = self.alike[labels] = _Alike(_times(self.seconds, (handler, cache or "none")))
+        return alike
 
     def collect(self) -> Iterator[CounterMetricFamily | HistogramMetricFamily]:
         text = "Requests answered, by handler, status, class of error and cache outcome."
         labels = ["handler", "status", "error", "cache"]
         requests = CounterMetricFamily("origin_requests", text, labels=labels)
-        for names, count in self.requests.items():
-            requests.add_metric(list(map(str, names)), count)
+        sizes: Counter[str] = Counter()
+        for names, alike in self.alike.items():
+            requests.add_metric(list(map(str, names)), alike.count)
+            sizes[names[0]] += alike.sent
         sent = CounterMetricFamily("origin_sent_bytes", "Bytes of bodies sent.", labels=["handler"])
-        for handler, size in self.sent.items():
+        for handler, size in sizes.items():
             sent.add_metric([handler], size)
         text = "Keys that the source refused, which clients see as not-found."
         refusals = CounterMetricFamily("origin_source_refusals", text, labels=["handler"])
@@ -149,13 +169,14 @@ class Metrics:
 
     def observe(self, response: Response, sent: int, seconds: float) -> None:
         """Count an answer: `sent` bytes of body, after `seconds`."""
-        answers, cache = self._answers, response.cache
-        key = (response.handler, response.status, response.kind, cache)
-        answers.requests[key] = answers.requests.get(key, 0) + 1
-        answers.sent[response.handler] = answers.sent.get(response.handler, 0) + sent
-        _times(answers.seconds, (response.handler, cache or "none")).add(seconds)
-        for stage, took in response.stages.items():
-            _times(answers.stages, (stage,)).add(took)
+        answers = self._answers
+        alike = answers.find(response.handler, response.status, response.kind, response.cache)
+        alike.count += 1
+        alike.sent += sent
+        alike.times.add(seconds)
+        if response.stages:
+            for stage, took in response.stages.items():
+                _times(answers.stages, (stage,)).add(took)
         if isinstance(response.error, KeyRefused):
             answers.refusals[response.handler] = answers.refusals.get(response.handler, 0) + 1
 

@@ -24,12 +24,18 @@ def pictures_folder() -> Path:
 
 
 def add_demo_page(app: Starlette) -> None:
-    """Serve the page at `/`."""
+    """Serve the page at `/`, and the icon that browsers ask for."""
     text = (pictures_folder() / "index.html").read_text(encoding="utf-8")
+    picture = (pictures_folder() / "icon.png").read_bytes()
+    common = {name.decode(): value.decode() for name, value in SECURITY_HEADERS}
+    common["cache-status"] = "origin; detail=demo"
 
     async def page(_: Request) -> Response:
-        common = {name.decode(): value.decode() for name, value in SECURITY_HEADERS}
         own = {"content-security-policy": _POLICY, "cache-control": NO_STORE}
-        return HTMLResponse(text, headers={**common, **own, "cache-status": "origin; detail=demo"})
+        return HTMLResponse(text, headers={**common, **own})
 
-    app.router.routes.append(Route("/", page))
+    async def icon(_: Request) -> Response:
+        own = {"cache-control": "public, max-age=86400"}
+        return Response(picture, headers={**common, **own}, media_type="image/png")
+
+    app.router.routes += [Route("/", page), Route("/favicon.ico", icon)]

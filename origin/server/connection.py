@@ -13,7 +13,6 @@ import asyncio
 import http
 import logging
 from collections.abc import Callable
-from typing import Any
 from typing import cast
 
 import httptools
@@ -22,36 +21,34 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from origin.http.message import CUT
 from origin.http.message import RawHeaders
 from origin.http.message import text_response
 from origin.server.bounds import Bounds
 from origin.server.bounds import Connections
 from origin.server.fast_path import FastPath
 from origin.server.fast_path import TryCached
+from origin.server.last_answer import LingeringTransport
+from origin.server.refusals import WITHOUT_BODY
+from origin.server.refusals import Refusal
+from origin.server.refusals import check_fields
+from origin.server.refusals import head_size
+from origin.server.refusals import too_large
 from origin.server.slow_client import SlowClientWatch
 
 log = logging.getLogger(__name__)
 
-MAX_URL = 8192  # bytes; a head that is too large because of a longer URL is answered 414
 _IDLE_CHECK_SECONDS = 1.0  # at least, until an idle connection is looked at again
 _PARSE_BYTES = 8192  # parsed at once: how far a head can outgrow its bound before its size is checked
 _BODY_SLACK = 49_152  # bytes past an app's own limit, so that the app sees the excess and answers 413
-_WITHOUT_BODY = (b"GET", b"HEAD")
 
 BodyLimit = Callable[[str, bytes], tuple[int, float]]
-"""Bytes and seconds that the body of a request may take, by its method and target."""
+"""Bytes that the body of a request may have, and seconds for all of the request, from where `Bounds.arrival`
+counts; by its method and target."""
 
 
 def _default_body_limit(method: str, target: bytes) -> tuple[int, float]:
     return 16_384, 5.0
-
-
-class _Refusal(Exception):
-    """Why a request never reaches the app."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
 
 
 class HttpConnection(HttpToolsProtocol):
@@ -128,7 +125,10 @@ class HttpConnection(HttpToolsProtocol):
         if self._ignoring_input:
             return
         self._fast_path.start_turn()
-        self._parse_all(self._backlog + data if self._backlog else data)
+        if self._backlog or self.pipeline or len(data) > _PARSE_BYTES:
+            self._parse_all(self._backlog + data)
+        else:
+            self._parse(data)
         # Bytes that led to no answer, such as empty lines, must not keep the connection open for ever.
         in_vain = not self._fast_path.has_answered and not self.answering
         if self._late is None and not self._ignoring_input and (self._arriving or in_vain):
@@ -147,7 +147,7 @@ class HttpConnection(HttpToolsProtocol):
         if self._ignoring_input:
             return
         if len(data) > self._bounds.backlog:
-            self._refuse(_Refusal(400, "too much is sent ahead of its answers"))
+            self._refuse(Refusal(400, "too much is sent ahead of its answers"))
         else:
             self._backlog = data
 
@@ -161,9 +161,9 @@ class HttpConnection(HttpToolsProtocol):
             self._hang_up_after(self.cycle)
         except httptools.HttpParserCallbackError as exc:
             cause = exc.__context__
-            self._refuse(cause if isinstance(cause, _Refusal) else _Refusal(400, "the URL cannot be parsed"))
+            self._refuse(cause if isinstance(cause, Refusal) else Refusal(400, "the URL cannot be parsed"))
         except httptools.HttpParserError as exc:
-            self._refuse(_Refusal(400, str(exc)))
+            self._refuse(Refusal(400, str(exc)))
         else:
             if self._arriving:
                 self._count(len(data))
@@ -172,7 +172,7 @@ class HttpConnection(HttpToolsProtocol):
         self._size += size
         if self._in_head:
             if self._size > self._bounds.head + _PARSE_BYTES:  # the end of an earlier request counts as well
-                self._refuse(self._too_large())
+                self._refuse(too_large(self.url))
         elif self._size > self._bounds.head + self._max_body + _BODY_SLACK:
             self._ignoring_input = True  # the app answers 413, or `_on_late` closes the connection
 
@@ -194,17 +194,18 @@ class HttpConnection(HttpToolsProtocol):
         super().on_headers_complete()
         if self.server_state.draining:
             self.cycle.keep_alive = False
-        if self.parser.get_method() not in _WITHOUT_BODY:
+        if self.parser.get_method() not in WITHOUT_BODY:
             self._expect_body()
 
     def _expect_body(self) -> None:
         """Bound the body. Whether the app reads it or not, nothing after it can be taken for a request."""
         self.cycle.keep_alive = False
-        self.cycle.transport = _LingeringTransport(self)
+        self.cycle.transport = LingeringTransport(self)
         self._max_body, seconds = self._body_limit(self.parser.get_method().decode(), self.url)
         if seconds > self._bounds.arrival:
+            begun = self._late.when() - self._bounds.arrival if self._late else self.loop.time()
             self._stop_timer()
-            self._late = self.loop.call_later(seconds, self._on_late)
+            self._late = self.loop.call_at(begun + seconds, self._on_late)
 
     def on_message_complete(self) -> None:
         self._arriving = False
@@ -220,6 +221,7 @@ class HttpConnection(HttpToolsProtocol):
         super().on_message_begin()
         self.url, self.expect_100_continue = url, expect
         self.headers += headers  # this list is in the scope
+        self.scope["extensions"] = {CUT: {"cut": self.cut}}
 
     def _after_fast_answer(self) -> None:
         self._answered = True
@@ -233,35 +235,15 @@ class HttpConnection(HttpToolsProtocol):
         self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
 
     def _check_head(self) -> None:
-        """Raises _Refusal."""
-        if self._size > self._bounds.head - _PARSE_BYTES and self._head_size() > self._bounds.head:
-            raise self._too_large()
-        names = [name for name, _ in self.headers]
-        hosts = names.count(b"host")
-        if hosts != 1 and (hosts or self.parser.get_http_version() != "1.0"):
-            raise _Refusal(400, f"{hosts} Host fields")  # RFC 9112 section 3.2
-        if b"transfer-encoding" in names or b"content-length" in names:
-            self._check_framing(dict(self.headers))
-        queued = sum(len(cast(RawHeaders, cycle.scope["headers"])) for cycle, _ in self.pipeline)
-        if len(self.pipeline) >= self._bounds.pipeline or queued > self._bounds.queued_fields:
-            raise _Refusal(400, "too many requests ahead of their answers")
-
-    def _check_framing(self, headers: dict[bytes, bytes]) -> None:
-        coded = b"transfer-encoding" in headers
-        if coded and self.parser.get_http_version() == "1.0":  # RFC 9112 section 6.1
-            raise _Refusal(400, "Transfer-Encoding in HTTP/1.0")
-        if self.parser.get_method() in _WITHOUT_BODY and (coded or int(headers[b"content-length"])):
-            raise _Refusal(400, "a GET or HEAD with a body")
-
-    def _head_size(self) -> int:
-        """Bytes of the head, as it is written without needless space."""
-        line = len(self.parser.get_method()) + len(self.url) + len("  HTTP/1.1\r\n\r\n")
-        return line + sum(len(name) + len(value) + len(": \r\n") for name, value in self.headers)
-
-    def _too_large(self) -> _Refusal:
-        if len(self.url) > MAX_URL:
-            return _Refusal(414, "URI too long")
-        return _Refusal(431, "request header fields too large")
+        """Raises Refusal."""
+        limit = self._bounds.head
+        if self._size > limit - _PARSE_BYTES and head_size(self.parser, self.url, self.headers) > limit:
+            raise too_large(self.url)
+        check_fields(self.parser, self.headers)
+        if self.pipeline:
+            queued = sum(len(cast(RawHeaders, cycle.scope["headers"])) for cycle, _ in self.pipeline)
+            if len(self.pipeline) >= self._bounds.pipeline or queued > self._bounds.queued_fields:
+                raise Refusal(400, "too many requests ahead of their answers")
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
@@ -274,11 +256,11 @@ class HttpConnection(HttpToolsProtocol):
         if self._in_head and self.answering:  # perhaps it is this side that has stopped reading
             self._late = self.loop.call_later(self._bounds.arrival, self._on_late)
         elif self._in_head:
-            self._refuse(_Refusal(408, "the request did not arrive in time"))
+            self._refuse(Refusal(408, "the request did not arrive in time"))
         else:  # silent from the start, or in the middle of a body
             self.cut()
 
-    def _refuse(self, refusal: _Refusal) -> None:
+    def _refuse(self, refusal: Refusal) -> None:
         """Answer in the place of the app, after the answers under way, and hang up."""
         log.info("refused a request of %s: %d, %s", self.client and self.client[0], refusal.status, refusal)
         if not self.answering:
@@ -303,7 +285,7 @@ class HttpConnection(HttpToolsProtocol):
     def _hang_up_after(self, cycle: RequestResponseCycle) -> None:
         self._stop_listening()
         cycle.keep_alive = False
-        cycle.transport = _LingeringTransport(self)
+        cycle.transport = LingeringTransport(self)
 
     def _stop_listening(self) -> None:
         self._ignoring_input = True
@@ -361,20 +343,3 @@ class HttpConnection(HttpToolsProtocol):
     def pause_writing(self) -> None:
         super().pause_writing()
         self._client.watch()
-
-
-class _LingeringTransport(asyncio.Transport):
-    """The transport of a connection's last answer: its close lets the client read first."""
-
-    def __init__(self, connection: HttpConnection) -> None:
-        super().__init__()
-        self._connection = connection
-
-    def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
-        self._connection.transport.write(data)
-
-    def is_closing(self) -> bool:
-        return self._connection.transport.is_closing()
-
-    def close(self) -> None:
-        self._connection.linger()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from origin.cache import diskcache_safe
+from origin.cache import engine
 from origin.cache import results
 from origin.cache.disk import DiskTier
 from origin.cache.disk_store import DiskStore
@@ -145,7 +145,7 @@ async def test_one_that_missed_something_forgets_everything_in_memory(
     await keep(one, DOG, V1, OLD)
     await two.find(CAT, "300")
     await two.find(DOG, "300")
-    monkeypatch.setattr(diskcache_safe, "DELETES_SECONDS", -1)
+    monkeypatch.setattr(engine, "DELETES_SECONDS", -1)
     await one.purge(CAT)
     await one.purge("strange")  # and what was written down of the first one is gone
     under_way = two.entry(DOG)

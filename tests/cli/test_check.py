@@ -112,6 +112,7 @@ def test_check_follows_one_key_from_the_source_to_a_result(
         assert [line for line in done.stdout.splitlines() if re.fullmatch(pattern, line)], done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
@@ -150,3 +151,17 @@ def test_check_warns_of_variants_that_strangers_can_use_up(
     done = command("check", "-c", path)
     assert done.returncode == 0
     assert ("handler h: warning: `variants` without `widths`" in done.stdout) == warned
+
+
+def test_check_tries_to_make_what_the_cache_needs(tmp_path: Path, root: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    for path, fault in (
+        ("/proc/cache", "nothing can be made in /proc: No such file or directory"),  # to root as well
+        (str(tmp_path / "file"), f"nothing can be made in {tmp_path}/file: Not a directory"),
+        (str(tmp_path / "new" / "cache"), None),
+    ):
+        done = command("check", "-c", write_config(tmp_path, settings(root, Path(path))))
+        told = [line for line in done.stdout.splitlines() if line.startswith("cache ")]
+        assert told == ([] if fault is None else [f"cache {path}: FAILED: {fault}"])
+        assert done.returncode == (0 if fault is None else 1)
+    assert not (tmp_path / "new").exists()

@@ -45,7 +45,7 @@ def test_the_demo_serves_every_url_it_prints_and_every_picture_of_its_page(tmp_p
         wait_until((tmp_path / "stdout").read_text, "the demo prints its URLs")
         urls = (tmp_path / "stdout").read_text().split()
         printed = {url.removeprefix(f"http://127.0.0.1:{port}") for url in urls}
-        page = demo.get("/")
+        page, icon = demo.get("/"), demo.get("/favicon.ico")
         shown = re.findall(r'\bsrc="(/[^"]+)"', html.unescape(page.body.decode()))
         answers = {path: demo.get(path) for path in {*printed, *shown} - {"/"}}
 
@@ -53,6 +53,8 @@ def test_the_demo_serves_every_url_it_prints_and_every_picture_of_its_page(tmp_p
     assert "/" in printed
     assert (page.status, page.type) == (200, "text/html; charset=utf-8")
     assert sum(answer.status == 200 for answer in answers.values()) > 20
+    assert (icon.status, icon.type) == (200, "image/png")
+    assert pictures.opened(icon.body).size == (64, 64)
     # One example of each of these failures, fallback image and all.
     assert sorted(answer.kind for answer in answers.values() if answer.kind) == [
         "bad-request",

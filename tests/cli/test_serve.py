@@ -53,10 +53,24 @@ def test_a_wrong_configuration_is_one_line_and_exit_2(tmp_path: Path, text: str,
     assert re.fullmatch(f"origin: {message}\n", done.stderr)
 
 
-def test_a_configuration_that_is_not_there_is_one_line_and_exit_2(tmp_path: Path) -> None:
-    done = command("serve", "-c", str(tmp_path / "nowhere.json"))
+@pytest.mark.parametrize(
+    ("arguments", "named"), [([], "config.json"), (["-c", "nowhere/photos.json"], "nowhere/photos.json")]
+)
+def test_a_configuration_that_is_not_there_is_one_line_that_says_how_to_get_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], named: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = command("serve", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "origin: nowhere.json: cannot be read: No such file or directory\n"
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"origin: {named}: there is no such file; ")
+    assert all(way in line for way in ("-c", "config.example.json", "origin demo"))
+
+
+def test_a_configuration_that_cannot_be_read_is_one_line_and_exit_2(tmp_path: Path) -> None:
+    done = command("serve", "-c", str(tmp_path))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"origin: {tmp_path.name}: cannot be read: Is a directory\n"
 
 
 def test_a_configuration_comes_from_stdin_as_well() -> None:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
-from origin.delivery.admission import BodyAdmission
+import pytest
+
+from origin.delivery.body_admission import PATIENCE as TO_TAKE
+from origin.delivery.body_admission import BodyAdmission
 from origin.http.message import LARGE_BODY
 from tests.support import pictures
 from tests.support.running import PATIENCE
@@ -50,6 +55,75 @@ def test_a_failure_while_it_is_sent_lets_it_go() -> None:
         assert bodies.bytes == 0
 
 
+# Clients that take too long
+
+
+class Crowd:
+    """Clients at a bound of two megabytes, each with a body of its own of one."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.bodies = BodyAdmission(2_000_000, clock=lambda: self.now)
+        self.cut: list[str] = []
+        self.taking = ExitStack()
+
+    def take(self, name: str, address: str, body: bytes | None = None, can_be_cut: bool = True) -> bool:
+        """Whether this client gets a body."""
+        body = bytes(1_000_000) if body is None else body
+        if not self.bodies.admits(body, address):
+            return False
+        cut = (lambda: self.cut.append(name)) if can_be_cut else None
+        self.taking.enter_context(self.bodies.sending(body, address, cut))
+        return True
+
+
+@pytest.fixture
+def crowd() -> Iterator[Crowd]:
+    crowd = Crowd()
+    with crowd.taking:
+        yield crowd
+    assert crowd.bodies.bytes == 0
+
+
+def test_the_address_that_holds_the_most_makes_room_with_what_it_takes_too_slowly(crowd: Crowd) -> None:
+    assert crowd.take("first", "a")
+    crowd.now += TO_TAKE
+    assert crowd.take("second", "a")
+    assert not crowd.take("too soon", "b")
+    crowd.now += 1
+    assert crowd.take("another", "b")
+    assert crowd.cut == ["first"]
+    assert crowd.bodies.bytes == 2_000_000
+    crowd.now += 2 * TO_TAKE
+    assert not crowd.take("greedy", "b")  # now both hold as much
+
+
+def test_no_client_makes_room_for_another_one_of_its_address(crowd: Crowd) -> None:
+    """Behind a proxy all clients have one address."""
+    assert crowd.take("first", "proxy")
+    assert crowd.take("second", "proxy")
+    crowd.now += 10 * TO_TAKE
+    assert not crowd.take("third", "proxy")
+    assert crowd.cut == []
+
+
+def test_a_body_that_others_take_as_well_is_left_to_them(crowd: Crowd) -> None:
+    shared = bytes(1_000_000)
+    assert crowd.take("first", "a", shared)
+    assert crowd.take("second", "a")
+    crowd.now += 2 * TO_TAKE
+    assert crowd.take("a friend", "b", shared)
+    assert crowd.take("another", "c")
+    assert crowd.cut == ["second"]
+
+
+def test_where_the_server_cannot_cut_nobody_makes_room(crowd: Crowd) -> None:
+    assert crowd.take("first", "a", can_be_cut=False)
+    assert crowd.take("second", "a", can_be_cut=False)
+    crowd.now += 2 * TO_TAKE
+    assert not crowd.take("another", "b")
+
+
 def slow_reader(origin: Running, target: str) -> socket.socket:
     """A client that asks and does not read."""
     client = socket.socket()
@@ -60,6 +134,19 @@ def slow_reader(origin: Running, target: str) -> socket.socket:
     return client
 
 
+def is_cut_off(client: socket.socket) -> bool:
+    client.setblocking(False)
+    try:
+        while client.recv(1 << 20):
+            pass
+    except BlockingIOError:
+        return False
+    except ConnectionResetError:
+        return True
+    return True
+
+
+@pytest.mark.slow
 def test_slow_readers_of_large_pictures_are_bounded(tmp_path: Path) -> None:
     noise = {
         f"{name}.png": pictures.encoded(pictures.noise(1400, 1400, seed), "PNG")
@@ -69,7 +156,9 @@ def test_slow_readers_of_large_pictures_are_bounded(tmp_path: Path) -> None:
     with Running(
         {**plain, "cache": {"path": str(tmp_path / "cache"), "memory": 0}}, source=Shelf(**noise)
     ) as origin:
+        now = 0.0
         bodies = origin.origin.bodies
+        bodies._clock = lambda: now
         first = origin.get("/h/a.png").body
         assert len(first) > 4_000_000
         origin.settle()
@@ -83,6 +172,12 @@ def test_slow_readers_of_large_pictures_are_bounded(tmp_path: Path) -> None:
         refused = origin.get("/h/c.png")
         assert (refused.status, refused.kind) == (503, "overloaded")
         assert origin.get("/h/c.png", "HEAD").status == 200
+        # Another address gets room, once the slow ones had their time.
+        elsewhere = "127.0.0.2"
+        assert origin.get("/h/c.png", source=elsewhere).status == 503
+        now = 2 * TO_TAKE
+        assert origin.get("/h/c.png", source=elsewhere).status == 200
+        wait_until(lambda: any(is_cut_off(client) for client in clients), "a slow one is cut off")
         for client in clients:
             client.close()
         wait_until(lambda: bodies.bytes == 0, "all is let go")

@@ -5,6 +5,8 @@ The source waits until all requests are in, so that nothing here depends on timi
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from collections.abc import Sequence
 
@@ -158,14 +160,19 @@ def test_the_last_client_that_leaves_ends_the_work(origin: Running, shelf: Shelf
 
 def test_the_last_client_that_leaves_ends_the_render(origin: Running, shelf: Shelf) -> None:
     """By the end of the renderer, which cannot be stopped otherwise; the next one serves the next."""
-    shelf.originals["cat.jpg"] = pictures.encoded(pictures.field(4000, 3000), "JPEG")
     shelf.release()
     pool = origin.origin.pool
-    restarts = pool.restarts
-    exchange = origin.send("/h/cat.jpg?f=avif&q=100")
-    wait_until(lambda: pool.busy == 1, "it is being rendered")
-    exchange.leave()
-    wait_until(lambda: pool.restarts == restarts + 1, "the renderer is replaced")
+    restarts, stopped = pool.restarts, pool.processes
+    for renderer in stopped:  # so that the render is never done before it is given up
+        os.kill(renderer, signal.SIGSTOP)
+    try:
+        exchange = origin.send("/h/cat.jpg?w=60")
+        wait_until(lambda: pool.busy == 1, "it is being rendered")
+        exchange.leave()
+        wait_until(lambda: pool.restarts == restarts + 1, "the renderer is replaced")
+    finally:
+        for renderer in set(stopped) & set(pool.processes):
+            os.kill(renderer, signal.SIGCONT)
 
     assert origin.get("/h/cat.jpg?w=50").status == 200
 

@@ -66,7 +66,7 @@ def _overwritten(data: bytes, filling: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("width", [800, 300, 90])
-@pytest.mark.parametrize("format", ["jpg", "png", "auto:avif"])
+@pytest.mark.parametrize("format", ["jpg", pytest.param("png", marks=pytest.mark.slow), "auto:avif"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_jpeg_whose_end_was_put_back_is_never_rendered(kind: str, format: str, width: int) -> None:
     whole = _textured(kind)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -173,6 +174,20 @@ def test_one_of_too_many_pixels_is_refused_by_its_header(original: bytes) -> Non
         render(original, job(max_pixels=10**9), memory=10**9)
 
 
+IHDR = slice(8, 33)  # signature, then length, name, data and checksum of the first chunk
+SMALL = pictures.png(16, 16)
+JUNK = struct.pack(">4sIIIB", b"juNk", 16, 16, 0, 0)
+ANOTHER_CHUNK = struct.pack(">I", 13) + JUNK + struct.pack(">I", zlib.crc32(JUNK))
+
+
+@pytest.mark.parametrize("first", [SMALL[IHDR], ANOTHER_CHUNK], ids=["a header", "another chunk"])
+def test_a_png_in_an_ico_is_judged_by_the_header_that_counts(first: bytes) -> None:
+    """Pillow takes the last IHDR, wherever it is; PNG (section 5.6) has one, which comes first."""
+    original = bitmaps.icon((16, 16, 32, HIDDEN[:8] + first + HIDDEN[8:]))
+    with pytest.raises(Unprocessable, match="its sides are not those of its first header"):
+        render(original, job())
+
+
 @pytest.mark.parametrize(
     "original",
     [BMPS["24 bits"], bitmaps.icon((48, 48, 24, _bitmap(48, GREEN))), encoded(pictures.field(64, 64), "ICO")],
@@ -202,6 +217,7 @@ def test_garbage_is_refused_and_the_reason_told(original: bytes) -> None:
         render(original, job())
 
 
+@pytest.mark.slow
 def test_whatever_comes_is_shown_or_refused() -> None:
     """As it is by Pillow, whose plugins raise much."""
     rng = random.Random(1)

@@ -91,6 +91,7 @@ def test_a_refusal_does_no_harm_to_the_next_picture(with_all: Inside) -> None:
     assert after == before
 
 
+@pytest.mark.slow
 def test_nothing_that_rendering_needs_is_refused() -> None:
     """Hundreds of results, byte for byte, against those of a process without locks."""
     runs = [

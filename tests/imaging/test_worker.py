@@ -10,7 +10,6 @@ import struct
 import subprocess
 import sys
 import textwrap
-import threading
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +27,7 @@ from origin.imaging import protocol
 from origin.imaging.protocol import Job
 from origin.urls.options import Options
 from tests.support import pictures
+from tests.support.running import PATIENCE
 
 ALLOWED = ("jpg", "png", "webp", "gif", "avif")
 JOB = Job(Options(width=50), "png", {"jpg": 80, "webp": 78, "avif": 60}, ALLOWED, 100_000_000, 100)
@@ -53,7 +53,7 @@ class Worker:
     def end(self) -> int:
         """The exit status once its input has ended."""
         self.requests.close()
-        return self.process.wait(10)
+        return self.process.wait(PATIENCE)
 
 
 @contextmanager
@@ -66,14 +66,11 @@ def worker(*arguments: str) -> Iterator[Worker]:
         stderr=subprocess.DEVNULL,
         env=environment,
     )
-    watchdog = threading.Timer(60, process.kill)
-    watchdog.start()
     try:
         yield Worker(process)
     finally:
-        watchdog.cancel()
         process.kill()
-        process.wait(10)
+        process.wait(PATIENCE)
         for pipe in (process.stdin, process.stdout):
             cast(BinaryIO, pipe).close()
 
@@ -97,6 +94,13 @@ def test_it_lets_the_parent_go_first(shared: Worker) -> None:
     assert shared.ask(JOB, pictures.small())[0]["ok"]
     for thread in os.listdir(f"/proc/{process}/task"):  # those of libvips as well
         assert os.getpriority(os.PRIO_PROCESS, int(thread)) > os.getpriority(os.PRIO_PROCESS, 0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_for_the_parent_does_not_end_it(shared: Worker, number: signal.Signals) -> None:
+    """systemd sends SIGTERM to every process of a service unless it is told not to."""
+    shared.process.send_signal(number)
+    assert shared.ask(JOB, pictures.small())[0]["ok"]
 
 
 @pytest.mark.parametrize("format", ["jpg", "png", "webp", "avif", "gif"])

@@ -97,6 +97,14 @@ def test_requests_in_flight_and_purged_entries() -> None:
     assert value(metrics, "origin_purged_entries_total") == 3
 
 
+def test_no_metric_tells_when_another_one_was_made() -> None:
+    """The client library adds a gauge that ends in _created to each of its own counters."""
+    metrics = Metrics([lambda: [("origin_renderer_restarts_total", "Renderers replaced.", 1)]])
+    metrics.purged(1)
+    metrics.observe(answer(outcome="miss", render=1.0), 1, 1.0)
+    assert "_created" not in metrics.text().decode()
+
+
 def test_a_handler_with_an_odd_name_does_not_break_the_text() -> None:
     metrics = Metrics()
     metrics.observe(Response(200, [], b"", 'a"b\\c\nd'), 1, 0.1)

@@ -32,6 +32,7 @@ UPRIGHT = {
         ("landscape.jpg", Format.JPG, "RGB", (3200, 2133), 2_500_000),
         ("portrait.jpg", Format.JPG, "RGB", (2400, 1800), 1_000_000),
         ("logo.png", Format.PNG, "RGBA", (800, 800), 200_000),
+        ("icon.png", Format.PNG, "RGBA", (64, 64), 10_000),
         ("spinner.gif", Format.GIF, "P", (240, 240), 150_000),
         ("../../delivery/placeholder.png", Format.PNG, "P", (800, 600), 5_000),
     ],

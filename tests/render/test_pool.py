@@ -228,12 +228,10 @@ async def test_the_queue_is_bounded_in_length_and_time() -> None:
         task, process = await stopped(pool)
         waiting = [rendering(pool), rendering(pool)]
         await until(lambda: pool.waiting == 2)
-        start = time.monotonic()
-        with pytest.raises(Overloaded):
+        with pytest.raises(Overloaded, match="2 renders are waiting"):
             await rendering(pool)
-        assert time.monotonic() - start < 0.25  # it did not even wait
         for waiter in waiting:
-            with pytest.raises(Overloaded):
+            with pytest.raises(Overloaded, match="no renderer was free"):
                 await waiter
         assert pool.waiting == 0
         os.kill(process, signal.SIGCONT)

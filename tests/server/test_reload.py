@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import signal
 import ssl
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 
 from origin.config.load import build_config
 from origin.errors import ConfigError
@@ -158,9 +160,16 @@ def test_a_renewed_certificate_is_served(start: Callable[..., FromFile], tmp_pat
     origin.hang_up(IN_FORCE)
     second = served_certificate(port)
     assert second != first
+    end = re.search(r"^origin_certificate_end_seconds (\S+)$", metrics(origin), re.MULTILINE)
+    assert end is not None
+    assert float(end[1]) == x509.load_pem_x509_certificate(second.encode()).not_valid_after_utc.timestamp()
     Path(cert).write_text("cut")
     origin.hang_up(GOES_ON)
     assert served_certificate(port) == second
+
+
+def metrics(origin: Client) -> str:
+    return origin.get("/-/metrics").body.decode()
 
 
 def start_port() -> int:

@@ -120,6 +120,8 @@ def test_a_stopping_origin_drains_and_finishes_what_is_in_flight(origin: Process
     assert renderers
 
     origin.ask_to_stop()
+    for renderer in renderers:  # as a service manager does that sends it to every process
+        os.kill(renderer, signal.SIGTERM)
     wait_until(lambda: not origin.is_ready(), "it is not ready")
     draining = origin.get("/-/ready", headers={"Connection": "keep-alive"})
     assert (draining.status, draining.headers["Connection"]) == (503, "close")
@@ -132,6 +134,7 @@ def test_a_stopping_origin_drains_and_finishes_what_is_in_flight(origin: Process
 
     wait_until(lambda: not listens(origin.port), "nothing listens")
     assert origin.process.poll() is None, "a request is in flight"
+    assert sorted(origin.children) == sorted(renderers)
     source.free.set()
     answer_in_flight = in_flight.answer()
     assert (answer_in_flight.status, answer_in_flight.headers["Connection"]) == (200, "close")

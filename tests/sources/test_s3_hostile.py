@@ -230,7 +230,9 @@ async def test_bytes_after_the_body_belong_to_nobody() -> None:
         assert await outcomes_then_health(server, source_at(server.url)) == {b"0123456789"}
 
 
-@pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
+@pytest.mark.parametrize(
+    "status", [301, 307, *(pytest.param(status, marks=pytest.mark.slow) for status in (300, 302, 303, 308))]
+)
 async def test_no_redirect_is_followed(status: int) -> None:
     moved = b"<Error><Code>PermanentRedirect</Code><Endpoint>x.example</Endpoint></Error>"
     async with hostile_server.listening(HEALTHY) as target:

@@ -87,7 +87,7 @@ class Bucket:
         return s3_source(self.name, **{"endpoint_url": self.server.url} | keys | settings)
 
 
-@pytest.fixture(params=["folder", "moto_server", "seaweed"])
+@pytest.fixture(params=["folder", "moto_server", pytest.param("seaweed", marks=pytest.mark.slow)])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     if request.param == "folder":
         return Folder(tmp_path)
@@ -328,6 +328,7 @@ async def test_a_missing_bucket_is_named(bucket: Bucket) -> None:
     assert "check bucket" in str(error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "keys", [{"access_key": "AKIANOBODY"}, {"secret_key": "wrong-0123456789"}], ids=["unknown", "wrong"]
 )
@@ -342,6 +343,7 @@ async def test_wrong_credentials_are_told_and_not_shown(
     assert not any(secret in str(error) for secret in [*keys.values(), seaweed.secret_key])
 
 
+@pytest.mark.slow
 async def test_a_server_that_checks_signatures_accepts_ours(seaweed: s3_servers.S3Server) -> None:
     bucket = Bucket(seaweed)
     bucket.put("a b+c%20/é.jpg", BODY)
@@ -350,6 +352,7 @@ async def test_a_server_that_checks_signatures_accepts_ours(seaweed: s3_servers.
     await source.close()
 
 
+@pytest.mark.slow
 async def test_a_private_bucket_denies_an_anonymous_source(seaweed: s3_servers.S3Server) -> None:
     bucket = Bucket(seaweed)
     bucket.put("cat.jpg", BODY)

@@ -52,7 +52,7 @@ def make_store(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Sto
     return s3_store(name, endpoint_url=server.url, folder="originals", timeout=60, **keys)
 
 
-@pytest.fixture(params=["folder", "moto_server", "seaweed"])
+@pytest.fixture(params=["folder", "moto_server", pytest.param("seaweed", marks=pytest.mark.slow)])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
     store = make_store(request.param, request, tmp_path)
     await store.open()

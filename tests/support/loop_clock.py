@@ -13,11 +13,13 @@ import pytest
 
 
 class LoopClock:
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, frozen: bool = False) -> None:
+        """`frozen`: no time passes but by `advance`."""
         self._ahead = 0.0
         loop = asyncio.get_running_loop()
         real = loop.time
-        monkeypatch.setattr(loop, "time", lambda: real() + self._ahead)
+        start = real()
+        monkeypatch.setattr(loop, "time", lambda: (start if frozen else real()) + self._ahead)
 
     def advance(self, seconds: float) -> None:
         """Every timer that is due by then is due now."""

@@ -69,9 +69,11 @@ class Answer:
 class Exchange:
     """A request that was sent, and its answer, read when a test wants it."""
 
-    def __init__(self, port: int, head: bytes, method: str) -> None:
+    def __init__(self, port: int, head: bytes, method: str, source: str | None = None) -> None:
         self._method = method
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+        self._socket = socket.create_connection(
+            ("127.0.0.1", port), PATIENCE, (source, 0) if source else None
+        )
         self._socket.sendall(head)
 
     def answer(self) -> Answer:
@@ -93,20 +95,29 @@ class Client:
         self.port = port
 
     def send(
-        self, target: str | bytes, method: str = "GET", headers: Mapping[str, str] | None = None
+        self,
+        target: str | bytes,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        source: str | None = None,
     ) -> Exchange:
-        """Send a request and do not wait. `target` is the request target, byte for byte."""
+        """Send a request and do not wait. `target` is the request target, byte for byte; `source` the
+        client's address, where it is another one of this machine."""
         if isinstance(target, str):
             target = target.encode("ascii")
         fields = {"Host": f"127.0.0.1:{self.port}", **(headers or {})}
         lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
         head = method.encode() + b" " + target + b" HTTP/1.1\r\n" + lines.encode("latin-1") + b"\r\n"
-        return Exchange(self.port, head, method)
+        return Exchange(self.port, head, method, source)
 
     def get(
-        self, target: str | bytes, method: str = "GET", headers: Mapping[str, str] | None = None
+        self,
+        target: str | bytes,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        source: str | None = None,
     ) -> Answer:
-        return self.send(target, method, headers).answer()
+        return self.send(target, method, headers, source).answer()
 
 
 class Running(Client):

@@ -88,7 +88,7 @@ def with_svg(folder: Path, port: int) -> str:
     formats = ["jpg", "png", "webp", "gif", "avif", "tiff", "svg"]
     config = settings(folder / "pictures", folder / "cache", allowed_formats=formats)
     path = folder / "config.json"
-    path.write_text(json.dumps(config | {"http_host": "127.0.0.1", "http_port": port}))
+    path.write_text(json.dumps(config | {"http_host": "127.0.0.1", "http_port": port, "drain": 0}))
     return str(path)
 
 

@@ -476,16 +476,19 @@ def test_the_sample_configuration_starts_unchanged(old_s3: s3_servers.S3Server, 
     sample = SAMPLE.replace("HTTP_PORT", str(port)).replace("HTTPS_PORT", str(s3_servers.closed_port()))
     path = tmp_path / "config.json"
     path.write_text(sample.replace("BUCKET", bucket_on(old_s3)))
-    with serving(tmp_path, "serve", "-c", str(path), port=port):
+    log = tmp_path / "stderr"
+    with serving(tmp_path, "serve", "-c", str(path), port=port) as process:
         origin = Client(port)
         large, small = origin.get("/large/land.jpg?w=20"), origin.get("/small/land.jpg?w=30")
         missing = origin.get("/large/missing.jpg?w=40&h=30")
+        process.terminate()  # `serving` does it once more, which cuts the drain short
+        wait_until(lambda: "stopping" in log.read_text(), "it drains")
 
     assert (large.status, large.type, pictures.opened(large.body).size) == (200, "image/jpeg", (20, 12))
     assert (small.status, small.type, pictures.opened(small.body).size) == (200, "image/webp", (30, 18))
     assert (missing.status, pictures.opened(missing.body).size) == (404, (40, 30))
     assert (tmp_path / "cache").is_dir()
-    complaints = (tmp_path / "stderr").read_text()
+    complaints = log.read_text()
     assert "https is off" in complaints
     assert "not-a-secret" not in complaints
 

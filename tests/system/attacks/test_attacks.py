@@ -1,38 +1,36 @@
 """Attacks over HTTP on tokens, options and caches. Each test is named after its attack.
 
 Others of the same list:
-- on the source, the log and secrets: test_attacks_behind
+- on the source, the log and secrets: test_attacks_on_sources
+- polyglots, confused types, metadata: test_attacks_by_pictures
 - paths (traversal, escapes, prefixes, controls, absolute form, 414): test_paths
-- spellings, algorithms, expiry and grants of tokens, length ambiguity: test_signing
+- spellings, algorithms, expiry and grants of tokens, length ambiguity: tests/signing
 - bombs of pixels, frames, pages, scans, memory, SVG's reach: test_bombs
-- polyglots, confused types, metadata: test_attacks_pictures
 - stampedes: test_coalescing (one key), test_overload (many keys, sweeps, variants)
-- decoders that hang, crash or run out of memory: test_overload, test_renderer, test_worker
-- slow, lying, endless or redirecting sources, gzip, credentials: test_source, test_source_hostile
-- links, pickles, swapped and cut values, full disks in the cache: test_store
-- smuggling, slow loris, header floods, bodies on a GET, cacheable errors (CPDoS): test_connections
-- other methods (uploads), truncated originals, text that a client may see: test_serve
-- the configuration: test_config; what a renderer may know: test_renderer
+- decoders that hang, crash or run out of memory: test_overload, test_pool, test_worker; that are taken over:
+  test_sandbox, test_seccomp
+- slow, lying, endless or redirecting sources, gzip, credentials: test_sources, test_s3_hostile
+- links, pickles, swapped and cut values, full disks in the cache: tests/cache
+- smuggling, slow loris, header floods, bodies on a GET, cacheable errors (CPDoS): test_connection
+- other methods (uploads), truncated originals, text that a client may see: test_answers
+- the configuration: tests/config; what a renderer may know: test_pool
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from origin.signing import UrlSigner
-from tests.support import fake_s3
 from tests.support import pictures
 from tests.support.attack_origin import ACCESS
 from tests.support.attack_origin import GOOD
 from tests.support.attack_origin import KEY
 from tests.support.attack_origin import SECRET
 from tests.support.attack_origin import TOKEN
-from tests.support.attack_origin import configured
 from tests.support.attack_origin import url
 from tests.support.fake_s3 import Bucket
 from tests.support.running import Answer
@@ -40,27 +38,6 @@ from tests.support.running import Running
 from tests.support.running import settings
 
 LONG = 7000  # characters, the most that a header or an option can be
-
-
-@pytest.fixture(scope="module")
-def stock() -> Iterator[Bucket]:
-    with fake_s3.serving() as running:
-        running.put("cat.jpg", pictures.small())
-        running.put("dog.jpg", pictures.odd())
-        yield running
-
-
-@pytest.fixture(scope="module")
-def origin(stock: Bucket, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with Running(configured(stock, tmp_path_factory.mktemp("attacks"))) as running:
-        yield running
-
-
-@pytest.fixture
-def asked(stock: Bucket) -> list[str]:
-    """What the source is asked from here on."""
-    stock.asked.clear()
-    return stock.asked
 
 
 def meaning(answer: Answer) -> tuple[int, list[tuple[str, str]], bytes]:

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from origin.ops import logs
-from tests.support import fake_s3
 from tests.support import pictures
 from tests.support.attack_origin import ACCESS
 from tests.support.attack_origin import ADMIN
@@ -29,28 +28,6 @@ from tests.support.running import PATIENCE
 from tests.support.running import Answer
 from tests.support.running import Running
 from tests.support.running import wait_until
-
-
-@pytest.fixture(scope="module")
-def stock() -> Iterator[Bucket]:
-    with fake_s3.serving() as running:
-        running.put("cat.jpg", pictures.small())
-        running.put("dog.jpg", pictures.odd())
-        yield running
-
-
-@pytest.fixture(scope="module")
-def origin(stock: Bucket, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with Running(configured(stock, tmp_path_factory.mktemp("attacks"))) as running:
-        yield running
-
-
-@pytest.fixture
-def asked(stock: Bucket) -> list[str]:
-    """What the source is asked from here on."""
-    stock.asked.clear()
-    return stock.asked
-
 
 # --- the source -------------------------------------------------------------------------------------
 

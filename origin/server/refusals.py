@@ -1,0 +1,58 @@
+"""Requests that are refused for their head: it is too large, or two parsers could read it in two ways (RFC
+9112 section 11.2)."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from origin.http.message import RawHeaders
+
+MAX_URL = 8192  # bytes; a head that is too large because of a longer URL is answered 414
+WITHOUT_BODY = (b"GET", b"HEAD")
+
+
+class Refusal(Exception):
+    """Why a request never reaches the app."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class RequestLine(Protocol):
+    """The parser, once it has read the request line."""
+
+    def get_method(self) -> bytes: ...
+
+    def get_http_version(self) -> str: ...
+
+
+def check_fields(line: RequestLine, headers: RawHeaders) -> None:
+    """Raises Refusal."""
+    names = [name for name, _ in headers]
+    hosts = names.count(b"host")
+    if hosts != 1 and (hosts or line.get_http_version() != "1.0"):
+        raise Refusal(400, f"{hosts} Host fields")  # RFC 9112 section 3.2
+    if b"transfer-encoding" in names or b"content-length" in names:
+        _check_framing(line, dict(headers))
+
+
+def _check_framing(line: RequestLine, headers: dict[bytes, bytes]) -> None:
+    coded = b"transfer-encoding" in headers
+    if coded and line.get_http_version() == "1.0":  # RFC 9112 section 6.1
+        raise Refusal(400, "Transfer-Encoding in HTTP/1.0")
+    if line.get_method() in WITHOUT_BODY and (coded or int(headers[b"content-length"])):
+        raise Refusal(400, "a GET or HEAD with a body")
+
+
+def head_size(line: RequestLine, url: bytes, headers: RawHeaders) -> int:
+    """Bytes of a head, as it is written without needless space."""
+    first = len(line.get_method()) + len(url) + len("  HTTP/1.1\r\n\r\n")
+    return first + sum(len(name) + len(value) + len(": \r\n") for name, value in headers)
+
+
+def too_large(url: bytes) -> Refusal:
+    """The refusal of a head over its bound."""
+    if len(url) > MAX_URL:
+        return Refusal(414, "URI too long")
+    return Refusal(431, "request header fields too large")
