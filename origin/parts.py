@@ -187,6 +187,7 @@ class Origin:
             max_pixels=limits.max_original_pixels,
             max_frames=limits.max_frames,
             timeout=limits.render_timeout,
+            max_dimension=limits.max_dimension,
             watermarks=watermarks,
         )
         return Handler(

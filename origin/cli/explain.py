@@ -20,6 +20,7 @@ from origin.formats import Format
 from origin.signing import Pair
 from origin.signing import Verifier
 from origin.signing import decode_query
+from origin.urls.geometry_values import CENTER
 from origin.urls.options import Options
 from origin.urls.options import suggest_option
 from origin.urls.parsing import OptionDefaults
@@ -32,6 +33,13 @@ from origin.urls.path import find_mount
 from origin.urls.presets import NamedPreset
 
 _SHOWN = 40  # characters of a name that no option has
+_FITS = {
+    "cover": "filled, the rest cut {around}",
+    "inside": "fitted inside",
+    "contain": "fitted inside and padded to the box",
+    "outside": "filled, nothing cut",
+    "fill": "stretched",
+}
 
 
 @click.command()
@@ -133,13 +141,26 @@ def _describe_outcome(
 
 
 def _describe_size(options: Options) -> str:
+    """The size by the options that say it. Padding and rotation come on top."""
+    grows = "small originals grow" if options.enlarge else "never enlarged"
     if options.width and options.height:
-        how = "filled, the rest cut at the centre" if options.crop else "fitted inside"
-        return f"{options.width}x{options.height}, {how}, never enlarged"
+        how = _FITS[options.fit or ("cover" if options.crop else "inside")].format(around=_around(options))
+        return f"{options.width}x{options.height}, {how}, {grows}"
     if options.width or options.height:
         side = f"{options.width} wide" if options.width else f"{options.height} high"
-        return f"{side}, in proportion, never enlarged"
+        return f"{side}, in proportion, {grows}"
+    if options.aspect:
+        return f"the original's, cut to {options.aspect[0]}:{options.aspect[1]} {_around(options)}"
     return "the original's"
+
+
+def _around(options: Options) -> str:
+    if isinstance(options.gravity, str):
+        return "around what is found by " + options.gravity
+    if options.gravity == CENTER:
+        return "at the centre"
+    x, y = options.gravity
+    return f"around the point {x:g},{y:g}"
 
 
 def _describe_format(handler: Handler, format: str) -> Iterator[str]:

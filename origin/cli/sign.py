@@ -94,7 +94,10 @@ def sign_grant(
     base_url: str,
     expires_in: float | None,
 ) -> None:
-    """A token for many URLs: bounds as w=1..1600, f=webp,avif,jpg or c=true; PATH may end in /*."""
+    """A token for many URLs: bounds as w=1..1600, f=webp,avif,jpg or c=true; PATH may end in /*.
+
+    Values of g, rect, pad, p and dl hold commas, so lists of them have semicolons: 'g=smart;0.3,0.6'.
+    """
     with _errors_as_misuse():
         signer, key = _find_signer(path, config_path, prefix, base_url)
         texts = _split_options(options)
@@ -145,11 +148,14 @@ def _split_widths(text: str) -> list[int]:
 
 
 def _read_bound(option: Option, text: str) -> Any:
-    """`1..1600` is a range, `a,b` a list, anything else the one value. Raises ValueError."""
+    """`1..1600` is a range, `a,b` a list, anything else the one value. Raises ValueError.
+
+    Where values hold commas themselves, semicolons stand between those of a list.
+    """
     if option.kind.is_ordered and ".." in text:
         low, _, high = text.partition("..")
         return {end: _read_end(option, value) for end, value in (("min", low), ("max", high)) if value}
-    values = [_read_constant(option, value) for value in text.split(",")]
+    values = [_read_constant(option, value) for value in text.split(option.kind.separator)]
     return values if len(values) > 1 else values[0]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 from typing import Annotated
 from typing import Any
@@ -21,8 +20,8 @@ from origin.config.types import SourceFormat
 from origin.config.types import Strict
 from origin.config.types import expected
 from origin.config.types import expects
-from origin.config.types import one_of
 from origin.config.types import parse_number
+from origin.urls.geometry_values import Position
 from origin.urls.names import MAX_NAMES
 from origin.urls.names import NAME
 from origin.urls.options import Option
@@ -31,22 +30,15 @@ from origin.urls.presets import list_preset_options
 from origin.urls.presets import read_preset_value
 from origin.urls.values import Exact
 
-PLACES = {
-    "-".join(filter(None, (down, across))) or "center": (x, y)
-    for down, y in (("", 0.5), ("top", 0.0), ("bottom", 1.0))
-    for across, x in (("", 0.5), ("left", 0.0), ("right", 1.0))
-}
-"""Where a watermark lies: fractions of the space that it leaves, from the top left."""
 MAX_FILE = 10_000_000  # bytes of a watermark's picture
-_FRACTIONS = re.compile(r"(0(?:\.[0-9]{1,9})?|1(?:\.0)?),(0(?:\.[0-9]{1,9})?|1(?:\.0)?)")
+_PLACE = Position()
 
 
-def _parse_place(value: Any) -> tuple[float, float]:
-    if isinstance(value, str) and (match := _FRACTIONS.fullmatch(value)):
-        return float(match[1]), float(match[2])
-    if not isinstance(value, str) or value not in PLACES:
+def _parse_place(value: Any) -> Any:
+    """Shares of the space that a watermark leaves, from the top left."""
+    if not isinstance(value, str):
         raise ValueError(value)
-    return PLACES[value]
+    return _PLACE.simplify(_PLACE.parse(value.encode()))
 
 
 Fraction = Annotated[
@@ -140,7 +132,7 @@ class Watermark(Part):
         Annotated[
             tuple[float, float],
             BeforeValidator(_parse_place),
-            expects(f'{one_of(list(PLACES))}, or fractions such as "0.5,0.9"'),
+            expects(_PLACE.expected),
             WithJsonSchema({"type": "string"}),
         ],
         meaning("where it lies: `center`, `top`, `bottom-right` and so on, or fractions such as `0.5,0.9`"),

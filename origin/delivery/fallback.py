@@ -12,12 +12,12 @@ import logging
 import time
 from collections.abc import Callable
 from collections.abc import Mapping
-from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
 from origin.cache.memory import Lru
 from origin.cache.records import Result
+from origin.errors import BadRequest
 from origin.errors import OriginError
 from origin.errors import Overloaded
 from origin.formats import OUTPUTS
@@ -92,13 +92,14 @@ class Fallback:
 
     async def get(self, options: Options, format: str, *, sparing: bool = False) -> Result:
         """The image in the size of these options, with `format` as in a render job; its own size where that
-        one is not to be had quickly. The quality is the handler's: another one would only make more sizes.
+        one is not to be had quickly.
 
         `sparing` is for clients without permission: all of them together get `SPARING` of a renderer's time.
         """
         result = self.in_memory(options, format)
         if result is not None:
             return result
+        options = _of_size(options)
         name = _name(options, format)
         if self._refused.get(name):
             return self.prepared(format)
@@ -117,7 +118,7 @@ class Fallback:
         """The image in the size of these options, where nothing has to be rendered for it."""
         if options.width is None and options.height is None:
             return self.prepared(format)
-        return self._sizes.get(_name(options, format))
+        return self._sizes.get(_name(_of_size(options), format))
 
     def prepared(self, format: str) -> Result:
         """The image at its own size."""
@@ -127,8 +128,11 @@ class Fallback:
         start = self._clock()
         try:
             async with self._slot:
-                result = await self._render(_sized(options), format, RENDER_SECONDS, wait=False)
+                result = await self._render(options, format, RENDER_SECONDS, wait=False)
         except Overloaded:
+            return None
+        except BadRequest:  # as the request itself is: padding beyond the limit
+            self._refused.put(name, True)
             return None
         except OriginError as error:
             log.warning("the fallback image cannot be made into %s, its own size is used: %s", name, error)
@@ -167,13 +171,25 @@ def built_in() -> bytes:
     return resources.files("origin.delivery").joinpath("placeholder.png").read_bytes()
 
 
+def _of_size(options: Options) -> Options:
+    """The options that say how large the result is and what is behind it; the others are for the picture that
+    is missing. The quality is the handler's: another one would only make more sizes."""
+    quarters, rest = divmod(options.rotate, 90)
+    on_its_side = quarters % 2 and not rest
+    return Options(
+        width=options.height if on_its_side else options.width,
+        height=options.width if on_its_side else options.height,
+        fit=options.fit,
+        crop=options.crop,
+        enlarge=options.enlarge,
+        padding=options.padding,
+        background=options.background,
+        format=options.format,
+    )
+
+
 def _name(options: Options, format: str) -> str:
-    return f"{_sized(options).canonical()}|{format}"
-
-
-def _sized(options: Options) -> Options:
-    """What of the options is for the fallback image, too: its size and its format."""
-    return replace(options, quality=None, watermark=None, download=None, only=None)
+    return f"{options.canonical()}|{format}"
 
 
 def _weight(result: Result) -> int:

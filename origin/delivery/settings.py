@@ -33,16 +33,26 @@ class RenderSettings:
     max_pixels: int  # of an original: width x height x frames
     max_frames: int
     timeout: float  # seconds for one render
+    max_dimension: int = 4096  # px of a side of a result, where options make it longer than the original's
     watermarks: Mapping[str, Watermark] = field(default_factory=dict)  # by the name in the configuration
 
     def job(self, options: Options, format: str) -> Job:
         """The render job for these options. `format` is a format's name, "original" or an auto class."""
-        watermark = None if options.watermark is None else self.watermarks[options.watermark]
-        return Job(options, format, self.quality, self.allowed, self.max_pixels, self.max_frames, watermark)
+        return Job(
+            options,
+            format,
+            self.quality,
+            self.allowed,
+            self.max_pixels,
+            self.max_frames,
+            self.max_dimension,
+            None if options.watermark is None else self.watermarks[options.watermark],
+        )
 
     def digest(self, pipeline: str) -> str:
         """Part of the name of every result, so that new settings make new results."""
-        text = json.dumps([pipeline, self.quality, self.allowed, self.max_pixels, self.max_frames])
+        limits = [self.max_pixels, self.max_frames, self.max_dimension]
+        text = json.dumps([pipeline, self.quality, self.allowed, *limits])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def watermark_digest(self, options: Options) -> str:

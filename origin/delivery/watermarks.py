@@ -54,7 +54,8 @@ async def check_watermarks(watermarks: Mapping[str, Watermark], pool: RenderPool
     """Lay each over itself. Raises ConfigError for one that cannot be used."""
     allowed = tuple(format.name for format in OUTPUTS)
     for name, watermark in watermarks.items():
-        job = Job(Options(width=64, watermark=name), "png", {}, allowed, _MAX_PIXELS, 1, watermark)
+        options = Options(width=64, watermark=name)
+        job = Job(options, "png", {}, allowed, _MAX_PIXELS, 1, watermark=watermark)
         try:
             await pool.render(watermark.picture, job, _TRIAL_SECONDS)
         except OriginError as exc:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import replace
 
+from origin.errors import BadRequest
 from origin.formats import Format
 from origin.formats import Light
 from origin.imaging.geometry import Geometry
+from origin.imaging.geometry import Region
 from origin.imaging.geometry import fit
+from origin.imaging.geometry import part_of
 from origin.imaging.gif import Gif
 from origin.imaging.protocol import Job
 from origin.imaging.protocol import Output
@@ -20,6 +24,7 @@ from origin.imaging.protocol import outputs
 # loses 9 points of SSIMULACRA2, with 1.5 left (6 MP) 18.7 instead of 21.6 and 1 point; 1.0 loses 12. A
 # little below 1.5, so that it is not the rounding of the other side that decides at exactly 1.5.
 _JPEG_HEADROOM = 1.49
+_WEBP_HEADROOM = 1.5  # left to Lanczos, as for JPEG
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,56 +53,93 @@ class Frame:
     original: Header
     format: Format  # to write
     format_if_transparent: Format  # to write where a pixel of the result is transparent
-    geometry: Geometry  # of one page, as the file lies
+    region: Region | None  # of one page, as the file lies: the part that counts; None: all of it
+    geometry: Geometry  # of that part, as the file lies
     pages: int  # of the result; more than one: an animation
     shrink: int  # by which the JPEG decoder shrinks the picture
+    scale: float  # to which the WebP decoder shrinks the picture, and the SVG decoder enlarges it
     light: Light  # to resize in
     quality: Mapping[str, int]  # by format, where the options name none
     watermark: Watermark | None = None
 
 
-def settle(header: Header, job: Job) -> tuple[Frame, ...]:
+def settle(header: Header, job: Job, region: Region | None = None) -> tuple[Frame, ...]:
     """The frames for an original with that header, the best first; the others are for encoders that fail.
 
+    `region` is what `trim` has left of the original; without it, what `rect` leaves.
     A format that cannot hold the sides of the result is left out. Where none can, the result is shrunk.
+    Raises BadRequest, which names the option.
     """
-    geometry = _geometry(header, job)
+    region = region or find_region(header, job)
+    upright = _measure(region, header.orientation, job)
     choices = outputs(job.format, header.format, header.animated)
-    able = [output for output in choices if _holds(output, geometry.longest)] or choices[-1:]
-    return tuple(_frame(header, job, geometry, output) for output in able)
+    able = [output for output in choices if _holds(output, upright.longest)] or choices[-1:]
+    return tuple(_frame(header, job, region, upright, output) for output in able)
+
+
+def find_region(header: Header, job: Job) -> Region:
+    """The part that `rect` leaves, as the file lies. Raises BadRequest where it misses the picture."""
+    whole = Region(0, 0, header.width, header.height)
+    if job.options.rect is None:
+        return whole
+    upright = whole.turned(header.width, header.height, 5) if header.orientation >= 5 else whole
+    part = part_of(job.options.rect, upright.width, upright.height)
+    if part is None:
+        raise BadRequest(f"option rect: misses the picture, which is {upright.width}x{upright.height}")
+    return part.turned(upright.width, upright.height, header.orientation)
 
 
 def _holds(output: Output, side: int) -> bool:
     return side <= min(output.format.max_side, output.if_transparent.max_side)
 
 
-def _frame(header: Header, job: Job, geometry: Geometry, output: Output) -> Frame:
+def _frame(header: Header, job: Job, region: Region, upright: Geometry, output: Output) -> Frame:
     format = output.format
-    geometry = geometry.within(format.max_side)
+    geometry = upright.within(format.max_side).turned(header.orientation)
     return Frame(
         original=header,
+        region=None if (region.width, region.height) == (header.width, header.height) else region,
         format=format,
         format_if_transparent=output.if_transparent,
         geometry=geometry,
         pages=min(header.pages, job.max_frames) if header.animated and format.holds_animation else 1,
-        shrink=_shrink(header, geometry),
+        shrink=_shrink(header, region, geometry),
+        scale=_scale(header, region, geometry),
         light=format.light if header.format is Format.JPG else "encoded",
         quality=job.quality,
         watermark=job.watermark,
     )
 
 
-def _shrink(header: Header, geometry: Geometry) -> int:
+def _shrink(header: Header, region: Region, geometry: Geometry) -> int:
     if header.format is Format.JPG and header.shrinks:
-        scale = geometry.scale(header.width, header.height)
+        scale = geometry.scale(region.width, region.height)
         for step in (8, 4, 2):
             if step * scale * _JPEG_HEADROOM <= 1:
                 return step
     return 1
 
 
-def _geometry(header: Header, job: Job) -> Geometry:
-    """Measured upright (EXIF orientations 5 to 8 lie on their side), told for the file as it lies."""
-    if header.orientation >= 5:
-        return fit(header.height, header.width, job.options).turned()
-    return fit(header.width, header.height, job.options)
+def _scale(header: Header, region: Region, geometry: Geometry) -> float:
+    if header.format is Format.WEBP and not header.animated:
+        return min(1.0, geometry.scale(region.width, region.height) * _WEBP_HEADROOM)
+    if header.format is Format.SVG:  # what grows is drawn larger, and stays sharp
+        return max(1.0, geometry.width / region.width, geometry.height / region.height)
+    return 1.0
+
+
+def _measure(region: Region, orientation: int, job: Job) -> Geometry:
+    """What becomes of that part, upright: EXIF orientations 5 to 8 lie on their side.
+
+    Raises BadRequest where padding makes the result larger than it may be.
+    """
+    width, height = region.width, region.height
+    if orientation >= 5:
+        width, height = height, width
+    geometry = fit(width, height, job.options, job.max_dimension)
+    if any(job.options.padding):
+        geometry = replace(geometry, padding=job.options.padding)
+        if geometry.longest > job.max_dimension:
+            sides = "x".join(map(str, geometry.size))
+            raise BadRequest(f"option pad: makes a result of {sides} pixels, more than {job.max_dimension}")
+    return geometry

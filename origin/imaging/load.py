@@ -26,7 +26,6 @@ from origin.imaging.tiff import read_tiff
 from origin.imaging.vendor import pyvips
 from origin.imaging.vips import field
 
-_WEBP_HEADROOM = 1.5  # left to Lanczos, as for JPEG
 _LARGE_SAMPLES = {("float", "scrgb"), ("float", "lab"), ("short", "labs")}  # that libvips makes sRGB of
 _PNG_END = b"IEND\xaeB`\x82"  # the closing chunk and its checksum
 
@@ -140,8 +139,6 @@ def load(original: bytes, image: pyvips.Image, frame: Frame) -> pyvips.Image:
         return image.extract_band(0, n=header.colour_bands)
     if frame.shrink > 1:
         return decoders.open_image(original, header.format, shrink=frame.shrink)
-    if header.format is Format.WEBP and not header.animated:
-        scale = frame.geometry.scale(header.width, header.height) * _WEBP_HEADROOM
-        if scale < 1:
-            return decoders.open_image(original, header.format, scale=scale)
+    if frame.scale != 1:
+        return decoders.open_image(original, header.format, scale=frame.scale)
     return image

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from dataclasses import replace
 
 from origin.errors import EncodingFailed
 from origin.errors import Unprocessable
@@ -23,7 +24,13 @@ from origin.imaging.frame import settle
 from origin.imaging.protocol import Job
 from origin.imaging.resize import resize
 from origin.imaging.shape import cut
+from origin.imaging.shape import find_cut
+from origin.imaging.shape import place
+from origin.imaging.shape import select
+from origin.imaging.shape import turn
 from origin.imaging.shape import turn_upright
+from origin.imaging.surround import surround
+from origin.imaging.trim import trim
 from origin.imaging.vendor import pyvips
 from origin.imaging.vips import damage
 from origin.imaging.vips import forget_messages
@@ -37,13 +44,21 @@ PIPELINE_VERSION = "3"
 Step = Callable[[pyvips.Image, Options, Frame], pyvips.Image]
 
 STEPS: tuple[Step, ...] = (
+    select,  # rect, trim
     resize,
     cut,
     to_srgb,
     turn_upright,
+    place,  # in the box of `contain`
+    turn,  # rotate, flip
+    surround,  # pad, bg
     lay_watermark,
 )
-"""What happens to the pixels, in this order; to each page of an animation alone."""
+"""What happens to the pixels, in this order; to each page of an animation alone.
+
+To users the picture is upright from the beginning. It is turned where few pixels are left: a `Geometry` tells
+the steps before of the picture as it lies in its file.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +93,14 @@ def render(original: bytes, job: Job, memory: int | None = None) -> Rendered:
 def _render(original: bytes, format: Format, job: Job, memory: int | None) -> Rendered:
     failure = ""
     opened, header = load.open_original(original, format, job, memory)
-    for frame in settle(header, job):
-        loaded = load.load(original, opened, frame)
+    trimmed = None
+    if job.options.trim is None:
+        frames = settle(header, job)
+    else:
+        trimmed, frames = trim(original, opened, header, job, memory)
+    for frame in frames:
+        frame = _find_cut_of_animation(original, frame, job.options)
+        loaded = trimmed or load.load(original, opened, frame)
         image = _run_steps(loaded, job.options, frame)
         try:
             body, written = encode(image, job.options, frame, original if image is loaded else None)
@@ -88,9 +109,21 @@ def _render(original: bytes, format: Format, job: Job, memory: int | None) -> Re
             failure = f"{frame.format.name}: {reason(exc)}"
         # libvips decodes when the encoder pulls lines. Where it is not the encoder that fails, this does.
         opened = open_image(original, format)
-        _run_steps(load.load(original, opened, frame), job.options, frame).avg()
+        _run_steps(trimmed or load.load(original, opened, frame), job.options, frame).avg()
         opened = open_image(original, format)
     raise EncodingFailed(failure)
+
+
+def _find_cut_of_animation(original: bytes, frame: Frame, options: Options) -> Frame:
+    """The frame with the cut that suits the first page: it is the same in all of them."""
+    if frame.pages == 1 or not isinstance(frame.geometry.focus, str):
+        return frame
+    alone = replace(frame, pages=1)
+    page = load.load(original, open_image(original, frame.original.format), alone)
+    page = resize(select(page, options, alone), options, alone).copy_memory()
+    if (page.width, page.height) == (frame.geometry.cut_width, frame.geometry.cut_height):
+        return frame
+    return replace(frame, geometry=frame.geometry.with_cut_at(*find_cut(page, frame)))
 
 
 def _run_steps(image: pyvips.Image, options: Options, frame: Frame) -> pyvips.Image:

@@ -74,6 +74,7 @@ class Job:
     allowed: tuple[str, ...]  # formats of originals that may be decoded
     max_pixels: int  # width x height x frames of the original
     max_frames: int  # animations are cut to their first max_frames frames
+    max_dimension: int = 4096  # px of a side that options make longer than the original's
     watermark: Watermark | None = None  # where the options name one
 
     def to_head(self) -> dict[str, Any]:
@@ -92,6 +93,7 @@ class Job:
             "allowed": self.allowed,
             "max_pixels": self.max_pixels,
             "max_frames": self.max_frames,
+            "max_dimension": self.max_dimension,
             **watermark,
         }
 

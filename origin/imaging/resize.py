@@ -31,7 +31,8 @@ _TOLERANCE = 0.1  # px of the result
 def resize(image: pyvips.Image, options: Options, frame: Frame) -> pyvips.Image:
     """Resize to the frame's width and height."""
     header, geometry, shrink = frame.original, frame.geometry, frame.shrink
-    if header.width % shrink == header.height % shrink == 0:
+    whole = frame.region is None
+    if not whole or header.width % shrink == header.height % shrink == 0:
         return _resample(image, geometry.width, geometry.height, frame)
     # The JPEG decoder has left out the columns and lines that did not fill a step. Stretched, what is left
     # would be displaced by up to 0.6 px of the result. So it is continued over the edge and cut behind.

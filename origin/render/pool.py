@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from origin.errors import BadRequest
 from origin.errors import EncodingFailed
 from origin.errors import OriginError
 from origin.errors import Overloaded
@@ -47,6 +48,7 @@ MAX_JOBS = 2_000  # of one process, against what leaks in forty C libraries
 _FORMATS = tuple(format.name for format in DEFAULT_ORIGINALS)
 JOBS_BETWEEN_LOOKS = 8  # at the memory of a renderer, each of which takes longer than sending a job
 _ERRORS: dict[str, type[OriginError]] = {
+    "bad-request": BadRequest,
     "unprocessable": Unprocessable,
     "unsupported-format": UnsupportedFormat,
     "render-failed": EncodingFailed,
@@ -66,8 +68,9 @@ class Rendered:
 class RenderPool:
     """`size` renderers (0: one more than cores) and the queue before them.
 
-    Raises what a render raises: Unprocessable, UnsupportedFormat, RenderFailed, EncodingFailed and
-    RenderTimeout; and Overloaded where the queue is full or a turn in it took over `queue_timeout` seconds.
+    Raises what a render raises: BadRequest, Unprocessable, UnsupportedFormat, RenderFailed, EncodingFailed
+    and RenderTimeout; and Overloaded where the queue is full or a turn in it took over `queue_timeout`
+    seconds.
     """
 
     def __init__(

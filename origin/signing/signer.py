@@ -20,11 +20,13 @@ from origin.urls.options import BY_NAME
 from origin.urls.options import EXPIRES
 from origin.urls.options import TOKEN
 from origin.urls.options import Option
+from origin.urls.options import find_option
 from origin.urls.path import find_key_violation
 from origin.urls.query import Pair
 from origin.urls.query import escape_pairs
 from origin.urls.query import join_pairs
 from origin.urls.srcset import list_candidates
+from origin.urls.values import spell
 from origin.urls.writing import Given
 from origin.urls.writing import write_options
 from origin.urls.writing import write_value
@@ -120,7 +122,8 @@ class UrlSigner:
     ) -> str:
         """A token for a key, or for every key below a prefix that ends in `/*`.
 
-        Each bound is `{"min": 1, "max": 1600}` (either end may be left out), a list, or the one value.
+        Each bound is `{"min": 1, "max": 1600}` (either end may be left out), a list, or the one value; of an
+        option with several numbers, such as `rect`, a tuple is one value.
         A URL has to hold each of the options that are bound here, and no other.
         """
         _check_key(key)
@@ -128,6 +131,7 @@ class UrlSigner:
             raise ValueError(
                 "a grant is for a key, or for a prefix that ends in /*; no other * means anything"
             )
+        bounds = {name: _spell_tuples(name, bound) for name, bound in bounds.items()}
         fields: dict[str, Any] = {"k": key, "o": bounds}
         expires = self._expiry(expires_in, expires_at, time.time() if now is None else now)
         if expires is not None:
@@ -161,6 +165,16 @@ def _check_bound(option: Option, bound: Any) -> None:
             write_value(option, value)
     elif not option.kind.has_values_between(bound.get("min"), bound.get("max")):
         raise ValueError(f"option {option.name}: no value lies between min and max of {bound}")
+
+
+def _spell_tuples(name: str, bound: Any) -> Any:
+    """The bound as JSON has it: of an option whose values hold several numbers, a tuple is one value."""
+    option = find_option(name)
+    if option is None or option.kind.separator == ",":
+        return bound
+    if isinstance(bound, list):
+        return [_spell_tuples(name, value) for value in bound]
+    return spell(bound) if isinstance(bound, tuple | int | float) else bound
 
 
 def _check_key(key: str) -> None:

@@ -26,6 +26,7 @@ class Names(Kind):
 
     __slots__ = ("of", "several")
     constant_types: ClassVar[tuple[type, ...]] = (str,)
+    separator: ClassVar[str] = ";"
 
     def __init__(self, of: str, *, several: bool = False) -> None:
         self.of, self.several = of, several
@@ -54,6 +55,7 @@ class FileName(Kind):
 
     __slots__ = ()
     constant_types: ClassVar[tuple[type, ...]] = (str,)
+    separator: ClassVar[str] = ";"
     values = "a file name"
     expected = f"a file name of at most {MAX_FILE_NAME} printable characters"
 

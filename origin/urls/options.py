@@ -17,6 +17,13 @@ from dataclasses import fields
 from typing import Any
 
 from origin.formats import OUTPUTS
+from origin.urls.colours import Colour
+from origin.urls.geometry_values import CENTER
+from origin.urls.geometry_values import Aspect
+from origin.urls.geometry_values import Degrees
+from origin.urls.geometry_values import Padding
+from origin.urls.geometry_values import Position
+from origin.urls.geometry_values import Rectangle
 from origin.urls.names import FileName
 from origin.urls.names import Names
 from origin.urls.values import Choice
@@ -60,8 +67,28 @@ OPTIONS = (
            "width of the box"),
     Option("h",   "height",  Pixels(),                                                       "height",
            "height of the box"),
+    Option("fit", None,      Choice("cover", "inside", "contain", "outside", "fill"),        "fit",
+           "with both sides: fill and cut; fit within; and pad to the box; fill uncut; stretch"),
     Option("c",   "crop",    Flag(),                                                         "crop",
-           "with both sides: fill the box and cut the rest (from the centre), or fit inside"),
+           "with both sides: `true` is `fit=cover`, `false` is `fit=inside`; `fit` wins"),
+    Option("g",   "gravity", Position("smart", "entropy"),                                   "gravity",
+           "what a cut keeps, and where `fit=contain` puts the picture"),
+    Option("ar",  "aspect",  Aspect(),                                                       "aspect",
+           "gives the side that is missing; with neither side, the original is cut to it"),
+    Option("rect", None,     Rectangle(),                                                    "rect",
+           "the part of the upright original that counts"),
+    Option("enlarge", None,  Flag(),                                                         "enlarge",
+           "small originals grow to fill the box"),
+    Option("trim", None,     Number(1, 100, whole=True),                                     "trim",
+           "borders of one colour are cut, within that tolerance in levels of 255"),
+    Option("rotate", None,   Degrees(),                                                      "rotate",
+           "clockwise; all but 90, 180 and 270 enlarge the canvas"),
+    Option("flip", None,     Choice("h", "v", "hv"),                                         "flip",
+           "mirrors: left and right, top and bottom, or both; after `rotate`"),
+    Option("pad", None,      Padding(),                                                      "padding",
+           "around the result, as in CSS; multiplied by `dpr`"),
+    Option("bg",  "background", Colour(),                                                    "background",
+           "behind transparency, padding and rotation; without it they are transparent, white in JPEG"),
     Option("wm",  "watermark", Names("watermarks"),                                          "watermark",
            "a picture of the configuration, laid over the result"),
     Option("f",   "format",  Choice(*_FORMATS, "auto", "original", aliases={"jpeg": "jpg"}), "format",
@@ -73,7 +100,7 @@ OPTIONS = (
     Option("dl",  "download", FileName(),                                                    "download",
            "browsers save the picture under this name", of_answer=True),
     Option("dpr", None,      Number("0.5", 5, clamped=True),                                 None,
-           "multiplies `w` and `h`, for dense screens"),
+           "multiplies `w`, `h` and `pad`, for dense screens"),
     Option("e",   "expires", Number(0, 10**15 - 1, whole=True, unit="Unix seconds"),         None,
            "when a signed URL ends", of_token=True),
     Option("t",   "token",   Token(),                                                        None,
@@ -91,7 +118,17 @@ class Options:
 
     width: int | None = None  # device pixels of the box
     height: int | None = None
+    fit: str | None = None  # "contain", "outside" or "fill", with both sides; the others are what `crop` says
     crop: bool = False  # fill the box and cut the rest; only ever true where there are both sides
+    gravity: str | tuple[float, float] = CENTER  # "smart", "entropy", or shares of the sides
+    aspect: tuple[int, int] | None = None  # width to height; only where there is no side
+    rect: tuple[float, float, float, float] | None = None  # pixels, or shares where none is more than 1
+    enlarge: bool = False  # only ever true where there is a side
+    trim: int | None = None  # tolerance in levels of 255
+    rotate: float = 0.0  # degrees clockwise, from 0 to less than 360
+    flip: str | None = None  # "h", "v" or "hv"
+    padding: tuple[int, int, int, int] = (0, 0, 0, 0)  # device pixels: top, right, bottom, left
+    background: str | None = None  # rrggbb, or rrggbbaa; never wholly transparent
     watermark: str | None = None  # its name in the configuration
     format: str = "original"  # "original", "auto", or a format's name
     quality: int | None = None  # None: the handler's quality for the format

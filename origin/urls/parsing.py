@@ -15,6 +15,8 @@ from typing import Any
 
 from origin.errors import BadRequest
 from origin.formats import OUTPUTS
+from origin.urls.box import settle_box
+from origin.urls.box import settle_surroundings
 from origin.urls.names import Names
 from origin.urls.options import BY_NAME
 from origin.urls.options import OPTIONS
@@ -156,14 +158,13 @@ def _settle(given: _Values, defaults: OptionDefaults, named: NamedPreset | None 
         for option, value in values.items()
         if option.field is not None
     }
-    if "width" in fields or "height" in fields:
-        ratio = values.get(_DPR)
-        # The configuration has chosen the size of a preset already.
-        is_free = any(given.get(option) is not None and given[option] == values[option] for option in _SIZES)
-        widths = defaults.widths if is_free else ()
-        _settle_box(fields, 1 if ratio is None else _DPR.kind.simplify(ratio), defaults, widths)
-    else:
-        fields.pop("crop", None)
+    exact = values.get(_DPR)
+    ratio: Any = 1 if exact is None else _DPR.kind.simplify(exact)
+    # The configuration has chosen the size of a preset already.
+    is_free = any(given.get(option) is not None and given[option] == values[option] for option in _SIZES)
+    widths = defaults.widths if is_free else ()
+    settle_box(fields, ratio, defaults.crop, defaults.max_dimension, widths)
+    settle_surroundings(fields, ratio)
     if "format" not in fields:
         fields["format"] = defaults.format
     if "quality" in fields:
@@ -177,29 +178,3 @@ def _find_presets(values: _Values, defaults: OptionDefaults, named: NamedPreset 
     """The presets that count, in order: of the handler, of the file's name, of the query."""
     lists = [defaults.preset, named.names if named else None, values.get(_PRESET)]
     return [defaults.presets[name] for names in lists if names for name in str(names).split(",")]
-
-
-def _settle_box(
-    fields: dict[str, Any], ratio: Any, defaults: OptionDefaults, widths: tuple[int, ...]
-) -> None:
-    """Turn the sides from CSS pixels into device pixels within the limits; a side of 0 is as absent."""
-    limit = defaults.max_dimension
-    width = min(int(fields.get("width", 0) * ratio + 0.5), limit)
-    height = min(int(fields.get("height", 0) * ratio + 0.5), limit)
-    if widths:
-        width, height = _snap(width, height, widths, limit)
-    fields["width"], fields["height"] = width or None, height or None
-    fields["crop"] = bool(width and height and fields.get("crop", defaults.crop))
-
-
-def _snap(width: int, height: int, steps: tuple[int, ...], limit: int) -> tuple[int, int]:
-    """The box with its width on a step, and its height in proportion; a height alone on a step."""
-    if not width:
-        return 0, min(_step(height, steps), limit) if height else 0
-    step = min(_step(width, steps), limit)
-    return step, max(1, min(int(height * step / width + 0.5), limit)) if height else 0
-
-
-def _step(side: int, steps: tuple[int, ...]) -> int:
-    """The lowest step that is no less than the side; the last one where there is none."""
-    return next((step for step in steps if step >= side), steps[-1])

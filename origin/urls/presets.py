@@ -9,6 +9,7 @@ from dataclasses import field
 from typing import Any
 
 from origin.formats import OUTPUTS
+from origin.urls.options import BY_NAME
 from origin.urls.options import OPTIONS
 from origin.urls.options import Option
 from origin.urls.path import find_key_violation
@@ -17,6 +18,7 @@ from origin.urls.values import spell
 from origin.urls.writing import write_value
 
 Values = dict[Option, Exact]
+_FITTING = frozenset((BY_NAME[b"fit"], BY_NAME[b"c"]))
 ORIGINAL_EXTENSIONS = ("jpg", "jpeg", "png", "gif", "webp", "avif", "svg")
 
 _FORMATS = {name: format.name for format in OUTPUTS for name in (format.name, *format.other_names)}
@@ -57,13 +59,23 @@ def apply_presets(presets: Iterable[Preset], values: Mapping[Option, Exact | Non
     merged: Values = {}
     locked: set[Option] = set()
     for preset in presets:
-        merged.update(preset.values)
+        merged = _lay_over(merged, preset.values)
         if preset.locked:
-            locked.update(preset.values)
-    merged.update(
-        (option, value) for option, value in values.items() if value is not None and option not in locked
-    )
-    return merged
+            locked |= _with_rivals(preset.values)
+    own = {option: value for option, value in values.items() if value is not None and option not in locked}
+    return _lay_over(merged, own)
+
+
+def _lay_over(below: Values, above: Mapping[Option, Exact]) -> Values:
+    """The values below where those above do not say the same thing."""
+    hidden = _with_rivals(above)
+    return {**{option: value for option, value in below.items() if option not in hidden}, **above}
+
+
+def _with_rivals(options: Iterable[Option]) -> set[Option]:
+    """The options, and those that say the same thing in other words."""
+    named = set(options)
+    return named if named.isdisjoint(_FITTING) else named | _FITTING
 
 
 def intersect_formats(presets: Iterable[Preset]) -> tuple[str, ...] | None:

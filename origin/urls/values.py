@@ -17,13 +17,14 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from decimal import ROUND_HALF_UP
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 from typing import ClassVar
 from typing import TypeVar
 
 T = TypeVar("T")
-Exact = bool | str | int | Decimal
-Simple = bool | str | int | float
+Exact = bool | str | int | Decimal | Fraction | tuple[int | Decimal, ...]
+Simple = bool | str | int | float | tuple[int | float, ...]
 Constant = bool | str | int | float
 
 # One spelling a number: no sign, no leading zero, no exponent, no digit outside ASCII.
@@ -39,6 +40,7 @@ class Kind(ABC):
     __slots__ = ()
     constant_types: ClassVar[tuple[type, ...]] = ()  # of a grant's constants, in JSON; compared exactly
     is_ordered: ClassVar[bool] = False  # whether a grant may give `min` and `max`
+    separator: ClassVar[str] = ","  # between the values of a list, where a person writes one
 
     @property
     @abstractmethod
@@ -93,15 +95,15 @@ class Ordered(Kind):
     """Numbers: a grant may bound them by `min` and `max`, and holds them as JSON numbers."""
 
     __slots__ = ()
-    constant_types = (int, Decimal)  # and so never True, which is a number to Python, NaN or Infinity
+    # And so never NaN, Infinity or True, which is a number to Python.
+    constant_types: ClassVar[tuple[type, ...]] = (int, Decimal)
     is_ordered = True
 
-    def to_constant(self, value: Any) -> int | float:
+    def to_constant(self, value: Any) -> Constant:
         return int(value) if value == int(value) else float(value)
 
-    def parse_limit(self, text: bytes) -> int | Decimal:
-        _check_digits(text)
-        return _parse_number(text)
+    def parse_limit(self, text: bytes) -> Exact:
+        return parse_short_number(text)
 
 
 class Number(Ordered):
@@ -258,12 +260,21 @@ class Token(Kind):
 
 
 def spell(value: object) -> str:
-    """A value of a program as the text of a URL: True is `true`, 2.0 is `2`, and never `1e-05`."""
+    """A value of a program as the text of a URL: True is `true`, 2.0 is `2`, and never `1e-05`; the values of
+    a list have commas between them."""
     if isinstance(value, str):
         return value
+    if isinstance(value, list | tuple):
+        return ",".join(map(spell, value))
     if isinstance(value, bool):
         return "true" if value else "false"
     return format(Decimal(str(value)).normalize(), "f") if isinstance(value, float) else str(value)
+
+
+def parse_short_number(text: bytes) -> int | Decimal:
+    """A number of no more digits than every reader keeps. Raises ValueError."""
+    _check_digits(text)
+    return _parse_number(text)
 
 
 def _look_up(meanings: Mapping[bytes, T], text: bytes) -> T:

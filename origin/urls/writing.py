@@ -6,6 +6,7 @@ What the origin would refuse is refused here, by the same kinds of values.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Sequence
 
 from origin.urls.options import OPTIONS
 from origin.urls.options import Option
@@ -14,7 +15,8 @@ from origin.urls.options import suggest_option
 from origin.urls.query import Pair
 from origin.urls.values import spell
 
-Given = str | int | float | bool | None
+Given = str | int | float | bool | Sequence[str | int | float] | None
+"""A value of an option as a program has it. Several numbers or names may be a list or a tuple."""
 
 
 def write_options(options: Mapping[str, Given]) -> list[Pair]:

@@ -119,10 +119,37 @@ def test_they_are_told_where_the_url_is_refused_as_well() -> None:
         ("w=300&h=200&c=f&q=30", {}, "w=300 h=200 c=false q=30"),
         ("w=300&h=200&c=f", {"crop": False}, "w=300 h=200"),
         ("w=300", {"widths": [200, 400]}, "w=400"),
+        ("w=300&ar=3:2&g=0.5,0", {}, "w=300 h=200 c=true g=top"),
+        ("w=9&h=9&fit=contain&background=RED&pad=1,2&dpr=2", {}, "w=18 h=18 fit=contain pad=2,4 bg=ff0000"),
+        ("rotate=-90&rect=0,0,0.5,1", {}, "rect=0,0,0.5,1 rotate=270"),
     ],
 )
 def test_options_are_told_as_a_person_would_write_them(query: str, handler: Any, options: str) -> None:
     assert explained(f"/photos/a.jpg?{query}", configured(**handler))["options"] == [options]
+
+
+@pytest.mark.parametrize(
+    ("query", "size"),
+    [
+        (
+            "w=300&h=200&g=smart",
+            "300x200, filled, the rest cut around what is found by smart, never enlarged",
+        ),
+        (
+            "w=300&h=200&g=0.3,0.6&enlarge=1",
+            "300x200, filled, the rest cut around the point 0.3,0.6, small originals grow",
+        ),
+        ("w=300&h=200&fit=inside", "300x200, fitted inside, never enlarged"),
+        ("w=300&h=200&fit=contain", "300x200, fitted inside and padded to the box, never enlarged"),
+        ("w=300&h=200&fit=outside", "300x200, filled, nothing cut, never enlarged"),
+        ("w=300&h=200&fit=fill", "300x200, stretched, never enlarged"),
+        ("w=300&enlarge=1", "300 wide, in proportion, small originals grow"),
+        ("ar=16:9", "the original's, cut to 16:9 at the centre"),
+        ("g=top", "the original's"),
+    ],
+)
+def test_the_size_is_told(query: str, size: str) -> None:
+    assert explained(f"/photos/a.jpg?{query}")["size"] == [size]
 
 
 @given(
@@ -135,6 +162,13 @@ def test_options_are_told_as_a_person_would_write_them(query: str, handler: Any,
             "f": st.sampled_from(["jpg", "png", "auto", "original"]),
             "q": st.integers(1, 100).map(str),
             "dpr": st.sampled_from(["0", "1.5", "9"]),
+            "fit": st.sampled_from(["cover", "inside", "contain", "fill"]),
+            "g": st.sampled_from(["center", "top", "0.3,0.6", "smart"]),
+            "ar": st.sampled_from(["16:9", "1.5", "0.01"]),
+            "rect": st.sampled_from(["0,0,1,1", "0.1,0,0.5,1", "1,2,3,4.5"]),
+            "rotate": st.sampled_from(["0", "-90", "12.34567"]),
+            "pad": st.sampled_from(["0", "1,2,3,4", "2.5"]),
+            "bg": st.sampled_from(["fff", "ffcc0080", "transparent"]),
         },
     ),
     st.builds(

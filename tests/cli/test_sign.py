@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
+from urllib.parse import quote
 from urllib.parse import urlsplit
 
 import pytest
@@ -71,7 +72,7 @@ def test_every_option_of_a_picture_can_be_signed_and_granted_under_either_name(n
     (option,) = [option for option in OPTIONS if name in option.names]
     text = f"{name}={example(option)}"
     url = sign("url", "photos/cat.jpg", text).stdout.strip()
-    assert f"?{option.name}={example(option)}&t=" in url
+    assert f"?{option.name}={quote(example(option), safe='')}&t=" in url
     assert verdict(url).accepted
     token = sign("grant", "photos/cat.jpg", text).stdout.strip()
     assert verdict(f"x?{text}&t={token}").accepted
@@ -87,6 +88,13 @@ def test_every_option_of_a_picture_can_be_signed_and_granted_under_either_name(n
         (["f=webp,AVIF,jpeg", "c=T"], {"f": ["webp", "avif", "jpg"], "c": True}),
         (["w=300,600.5", "c=true,false"], {"w": [300, 600.5], "c": [True, False]}),
         (["q=80"], {"q": 80}),
+        (["g=smart;0.3,0.60;top"], {"g": ["smart", "0.3,0.60", "top"]}),
+        (["rect=0,0,100,100", "pad=10,20"], {"rect": "0,0,100,100", "pad": "10,20"}),
+        (
+            ["ar=1..16:9", "rotate=-10..10"],
+            {"ar": {"min": "1:1", "max": "16:9"}, "rotate": {"min": -10, "max": 10}},
+        ),
+        (["bg=FFF,tomato"], {"bg": ["ffffff", "ff6347"]}),
         ([], {}),
     ],
 )

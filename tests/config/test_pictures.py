@@ -89,7 +89,7 @@ def test_the_defaults_of_a_watermark(logo: str) -> None:
     assert (watermark.tile, watermark.margin) == (False, 0)
 
 
-PLACES = "center, left, right, top, top-left, top-right, bottom, bottom-left or bottom-right"
+PLACES = "center, top, right, bottom, left, top-left, top-right, bottom-left, bottom-right or x,y from 0 to 1"
 MISTAKES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"presets": {"a": {"w": "x"}}}, {}, 'presets.a.w: expected a number of CSS pixels, got "x"'),
     ({"presets": {"a": {"w": 0}}}, {}, "presets.a.w: expected a number of CSS pixels, got 0"),
@@ -157,12 +157,12 @@ MISTAKES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (
         {"watermarks": {"a": {"picture": __file__, "gravity": "smart"}}},
         {},
-        f'watermarks.a.gravity: expected {PLACES}, or fractions such as "0.5,0.9", got "smart"',
+        f'watermarks.a.gravity: expected {PLACES}, got "smart"',
     ),
     (
         {"watermarks": {"a": {"picture": __file__, "gravity": "2,0"}}},
         {},
-        f'watermarks.a.gravity: expected {PLACES}, or fractions such as "0.5,0.9", got "2,0"',
+        f'watermarks.a.gravity: expected {PLACES}, got "2,0"',
     ),
     (
         {"watermarks": {"a": {"picture": __file__}}},

@@ -14,6 +14,7 @@ from origin.delivery import fallback as module
 from origin.delivery.fallback import Fallback
 from origin.delivery.fallback import built_in
 from origin.delivery.fallback import load_image
+from origin.errors import BadRequest
 from origin.errors import Overloaded
 from origin.errors import RenderFailed
 from origin.errors import RenderTimeout
@@ -96,6 +97,42 @@ async def test_a_size_is_rendered_once_and_then_at_hand(opened: Fallback, pool: 
     assert (job.options.width, job.options.height, job.options.crop) == (300, 200, True)
     assert (job.options.quality, job.quality["jpg"]) == (None, QUALITY["jpg"])
     assert await opened.get(replace(options, quality=41), "jpg") == first
+
+
+async def test_what_is_asked_of_the_missing_picture_is_not_done_to_the_fallback(
+    opened: Fallback, pool: Pool
+) -> None:
+    asked = Options(
+        width=300,
+        height=200,
+        fit="contain",
+        gravity="smart",
+        rect=(9, 9, 9, 9),
+        enlarge=True,
+        trim=10,
+        rotate=90.0,
+        flip="h",
+        padding=(1, 2, 3, 4),
+        background="ffcc00",
+    )
+    assert (await opened.get(asked, "png")).body == b"200x300 png"  # as large as the picture would be
+    [job] = pool.jobs
+    assert job.options == Options(
+        200, 300, fit="contain", enlarge=True, padding=(1, 2, 3, 4), background="ffcc00"
+    )
+    await opened.get(replace(asked, rotate=270.0, flip=None, rect=(1, 2, 3, 4)), "png")
+    assert len(pool.jobs) == 1
+
+
+async def test_where_its_padding_is_too_much_the_prepared_one_goes_out_and_nobody_is_warned(
+    opened: Fallback, pool: Pool, caplog: pytest.LogCaptureFixture
+) -> None:
+    pool.broken = BadRequest("option pad: too much")
+    asked = Options(width=300, padding=(5000, 0, 0, 0))
+    assert (await opened.get(asked, "png")).body == b"NonexNone png"
+    assert caplog.records == []
+    await opened.get(asked, "png")
+    assert len(pool.jobs) == 1
 
 
 async def test_where_no_renderer_is_free_the_prepared_one_goes_out(opened: Fallback, pool: Pool) -> None:

@@ -91,6 +91,24 @@ def test_the_sizes_are_those_of_the_answers(origin: Running, row: list[str]) -> 
     assert (found.width, found.height) == (int(width), int(height))
 
 
+@pytest.mark.parametrize("row", URLS.table("| `fit` | result |"), ids=lambda row: row[0])
+def test_the_fits_are_those_of_the_answers(origin: Running, row: list[str]) -> None:
+    found = pictures.opened(origin.get(f"/h/land.jpg?w=300&h=300&fit={code(row[0])[0]}").body)
+    assert [found.width, found.height] == list(map(int, re.findall(r"\d+", row[1])))
+
+
+def test_every_fit_is_in_the_table() -> None:
+    (values,) = [row[2] for row in URLS.table("| option | alias |") if row[0] == "`fit`"]
+    assert [code(row[0])[0] for row in URLS.table("| `fit` | result |")] == code(values)
+
+
+@pytest.mark.parametrize("query", ["rect=5000,0,10,10", "pad=3000", "w=4000&enlarge=1&pad=50"])
+def test_what_only_the_original_shows_to_be_wrong_is_a_bad_request(origin: Running, query: str) -> None:
+    answer = origin.get(f"/h/land.jpg?{query}")
+    assert (answer.status, answer.headers["X-Origin-Error"]) == (404, "bad-request")
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
 def test_the_urls_of_the_examples_are_understood() -> None:
     blocks = URLS.blocks("html")
     urls = re.findall(r"/photos/[^\s\",]+", html.unescape("".join(blocks)))

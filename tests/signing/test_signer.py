@@ -41,6 +41,20 @@ from tests.support.signing import verify_url
         ({"w": 300, "dpr": 5}, "w=300&dpr=5&"),
         ({"w": 300, "dpr": 0.1}, "w=300&dpr=0.1&"),
         ({"w": 300, "dpr": 7}, "w=300&dpr=7&"),
+        # Several numbers may be a tuple.
+        ({"w": 300, "h": 200, "fit": "cover", "g": (0.3, 0.6)}, "w=300&h=200&fit=cover&g=0.3%2C0.6&"),
+        ({"gravity": "0.3,0.6"}, "g=0.3%2C0.6&"),
+        ({"rect": (0, 0, 100, 100)}, "rect=0%2C0%2C100%2C100&"),
+        ({"rect": [0.1, 0, 0.5, 1.0]}, "rect=0.1%2C0%2C0.5%2C1&"),
+        ({"pad": "10,20"}, "pad=10%2C20&"),
+        ({"pad": (10, 20)}, "pad=10%2C20&"),
+        ({"pad": 10}, "pad=10&"),
+        ({"ar": "16:9"}, "ar=16%3A9&"),
+        ({"ar": 1.5}, "ar=1.5&"),
+        ({"bg": "#fff"}, "bg=%23fff&"),
+        ({"background": "tomato"}, "bg=tomato&"),
+        ({"rotate": -90}, "rotate=-90&"),
+        ({"enlarge": True, "trim": 10, "flip": "h"}, "enlarge=true&trim=10&flip=h&"),
     ],
 )
 def test_options_are_written_in_one_way(options: Any, query: str) -> None:
@@ -68,6 +82,10 @@ def test_options_are_written_in_one_way(options: Any, query: str) -> None:
         ({"w": float("inf")}, ValueError),
         ({"c": "yes"}, ValueError),
         ({"f": "wébp"}, ValueError),
+        ({"g": (0.3, 1.6)}, ValueError),
+        ({"rect": (0, 0, 100)}, ValueError),
+        ({"pad": ()}, ValueError),
+        ({"bg": "none"}, ValueError),
     ],
 )
 def test_an_option_that_the_origin_cannot_read_is_not_signed(options: Any, error: Any) -> None:
@@ -193,6 +211,30 @@ def test_a_url_outside_its_grant_is_not_written(key: str, options: Any) -> None:
 def test_a_grant_that_the_origin_could_not_read_is_not_signed(bounds: Any) -> None:
     with pytest.raises(ValueError, match=r"option|type|bounds|value"):
         signer.grant("cat.jpg", **bounds)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "inside", "outside"),
+    [
+        ({"g": ["smart", (0.3, 0.6)]}, ["g=smart", "g=0.30,0.6"], ["g=entropy", "g=0.3,0.7", ""]),
+        ({"g": (0.5, 0)}, ["g=top"], ["g=bottom"]),
+        ({"rect": (0, 0, 100, 100)}, ["rect=0,0,100.0,100"], ["rect=0,0,100,101"]),
+        ({"pad": 10}, ["pad=10", "pad=10,10"], ["pad=10,11", "pad=20"]),
+        ({"pad": [10, (10, 20)]}, ["pad=10", "pad=10,20,10"], ["pad=20"]),
+        ({"ar": ["16:9", 1.5]}, ["ar=32:18", "ar=3:2"], ["ar=1"]),
+        ({"ar": {"min": 1, "max": "16:9"}}, ["ar=1", "ar=16:9"], ["ar=0.99", "ar=16.1:9"]),
+        ({"rotate": {"min": -10, "max": 10}}, ["rotate=-10", "rotate=0"], ["rotate=-11", "rotate=350"]),
+        ({"bg": ["#fff", "tomato"]}, ["bg=white", "bg=ff6347"], ["bg=fffffffe"]),
+        ({"fit": ["cover", "inside"]}, ["fit=COVER"], ["fit=fill"]),
+        ({"trim": {"max": 20}}, ["trim=20"], ["trim=21"]),
+        ({"enlarge": False}, ["enlarge=0"], ["enlarge=1"]),
+        ({"flip": "h"}, ["flip=h"], ["flip=v"]),
+    ],
+)
+def test_a_grant_bounds_what_a_picture_looks_like(bounds: Any, inside: list[str], outside: list[str]) -> None:
+    token = signer.grant("cat.jpg", **bounds)
+    assert all(verify("cat.jpg", query, token).accepted for query in inside)
+    assert {verify("cat.jpg", query, token).reason for query in outside} == {Reason.OUTSIDE}
 
 
 @pytest.mark.parametrize(

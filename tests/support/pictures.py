@@ -233,12 +233,16 @@ _UNTURN = {
 @cache
 def turned(orientation: int, kind: str = "JPEG") -> bytes:
     """`field(1000, 600)` as a camera held that way stores it: upright again once it is turned."""
-    image = field(1000, 600)
+    return stored_as(field(1000, 600), orientation, kind, quality=95)
+
+
+def stored_as(image: Image.Image, orientation: int, kind: str, **options: Any) -> bytes:
+    """An upright picture as a camera held that way stores it."""
     if orientation in _UNTURN:
         image = image.transpose(_UNTURN[orientation])
     exif = Image.Exif()
     exif[0x0112] = orientation
-    return encoded(image, kind, exif=exif, quality=95)
+    return encoded(image, kind, exif=exif, **options)
 
 
 DELAYS = (50, 60, 70, 80, 90)

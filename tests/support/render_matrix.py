@@ -32,6 +32,11 @@ NAMES = tuple(format.name for format in FORMATS)
 TARGETS = tuple(format.name for format in OUTPUTS)
 MEMORY = 1_000_000_000  # bytes
 SIZES = ((50, 20, True), (300, None, True), (None, None, True))
+SHAPES = (  # what every option of geometry asks of libvips
+    Options(width=60, height=60, crop=True, gravity="smart", rotate=30.0, padding=(5, 5, 5, 5), trim=10),
+    Options(width=90, height=60, crop=True, gravity="entropy", enlarge=True, flip="v", background="ff000080"),
+    Options(width=90, height=90, fit="contain", rect=(0, 0, 0.7, 0.7), rotate=90.0, background="ffcc00"),
+)
 TEXT = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="400" height="100"><text y="40" font-size="30">Grün 漢字'
     '</text><text y="90" font-size="30" font-family="serif" font-weight="bold">Bold مرحبا</text></svg>'
@@ -69,16 +74,19 @@ def results() -> Iterator[tuple[str, str]]:
     for name, original in PICTURES.items():
         for target in TARGETS:
             for width, height, crop in SIZES:
-                yield f"{name} {target} {width}", digest(original, width, height, crop, target)
+                box = Options(width=width, height=height, crop=crop and bool(width and height))
+                yield f"{name} {target} {width}", digest(original, box, target)
+    for name in ("turned", "alpha", "gif"):
+        for number, options in enumerate(SHAPES):
+            yield f"{name} shape {number}", digest(PICTURES[name], options, "webp")
     for target, width in (("jpg", None), ("png", None), ("webp", 2000), ("avif", 1000), ("gif", 800)):
-        yield f"large {target}", digest(LARGE, width, None, True, target)
+        yield f"large {target}", digest(LARGE, Options(width=width), target)
 
 
-def digest(original: bytes, width: int | None, height: int | None, crop: bool, target: str) -> str:
+def digest(original: bytes, options: Options, target: str) -> str:
     sandbox.allow_cpu(300)
     try:
-        box = Options(width=width, height=height, crop=crop and bool(width and height))
-        job = Job(box, target, QUALITY, NAMES, 10**8, 100)
+        job = Job(options, target, QUALITY, NAMES, 10**8, 100)
         return hashlib.sha256(pipeline.render(original, job, MEMORY).body).hexdigest()
     except OriginError as error:
         return type(error).__name__

@@ -97,11 +97,10 @@ def test_an_option_at_its_neutral_value_adds_nothing_to_the_canonical_text(
 
 def test_different_options_have_different_canonical_texts() -> None:
     sides, formats = (None, 1, 11, 111), ("original", "auto", "jpg")
+    values = product(sides, sides, (False, True), formats, (None, 1, 11))
     different = [
-        Options(width, height, crop, format=format, quality=quality)
-        for width, height, crop, format, quality in product(
-            sides, sides, (False, True), formats, (None, 1, 11)
-        )
+        Options(width, height, crop=crop, format=format, quality=quality)
+        for width, height, crop, format, quality in values
     ]
     assert len({options.canonical() for options in different}) == len(different)
 

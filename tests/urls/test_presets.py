@@ -39,6 +39,8 @@ PRESETS = {
     "raster": preset(w=10, only=frozenset({"jpg", "png"})),
     "jpgs": preset(only=frozenset({"jpg", "gif"})),
     "saved": preset(dl="cat"),
+    "contained": preset(w=200, h=100, fit="contain"),
+    "filled": preset(c=True, locked=True),
 }
 DEFAULTS = OptionDefaults(presets=PRESETS, watermarks=frozenset({"logo", "other"}))
 
@@ -65,6 +67,11 @@ def read(query: str, named: NamedPreset | None = None, **defaults: Any) -> Optio
         ("p=thumb&w=0&h=&c=", "w=200&h=100"),
         ("p=thumb&dpr=2", "w=400&h=200"),
         ("p=marked&wm=other", "wm=other"),
+        # `fit` and `c` say the same thing.
+        ("p=contained&c=true", "w=200&h=100&fit=cover"),
+        ("p=contained&fit=fill", "w=200&h=100&fit=fill"),
+        ("p=contained,thumb", "w=200&h=100&fit=cover"),
+        ("p=filled&w=9&h=9&fit=contain", "w=9&h=9&c=true"),
         # But not over a locked one.
         ("p=fixed&w=300", "w=200"),
         ("p=fixed&w=300&h=50", "w=200&h=50"),

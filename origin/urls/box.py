@@ -1,0 +1,89 @@
+"""The box that a picture is put into, and what surrounds it: what their options mean together.
+
+Fields of `Options` are settled in place. What means nothing beside the others goes, so that all URLs of one
+picture become the same options.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_WHOLE = (0, 0, 1, 1)  # of `rect`
+
+
+def settle_box(fields: dict[str, Any], ratio: float, crop: bool, limit: int, widths: tuple[int, ...]) -> None:
+    """Turn the sides from CSS pixels into device pixels within the limit; a side of 0 is as absent.
+
+    `ratio` is device pixels to CSS pixels; `crop`, what both sides mean where the URL does not say; `limit`,
+    device pixels of a side; `widths`, the steps that sides snap up to.
+    """
+    if fields.get("rect") == _WHOLE:
+        del fields["rect"]
+    width = min(int(fields.get("width", 0) * ratio + 0.5), limit)
+    height = min(int(fields.get("height", 0) * ratio + 0.5), limit)
+    if widths:
+        width, height = _snap(width, height, widths, limit)
+    if "aspect" in fields and (width or height):
+        width, height = _complete(width, height, fields.pop("aspect"), limit)
+    fields["width"], fields["height"] = width or None, height or None
+    if not (width or height):
+        fields.pop("enlarge", None)
+    _settle_fit(fields, crop, bool(width and height))
+
+
+def _settle_fit(fields: dict[str, Any], crop: bool, both: bool) -> None:
+    """One form of `fit` and `c`, of which `fit` wins; and `g` where something is cut or placed."""
+    default = "cover" if fields.pop("crop", crop) else "inside"
+    fit = fields.pop("fit", default)
+    if not both:
+        fit = None
+    fields["crop"] = fit == "cover"
+    if fit in ("contain", "outside", "fill"):
+        fields["fit"] = fit
+    found = isinstance(
+        fields.get("gravity"), str
+    )  # looked for in the picture: means something to a cut alone
+    if not (fit == "cover" or "aspect" in fields or (fit == "contain" and not found)):
+        fields.pop("gravity", None)
+
+
+def settle_surroundings(fields: dict[str, Any], ratio: float) -> None:
+    """Turn padding into device pixels. A background that shows nothing goes."""
+    if "padding" in fields:
+        fields["padding"] = tuple(int(side * ratio + 0.5) for side in fields["padding"])
+    background = fields.get("background", "")
+    if len(background) == 8 and background.endswith("00"):
+        del fields["background"]
+
+
+def _complete(width: int, height: int, aspect: tuple[int, int], limit: int) -> tuple[int, int]:
+    """Both sides in this proportion where one is missing; the given one is lowered where the other would be
+    beyond the limit."""
+    across, down = aspect
+    if width and not height:
+        height = _divided(width * down, across)
+        if height > limit:
+            width, height = _divided(limit * across, down), limit
+    elif height and not width:
+        width = _divided(height * across, down)
+        if width > limit:
+            width, height = limit, _divided(limit * down, across)
+    return width, height
+
+
+def _divided(number: int, by: int) -> int:
+    """The quotient, half rounded up; at least 1."""
+    return max(1, (2 * number + by) // (2 * by))
+
+
+def _snap(width: int, height: int, steps: tuple[int, ...], limit: int) -> tuple[int, int]:
+    """The box with its width on a step, and its height in proportion; a height alone on a step."""
+    if not width:
+        return 0, min(_step(height, steps), limit) if height else 0
+    step = min(_step(width, steps), limit)
+    return step, max(1, min(int(height * step / width + 0.5), limit)) if height else 0
+
+
+def _step(side: int, steps: tuple[int, ...]) -> int:
+    """The lowest step that is no less than the side; the last one where there is none."""
+    return next((step for step in steps if step >= side), steps[-1])
