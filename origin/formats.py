@@ -59,6 +59,7 @@ class Format:
     default_quality: int | None = None  # None: the format has no quality
     holds_alpha: bool = True
     holds_animation: bool = False
+    reads_animation: bool = False  # where originals move, and what is written does not
     max_side: int = MAX_SIDE  # px of the longer side of what is written
     light: Light = "encoded"  # in which JPEG originals are resized for this format
     # For `f=auto`: the highest rank that Accept names wins. 0: what every client shows. None: never chosen.
@@ -91,6 +92,11 @@ class Format:
             return _BY_NAME[name.lower().removeprefix(".")]
         except (KeyError, AttributeError):
             raise ValueError(f"{name!r} is not the name of a format") from None
+
+    @property
+    def may_move(self) -> bool:
+        """Whether an original can be an animation."""
+        return self.holds_animation or self.reads_animation
 
     def __repr__(self) -> str:
         return f"<Format {self.name}>"
@@ -186,6 +192,7 @@ FORMATS: tuple[Format, ...] = (
         mime="image/png",
         matches=_starts_with(b"\x89PNG\r\n\x1a\n"),
         loader="pngload_buffer",
+        reads_animation=True,
         memory_per_interlaced_band=2,
         # The filter: -24 % against none in photographs, +3 % in drawings.
         writer=Writer(".png", {"filter": "sub"}, _png_compression),

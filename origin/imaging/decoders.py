@@ -10,6 +10,7 @@ from types import ModuleType
 from origin.errors import Unprocessable
 from origin.formats import FORMATS
 from origin.formats import Format
+from origin.imaging.apng import load_frames
 from origin.imaging.vendor import pyvips
 
 _blocked: set[Format] = set()
@@ -51,6 +52,8 @@ def open_image(original: bytes, format: Format, page: int = 0, **options: object
     """
     if format.loader is None:
         return _module(format).decode(original, format, page)
+    if format is Format.PNG and (page or "n" in options):
+        return load_frames(original, int(str(options.get("n", 1))), page)
     options |= {"page": page} if page else {}
     return pyvips.Operation.call(
         format.loader, original, access="sequential", fail_on=format.fail_on, **options

@@ -43,7 +43,7 @@ class Header:
 
     @property
     def animated(self) -> bool:
-        return self.format.holds_animation and self.pages > 1
+        return self.format.may_move and self.pages > 1
 
 
 @dataclass(frozen=True, slots=True)

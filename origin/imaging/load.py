@@ -15,6 +15,7 @@ from origin.formats import Format
 from origin.formats import refusal
 from origin.formats import sniff
 from origin.imaging import decoders
+from origin.imaging.apng import count_frames
 from origin.imaging.frame import Frame
 from origin.imaging.frame import Header
 from origin.imaging.gif import read_gif
@@ -27,6 +28,7 @@ from origin.imaging.vendor import pyvips
 from origin.imaging.vips import field
 
 _LARGE_SAMPLES = {("float", "scrgb"), ("float", "lab"), ("short", "labs")}  # that libvips makes sRGB of
+_APNG_FRAME = 8  # bytes a pixel: a frame on its canvas, and in the strip of all
 _PNG_END = b"IEND\xaeB`\x82"  # the closing chunk and its checksum
 
 
@@ -64,9 +66,11 @@ def open_original(
     codec = field(image, "heif-compression", "av1")
     if codec != "av1":
         raise UnsupportedFormat(f"{codec} cannot be decoded")
-    pages = int(field(image, "n-pages", 1))  # get_n_pages() answers 1 from 10,000 pages on
+    # get_n_pages() answers 1 from 10,000 pages on.
+    pages = count_frames(original) if format is Format.PNG else int(field(image, "n-pages", 1))
     decoded = pages if format.loader else 1  # other libraries decode no more than one
-    _check_size(format, image.width, image.height, _memory_per_pixel(image, format), job, memory, decoded)
+    needed = _memory_per_pixel(image, format, pages)
+    _check_size(format, image.width, image.height, needed, job, memory, decoded)
     # The end of a file, where libvips itself never misses it: in a GIF, and after the last pixel of a PNG.
     gif = read_gif(original) if format is Format.GIF else None
     if (format is Format.GIF and gif is None) or (format is Format.PNG and _PNG_END not in original):
@@ -120,8 +124,10 @@ def _palette_bits(image: pyvips.Image) -> int:
     return int(field(image, "bits-per-sample", 8)) if field(image, "palette", 0) else 0
 
 
-def _memory_per_pixel(image: pyvips.Image, format: Format) -> int:
+def _memory_per_pixel(image: pyvips.Image, format: Format, pages: int) -> int:
     """Bytes that the decoder takes for each pixel, where it holds the whole picture."""
+    if format is Format.PNG and pages > 1:
+        return _APNG_FRAME * pages
     if format.memory_per_interlaced_band and field(image, "interlaced", 0):
         return int(image.bands) * format.memory_per_interlaced_band
     return format.memory_per_pixel

@@ -347,7 +347,7 @@ def _possible_formats(job: Job, original: bytes) -> set[Format]:
         return set()
     return {
         format
-        for animated in {False, sniffed.holds_animation}
+        for animated in {False, sniffed.may_move}
         for output in outputs(job.format, sniffed, animated)
         for format in (output.format, output.if_transparent)
     }

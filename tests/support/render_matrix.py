@@ -55,6 +55,7 @@ def originals() -> dict[str, bytes]:
         "turned": pictures.turned(6),
         "gif": pictures.animation("GIF"),
         "animated webp": pictures.animation("WEBP"),
+        "animated png": pictures.animation("PNG"),
         **{kind: pictures.encoded(pictures.field(200, 200), kind) for kind in ("BMP", "ICO")},
         **{name: make() for name, make in more.MORE.items()},
         "cut": pictures.land()[:-500],
