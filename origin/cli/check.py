@@ -81,6 +81,8 @@ async def _check_parts(config: Config, original: tuple[Handler, str] | None) -> 
         yield await _check_source(handler, config)
         if renderer is not None:
             yield await _check_error_image(handler, renderer)
+    if renderer is not None:
+        yield [finding async for finding in _check_watermarks(config, renderer)]
     if original is not None and renderer is not None:
         yield [await _check_original(*original, config, renderer)]
     yield _check_keys(config)
@@ -165,6 +167,16 @@ async def _check_error_image(handler: Handler, renderer: Renderer) -> list[Findi
         return [(f"{where}: FAILED: {exc.strerror}", False)]
     reason = "it is not a picture" if sniff(image) is None else head.get("reason")
     return [] if head["ok"] else [(f"{where}: FAILED: {reason}", False)]
+
+
+async def _check_watermarks(config: Config, renderer: Renderer) -> AsyncIterator[Finding]:
+    from origin.delivery.watermarks import load_watermarks
+    from origin.delivery.watermarks import trial
+
+    for name, watermark in load_watermarks(config.watermarks).items():
+        head, _ = await renderer.run(trial(name, watermark), watermark.picture)
+        if not head["ok"]:
+            yield f"watermark {name}: FAILED: {head.get('reason')}", False
 
 
 def _check_certificate(config: Config) -> list[Finding]:

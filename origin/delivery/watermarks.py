@@ -50,14 +50,18 @@ def load_watermarks(settings: Mapping[str, WatermarkSettings]) -> dict[str, Wate
     return watermarks
 
 
+def trial(name: str, watermark: Watermark) -> Job:
+    """A job that lays a watermark, over its own picture for instance."""
+    allowed = tuple(format.name for format in OUTPUTS)
+    options = Options(width=64, watermark=name)
+    return Job(options, "png", {}, allowed, _MAX_PIXELS, 1, watermark=watermark)
+
+
 async def check_watermarks(watermarks: Mapping[str, Watermark], pool: RenderPool) -> None:
     """Lay each over itself. Raises ConfigError for one that cannot be used."""
-    allowed = tuple(format.name for format in OUTPUTS)
     for name, watermark in watermarks.items():
-        options = Options(width=64, watermark=name)
-        job = Job(options, "png", {}, allowed, _MAX_PIXELS, 1, watermark=watermark)
         try:
-            await pool.render(watermark.picture, job, _TRIAL_SECONDS)
+            await pool.render(watermark.picture, trial(name, watermark), _TRIAL_SECONDS)
         except OriginError as exc:
             raise ConfigError(
                 f"watermarks.{name}.picture: expected a picture that can be laid over others, got: {exc}"

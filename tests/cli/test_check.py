@@ -73,7 +73,9 @@ def test_check_tells_what_does_not_work_and_exits_1(
     tmp_path: Path, root: Path, moto_server: s3_servers.S3Server
 ) -> None:
     (tmp_path / "error.jpg").write_text("not a picture")
+    (tmp_path / "logo.png").write_bytes(pictures.alpha()[:100])
     config = settings(root, tmp_path / "cache", error_image="error.jpg")
+    config["watermarks"] = {"logo": {"picture": "logo.png"}}
     gone = {"name": "gone", "source": {"type": "local", "root": str(tmp_path / "no-such-folder")}}
     nobody = {"endpoint_url": f"http://127.0.0.1:{s3_servers.closed_port()}"}
     config["handlers"] += [gone, s3(moto_server, "no-such-bucket"), s3(moto_server, "no-server", **nobody)]
@@ -87,6 +89,7 @@ def test_check_tells_what_does_not_work_and_exits_1(
     assert "no-such-folder" in lines[2]
     assert "there is no such bucket" in lines[3]
     assert "no-server" in lines[4]
+    assert lines[5].startswith("watermark logo: FAILED: the watermark cannot be decoded")
     assert SECRET not in done.stdout + done.stderr
 
 

@@ -152,6 +152,12 @@ def test_originals_that_a_preset_is_not_for_pass_as_they_are(run: Callable[..., 
         assert origin.get("/h/a.txt?p=jpgs").kind == "unprocessable"
 
 
+def test_what_passes_is_whole(run: Callable[..., Running]) -> None:
+    with run(Shelf(**{"a.gif": pictures.animation()[:-200], "a.png": LOGO[: len(LOGO) // 2]})) as origin:
+        assert origin.get("/h/a.gif?p=jpgs").kind == "unprocessable"
+        assert origin.get("/h/a.png?p=jpgs").kind == "unprocessable"
+
+
 def test_what_passes_is_still_of_a_format_that_is_allowed(run: Callable[..., Running]) -> None:
     with run(Shelf(**{"a.gif": pictures.animation()}), allowed_formats=["jpg"]) as origin:
         assert origin.get("/h/a.gif?p=jpgs").kind == "unprocessable"
