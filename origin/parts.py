@@ -188,6 +188,7 @@ class Origin:
             max_frames=limits.max_frames,
             timeout=limits.render_timeout,
             max_dimension=limits.max_dimension,
+            auto_quality=config.auto_quality,
             watermarks=watermarks,
         )
         return Handler(

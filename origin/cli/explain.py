@@ -17,6 +17,7 @@ from origin.config.model import Handler
 from origin.errors import BadRequest
 from origin.formats import OUTPUTS
 from origin.formats import Format
+from origin.formats import find_description
 from origin.signing import Pair
 from origin.signing import Verifier
 from origin.signing import decode_query
@@ -134,8 +135,11 @@ def _describe_outcome(
     if options.only is not None:
         formats = ", ".join(options.only) or "no format"
         yield f"  for originals in {formats}; others are passed through as they are"
-    yield f"size: {_describe_size(options)}"
-    yield from _describe_format(handler, options.format)
+    if find_description(options.format) is not None:
+        yield f"format: {options.format}, of the upright original; no other option counts"
+    else:
+        yield f"size: {_describe_size(options)}"
+        yield from _describe_format(handler, options.format)
     yield f"original: {handler.source.locate(key)} (not looked at here)"
     yield from _describe_next(handler)
 

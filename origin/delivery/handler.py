@@ -21,6 +21,7 @@ from origin.cache.records import name_original
 from origin.delivery.authorize import Authorizer
 from origin.delivery.authorize import allow_all
 from origin.delivery.fallback import Fallback
+from origin.delivery.fallback import failure_text
 from origin.delivery.found_names import FoundNames
 from origin.delivery.renditions import Renditions
 from origin.delivery.request import ImageRequest
@@ -32,6 +33,7 @@ from origin.errors import NotFound
 from origin.errors import OriginError
 from origin.errors import Overloaded
 from origin.errors import SourceUnavailable
+from origin.formats import find_description
 from origin.http.message import Request
 from origin.http.message import Response
 from origin.http.message import header_value
@@ -229,9 +231,12 @@ class Handler:
     async def _fail(
         self, error: OriginError, image: ImageRequest, headers: Mapping[bytes, bytes]
     ) -> Response:
-        """The fallback image, as far as the request can be understood."""
+        """The fallback image, as far as the request can be understood; for a description the class alone."""
         format = _format(image.options, headers)
-        if isinstance(error, Overloaded):
+        description = find_description(format)
+        if description is not None:
+            result = failure_text(description, error.kind)
+        elif isinstance(error, Overloaded):
             result = self.fallback.prepared(format)
         else:
             result = await self.fallback.get(image.options, format, sparing=isinstance(error, Forbidden))

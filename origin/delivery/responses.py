@@ -14,6 +14,7 @@ from origin.delivery.settings import Freshness
 from origin.errors import OriginError
 from origin.errors import Overloaded
 from origin.formats import Format
+from origin.formats import ResultFormat
 from origin.http.caching import NO_STORE
 from origin.http.caching import cache_control
 from origin.http.caching import cache_status
@@ -179,8 +180,8 @@ class ResponseBuilder:
         return [(b"cache-control", control.encode()), (b"cdn-cache-control", cdn.encode())]
 
 
-def _disposition(image: ImageRequest, format: Format) -> str:
-    if image.options.download is not None:
+def _disposition(image: ImageRequest, format: ResultFormat) -> str:
+    if image.options.download is not None and isinstance(format, Format):
         return attachment(image.options.download, format)
     return content_disposition(image.file_name or image.key, format.name)
 

@@ -34,6 +34,7 @@ class RenderSettings:
     max_frames: int
     timeout: float  # seconds for one render
     max_dimension: int = 4096  # px of a side of a result, where options make it longer than the original's
+    auto_quality: int = 70  # what `q=auto` has to reach, in points of SSIMULACRA2
     watermarks: Mapping[str, Watermark] = field(default_factory=dict)  # by the name in the configuration
 
     def job(self, options: Options, format: str) -> Job:
@@ -46,12 +47,13 @@ class RenderSettings:
             self.max_pixels,
             self.max_frames,
             self.max_dimension,
+            self.auto_quality,
             None if options.watermark is None else self.watermarks[options.watermark],
         )
 
     def digest(self, pipeline: str) -> str:
         """Part of the name of every result, so that new settings make new results."""
-        limits = [self.max_pixels, self.max_frames, self.max_dimension]
+        limits = [self.max_pixels, self.max_frames, self.max_dimension, self.auto_quality]
         text = json.dumps([pipeline, self.quality, self.allowed, *limits])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

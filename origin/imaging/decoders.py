@@ -36,25 +36,28 @@ def allow_only(formats: Iterable[Format]) -> frozenset[Format]:
     return frozenset(format for format in formats if format.loader is None) - _modules.keys()
 
 
-def read_size(original: bytes, format: Format, page: int = 0) -> tuple[int, int] | None:
-    """The sides by the header, where opening the image decodes it; else None. Raises Unprocessable."""
-    if format.loader is not None:
-        return None
+def count_pages(original: bytes, format: Format) -> int:
+    """How many pictures there are in an original that libvips does not decode. Raises Unprocessable."""
+    return int(_module(format).count_pages(original, format))
+
+
+def read_size(original: bytes, format: Format, page: int = 0) -> tuple[int, int]:
+    """The sides of one of them by its header: opening it decodes it. Raises Unprocessable."""
     width, height = _module(format).read_size(original, format, page)
     return width, height
 
 
-def open_image(original: bytes, format: Format, page: int = 0, **options: object) -> pyvips.Image:
+def open_image(original: bytes, format: Format, page: int | None = None, **options: object) -> pyvips.Image:
     """The image. Where libvips decodes it, the header alone has been read.
 
     The loader is called by its name: libvips itself does not find the one for sequences of AVIF.
     Raises pyvips.Error and Unprocessable.
     """
     if format.loader is None:
-        return _module(format).decode(original, format, page)
-    if format is Format.PNG and (page or "n" in options):
-        return load_frames(original, int(str(options.get("n", 1))), page)
-    options |= {"page": page} if page else {}
+        return _module(format).decode(original, format, page or 0)
+    if format is Format.PNG and (page is not None or "n" in options):
+        return load_frames(original, int(str(options.get("n", 1))), page or 0)
+    options |= {} if page is None else {"page": page}
     return pyvips.Operation.call(
         format.loader, original, access="sequential", fail_on=format.fail_on, **options
     )

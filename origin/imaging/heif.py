@@ -7,7 +7,6 @@ import pillow_heif
 from origin.errors import Unprocessable
 from origin.formats import Format
 from origin.imaging.raw import from_pixels
-from origin.imaging.raw import with_pages
 from origin.imaging.vendor import pyvips
 
 pillow_heif.options.DECODE_THREADS = 1  # one core a renderer
@@ -38,14 +37,13 @@ def read_size(data: bytes, format: Format, page: int = 0) -> tuple[int, int]:
 def decode(data: bytes, format: Format, page: int = 0) -> pyvips.Image:
     """One picture, upright, as its own properties turn it. Raises Unprocessable."""
     try:
-        pictures = _pictures(data)
-        picture = pictures[page].to_pillow()
+        picture = _pictures(data)[page].to_pillow()
         mode = "RGBA" if picture.mode in ("RGBA", "RGBa", "LA") else picture.mode
         picture = picture if picture.mode == mode else picture.convert(mode)
         image = from_pixels(picture.tobytes(), *picture.size, mode, picture.info.get("icc_profile"))
     except _BROKEN as exc:
         raise _unprocessable(format, exc) from exc
-    return with_pages(image, len(pictures))
+    return image
 
 
 def _pictures(data: bytes) -> list[pillow_heif.HeifImage]:

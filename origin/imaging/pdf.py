@@ -9,7 +9,6 @@ import pypdfium2
 from origin.errors import Unprocessable
 from origin.formats import Format
 from origin.imaging.raw import from_pixels
-from origin.imaging.raw import with_pages
 from origin.imaging.vendor import pyvips
 
 DOTS_PER_INCH = 144  # what the size of a page is measured in: A4 is 1190 x 1684
@@ -40,13 +39,12 @@ def decode(data: bytes, format: Format, page: int = 0) -> pyvips.Image:
     """One page. Raises Unprocessable."""
     try:
         with pypdfium2.PdfDocument(data) as document:
-            pages = len(document)
             bitmap = document[page].render(scale=_SCALE, may_draw_forms=False, rev_byteorder=True)
             rows = bytes(bitmap.buffer)
             image = _without_padding(rows, bitmap.width, bitmap.height, bitmap.stride, bitmap.n_channels)
     except _BROKEN as exc:
         raise _unprocessable(format, exc) from exc
-    return with_pages(image, pages)
+    return image
 
 
 def _without_padding(rows: bytes, width: int, height: int, stride: int, bands: int) -> pyvips.Image:

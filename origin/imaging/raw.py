@@ -28,10 +28,3 @@ def from_pixels(
     if profile:
         image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
     return image
-
-
-def with_pages(image: pyvips.Image, pages: int) -> pyvips.Image:
-    """The image with the number of pictures in its file, as libvips' loaders note it."""
-    image = image.copy()
-    image.set_type(pyvips.GValue.gint_type, "n-pages", pages)
-    return image

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from origin.errors import BadRequest
 from origin.errors import Unprocessable
 from origin.formats import Format
-from origin.imaging import decoders
 from origin.imaging.jxl_size import read_jxl_size
 from origin.imaging.pipeline import render
 from tests.support import originals
@@ -113,12 +113,19 @@ def test_a_page_is_drawn_on_white_at_144_dots_per_inch() -> None:
     assert (found[90:118, 50:110].min(axis=(0, 1)) < 60).all()  # the text
 
 
-def test_the_first_page_is_shown_and_the_others_are_counted() -> None:
+def test_the_first_page_is_shown_or_the_one_that_is_asked_for() -> None:
     pages = originals.pdf((100, 60), (30, 40), (50, 50))
-    assert render(pages, job()).width == 200
-    image = decoders.open_image(pages, Format.PDF, page=1)
-    assert (image.width, image.height, image.get("n-pages")) == (60, 80, 3)
-    assert decoders.read_size(pages, Format.PDF, 2) == (100, 100)
+    shown = [render(pages, job(frame=frame)) for frame in (None, 0, 1, 2)]
+    assert [(page.width, page.height) for page in shown] == [(200, 120), (200, 120), (60, 80), (100, 100)]
+    with pytest.raises(BadRequest, match="option frame: expected a number from 0 to 2, got 3"):
+        render(pages, job(frame=3))
+
+
+def test_each_page_is_judged_by_its_own_size() -> None:
+    pages = originals.pdf((10, 10), (1000, 1000))
+    assert render(pages, job(max_pixels=1000)).width == 20
+    with pytest.raises(Unprocessable, match="pdf of 4000000 pixels, more than 1000"):
+        render(pages, job(max_pixels=1000, frame=1))
 
 
 def test_many_pages_cost_no_more_than_one() -> None:
@@ -129,10 +136,12 @@ def test_many_pages_cost_no_more_than_one() -> None:
 # HEIC
 
 
-def test_the_primary_picture_is_shown_and_the_others_are_counted() -> None:
-    assert render(originals.heics(), job()).width == 50
-    image = decoders.open_image(originals.heics(), Format.HEIC, page=1)
-    assert (image.width, image.height, image.get("n-pages")) == (WIDE, HIGH, 2)
+def test_the_primary_picture_is_shown_or_the_one_that_is_asked_for() -> None:
+    shown = [render(originals.heics(), job(frame=frame)) for frame in (None, 0, 1)]
+    assert [picture.width for picture in shown] == [50, 50, WIDE]
+    pictures.assert_shows(shown[2].body, 0, 0, 1, 1)
+    with pytest.raises(BadRequest, match="option frame"):
+        render(originals.heics(), job(frame=2))
 
 
 # Bounds and refusals

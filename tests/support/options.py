@@ -61,6 +61,12 @@ CONTRACT: dict[str, tuple[str | None, dict[str, object], list[str]]] = {
         ["361", "-361", "90deg", "+90", "--90", "-", "auto"],
     ),
     "flip": (None, {"h": "h", "v": "v", "hv": "hv", "H": "h"}, ["true", "x", "vertical", "hh"]),
+    "brightness": (None, {"1.5": 1.5, "0": 0.0, "3": 3.0}, ["-1", "3.1", "150%", "x"]),
+    "contrast": (None, {"0.5": 0.5, "0": 0.0, "3": 3.0}, ["-0.1", "4", "high"]),
+    "saturation": (None, {"2": 2.0, "0": 0.0, "3": 3.0}, ["-1", "3.01", "none"]),
+    "gray": (None, {"true": True, "false": False}, ["yes", "50"]),
+    "blur": (None, {"2.5": 2.5, "0.3": 0.3, "100": 100.0}, ["0", "0.2", "101", "2px"]),
+    "sharpen": (None, {"1": 1.0, "0.1": 0.1, "10": 10.0}, ["0", "0.05", "11", "more"]),
     "pad": (
         None,
         {
@@ -87,17 +93,27 @@ CONTRACT: dict[str, tuple[str | None, dict[str, object], list[str]]] = {
         },
         ["ff", "ffff", "fffff", "fffffff", "ggg", "##fff", "notacolour", "rgb(1,2,3)", "255,0,0"],
     ),
+    "radius": (None, {"12.5": 12.5, "0": 0.0, "max": "max", "MAX": "max"}, ["-1", "50%", "round", "1e2"]),
+    "frame": (None, {"1": 1, "0": 0}, ["-1", "1.5", "last"]),
+    "anim": (None, {"false": False, "true": True}, ["stop", "2"]),
     "wm": ("watermark", {"logo": "logo", "a_b-9": "a_b-9"}, ["a,b", "a b", "../x", "ä", "x" * 65]),
     "f": (
         "format",
         {
             **{name: name for name in ("jpg", "png", "webp", "avif", "gif", "auto", "original")},
+            **{name: name for name in ("json", "thumbhash", "blurhash")},
             "jpeg": "jpg",
             "WEBP": "webp",
         },
         ["tiff", "svg", "bmp", "jpe", ".jpg"],
     ),
-    "q": ("quality", {"1": 1, "80": 80, "100": 100}, ["0", "101", "50.5", "best"]),
+    "q": (
+        "quality",
+        {"1": 1, "80": 80, "100": 100, "auto": "auto", "Auto": "auto"},
+        ["0", "101", "50.5", "best", "auto:good"],
+    ),
+    "lossless": (None, {"true": True, "0": False}, ["yes", "max"]),
+    "bytes": (None, {"20000": 20_000, "1000": 1000}, ["999", "0", "20kB", "1000.5"]),
     "p": (
         "preset",
         {"thumb": "thumb", "thumb,gray": "thumb,gray"},
