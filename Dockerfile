@@ -5,7 +5,7 @@ WORKDIR /src
 COPY pyproject.toml README.md LICENSE constraints.txt ./
 COPY origin ./origin
 # The same commit gives the same packages; .ci/lock renews them.
-RUN python -m venv /opt/origin && /opt/origin/bin/pip install --no-cache-dir -c constraints.txt '.[server]'
+RUN python -m venv /opt/origin && /opt/origin/bin/pip install --no-cache-dir -c constraints.txt '.[server,fleet]'
 
 FROM python:3.12-slim-bookworm
 # glibc's many arenas are where memory that seems to leak from libvips stays.

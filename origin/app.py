@@ -19,6 +19,8 @@ from starlette.exceptions import HTTPException
 from origin.config.load import build_config
 from origin.config.load import load_config
 from origin.config.model import Config
+from origin.delivery.answers import Answer
+from origin.delivery.answers import FixedAnswers
 from origin.delivery.authorize import Verify
 from origin.delivery.handler import Handler
 from origin.delivery.router import BodyLimit
@@ -49,6 +51,7 @@ class OriginApp(Starlette):
 
     def __init__(self, origin: Origin) -> None:
         self.origin = origin
+        self._started = time.monotonic()
         self.draining = False
         self.load_again: Callable[[], Config] | None = None  # reads the configuration from where it came
         routes = public_routes(self)
@@ -107,7 +110,18 @@ class OriginApp(Starlette):
             https_port=config.https_port if config.https_enabled and config.https_strict else None,
             log_probes=config.log.probes,
             bodies=self.origin.bodies,
+            answers=self._answers(config),
         )
+
+    def _answers(self, config: Config) -> FixedAnswers:
+        answers = {
+            route: Answer(own.status, own.text or "", own.json_, own.location)
+            for route, own in config.answers.items()
+        }
+        return FixedAnswers(answers, self._uptime)
+
+    def _uptime(self) -> float:
+        return time.monotonic() - self._started
 
     # What operators see and do
 

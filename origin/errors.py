@@ -8,7 +8,10 @@
     ├── Unprocessable           unprocessable       422   a picture we cannot or will not render
     │   └── UnsupportedFormat   unprocessable       415   not a picture, or a format not allowed here
     ├── SourceUnavailable       source-unavailable  502   the source is down or refuses us
-    │   └── SourceTimeout       source-unavailable  504
+    │   ├── SourceTimeout       source-unavailable  504
+    │   ├── HostUnavailable     source-unavailable  502   one of the many servers that a source asks
+    │   │   └── HostTimeout     source-unavailable  504
+    │   └── RegistryDown        source-unavailable  503   nobody can say whether a URL may be fetched
     ├── RenderFailed            render-failed       500   the renderer died
     │   ├── EncodingFailed      render-failed       500   the renderer could not write that result
     │   └── RenderTimeout       render-failed       504   the renderer was killed at its deadline
@@ -28,12 +31,21 @@ class OriginError(Exception):
 
     `kind` is the class in `X-Origin-Error`; `status` the answer's code where a handler asks for
     `"error_status": "exact"`; `remembered` is true where the same request would fail again for
-    reasons in the original itself, so that we and the CDN may remember the failure for a while.
+    reasons in the original itself, so that we and the CDN may remember the failure for a while. `case`
+    is a part of the class that `error_status` may name by itself.
+
+    `remember_for` is how long this origin does not try again, in seconds, where the one who raises it
+    knows better than the handler.
     """
 
     kind: ClassVar[str] = "render-failed"
+    case: ClassVar[str] = ""
     status: ClassVar[int] = 500
     remembered: ClassVar[bool] = False
+
+    def __init__(self, message: str = "", *, remember_for: float | None = None) -> None:
+        super().__init__(message)
+        self.remember_for = remember_for
 
 
 class BadRequest(OriginError):
@@ -74,6 +86,21 @@ class SourceUnavailable(OriginError):
 
 class SourceTimeout(SourceUnavailable):
     status = 504
+
+
+class HostUnavailable(SourceUnavailable):
+    """One server among many failed. It says nothing of the others."""
+
+
+class HostTimeout(HostUnavailable):
+    status = 504
+
+
+class RegistryDown(SourceUnavailable):
+    """The registry of URLs does not answer, so nothing new is fetched. What is cached is served."""
+
+    case = "registry-down"
+    status = 503
 
 
 class RenderFailed(OriginError):

@@ -29,6 +29,7 @@ from origin.delivery.body_admission import BodyAdmission
 from origin.delivery.fallback import Fallback
 from origin.delivery.fallback import load_image
 from origin.delivery.handler import Handler
+from origin.delivery.on_error import OnError
 from origin.delivery.originals import Originals
 from origin.delivery.renditions import Renditions
 from origin.delivery.responses import ResponseBuilder
@@ -46,9 +47,13 @@ from origin.signing import Verifier
 from origin.sources import Original
 from origin.sources import ReserveMemory
 from origin.sources import Source
+from origin.sources import make_key_reader
+from origin.sources import make_server_of
 from origin.sources import make_source
 from origin.sources.base import CheckResult
 from origin.sources.base import no_limit
+from origin.sources.http import HttpSettings
+from origin.sources.watched_registry import WatchedRegistry
 
 log = logging.getLogger(__name__)
 
@@ -77,10 +82,17 @@ class Origin:
         self.bodies = BodyAdmission()
         self.caches: dict[Path, ResultCache] = {}
         self._open_cache_paths: set[Path] = set()
+        self._registries: dict[str, WatchedRegistry] = {}  # by handler
         self._fallback_slot = asyncio.Semaphore(1)
         self._fallbacks: dict[tuple[bytes, str], Fallback] = {}
         self.metrics = Metrics(
-            [self._pool_numbers, self.admission.numbers, self.bodies.numbers, self._cache_numbers]
+            [
+                self._pool_numbers,
+                self.admission.numbers,
+                self.bodies.numbers,
+                self._cache_numbers,
+                self._registry_numbers,
+            ]
         )
         self.handlers = self._build_handlers(config)
 
@@ -160,10 +172,13 @@ class Origin:
         source = make_source(
             config.source, max_bytes=limits.max_original_bytes, timeout=limits.source_timeout
         )
+        registry: WatchedRegistry | None = getattr(source, "registry", None)  # of sources that have one
         lent = self._sources.get(config.name)
         if lent is not None:
-            source = _Lent(lent)
+            source, registry = _Lent(lent), getattr(lent, "registry", None)
             self._lent[id(lent)] = lent
+        if registry is not None:
+            self._registries[config.name] = registry
         freshness = Freshness(
             max_age=config.max_age,
             stale_while_revalidate=config.stale_while_revalidate,
@@ -178,6 +193,7 @@ class Origin:
             self.admission,
             cache_time=config.cache_time,
             error_max_age=config.error_max_age,
+            server_of=make_server_of(config.source),
             clock=self._clock,
             flights=SingleFlight(),
         )
@@ -205,11 +221,20 @@ class Origin:
                 flights=SingleFlight(),
             ),
             responses=ResponseBuilder(
-                config.name, freshness, config.error_status, config.tag_header, debug=config.debug
+                config.name,
+                freshness,
+                config.error_status,
+                config.tag_header,
+                on_error=_on_error(config),
+                debug=config.debug,
             ),
             fallback=self._fallback(config),
             defaults=whole.option_defaults(config),
             authorizer=self._authorizer(config),
+            read_key=make_key_reader(config.source, signed=bool(config.signing or self._verify)),
+            registry=registry,
+            passthrough=config.passthrough,
+            refuses_loops=isinstance(config.source, HttpSettings),
             debug=config.debug,
             clock=self._clock,
         )
@@ -251,6 +276,11 @@ class Origin:
             for measure in cache.measures():
                 yield measure.name, measure.help, measure.read()
 
+    def _registry_numbers(self) -> Iterator[tuple[str, str, float]]:
+        text = "Times that a registry of URLs did not answer."
+        failures = sum(registry.failures for registry in self._registries.values())
+        yield "origin_registry_failures_total", text, failures
+
 
 class _Lent:
     """A source that a program has given to `create_app`. The handlers of a configuration do not close it."""
@@ -269,6 +299,11 @@ class _Lent:
         self, key: str, if_none_match: str | None = None, reserve: ReserveMemory = no_limit
     ) -> Original | None:
         return await self._source.get(key, if_none_match, reserve)
+
+
+def _on_error(config: HandlerConfig) -> OnError:
+    own = config.on_error
+    return OnError() if own is None else OnError(own.redirect, own.text, own.json_)
 
 
 def _pool_arguments(config: Config) -> dict[str, Any]:

@@ -68,10 +68,10 @@ def test_what_the_build_of_the_package_reads_is_copied() -> None:
 
 
 def test_the_extra_that_is_installed_exists() -> None:
-    install = r"pip install --no-cache-dir -c constraints\.txt '\.\[(\w+)\]'"
-    (extra,) = re.findall(install, "\n".join(arguments("RUN")))
-    assert extra == "server"
-    assert extra in PROJECT["optional-dependencies"]
+    install = r"pip install --no-cache-dir -c constraints\.txt '\.\[([\w,]+)\]'"
+    (extras,) = re.findall(install, "\n".join(arguments("RUN")))
+    assert extras.split(",") == ["server", "fleet"]
+    assert set(extras.split(",")) <= PROJECT["optional-dependencies"].keys()
 
 
 def test_what_is_run_is_a_command_of_the_program() -> None:

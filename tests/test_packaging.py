@@ -24,6 +24,7 @@ from origin.signing import UrlSigner
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 SERVER_EXTRA = PROJECT["optional-dependencies"]["server"]
+FLEET_EXTRA = PROJECT["optional-dependencies"]["fleet"]
 BUILD = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
 SIGN = """
 from origin.signing import UrlSigner
@@ -131,9 +132,9 @@ def needed(texts: list[str], extras: frozenset[str] = frozenset()) -> Iterator[t
             yield canonicalize_name(requirement.name), frozenset(requirement.extras)
 
 
-def installed_for_the_server() -> set[str]:
-    """The names of all that `.[server]` brings."""
-    todo = [*needed(PROJECT["dependencies"]), *needed(SERVER_EXTRA)]
+def installed(*requirements: list[str]) -> set[str]:
+    """The names of all that the package brings with these requirements of extras."""
+    todo = [*needed(PROJECT["dependencies"]), *(one for some in requirements for one in needed(some))]
     seen = set(todo)
     while todo:
         name, extras = todo.pop()
@@ -143,7 +144,7 @@ def installed_for_the_server() -> set[str]:
     return {name for name, _ in seen}
 
 
-SERVER = sorted(installed_for_the_server())
+SERVER = sorted(installed(SERVER_EXTRA))
 
 
 @pytest.mark.parametrize("name", SERVER)
@@ -159,8 +160,8 @@ def test_the_image_is_built_from_versions_that_the_package_admits() -> None:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     pins = dict(line.split("==") for line in lines if not line.startswith("#"))
     versions = {canonicalize_name(name): version for name, version in pins.items()}
-    assert sorted(versions) == SERVER
-    for requirement in map(Requirement, [*PROJECT["dependencies"], *SERVER_EXTRA]):
+    assert sorted(versions) == sorted(installed(SERVER_EXTRA, FLEET_EXTRA))
+    for requirement in map(Requirement, [*PROJECT["dependencies"], *SERVER_EXTRA, *FLEET_EXTRA]):
         assert versions[canonicalize_name(requirement.name)] in requirement.specifier
 
 

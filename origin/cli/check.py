@@ -19,6 +19,7 @@ from origin.cli.common import takes_config
 from origin.config.certificate import certificate_fault
 from origin.config.model import Config
 from origin.config.model import Handler
+from origin.errors import ConfigError
 from origin.errors import OriginError
 from origin.formats import DEFAULT_ORIGINALS
 from origin.formats import OPTIONAL
@@ -28,8 +29,10 @@ from origin.imaging.protocol import Job
 from origin.render.pool import Renderer
 from origin.render.pool import RendererBroken
 from origin.sources import Source
+from origin.sources import make_key_reader
 from origin.sources import make_source
 from origin.sources.base import Access
+from origin.sources.http import HttpSettings
 from origin.urls.options import Options
 
 Finding = tuple[str, bool]  # a line for people, and whether what it tells of works
@@ -87,6 +90,7 @@ async def _check_parts(config: Config, original: tuple[Handler, str] | None) -> 
         yield [await _check_original(*original, config, renderer)]
     yield _check_keys(config)
     yield _check_variants(config)
+    yield _check_open(config)
     yield _check_certificate(config)
     yield _check_folders(config)
     if renderer is not None:
@@ -100,12 +104,13 @@ async def _check_source(handler: Handler, config: Config) -> list[Finding]:
     try:
         async with _open_source(handler, config) as source:
             result = await source.check()
-    except OriginError as error:
+    except (OriginError, ConfigError) as error:
         return [(f"{name}: FAILED: {error}", False)]
     if result.access is Access.REFUSED:
         return [(f"{name}: FAILED: {result}", False)]
     warnings = [(f"handler {handler.name}: warning: {warning}", True) for warning in result.warnings]
-    return [(f"{name}: {'ok' if result.access is Access.READABLE else 'warning'}: {result}", True), *warnings]
+    is_ok = result.access in (Access.READABLE, Access.ON_DEMAND)
+    return [(f"{name}: {'ok' if is_ok else 'warning'}: {result}", True), *warnings]
 
 
 async def _check_original(handler: Handler, key: str, config: Config, renderer: Renderer) -> Finding:
@@ -115,7 +120,8 @@ async def _check_original(handler: Handler, key: str, config: Config, renderer: 
     try:
         async with _open_source(handler, config) as source:
             start = time.perf_counter()
-            original = await source.get(key)
+            read_key = make_key_reader(handler.source, signed=handler.signing is not None)
+            original = await source.get(read_key(key, (), b""))
             fetched = time.perf_counter()
     except OriginError as error:
         return f"{where}: FAILED: {error}", False
@@ -198,6 +204,15 @@ def _check_variants(config: Config) -> list[Finding]:
         )
         for handler in config.handlers
         if handler.variants and not handler.widths and not (handler.signing and handler.signing.required)
+    ]
+
+
+def _check_open(config: Config) -> list[Finding]:
+    """Handlers through which anybody can fetch what he likes."""
+    return [
+        (f"handler {handler.name}: warning: open: anybody can fetch any public URL through this origin", True)
+        for handler in config.handlers
+        if isinstance(handler.source, HttpSettings) and handler.source.open and not handler.signing
     ]
 
 

@@ -14,13 +14,18 @@ from origin.cli.common import read_config
 from origin.cli.common import takes_config
 from origin.config.model import Config
 from origin.config.model import Handler
+from origin.delivery.settings import passes_through
 from origin.errors import BadRequest
+from origin.errors import Forbidden
+from origin.errors import OriginError
 from origin.formats import OUTPUTS
 from origin.formats import Format
 from origin.formats import find_description
 from origin.signing import Pair
 from origin.signing import Verifier
 from origin.signing import decode_query
+from origin.sources import make_key_reader
+from origin.sources.http import HttpSettings
 from origin.urls.geometry_values import CENTER
 from origin.urls.options import Options
 from origin.urls.options import suggest_option
@@ -28,7 +33,6 @@ from origin.urls.parsing import OptionDefaults
 from origin.urls.parsing import find_ignored
 from origin.urls.parsing import parse_options
 from origin.urls.parsing import spell_options
-from origin.urls.path import check_key
 from origin.urls.path import decode_path
 from origin.urls.path import find_mount
 from origin.urls.presets import NamedPreset
@@ -76,25 +80,28 @@ def explain_url(config: Config, url: str, now: float) -> tuple[list[str], bool]:
         signature, accepted = _describe_signature(handler, key, pairs, now)
         lines += signature
         if not accepted:
-            return [*lines, _describe_failure(handler, 403, "forbidden")], False
-        check_key(key)
-        named = defaults.preset_names.read(key)
+            return [*lines, _describe_failure(handler, Forbidden())], False
+        read_key = make_key_reader(handler.source, signed=handler.signing is not None)
+        source_key = read_key(key, pairs, parts.path.encode("utf-8", "surrogateescape"))
+        named = defaults.preset_names.read(key) if source_key == key else None
+        passes = passes_through(handler.passthrough, pairs, defaults)
+        if passes and (named is None or handler.passthrough == "always"):
+            return [*lines, *_describe_passthrough(handler, source_key)], True
         options = parse_options(pairs, defaults, named)
-    except BadRequest as error:
-        return [*lines, f"refused: {error}", _describe_failure(handler, 400, "bad-request")], False
+    except OriginError as error:
+        return [*lines, f"refused: {error}", _describe_failure(handler, error)], False
     if named is not None:
-        lines += _describe_name(key, named, parse_options(pairs, defaults), defaults)
-        key = named.originals[0] if named.originals else key
-    return [*lines, *_describe_outcome(handler, key, options, defaults)], True
+        alone = "as it is" if passes else f"with {_spell(parse_options(pairs, defaults), defaults)}"
+        lines += _describe_name(key, named, alone)
+        source_key = named.originals[0] if named.originals else key
+    return [*lines, *_describe_outcome(handler, source_key, options, defaults)], True
 
 
-def _describe_name(
-    key: str, named: NamedPreset, otherwise: Options, defaults: OptionDefaults
-) -> Iterator[str]:
+def _describe_name(key: str, named: NamedPreset, alone: str) -> Iterator[str]:
     """What a file name with a preset in it means, and what it means where the source has a file so named."""
     yield f"file name: preset {named.names} as {named.format}, of the first of these that is there"
     yield f"  {', '.join(named.originals)}"
-    yield f"  but where the source has {key} itself, that one, with {_spell(otherwise, defaults)}"
+    yield f"  but where the source has {key} itself, that one, {alone}"
 
 
 def _spell(options: Options, defaults: OptionDefaults) -> str:
@@ -121,9 +128,23 @@ def _describe_signature(handler: Handler, key: str, pairs: list[Pair], now: floa
     return ["signature:", *lines], verifier.verify(key, pairs, now).accepted
 
 
-def _describe_failure(handler: Handler, exact: int, kind: str) -> str:
-    status = exact if handler.error_status == "exact" else 404
-    return f"answer: {status}, the fallback image, class {kind}"
+def _describe_failure(handler: Handler, error: OriginError) -> str:
+    own = handler.error_status
+    named = own.get(error.kind) if isinstance(own, dict) else None
+    status = error.status if own == "exact" else named or 404
+    on_error = handler.on_error
+    if on_error is not None and on_error.redirect is not None and named is None:
+        return f"answer: 302 to {on_error.redirect}, class {error.kind}"
+    body = "the fallback image"
+    if on_error is not None and on_error.image is None:
+        body = "JSON" if on_error.json_ else "a line of text"
+    return f"answer: {status}, {body}, class {error.kind}"
+
+
+def _describe_passthrough(handler: Handler, key: str) -> Iterator[str]:
+    yield f"options: none count; the answer is the original's own bytes (passthrough: {handler.passthrough})"
+    yield from _describe_original(handler, key)
+    yield from _describe_next(handler)
 
 
 def _describe_outcome(
@@ -140,8 +161,14 @@ def _describe_outcome(
     else:
         yield f"size: {_describe_size(options)}"
         yield from _describe_format(handler, options.format)
-    yield f"original: {handler.source.locate(key)} (not looked at here)"
+    yield from _describe_original(handler, key)
     yield from _describe_next(handler)
+
+
+def _describe_original(handler: Handler, key: str) -> Iterator[str]:
+    yield f"original: {handler.source.locate(key)} (not looked at here)"
+    if isinstance(handler.source, HttpSettings) and handler.source.registry is not None:
+        yield "registry: asked with each request whether it knows this URL, and does not block it"
 
 
 def _describe_size(options: Options) -> str:

@@ -10,9 +10,11 @@ import click
 
 from origin import __version__
 from origin.cli.check import check
+from origin.cli.convert import convert
 from origin.cli.demo import demo
 from origin.cli.explain import explain
 from origin.cli.purge import purge
+from origin.cli.registry import registry
 from origin.cli.schema import schema
 from origin.cli.serve import serve
 from origin.cli.sign import sign
@@ -24,5 +26,5 @@ def main() -> None:
     """An image origin for CDNs: originals from S3, rendered with libvips, cached on disk."""
 
 
-for command in (serve, demo, check, explain, sign, purge, schema):
+for command in (serve, demo, check, explain, sign, purge, registry, convert, schema):
     main.add_command(command)

@@ -12,6 +12,7 @@ from origin.config.types import one_of
 from origin.errors import BadRequest
 from origin.formats import OUTPUTS
 from origin.formats import sniff
+from origin.sources.http import HttpSettings
 from origin.urls.parsing import parse_options
 
 _EVERY_ADDRESS = {"0.0.0.0", "::"}
@@ -29,6 +30,7 @@ def check_together(config: Config) -> Iterator[str]:
     if config.admin.host is not None and config.admin.port is None:
         yield "admin.host: expected admin.port beside it"
     yield from _shared_ports(config)
+    yield from _open_proxies(config)
     yield from _unknown_names(config)
     yield from _watermark_files(config)
     yield from _impossible_presets(config)
@@ -59,6 +61,18 @@ def _shared_ports(config: Config) -> Iterator[str]:
         for other, other_host, other_port in listeners[:number]:
             if port == other_port and (host == other_host or {host, other_host} & _EVERY_ADDRESS):
                 yield f"{place}: expected a port of its own, got {port}, as {other}"
+
+
+def _open_proxies(config: Config) -> Iterator[str]:
+    """Handlers by which anybody could fetch anything."""
+    for i, handler in enumerate(config.handlers):
+        source = handler.source
+        signed = handler.signing is not None and handler.signing.required
+        if isinstance(source, HttpSettings) and not source.is_guarded and not signed:
+            yield (
+                f"handlers[{i}].source: expected hosts, registry, signing of the handler, "
+                'or "open": true to let anybody fetch any URL through this origin'
+            )
 
 
 def _unknown_names(config: Config) -> Iterator[str]:

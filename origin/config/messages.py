@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from origin.config.part import Part
+from origin.config.part import key_of
 from origin.config.part import part_types
 from origin.config.pictures import Preset
 from origin.config.secrets import Place
@@ -107,6 +108,6 @@ def _value_text(value: Any, loc: Place) -> str:
 def _similar_key(loc: Place) -> str:
     key = str(loc[-1])
     parts = [Preset] if loc[0] == "presets" else [part for part in part_types() if part is not Preset]
-    names = {name for part in parts for name in part.model_fields}
+    names = {key_of(name, field) for part in parts for name, field in part.model_fields.items()}
     close = difflib.get_close_matches(key, sorted(names - {key}), n=1)
     return f"; did you mean {close[0]}?" if close else ""

@@ -29,6 +29,8 @@ from origin.config.pictures import Watermark
 from origin.config.sources import AnySource
 from origin.config.sources import NamedSource
 from origin.config.sources import SourceOrName
+from origin.config.types import AnswerRoute
+from origin.config.types import AnyText
 from origin.config.types import Count
 from origin.config.types import Duration
 from origin.config.types import DurationOrNone
@@ -37,6 +39,7 @@ from origin.config.types import FilePath
 from origin.config.types import Flag
 from origin.config.types import HostName
 from origin.config.types import OptionName
+from origin.config.types import OrText
 from origin.config.types import OutputFormat
 from origin.config.types import Points
 from origin.config.types import Port
@@ -80,6 +83,29 @@ class Signing(Part):
         if isinstance(data, dict) and data.get("keys", []) == []:
             raise expected("at least one key in `keys`; without one nothing is signed", got="")
         return data
+
+
+class OnError(Part):
+    """What a failure is answered with; one of the keys."""
+
+    image: Annotated[FilePath | None, meaning("path of a fallback image, as in `error_image`")] = None
+    redirect: Annotated[
+        Annotated[
+            str,
+            Field(pattern=r"^(https?:/)?/[\x21-\x7e]*$"),
+            expects("a URL such as https://example.com/default.svg, //host/path or /path"),
+        ]
+        | None,
+        meaning("302 to this URL, apart from classes that `error_status` gives a status of their own"),
+    ] = None
+    text: Annotated[Flag, meaning("the status and the class, one line of text")] = False
+    json_: Annotated[Flag, Field(alias="json"), meaning('`{"error": class}`')] = False
+
+    @model_validator(mode="after")
+    def _check_one(self) -> OnError:
+        if sum(map(bool, (self.image, self.redirect, self.text, self.json_))) != 1:
+            raise expected("one of image, redirect, text and json", got="")
+        return self
 
 
 class HandlerLimits(Part):
@@ -164,6 +190,9 @@ class Handler(Part):
             "or one per class, and 404 for classes not named"
         ),
     ] = 404
+    on_error: Annotated[
+        OnError | None, meaning("what a failure is answered with, in place of the fallback image")
+    ] = None
     error_max_age: Annotated[
         Seconds, meaning("seconds a CDN may keep a failure that lies in the original; 0 for not at all")
     ] = 10
@@ -194,6 +223,14 @@ class Handler(Part):
         | None,
         meaning("header with the tags to purge by; `Cache-Tag`, `xkey` or another name; null for none"),
     ] = "Surrogate-Key"
+    passthrough: Annotated[
+        Literal["never", "plain", "always"],
+        expects("never, plain or always"),
+        meaning(
+            "the original's own bytes as the answer: `never`; `plain`, where a URL has no options; `always`, "
+            "and options are ignored"
+        ),
+    ] = "never"
     signing: Annotated[Signing | None, meaning("signed URLs; without it, every URL is answered")] = None
     debug: Annotated[
         Flag,
@@ -243,6 +280,10 @@ class Handler(Part):
                 key="cache_time",
                 got="",
             )
+        if self.on_error is not None and self.on_error.image is not None:
+            if self.error_image is not None:
+                raise expected("either `error_image` or `on_error.image`", key="on_error", got="")
+            object.__setattr__(self, "error_image", self.on_error.image)
         return self
 
     def option_defaults(self, limits: Limits) -> OptionDefaults:
@@ -310,6 +351,35 @@ class Log(Part):
     probes: Annotated[Flag, meaning("a line for each request of `/status` and below `/-/`, too")] = False
 
 
+class FixedAnswer(Part):
+    """An answer that needs no picture."""
+
+    status: Annotated[
+        Annotated[int, Field(strict=True, ge=200, le=599)],
+        expects("a status of 200 to 599"),
+        meaning("status"),
+    ] = 200
+    text: Annotated[AnyText | None, meaning("the body, plain text; `{uptime}` stands for seconds")] = None
+    json_: Annotated[
+        Any, Field(alias="json"), meaning("the body, JSON; a text `{uptime}` stands for a number of seconds")
+    ] = None
+    location: Annotated[
+        Annotated[str, Field(pattern=r"^(https?:/)?/[\x21-\x7e]*$"), expects("a URL or a path")] | None,
+        meaning("where a redirect leads"),
+    ] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_text(cls, data: Any) -> Any:
+        return {"text": data} if isinstance(data, str) else data
+
+    @model_validator(mode="after")
+    def _check_one(self) -> FixedAnswer:
+        if self.text is not None and self.json_ is not None:
+            raise expected("either text or json", got="")
+        return self
+
+
 class Config(Part):
     """The configuration of an image origin."""
 
@@ -340,6 +410,10 @@ class Config(Part):
     ] = 15.0
     admin: Annotated[Admin, meaning("what is for operators")] = defaults()
     log: Annotated[Log, meaning("log lines")] = defaults()
+    answers: Annotated[
+        dict[AnswerRoute, Annotated[FixedAnswer, OrText()]],
+        meaning('fixed answers, by path: `"/ping"`, `"POST /upload"`, `"GET /old/*"`; a text, or an object'),
+    ] = defaults()
 
     @model_validator(mode="before")
     @classmethod

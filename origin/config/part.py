@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from pydantic import ConfigDict
 from pydantic import Field
 from pydantic import model_validator
+from pydantic.fields import FieldInfo
 
 from origin.config.types import expected
 
@@ -30,6 +31,11 @@ class Part(BaseModel):
         if not isinstance(data[SCHEMA_KEY], str):
             raise expected("text", key=SCHEMA_KEY, got="something else")
         return {key: value for key, value in data.items() if key != SCHEMA_KEY}
+
+
+def key_of(name: str, field: FieldInfo) -> str:
+    """What a field is called in the file. `json` is no name for a field of pydantic's."""
+    return field.alias or name
 
 
 def meaning(text: str) -> Any:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from origin.config.model import Config
 from origin.config.part import SCHEMA_KEY
 from origin.config.part import Part
+from origin.config.part import key_of
 from origin.config.sources import SOURCE_PARTS
 from origin.config.sources import SourceField
 
@@ -43,7 +44,8 @@ def documented_keys() -> Iterator[DocumentedKey]:
     """Every key of the file.
 
     `place` is "" at the top, `cache`, `handlers[]`, `handlers[].limits`, `presets[]`, and `source s3` for the
-    keys of that type of source, wherever one may stand.
+    keys of that type of source, wherever one may stand. `source http.registry redis` is an object with a type
+    in it.
     """
     schema = Config.model_json_schema()
     yield from _keys_of(Config, "", {**schema["$defs"], "Config": schema})
@@ -52,13 +54,21 @@ def documented_keys() -> Iterator[DocumentedKey]:
 
 
 def _keys_of(part: type[Part], place: str, schemas: dict[str, Any]) -> Iterator[DocumentedKey]:
-    for key, field in part.model_fields.items():
+    for name, field in part.model_fields.items():
+        key = key_of(name, field)
         row = schemas[part.__name__]["properties"][key]
         default = REQUIRED if field.is_required() else row["default"]
         yield DocumentedKey(place, key, default, row["description"])
         if not any(isinstance(entry, SourceField) for entry in field.metadata):
             for inner, brackets in _parts_in(field.annotation):
-                yield from _keys_of(inner, f"{place}.{key}{brackets}".lstrip("."), schemas)
+                inner_place = f"{place}.{key}{brackets}{_kind(inner)}".lstrip(".")
+                yield from _keys_of(inner, inner_place, schemas)
+
+
+def _kind(part: type[Part]) -> str:
+    """The text under `type` behind a space, for objects that have one."""
+    field = part.model_fields.get("type")
+    return "" if field is None else f" {typing.get_args(field.annotation)[0]}"
 
 
 def _parts_in(annotation: Any, brackets: str = "") -> Iterator[tuple[type[Part], str]]:

@@ -75,6 +75,8 @@ def dump(settings: Any) -> Any:
         return _HIDDEN
     if _is_settings(settings):
         return {field.name: dump(getattr(settings, field.name)) for field in dataclasses.fields(settings)}
+    if isinstance(settings, dict):
+        return {name: dump(value) for name, value in settings.items()}
     return str(settings) if isinstance(settings, Path) else settings
 
 

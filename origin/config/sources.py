@@ -1,4 +1,4 @@
-"""What may stand under `source` and `sources`, from the registry of sources."""
+"""What may stand under `source` and `sources`, from the types of sources."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from origin.config.settings import to_settings
 from origin.config.settings import union
 from origin.config.types import one_of
 from origin.sources.base import SourceSettings
-from origin.sources.registry import SOURCES
-from origin.sources.registry import type_name
+from origin.sources.types import SOURCES
+from origin.sources.types import type_name
 
 SOURCE_TYPES = one_of(list(SOURCES))
 # By the text under "type".

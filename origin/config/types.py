@@ -13,6 +13,7 @@ from typing import Literal
 
 from pydantic import BeforeValidator
 from pydantic import Field
+from pydantic import GetJsonSchemaHandler
 from pydantic import InstanceOf
 from pydantic import PlainSerializer
 from pydantic import SecretStr
@@ -20,6 +21,7 @@ from pydantic import ValidationError
 from pydantic import ValidationInfo
 from pydantic import WithJsonSchema
 from pydantic import WrapValidator
+from pydantic_core import CoreSchema
 from pydantic_core import PydanticCustomError
 
 from origin.errors import OriginError
@@ -67,6 +69,15 @@ def parse_number(value: Any) -> Any:
     if isinstance(value, Referenced) and re.fullmatch(r"-?[0-9]{1,18}(\.[0-9]{1,9})?", value):
         return float(value) if "." in value else int(value)
     return value
+
+
+class OrText:
+    """Says in the JSON schema that a text may stand in the place of an object."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"anyOf": [{"type": "string"}, handler(schema)]}
 
 
 def one_of(names: list[str]) -> str:
@@ -149,7 +160,7 @@ def _parse_statuses(value: Any) -> Any:
 
 def _failure_classes(error: type[OriginError] = OriginError) -> Iterator[str]:
     for kind in error.__subclasses__():
-        yield kind.kind
+        yield kind.case or kind.kind
         yield from _failure_classes(kind)
 
 
@@ -251,5 +262,11 @@ ErrorStatus = Annotated[
 ]
 Prefix = Annotated[
     str, BeforeValidator(_parse_prefix), expects("a path such as img/photos; the first part may not be -")
+]
+AnswerRoute = Annotated[
+    str,
+    Strict,
+    Field(pattern=r"^([A-Z]+ )?/([!-)+,.0-~][!-)+-~]*)?\*?$"),
+    expects("a path such as /ping, with a method before it or a * at its end; not /-"),
 ]
 HostName = Annotated[str, Strict, Field(pattern=r"^[A-Za-z0-9._-]+$"), expects("a host name, without a port")]

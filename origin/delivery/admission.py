@@ -1,7 +1,8 @@
 """What may be in memory at once: fetches, and bytes of originals.
 
-A source that hangs takes the places of its own handler and of no other. Each fetch holds memory for an
-original of the usual size, and asks for more before it reads a larger one.
+A source that hangs takes the places of its own handler and of no other; where a source asks many servers, one
+that hangs takes a quarter of the places at most. Each fetch holds memory for an original of the usual size,
+and asks for more before it reads a larger one.
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ from collections.abc import AsyncIterator
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import asynccontextmanager
+from contextlib import contextmanager
 
 from origin.errors import Overloaded
 from origin.sources import EXPECTED_BYTES
 from origin.sources import ReserveMemory
+
+SERVERS = 4  # that have to hang until a handler has no places left
 
 
 class FetchAdmission:
@@ -35,6 +39,7 @@ class FetchAdmission:
         self.bytes = 0  # of originals in memory, and reserved for those on their way
         self._fetching: Counter[str] = Counter()  # by handler
         self._waiting: Counter[str] = Counter()  # for a place, by handler
+        self._of_servers = [Counter[tuple[str, str]](), Counter[tuple[str, str]]()]  # fetching, waiting
         self._waiting_for_memory = 0
         self._changed = asyncio.Condition()
 
@@ -49,12 +54,19 @@ class FetchAdmission:
         yield "origin_original_bytes", text, self.bytes
 
     @asynccontextmanager
-    async def place(self, handler: str) -> AsyncIterator[ReserveMemory]:
-        """A place for one fetch, and the function by which it reserves memory. Raises Overloaded."""
+    async def place(self, handler: str, server: str = "") -> AsyncIterator[ReserveMemory]:
+        """A place for one fetch, and the function by which it reserves memory. Raises Overloaded.
+
+        `server` is the one that is asked, where the handler's source asks many.
+        """
+        fetching, waiting = self._of_servers
         if self._waiting[handler] >= self.max_waiting:
             raise Overloaded(f"{self.max_waiting} fetches are waiting")
-        if self._waiting[handler] or not self._has_place(handler):
-            await self._wait_for_place(handler)
+        if server and waiting[handler, server] >= self.max_waiting // SERVERS:
+            raise Overloaded(f"{self.max_waiting // SERVERS} fetches wait for {server}")
+        if self._waiting[handler] or not self._has_place(handler, server):
+            with _counted(waiting, (handler, server)):
+                await self._wait_for_place(handler, server)
         self._fetching[handler] += 1
         reserved = EXPECTED_BYTES
         self.bytes += reserved
@@ -73,7 +85,8 @@ class FetchAdmission:
             reserved = size
 
         try:
-            yield reserve
+            with _counted(fetching, (handler, server)):
+                yield reserve
         finally:
             self._fetching[handler] -= 1
             self.bytes -= reserved
@@ -89,16 +102,18 @@ class FetchAdmission:
             self.bytes -= size
             await self._notify()
 
-    def _has_place(self, handler: str) -> bool:
+    def _has_place(self, handler: str, server: str) -> bool:
+        if server and self._of_servers[0][handler, server] >= max(1, self.max_fetches // SERVERS):
+            return False
         return self._fetching[handler] < self.max_fetches and self._has_memory(EXPECTED_BYTES)
 
     def _has_memory(self, size: int) -> bool:
         return self.bytes + size <= self.max_bytes or not self.bytes
 
-    async def _wait_for_place(self, handler: str) -> None:
+    async def _wait_for_place(self, handler: str, server: str) -> None:
         self._waiting[handler] += 1
         try:
-            await self._wait(lambda: self._has_place(handler), "no place for a fetch")
+            await self._wait(lambda: self._has_place(handler, server), "no place for a fetch")
         finally:
             self._waiting[handler] -= 1
 
@@ -120,3 +135,15 @@ class FetchAdmission:
         if self._waiting_for_memory or any(self._waiting.values()):
             async with self._changed:
                 self._changed.notify_all()
+
+
+@contextmanager
+def _counted(counter: Counter[tuple[str, str]], name: tuple[str, str]) -> Iterator[None]:
+    """Count this name meanwhile. A name that is not counted takes no memory: there are many servers."""
+    counter[name] += 1
+    try:
+        yield
+    finally:
+        counter[name] -= 1
+        if not counter[name]:
+            del counter[name]

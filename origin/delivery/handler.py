@@ -24,9 +24,12 @@ from origin.delivery.fallback import Fallback
 from origin.delivery.fallback import failure_text
 from origin.delivery.found_names import FoundNames
 from origin.delivery.renditions import Renditions
+from origin.delivery.request import AS_IT_IS
 from origin.delivery.request import ImageRequest
 from origin.delivery.request import Outcome
 from origin.delivery.responses import ResponseBuilder
+from origin.delivery.settings import Passthrough
+from origin.delivery.settings import passes_through
 from origin.errors import BadRequest
 from origin.errors import Forbidden
 from origin.errors import NotFound
@@ -38,13 +41,19 @@ from origin.http.message import Request
 from origin.http.message import Response
 from origin.http.message import header_value
 from origin.http.negotiation import accept_class
+from origin.http.via import has_passed
+from origin.sources.remote_url import parse_url
+from origin.sources.url_registry import NoRegistry
+from origin.sources.url_registry import RegistryAction
+from origin.sources.watched_registry import WatchedRegistry
 from origin.urls.options import Options
 from origin.urls.parsing import OptionDefaults
 from origin.urls.parsing import find_ignored
 from origin.urls.parsing import parse_options
 from origin.urls.parsing import parse_options_leniently
-from origin.urls.path import check_key
 from origin.urls.query import decode_query
+from origin.urls.url_keys import ReadKey
+from origin.urls.url_keys import read_plain_key
 
 MAX_PAIRS = 100  # of a query; each costs microseconds before a token is looked at
 
@@ -52,7 +61,9 @@ MAX_PAIRS = 100  # of a query; each costs microseconds before a token is looked 
 class Handler:
     """One mounted prefix, bound to one source. Times are Unix seconds of `clock`.
 
-    `source_id` tells the source from any other one in the names of the cache.
+    `source_id` tells the source from any other one in the names of the cache. `read_key` turns the key of a
+    URL into the one that the source is asked for. With a `registry` each request asks whether the original is
+    blocked. `refuses_loops` is for sources that may lead back here.
     """
 
     methods = ("GET", "HEAD")
@@ -67,6 +78,10 @@ class Handler:
         fallback: Fallback,
         defaults: OptionDefaults,
         authorizer: Authorizer = allow_all,
+        read_key: ReadKey = read_plain_key,
+        registry: WatchedRegistry | None = None,
+        passthrough: Passthrough = "never",
+        refuses_loops: bool = False,
         debug: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -78,12 +93,17 @@ class Handler:
         self._defaults = defaults
         self._found = FoundNames(renditions.originals.cache_time, clock)
         self._authorizer = authorizer
+        self._read_key = read_key
+        self._registry = registry
+        self._passthrough = passthrough
+        self._refuses_loops = refuses_loops
         self._debug = debug  # whether the names of ignored options are told
         self._clock = clock
 
     async def open(self) -> None:
         """Get ready, once the pool has started. Raises SourceUnavailable where the source does not work."""
-        await self.fallback.open()
+        if self._responses.needs_fallback:
+            await self.fallback.open()
         await self.renditions.open()
 
     async def close(self) -> None:
@@ -97,47 +117,94 @@ class Handler:
         """
         name = f"{self.name}\0"
         if key is not None:
-            name = name_original(self.name, self._source_id, key)
+            name = name_original(self.name, self._source_id, self._source_key(key))
         elif prefix is not None:
             name = name_original(self.name, self._source_id, prefix).removesuffix("\0")
         self._found = FoundNames(self.renditions.originals.cache_time, self._clock)
         return await self.renditions.purge(name)
 
+    async def moderate(self, action: RegistryAction, url: str) -> None:
+        """Add, block or unblock a URL in the registry. What is blocked is forgotten as well.
+
+        Raises NoRegistry, RegistryDown; BadRequest and Forbidden for what is no URL of a picture.
+        """
+        if self._registry is None:
+            raise NoRegistry
+        parse_url(url)
+        await getattr(self._registry.registry, action)(url)
+        if action == "block":
+            await self.renditions.purge(name_original(self.name, self._source_id, url))
+
+    def _source_key(self, key: str) -> str:
+        """The key that the source is asked for, of a key as URLs have it, or of itself."""
+        try:
+            return self._read_key(key, (), b"")
+        except OriginError:
+            return key
+
     # 1  Read
 
-    def read(self, key: str, query: bytes, error: BadRequest | None = None) -> ImageRequest:
+    def read(
+        self, key: str, query: bytes, error: BadRequest | None = None, raw_path: bytes = b""
+    ) -> ImageRequest:
         """What a decoded key and a raw query ask for. `error` is what is wrong with the path already."""
         many = query.count(b"&") > MAX_PAIRS
         pairs = [] if many else decode_query(query)
+        source_key, passes, failure = key, False, None
+        parse = parse_options
         try:
             if many:
                 raise BadRequest(f"the query has more than {MAX_PAIRS} pairs")
-            check_key(key)
-            parse = parse_options
-            options = parse(pairs, self._defaults)
-        except BadRequest as exc:
-            error = error or exc
+            source_key = self._read_key(key, pairs, raw_path)
+            passes = passes_through(self._passthrough, pairs, self._defaults)
+            options = Options() if passes else parse(pairs, self._defaults)
+        except OriginError as exc:
+            failure = error or exc
             parse = parse_options_leniently  # for the fallback image
             options = parse(pairs, self._defaults)
-        ignored = tuple(chain(*find_ignored(pairs, self._defaults))) if self._debug else ()
-        image = ImageRequest(key, pairs, options, self._name(key), error, ignored)
-        named = self._defaults.preset_names.read(key)
-        if named is not None:
-            options = parse(pairs, self._defaults, named)
-            image.otherwise = tuple(
-                ImageRequest(other, pairs, options, self._name(other), error, ignored, file_name=key)
-                for other in named.originals
-            )
+        image = ImageRequest(
+            key,
+            pairs,
+            options,
+            self._name(source_key),
+            error or failure,
+            tuple(chain(*find_ignored(pairs, self._defaults))) if self._debug else (),
+            source_key=source_key,
+            is_passed_through=passes,
+        )
+        image.otherwise = self._read_name(image, parse)
         return image
 
-    def _name(self, key: str) -> str:
+    def _read_name(self, image: ImageRequest, parse: Callable[..., Options]) -> tuple[ImageRequest, ...]:
+        """What the key means where the source has no such key: presets of other originals."""
+        named = self._defaults.preset_names.read(image.key)
+        if named is None or image.source_key != image.key or self._passthrough == "always":
+            return ()
+        options = parse(image.pairs, self._defaults, named)
+        return tuple(
+            ImageRequest(
+                original,
+                image.pairs,
+                options,
+                self._name(original),
+                image.error,
+                image.ignored,
+                source_key=original,
+                saved_as=image.key,
+            )
+            for original in named.originals
+        )
+
+    def _name(self, source_key: str) -> str:
         """The name of an original in the cache."""
-        return name_original(self.name, self._source_id, key)
+        return name_original(self.name, self._source_id, source_key)
 
     async def respond(self, image: ImageRequest, request: Request) -> Response:
         """The answer to a GET or HEAD: steps 2 to 5. Raises ClientGone."""
         meant = image.otherwise[0] if image.otherwise else image
         try:
+            if self._refuses_loops and has_passed(request.header(b"via")):
+                raise Forbidden("the request has passed this origin already")
             if image.authorized_until <= self._clock():
                 await self._authorize(image, request)
             if image.error is not None:
@@ -156,10 +223,12 @@ class Handler:
         """Raises Forbidden."""
         expires = self._authorizer.authorize(image.key, image.pairs, request)
         expires = await expires if isinstance(expires, Awaitable) else expires
-        for each in (image, *image.otherwise):
+        for each in _choices(image):
             each.expires = expires
-            if self._authorizer.lasts:
+            if self._authorizer.lasts and self._registry is None:
                 each.authorized_until = math.inf if expires is None else expires
+        if self._registry is not None and image.error is None:  # which may change its mind at any time
+            await self._registry.check_cached(image.source_key)
 
     # 3  Look up. Step 4, and what the disk has, is in `renditions`
 
@@ -170,12 +239,14 @@ class Handler:
         """
         if image.error is not None or image.authorized_until <= self._clock():
             return None
+        if self._refuses_loops and has_passed(header_value(headers, b"via")):
+            return None
         if image.otherwise:
             found = self._found.fresh(image.key)
             if found is None:
                 return None
             image = _choices(image)[found]
-        format = _format(image.options, headers)
+        format = _format(image, headers)
         variant, variant_headers = image.variants.get(format), image.headers.get(format)
         if variant is None or variant_headers is None:
             return None
@@ -215,13 +286,13 @@ class Handler:
         raise missing
 
     async def _get_one(self, image: ImageRequest, request: Request) -> Outcome:
-        format = _format(image.options, request.headers)
+        format = _format(image, request.headers)
         return await self.renditions.get(self.renditions.variant(image, format), request)
 
     # 5  Answer
 
     def _succeed(self, outcome: Outcome, image: ImageRequest, request: Request) -> Response:
-        format = _format(image.options, request.headers)
+        format = _format(image, request.headers)
         headers = image.headers.get(format)
         if headers is None or not headers.fit(outcome.result):
             headers = self._responses.variant_headers(outcome.result, image)
@@ -231,9 +302,14 @@ class Handler:
     async def _fail(
         self, error: OriginError, image: ImageRequest, headers: Mapping[bytes, bytes]
     ) -> Response:
-        """The fallback image, as far as the request can be understood; for a description the class alone."""
-        format = _format(image.options, headers)
+        """The fallback image, as far as the request can be understood, or what stands in its place; for a
+        description the class alone."""
+        format = _format(image, headers)
         description = find_description(format)
+        if description is None and not self._responses.needs_fallback:
+            return self._responses.without_picture(error, image, self._expires_in(image))
+        if format == AS_IT_IS:
+            format = "original"
         if description is not None:
             result = failure_text(description, error.kind)
         elif isinstance(error, Overloaded):
@@ -256,9 +332,11 @@ def _choices(image: ImageRequest) -> tuple[ImageRequest, ...]:
     return (image, *image.otherwise)
 
 
-def _format(options: Options, headers: Mapping[bytes, bytes]) -> str:
+def _format(image: ImageRequest, headers: Mapping[bytes, bytes]) -> str:
     """The output format as a render job names it. `auto` becomes one of three classes, so that Accept makes
     three results at most."""
-    if options.format != "auto":
-        return options.format
+    if image.is_passed_through:
+        return AS_IT_IS
+    if image.options.format != "auto":
+        return image.options.format
     return "auto:" + accept_class(header_value(headers, b"accept"))

@@ -12,6 +12,7 @@ from origin.cache.results import Entry
 from origin.cache.results import ResultCache
 from origin.delivery.admission import FetchAdmission
 from origin.delivery.singleflight import SingleFlight
+from origin.errors import HostUnavailable
 from origin.errors import NotFound
 from origin.errors import OriginError
 from origin.errors import SourceUnavailable
@@ -33,10 +34,15 @@ class FetchedOriginal:
     took: float = 0.0  # seconds in the source
 
 
+def _one_server(key: str) -> str:
+    return ""
+
+
 class Originals:
     """The originals behind one handler.
 
-    `cache` is None where the handler keeps nothing. All times are Unix seconds of `clock`.
+    `cache` is None where the handler keeps nothing. `server_of` names the server of a key, where the source
+    asks many. All times are Unix seconds of `clock`.
     """
 
     def __init__(
@@ -48,6 +54,7 @@ class Originals:
         *,
         cache_time: int,
         error_max_age: int,
+        server_of: Callable[[str], str] = _one_server,
         clock: Callable[[], float] = time.time,
         flights: SingleFlight[FetchedOriginal] | None = None,
     ) -> None:
@@ -60,6 +67,7 @@ class Originals:
         # the source once.
         self.failure_seconds = max(1, error_max_age)
         self._down_until = 0.0
+        self._server_of = server_of
         self._clock = clock
         self._flights: SingleFlight[FetchedOriginal] = SingleFlight() if flights is None else flights
         self._cache_reads = asyncio.Semaphore(MAX_CACHE_READS)
@@ -73,6 +81,10 @@ class Originals:
     def is_down(self) -> bool:
         """Whether the source has failed within the last seconds."""
         return self._clock() < self._down_until
+
+    def may_ask(self, original: str) -> bool:
+        """Whether the source is asked for this original: neither has it failed, nor this original, lately."""
+        return not self.is_down() and self._failure(original) is None
 
     async def current(self, original: str, key: str, version: Version | None) -> FetchedOriginal:
         """The version to serve now: the one that is there while it is fresh, else what the source says.
@@ -100,10 +112,13 @@ class Originals:
         self._flights.forget(prefix)
 
     async def _ask(self, original: str, key: str, version: Version | None) -> FetchedOriginal:
+        failure = self._failure(original)
+        if failure is not None:
+            raise failure
         entry = self.cache.entry(original) if self.cache else None
         start = time.perf_counter()
         try:
-            async with self.admission.place(self._handler) as reserve:
+            async with self.admission.place(self._handler, self._server_of(key)) as reserve:
                 answer = await self.source.get(key, version.etag if version else None, reserve)
         except OriginError as error:
             await self._remember_failure(error, entry)
@@ -130,11 +145,19 @@ class Originals:
                 entry.keep_original(answer.etag, answer.body)
         return current
 
+    def _failure(self, original: str) -> OriginError | None:
+        """Why the original cannot be fetched, as far as remembered."""
+        return None if self.cache is None else self.cache.failure(original, "", self._clock())
+
     async def _remember_failure(self, error: OriginError, entry: Entry | None) -> None:
-        if isinstance(error, SourceUnavailable):
+        if isinstance(error, SourceUnavailable) and not isinstance(error, HostUnavailable):
             self._down_until = self._clock() + DOWN_SECONDS
-        if entry is None or not error.remembered:
+        seconds = error.remember_for
+        if seconds is None and error.remembered:
+            seconds = self.failure_seconds
+        if entry is None:
             return
         if isinstance(error, NotFound):
             await entry.drop()
-        entry.keep_failure(error, self._clock() + self.failure_seconds)
+        if seconds:
+            entry.keep_failure(error, self._clock() + seconds)

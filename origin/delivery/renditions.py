@@ -27,6 +27,7 @@ from origin.cache.records import Result
 from origin.cache.results import Entry
 from origin.delivery.originals import FetchedOriginal
 from origin.delivery.originals import Originals
+from origin.delivery.request import AS_IT_IS
 from origin.delivery.request import ImageRequest
 from origin.delivery.request import Outcome
 from origin.delivery.request import Variant
@@ -122,7 +123,7 @@ class Renditions:
             watermark = self._settings.watermark_digest(image.options)
             name = f"{image.options.canonical()}|{format}|{self._settings_digest}{watermark}"
             variant = image.variants[format] = Variant(
-                image.key, image.options, image.original, format, name, image.original + name
+                image.source_key, image.options, image.original, format, name, image.original + name
             )
         return variant
 
@@ -145,7 +146,8 @@ class Renditions:
             if lookup.tier != "memory":
                 outcome.stages["cache"] = time.perf_counter() - start
             return outcome
-        if lookup.result is None and not self._flights.flying(variant.full_name):
+        renders = variant.format != AS_IT_IS
+        if renders and lookup.result is None and not self._flights.flying(variant.full_name):
             self._pool.check_queue(self._handler)  # before the work is started for nothing
         return await self._make_once(variant, lookup, request)
 
@@ -172,7 +174,7 @@ class Renditions:
         if -ttl <= self._freshness.stale_while_revalidate:
             self._refresh(lookup, variant)
             return _stale(lookup.result, ttl, "stale-while-revalidate")
-        return self._stale_if_error(lookup) if self.originals.is_down() else None
+        return None if self.originals.may_ask(variant.original) else self._stale_if_error(lookup)
 
     def _stale_if_error(self, lookup: Lookup) -> Outcome | None:
         """The stale result, for a source that is down, unless the result is too old."""
@@ -185,7 +187,7 @@ class Renditions:
 
     def _refresh(self, lookup: Lookup, variant: Variant) -> None:
         """Renew a stale result behind the answer, once for all who ask."""
-        if self._flights.flying(variant.full_name) or self.originals.is_down():
+        if self._flights.flying(variant.full_name) or not self.originals.may_ask(variant.original):
             return
 
         async def refresh() -> None:
@@ -231,7 +233,7 @@ class Renditions:
         entry = self._cache.entry(original) if self._cache else None
         try:
             with ExitStack() as expected:
-                if lookup.result is None:
+                if lookup.result is None and variant.format != AS_IT_IS:
                     expected.enter_context(self._pool.reserve(self._handler))
                 current = await self.originals.current(original, key, lookup.version)
                 if current.asked == "unchanged" and lookup.result is not None:
@@ -251,9 +253,10 @@ class Renditions:
     async def _admitted(self, variant: Variant, current: FetchedOriginal) -> AsyncIterator[None]:
         """Refuse what would render in vain: one variant too many, or an original that kills renderers."""
         original = variant.original
-        version, in_format = _suspects(variant, current)
-        self._quarantine.check(version, self._clock())
-        self._quarantine.check(in_format, self._clock(), _size(variant))
+        if variant.format != AS_IT_IS:
+            version, in_format = _suspects(variant, current)
+            self._quarantine.check(version, self._clock())
+            self._quarantine.check(in_format, self._clock(), _size(variant))
         if self._max_variants is not None and self._cache is not None:
             count = await self._cache.count_results(original)
             if count + self._rendering[original] >= self._max_variants:
@@ -290,6 +293,8 @@ class Renditions:
         format = sniff(body)
         if format is None or format.name not in self._settings.allowed:
             raise UnsupportedFormat(refusal(body))
+        if variant.format == AS_IT_IS:
+            return Rendered(body, format, 0, 0, 0.0, 0.0)
         passes = variant.options.only is not None and format.name not in variant.options.only
         options, target = (_TRIAL, Format.PNG.name) if passes else (variant.options, variant.format)
         version, in_format = _suspects(variant, current)

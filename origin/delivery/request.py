@@ -7,10 +7,13 @@ from dataclasses import field
 
 from origin.cache.records import Result
 from origin.delivery.authorize import Pairs
-from origin.errors import BadRequest
+from origin.errors import OriginError
 from origin.http.message import RawHeaders
 from origin.http.message import serialize_headers
 from origin.urls.options import Options
+
+AS_IT_IS = "as-it-is"
+"""The format of a variant that is the original's own bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +24,10 @@ class Variant:
     garbage collector alone, and each of its rounds costs a hit many times over.
     """
 
-    key: str
+    key: str  # what the source is asked for
     options: Options
     original: str  # the original's name in the cache
-    format: str  # as in a render job
+    format: str  # as in a render job, or AS_IT_IS
     name: str  # the result's name beneath the original
     full_name: str
 
@@ -59,19 +62,30 @@ class ImageRequest:
     """What a URL asks of a handler, for every client that asks for it. The router remembers it while the URL
     is in use, so that only the first request of many reads the URL."""
 
-    key: str
+    key: str  # as the URL has it: what a token signs
     pairs: Pairs
     options: Options
     original: str  # the original's name in the cache
-    error: BadRequest | None = None  # what is wrong with the URL
+    error: OriginError | None = None  # what is wrong with the URL
     ignored: tuple[str, ...] = ()  # names in the query that change nothing
     expires: int | None = None  # Unix second at which the last permission ends
+    source_key: str = ""  # what the source is asked for
+    is_passed_through: bool = False  # whether the answer is the original's own bytes
     authorized_until: float = 0.0  # Unix seconds until which nobody has to authorize this URL again
     variants: dict[str, Variant] = field(default_factory=dict)  # by output format
     headers: dict[str, VariantHeaders] = field(default_factory=dict)  # by output format
-    file_name: str = ""  # what the URL calls the picture, where that is not the key
+    saved_as: str = ""  # the key that the URL has, where it means another one
     # What the URL means where the source has no such key: the first of these that is there.
     otherwise: tuple[ImageRequest, ...] = ()
+
+    @property
+    def file_name(self) -> str:
+        """The key, or the URL of the original where the key is one and no name stands behind it."""
+        if self.saved_as:
+            return self.saved_as
+        if self.key == self.source_key or "." in self.key.rpartition("/")[2]:
+            return self.key
+        return self.source_key.partition("?")[0]
 
 
 @dataclass(slots=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from collections.abc import Sequence
 from typing import Literal
 
 from origin.cache.records import Result
+from origin.delivery.on_error import OnError
+from origin.delivery.on_error import Substitute
 from origin.delivery.request import ImageRequest
 from origin.delivery.request import Outcome
 from origin.delivery.request import VariantHeaders
@@ -34,7 +35,6 @@ from origin.http.message import Response
 from origin.http.message import header_value
 from origin.http.message import serialize_headers
 from origin.ops.logs import redact_text
-from origin.urls.options import Options
 
 STALE_MAX_AGE = 10  # seconds: CDNs ask again soon for what is stale here
 RETRY_AFTER = b"2"  # seconds
@@ -57,11 +57,13 @@ class ResponseBuilder:
         error_status: ErrorStatus = 404,
         tag_header: str | None = "Surrogate-Key",
         *,
+        on_error: OnError | None = None,
         debug: bool = False,
     ) -> None:
         self._handler = handler
         self._freshness = freshness
         self._error_status = error_status
+        self._on_error = OnError() if on_error is None else on_error
         self._debug = debug
         self._tag_header = tag_header.lower().encode() if tag_header else None
         self._control_serialized = serialize_headers(self._control(False, None))
@@ -72,7 +74,7 @@ class ResponseBuilder:
             (b"etag", tag.encode()),
             (b"accept-ranges", b"bytes"),
             (b"content-disposition", _disposition(image, result.format).encode()),
-            *self._common(image.key, image.options, image.ignored),
+            *self._common(image),
         ]
         if result.last_modified is not None:
             always.append((b"last-modified", http_date(result.last_modified).encode()))
@@ -120,29 +122,49 @@ class ResponseBuilder:
         body = outcome.result.body
         return Response(200, [], body, self._handler, cache=outcome.cache, serialized=serialized + of_body)
 
+    @property
+    def needs_fallback(self) -> bool:
+        """Whether failures are answered with a picture."""
+        return self._on_error.is_image
+
     def fallback(
         self, error: OriginError, result: Result, image: ImageRequest, expires_in: int | None
     ) -> Response:
         """The fallback image, as the answer to an error."""
+        substitute = Substitute(self._status(error), result.body, result.format.mime)
+        return self._failure(error, substitute, image, expires_in)
+
+    def without_picture(self, error: OriginError, image: ImageRequest, expires_in: int | None) -> Response:
+        """A redirect, a line of text or JSON, as the answer to an error."""
+        is_named = self._named(error) is not None
+        substitute = self._on_error.answer(error, self._status(error), is_named=is_named)
+        return self._failure(error, substitute, image, expires_in)
+
+    def _failure(
+        self, error: OriginError, substitute: Substitute, image: ImageRequest, expires_in: int | None
+    ) -> Response:
         control = NO_STORE
-        if error.remembered:
+        if error.remembered and substitute.location is None:
             control = missing_cache_control(self._freshness.error_max_age, expires_in)
         headers: RawHeaders = [
-            (b"content-type", result.format.mime.encode()),
-            _length(result.body),
+            _length(substitute.body),
             (b"cache-control", control.encode()),
             (b"x-origin-error", error.kind.encode()),
             (b"cache-status", cache_status(detail=error.kind).encode()),
-            *self._common(image.key, image.options, image.ignored),
+            *self._common(image),
         ]
+        if substitute.content_type is not None:
+            headers.insert(0, (b"content-type", substitute.content_type.encode()))
+        if substitute.location is not None:
+            headers.append((b"location", substitute.location.encode()))
         if isinstance(error, Overloaded):
             headers.append((b"retry-after", RETRY_AFTER))
         if self._debug:
             headers.append((b"x-origin-reason", _visible(redact_text(str(error)))))
         return Response(
-            self._status(error),
+            substitute.status,
             headers,
-            result.body,
+            substitute.body,
             self._handler,
             error=error,
             kind=error.kind,
@@ -152,20 +174,29 @@ class ResponseBuilder:
     def _status(self, error: OriginError) -> int:
         if isinstance(error, Overloaded) or self._error_status == "exact":
             return error.status
-        return self._error_status.get(error.kind, 404) if isinstance(self._error_status, Mapping) else 404
+        return self._named(error) or 404
 
-    def _common(self, key: str, options: Options, ignored: Sequence[str]) -> RawHeaders:
+    def _named(self, error: OriginError) -> int | None:
+        """The status that the configuration names for the error's case or class."""
+        if not isinstance(self._error_status, Mapping):
+            return None
+        by_class = self._error_status.get(error.kind)
+        return self._error_status.get(error.case, by_class) if error.case else by_class
+
+    def _common(self, image: ImageRequest) -> RawHeaders:
         """What pictures and fallbacks of one URL share."""
         headers: RawHeaders = list(SECURITY_HEADERS)
         headers.append(_TIMING)
-        if options.format == "auto":
+        if image.options.format == "auto":
             headers.append((b"vary", b"Accept"))
-        if self._debug and ignored:
-            headers.append((b"x-origin-ignored", _visible(redact_text(", ".join(ignored)))))
+        if self._debug and image.ignored:
+            headers.append((b"x-origin-ignored", _visible(redact_text(", ".join(image.ignored)))))
         if self._tag_header is not None:
             # Fastly and Varnish separate tags by spaces, Cloudflare and the others by commas.
             separator = " " if self._tag_header in (b"surrogate-key", b"xkey") else ","
-            headers.append((self._tag_header, separator.join(surrogate_tags(self._handler, key)).encode()))
+            headers.append(
+                (self._tag_header, separator.join(surrogate_tags(self._handler, image.source_key)).encode())
+            )
         return headers
 
     def _control(self, stale: bool, expires_in: int | None) -> RawHeaders:
@@ -183,7 +214,7 @@ class ResponseBuilder:
 def _disposition(image: ImageRequest, format: ResultFormat) -> str:
     if image.options.download is not None and isinstance(format, Format):
         return attachment(image.options.download, format)
-    return content_disposition(image.file_name or image.key, format.name)
+    return content_disposition(image.file_name, format.name)
 
 
 def _apply_range(response: Response, headers: VariantHeaders, request: Request) -> None:

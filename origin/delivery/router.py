@@ -18,6 +18,7 @@ from urllib.parse import unquote_to_bytes
 from starlette.types import ASGIApp
 
 from origin.cache.memory import Lru
+from origin.delivery.answers import FixedAnswers
 from origin.delivery.body_admission import BodyAdmission
 from origin.delivery.handler import Handler
 from origin.delivery.request import ImageRequest
@@ -111,6 +112,7 @@ class Router:
         https_port: int | None = None,
         log_probes: bool = False,
         bodies: BodyAdmission | None = None,
+        answers: FixedAnswers | None = None,
     ) -> None:
         self._app = app
         self._mounts = mounts
@@ -119,6 +121,7 @@ class Router:
         self._https_port = https_port  # every plain request is redirected there
         self._log_probes = log_probes
         self._bodies = BodyAdmission() if bodies is None else bodies
+        self._answers = FixedAnswers({}) if answers is None else answers
         self._in_flight = 0
         self._became_idle: asyncio.Event | None = None
         self._remembered: Lru[bytes, _Remembered] = Lru(MAX_REMEMBERED, lambda _: 1)  # by target
@@ -201,6 +204,9 @@ class Router:
         refusal = self._refuse(request)
         if refusal is not None:
             return refusal
+        answer = self._answers.find(request.method, request.raw_path)
+        if answer is not None:
+            return answer
         read = request.method in READ_METHODS
         response = await self._read(request) if read else await self._write(request)
         if response is None and _is_disguised(request.raw_path):
@@ -224,7 +230,7 @@ class Router:
             if mount is None:
                 return None
             handler = mount.handler
-            image = handler.read(key, request.query, error)
+            image = handler.read(key, request.query, error, request.raw_path)
         try:
             response = await handler.respond(image, request)
         except ClientGone:

@@ -4,13 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
+from typing import Literal
 
 from origin.imaging.protocol import Job
 from origin.imaging.protocol import Watermark
 from origin.urls.options import Options
+from origin.urls.parsing import OptionDefaults
+from origin.urls.query import Pair
+
+Passthrough = Literal["never", "plain", "always"]
+"""When the answer is the original's own bytes: never, where a URL has no options, always."""
+
+
+def passes_through(passthrough: Passthrough, pairs: Iterable[Pair], defaults: OptionDefaults) -> bool:
+    """Whether a URL with these pairs in its query is answered with the original's own bytes.
+
+    A preset that every URL has leaves none without options.
+    """
+    if passthrough == "plain":
+        has_options = any(name in defaults.by_name and value for name, value in pairs)
+        return defaults.preset is None and not has_options
+    return passthrough == "always"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Status, readiness, metrics, purge and reload: what operators and load balancers ask for."""
+"""Status, readiness, metrics, purge, registry and reload: what operators and load balancers ask for."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Any
 from typing import Protocol
+from typing import get_args
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -18,15 +19,21 @@ from starlette.responses import PlainTextResponse
 from starlette.responses import Response
 from starlette.routing import Route
 
+from origin.errors import BadRequest
+from origin.errors import Forbidden
+from origin.errors import RegistryDown
 from origin.http.caching import NO_STORE
 from origin.http.caching import cache_status
 from origin.http.message import SECURITY_HEADERS
 from origin.ops.metrics import CONTENT_TYPE
 from origin.ops.metrics import Metrics
+from origin.sources.url_registry import NoRegistry
+from origin.sources.url_registry import RegistryAction
 
 log = logging.getLogger(__name__)
 
 MAX_PURGE = 16_384  # bytes of a request to purge
+ACTIONS: tuple[str, ...] = get_args(RegistryAction)
 _HEADERS = {
     "cache-control": NO_STORE,
     "cache-status": cache_status(detail="admin"),
@@ -36,6 +43,12 @@ _HEADERS = {
 
 class Purgeable(Protocol):
     async def purge(self, key: str | None, prefix: str | None) -> int: ...
+
+    async def moderate(self, action: RegistryAction, url: str) -> None:
+        """Change the handler's registry of URLs.
+
+        Raises NoRegistry, RegistryDown; BadRequest and Forbidden for what is no URL of a picture.
+        """
 
 
 class Operated(Protocol):
@@ -81,6 +94,9 @@ def private_routes(origin: Operated) -> list[Route]:
     async def purge(request: Request) -> Response:
         return await _purge(request, origin)
 
+    async def moderate(request: Request) -> Response:
+        return await _moderate(request, origin)
+
     async def reload(_: Request) -> Response:
         mistake = await origin.reload_configuration()
         if mistake is not None:
@@ -90,6 +106,7 @@ def private_routes(origin: Operated) -> list[Route]:
     return [
         Route("/-/metrics", show_metrics),
         Route("/-/purge", _with_token(origin, purge), methods=["POST"]),
+        Route("/-/registry", _with_token(origin, moderate), methods=["POST"]),
         Route("/-/reload", _with_token(origin, reload), methods=["POST"]),
     ]
 
@@ -105,39 +122,86 @@ def _with_token(origin: Operated, action: Callable[[Request], Any]) -> Callable[
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not secrets.compare_digest(given.encode(), token.encode()):
             return _refusal(401, "a bearer token is needed", **{"www-authenticate": "Bearer"})
-        response: Response = await action(request)
+        try:
+            response: Response = await action(request)
+        except _Refused as refused:
+            response = refused.answer
         return response
 
     return checked
 
 
-async def _purge(request: Request, origin: Operated) -> Response:
+class _Refused(Exception):
+    """A request that is answered with a refusal."""
+
+    def __init__(self, answer: Response) -> None:
+        self.answer = answer
+
+
+async def _read_object(request: Request) -> dict[str, Any]:
+    """The object of JSON in the body, with text in every key. Raises _Refused."""
     body = b""
     try:
         async for chunk in request.stream():
             body += chunk
             if len(body) > MAX_PURGE:
-                return _refusal(413, f"a purge has at most {MAX_PURGE} bytes")
+                raise _Refused(_refusal(413, f"the body has at most {MAX_PURGE} bytes"))
     except ClientDisconnect:
-        return _refusal(400, "the body is not whole")  # nobody is left to read it
+        raise _Refused(_refusal(400, "the body is not whole")) from None  # nobody is left to read it
     try:
         wanted = json.loads(body)
     except (ValueError, RecursionError):
-        return _refusal(400, "the body is not JSON")
-    if not isinstance(wanted, dict) or not {"handler"} <= wanted.keys() <= {"handler", "key", "prefix"}:
+        raise _Refused(_refusal(400, "the body is not JSON")) from None
+    return wanted if isinstance(wanted, dict) else {}
+
+
+def _check_texts(wanted: Mapping[str, Any]) -> None:
+    """Raises _Refused for a value that is no text."""
+    if any(value.encode(errors="replace").decode() != value for value in wanted.values()):
+        raise _Refused(_refusal(400, "half a surrogate pair is no text"))
+
+
+def _find_handler(origin: Operated, name: str) -> Purgeable:
+    """Raises _Refused."""
+    handler = origin.handlers_by_name.get(name)
+    if handler is None:
+        raise _Refused(_refusal(404, "no handler has that name"))
+    return handler
+
+
+async def _purge(request: Request, origin: Operated) -> Response:
+    wanted = await _read_object(request)
+    if not {"handler"} <= wanted.keys() <= {"handler", "key", "prefix"}:
         return _refusal(400, 'expected {"handler": NAME}, and "key" or "prefix" beside it')
     if not all(isinstance(value, str) and value for value in wanted.values()) or len(wanted) > 2:
         return _refusal(400, 'expected text, and not both "key" and "prefix"')
-    if any(value.encode(errors="replace").decode() != value for value in wanted.values()):
-        return _refusal(400, "half a surrogate pair is no text")
-    handler = origin.handlers_by_name.get(wanted["handler"])
-    if handler is None:
-        return _refusal(404, "no handler has that name")
+    _check_texts(wanted)
+    handler = _find_handler(origin, wanted["handler"])
     count = await handler.purge(wanted.get("key"), wanted.get("prefix"))
     origin.metrics.purged(count)
     what = " ".join(f"{name}={value!r}" for name, value in wanted.items())
     log.info("purged %d results and originals: %s", count, what)
     return JSONResponse({"purged": count}, headers=_HEADERS)
+
+
+async def _moderate(request: Request, origin: Operated) -> Response:
+    wanted = await _read_object(request)
+    is_text = all(isinstance(value, str) and value for value in wanted.values())
+    if wanted.keys() != {"handler", "action", "url"} or not is_text or wanted["action"] not in ACTIONS:
+        return _refusal(400, f'expected {{"handler": NAME, "action": {"|".join(ACTIONS)}, "url": URL}}')
+    _check_texts(wanted)
+    handler = _find_handler(origin, wanted["handler"])
+    try:
+        await handler.moderate(wanted["action"], wanted["url"])
+    except NoRegistry:
+        return _refusal(404, "this handler has no registry")
+    except (BadRequest, Forbidden):
+        return _refusal(400, "expected an http or https URL")
+    except RegistryDown as error:
+        log.error("registry: %s", error)
+        return _refusal(503, "the registry does not answer")
+    log.info("registry: %s url=%r handler=%r", wanted["action"], wanted["url"], wanted["handler"])
+    return JSONResponse({wanted["action"]: wanted["url"]}, headers=_HEADERS)
 
 
 async def on_http_error(_: Request, error: Exception) -> Response:

@@ -1,7 +1,8 @@
-"""Where originals come from and go to: an S3 bucket, a folder of this machine.
+"""Where originals come from and go to: an S3 bucket, a folder of this machine, other web servers.
 
 A source returns the bytes exactly as they are stored, or raises one of our errors within its deadline.
-It never returns part of an original, never leaves its folder and never follows a redirect.
+It never returns part of an original and never leaves its folder. Only `http` follows redirects, and checks
+each like the first URL.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from origin.sources.base import Original
 from origin.sources.base import ReserveMemory
 from origin.sources.base import Source
 from origin.sources.base import Store
-from origin.sources.registry import SOURCES
-from origin.sources.registry import make_source
-from origin.sources.registry import make_store
+from origin.sources.types import SOURCES
+from origin.sources.types import make_key_reader
+from origin.sources.types import make_server_of
+from origin.sources.types import make_source
+from origin.sources.types import make_store
 
 __all__ = [
     "EXPECTED_BYTES",
@@ -22,6 +25,8 @@ __all__ = [
     "ReserveMemory",
     "Source",
     "Store",
+    "make_key_reader",
+    "make_server_of",
     "make_source",
     "make_store",
 ]

@@ -51,6 +51,7 @@ class Access(enum.Enum):
     EMPTY = "the source may be listed and holds no original"
     REFUSED = "an original was found and reading it is refused"
     UNKNOWN = "the source answers, but a missing key and a refused key look the same"
+    ON_DEMAND = "each key names a server, which is asked for that key alone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,8 @@ class CheckResult:
                 return f"no objects below {self.place}"
             case Access.REFUSED:
                 return f"{self.place} may be listed, but reading {self.example!r} is refused"
+            case Access.ON_DEMAND:
+                return f"{self.place} are asked for single originals; try one with --key"
         return f"{self.place} is reachable; access denied or no such key, cannot tell; try --key"
 
 

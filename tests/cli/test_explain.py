@@ -326,3 +326,57 @@ def test_a_file_name_with_a_preset_is_told_apart_from_a_file_of_that_name() -> N
     assert "  x/1.jpg, x/1.png" in lines
     assert "  but where the source has x/1BI.avif itself, that one, with h=9" in lines
     assert "options: w=1500 h=9 c=true f=avif" in lines
+    passing = lines_of("/photos/x/1BI.avif", passthrough="plain", **names)
+    assert "  but where the source has x/1BI.avif itself, that one, as it is" in passing
+    assert "options: w=1500 f=avif" in passing
+
+
+# --- pictures of other sites --------------------------------------------------------------------------
+
+URL = "https://example.com/a/cat.jpg"
+HEX = {"type": "http", "keys": "hex"}
+
+
+def test_a_key_that_is_a_url_is_told_as_one() -> None:
+    source = {**HEX, "registry": {"type": "sqlite", "path": "urls.db"}}
+    told = explained(f"/photos/{URL.encode().hex()}/cat.jpg?w=30", configured(source=source))
+    assert told["original"] == [f"{URL} (not looked at here)"]
+    assert told["registry"] == ["asked with each request whether it knows this URL, and does not block it"]
+
+
+@pytest.mark.parametrize(
+    ("key", "handler", "answer"),
+    [
+        ("gg", {}, "404, the fallback image, class bad-request"),
+        ("gg", {"error_status": {"bad-request": 400}}, "400, the fallback image, class bad-request"),
+        (
+            b"http://other.example/x".hex(),
+            {"error_status": "exact"},
+            "403, the fallback image, class forbidden",
+        ),
+        (
+            b"http://other.example/x".hex(),
+            {"on_error": {"text": True}},
+            "404, a line of text, class forbidden",
+        ),
+        (b"http://other.example/x".hex(), {"on_error": {"json": True}}, "404, JSON, class forbidden"),
+        (
+            b"http://other.example/x".hex(),
+            {"on_error": {"redirect": "/x.png"}},
+            "302 to /x.png, class forbidden",
+        ),
+    ],
+)
+def test_a_url_that_is_not_fetched_is_told_with_its_answer(
+    key: str, handler: dict[str, Any], answer: str
+) -> None:
+    config = configured(source={**HEX, "hosts": ["example.com"]}, **handler)
+    lines, goes_on = explain_url(config, f"/photos/{key}", now=1_790_000_000)
+    assert (lines[-1], goes_on) == (f"answer: {answer}", False)
+
+
+def test_what_passes_through_is_told_so() -> None:
+    config = configured(passthrough="plain")
+    told = "none count; the answer is the original's own bytes (passthrough: plain)"
+    assert explained("/photos/cat.jpg?utm=x", config)["options"] == [told]
+    assert explained("/photos/cat.jpg?w=30", config)["options"] == ["w=30"]

@@ -26,8 +26,10 @@ def test_the_mistake_of_the_contract() -> None:
 QUALITY = '1 to 100, or one per format such as {"jpg": 80, "webp": 78, "avif": 60}'
 ERROR_STATUS = (
     '404, "exact", or a status of 400 to 599 for each class, such as {"forbidden": 403}; classes are '
-    "bad-request, forbidden, not-found, unprocessable, source-unavailable, render-failed, overloaded"
+    "bad-request, forbidden, not-found, unprocessable, source-unavailable, registry-down, render-failed, "
+    "overloaded"
 )
+HEX = {"type": "http", "keys": "hex"}
 MISTAKES: list[tuple[Any, str, str]] = [
     ({}, "handlers", "required, and not there"),
     ([], "the file", "expected an object, got []"),
@@ -60,6 +62,43 @@ MISTAKES: list[tuple[Any, str, str]] = [
         config(quality={"webp": 50, "jpg": True}),
         "handlers[0].quality",
         f'expected {QUALITY}, got {{"jpg": true}}',
+    ),
+    (
+        config(source={**HEX, "hosts": "a.example"}),
+        "handlers[0].source.hosts",
+        'expected a list, got "a.example"',
+    ),
+    (
+        config(source={"type": "http", "base_url": "a.example"}),
+        "handlers[0].source.base_url",
+        'expected an http or https URL without a user, a query and a fragment, got "a.example"',
+    ),
+    (
+        config(source={**HEX, "open": True, "hosts": ["a.example"]}),
+        "handlers[0].source",
+        "expected open only with keys, and without hosts",
+    ),
+    (
+        config(source=HEX),
+        "handlers[0].source",
+        'expected hosts, registry, signing of the handler, or "open": true to let anybody fetch any URL '
+        "through this origin",
+    ),
+    (config(on_error={}), "handlers[0].on_error", "expected one of image, redirect, text and json"),
+    (
+        config(on_error={"redirect": "javascript:x"}),
+        "handlers[0].on_error.redirect",
+        'expected a URL such as https://example.com/default.svg, //host/path or /path, got "javascript:x"',
+    ),
+    (
+        config({"answers": {"ping": "x"}}),
+        "answers.ping",
+        'expected a path such as /ping, with a method before it or a * at its end; not /-, got "ping"',
+    ),
+    (
+        config({"answers": {"/x": {"status": 99}}}),
+        "answers./x.status",
+        "expected a status of 200 to 599, got 99",
     ),
     (config({"drain": -1}), "drain", "expected seconds >= 0 and <= 3600, got -1"),
     (config({"drain": "15"}), "drain", 'expected seconds >= 0 and <= 3600, got "15"'),
@@ -163,8 +202,8 @@ MISTAKES: list[tuple[Any, str, str]] = [
         'got "Content-Length"',
     ),
     (config({"log": {"format": "xml"}}), "log.format", 'expected text or json, got "xml"'),
-    (config(source={}), "handlers[0].source", 'expected a "type", s3 or local, got an object'),
-    (config(source={"type": "gcs"}), "handlers[0].source", 'expected s3 or local as "type", got "gcs"'),
+    (config(source={}), "handlers[0].source", 'expected a "type", s3, local or http, got an object'),
+    (config(source={"type": "gcs"}), "handlers[0].source", 'expected s3, local or http as "type", got "gcs"'),
     (config(source={"type": "s3"}), "handlers[0].source.bucket", "required, and not there"),
     (config(source={"type": "local"}), "handlers[0].source.root", "required, and not there"),
     (config(source={**SOURCE, "root": "/x"}), "handlers[0].source.root", "unknown key"),

@@ -43,7 +43,7 @@ class InnerSettings:
 class ToySettings:
     """Every kind of key there is."""
 
-    url: Annotated[str, Setting("the server", pattern="^https?://", expects="an http URL")]
+    address: Annotated[str, Setting("the server", pattern="^https?://", expects="an http URL")]
     name: Annotated[str, Setting("not empty")] = "toy"
     note: Annotated[str, Setting("may be empty", may_be_empty=True)] = ""
     secret: Annotated[Secret | None, Setting("a secret")] = None
@@ -71,7 +71,7 @@ TOY = settings_part("Toy", ToySettings)
 
 
 def read(data: dict[str, Any]) -> ToySettings:
-    part = TOY.model_validate({"url": "http://a", **data}, context={"base": Path("/etc")})
+    part = TOY.model_validate({"address": "http://a", **data}, context={"base": Path("/etc")})
     settings: ToySettings = to_settings(part, ToySettings)
     return settings
 
@@ -113,7 +113,7 @@ def test_what_stands_in_the_file_becomes_the_declared_types() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "told"),
     [
-        ("url", "ftp://a", 'expected an http URL, got "ftp://a"'),
+        ("address", "ftp://a", 'expected an http URL, got "ftp://a"'),
         ("name", "", 'expected text, got ""'),
         ("secret", 5, "expected text, got a value that is not shown here"),
         ("verify", 1, "expected true or false, got 1"),
@@ -130,11 +130,11 @@ def test_what_stands_in_the_file_becomes_the_declared_types() -> None:
 def test_a_mistake_is_told_in_our_words(key: str, value: Any, told: str) -> None:
     with pytest.raises(ValidationError) as error:
         read({key: value})
-    assert first_mistake(error.value, {"url": "http://a", key: value}) == f"{key}: {told}"
+    assert first_mistake(error.value, {"address": "http://a", key: value}) == f"{key}: {told}"
 
 
 def test_a_mistake_in_an_inner_object_names_its_place() -> None:
-    data = {"url": "http://a", "registry": {"type": "file", "path": 1}, "inner": {"depth": "x"}}
+    data = {"address": "http://a", "registry": {"type": "file", "path": 1}, "inner": {"depth": "x"}}
     with pytest.raises(ValidationError) as error:
         read(data)
     assert first_mistake(error.value, data).startswith('inner.depth: expected a whole number >= 0, got "x"')
@@ -153,7 +153,7 @@ def test_a_mistake_in_an_inner_object_names_its_place() -> None:
 
 
 def test_what_the_settings_refuse_is_a_mistake() -> None:
-    part = TOY.model_validate({"url": "http://a", "name": "x", "note": "x"})
+    part = TOY.model_validate({"address": "http://a", "name": "x", "note": "x"})
     with pytest.raises(ValueError, match="name and note to differ"):
         to_settings(part, ToySettings)
 

@@ -152,6 +152,20 @@ def test_originals_that_a_preset_is_not_for_pass_as_they_are(run: Callable[..., 
         assert origin.get("/h/a.txt?p=jpgs").kind == "unprocessable"
 
 
+def test_a_plain_url_passes_unless_a_preset_gives_it_options(run: Callable[..., Running]) -> None:
+    shelf = Shelf(**{"1.jpg": pictures.land(), "2MI.jpg": pictures.small()})
+    with run(shelf, passthrough="plain") as origin:
+        assert origin.get("/h/1.jpg").body == pictures.land()
+        assert origin.get("/h/2MI.jpg").body == pictures.small()
+        assert size(origin.get("/h/1MI.jpg").body) == (40, 24)
+        assert size(origin.get("/h/1.jpg?p=big").body) == (80, 50)
+    with run(shelf, passthrough="plain", preset="fixed") as origin:
+        assert size(origin.get("/h/1.jpg").body) == (20, 12)
+    with run(shelf, passthrough="always") as origin:
+        assert origin.get("/h/1.jpg?p=big").body == pictures.land()
+        assert origin.get("/h/1MI.jpg").kind == "not-found"
+
+
 def test_what_passes_is_whole(run: Callable[..., Running]) -> None:
     with run(Shelf(**{"a.gif": pictures.animation()[:-200], "a.png": LOGO[: len(LOGO) // 2]})) as origin:
         assert origin.get("/h/a.gif?p=jpgs").kind == "unprocessable"

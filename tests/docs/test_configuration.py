@@ -14,12 +14,16 @@ from origin.config.load import build_config
 from origin.config.model import Admin
 from origin.config.model import Cache
 from origin.config.model import Config
+from origin.config.model import FixedAnswer
 from origin.config.model import Handler
 from origin.config.model import HandlerLimits
 from origin.config.model import Limits
 from origin.config.model import Log
+from origin.config.model import OnError
 from origin.config.model import Signing
 from origin.config.part import Part
+from origin.config.part import key_of
+from origin.config.part import part_types
 from origin.config.pictures import PresetKeys
 from origin.config.pictures import Watermark
 from origin.config.sources import SOURCE_PARTS
@@ -32,6 +36,13 @@ from tests.support.documents import page
 from tests.support.running import Running
 from tests.support.s3_servers import S3Server
 
+
+def part_named(name: str) -> type[Part]:
+    """The kind of object that the types of sources have made of settings of that name."""
+    (part,) = {part for part in part_types() if part.__name__ == name}
+    return part
+
+
 CONFIGURATION = page("docs/configuration.md")
 # The line before a table, the model it describes, and where that stands in a configuration.
 PLACES: list[tuple[str, type[Part], tuple[str | int, ...]]] = [
@@ -41,11 +52,21 @@ PLACES: list[tuple[str, type[Part], tuple[str | int, ...]]] = [
     ("## Watermarks", Watermark, ("watermarks", "a")),
     ('`"type": "s3"`', SOURCE_PARTS["s3"], ("handlers", 0, "source")),
     ('`"type": "local"`', SOURCE_PARTS["local"], ("handlers", 1, "source")),
+    ('`"type": "http"`', SOURCE_PARTS["http"], ("handlers", 3, "source")),
+    (
+        '`registry` with `"type": "sqlite"`',
+        part_named("SqliteRegistry"),
+        ("handlers", 4, "source", "registry"),
+    ),
+    ('`registry` with `"type": "redis"`', part_named("RedisRegistry"), ("handlers", 5, "source", "registry")),
+    ("An object of `answers`", FixedAnswer, ("answers", "/x")),
     ("`aws`, in place of `source`", Aws, ("handlers", 2, "aws")),
     ("## Limits", Limits, ("limits",)),
 ]
 # Parts whose keys the page writes with a dot.
-DOTTED: dict[str, type[Part]] = {"cache": Cache, "admin": Admin, "log": Log, "signing": Signing}
+DOTTED: dict[str, type[Part]] = {
+    **{"cache": Cache, "admin": Admin, "log": Log, "signing": Signing, "on_error": OnError},
+}
 DEFAULTS = [
     pytest.param(model, path, code(row[0])[0], row[1], id=f"{model.__name__}.{code(row[0])[0]}")
     for after, model, path in PLACES
@@ -53,13 +74,25 @@ DEFAULTS = [
 ]
 
 
-def configuration() -> dict[str, Any]:
-    """A configuration with every part in it and every default left out."""
+def registered(registry: dict[str, str]) -> dict[str, Any]:
+    return {"type": "http", "keys": "hex", "registry": registry}
+
+
+def configuration(path: tuple[str | int, ...] = ()) -> dict[str, Any]:
+    """A configuration with every part in it that stands on the path, and every default left out."""
     return {
         "handlers": [
-            {"name": "one", "source": {"type": "s3", "bucket": "bucket"}, "signing": {"keys": [SECRET]}},
+            {
+                "name": "one",
+                "source": {"type": "s3", "bucket": "bucket"},
+                "signing": {"keys": [SECRET]},
+                "on_error": {"redirect": "/default.png"},
+            },
             {"name": "two", "source": {"type": "local", "root": "."}},
             {"name": "three", "aws": {}},
+            {"name": "four", "source": {"type": "http", "base_url": "https://example.com/a"}},
+            {"name": "five", "source": registered({"type": "sqlite", "path": "urls.db"})},
+            {"name": "six", "source": registered({"type": "redis", "url": "redis://localhost"})},
         ],
         "limits": {},
         "presets": {"a": {}},
@@ -67,6 +100,7 @@ def configuration() -> dict[str, Any]:
         "cache": {},
         "admin": {},
         "log": {},
+        **({"answers": {"/x": {}}} if path[:1] == ("answers",) else {}),
     }
 
 
@@ -74,9 +108,10 @@ def keys(model: type[Part]) -> Iterator[tuple[str, Any]]:
     """The keys of a table, with what the model says of each."""
     for name, field in model.model_fields.items():
         if name in DOTTED:
-            yield from ((f"{name}.{inner}", f) for inner, f in DOTTED[name].model_fields.items())
+            inner_fields = DOTTED[name].model_fields.items()
+            yield from ((f"{name}.{key_of(inner, f)}", f) for inner, f in inner_fields)
         else:
-            yield name, field
+            yield key_of(name, field), field
 
 
 @pytest.mark.parametrize(("after", "model", "path"), PLACES)
@@ -89,7 +124,7 @@ def test_every_key_of_the_configuration_is_on_the_page(after: str, model: type[P
 def test_each_default_on_the_page_is_the_programs(
     model: type[Part], path: tuple[str | int, ...], key: str, default: str
 ) -> None:
-    config, absent = configuration(), configuration()
+    config, absent = configuration(path), configuration(path)
     *parts, name = key.split(".")
     place, place_without = (_follow(each, (*path, *parts)) for each in (config, absent))
     place_without.pop(name, None)

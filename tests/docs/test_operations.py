@@ -167,7 +167,7 @@ ZEROS = {name: row[1] for row in OPERATIONS.table("| key | 0 means |") for name 
 def numbers() -> Iterator[str]:
     """Every key of the configuration whose default is a number."""
     places: dict[str, type[Part]] = {"": Config, "cache.": Cache, "limits.": Limits}
-    places |= {"handler.": Handler, "source.": SOURCE_PARTS["s3"]}
+    places |= {"handler.": Handler, "source.": SOURCE_PARTS["s3"], "web.": SOURCE_PARTS["http"]}
     for place, model in places.items():
         for name, field in model.model_fields.items():
             default = field.get_default(call_default_factory=True)
@@ -183,6 +183,8 @@ def with_zero(key: str) -> dict[str, Any]:
     handler: dict[str, Any] = {"name": "h", "source": source}
     if place == "source":
         source |= zero
+    elif place == "web":
+        handler["source"] = {"type": "http", "base_url": "http://a.example", **zero}
     elif place == "handler":
         handler |= zero
     top: dict[str, Any] = zero if not place else {place: zero} if place in ("cache", "limits") else {}
@@ -191,7 +193,7 @@ def with_zero(key: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("key", [*numbers(), "handler.cdn_max_age"])
 def test_zero_is_refused_unless_the_page_says_what_it_means(key: str) -> None:
-    meaning = ZEROS.get(key.removeprefix("handler."), "refused")
+    meaning = ZEROS.get(key.removeprefix("handler.").removeprefix("web."), "refused")
     if meaning.startswith("refused") or key.endswith("error_status"):
         with pytest.raises(ConfigError):
             build_config(with_zero(key))

@@ -10,6 +10,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
+from origin.errors import BadRequest
+from origin.errors import RegistryDown
+from origin.sources.url_registry import NoRegistry
 from tests.support.operated import TOKEN
 from tests.support.operated import Operated
 
@@ -141,6 +144,53 @@ def test_metrics_are_in_the_format_of_prometheus(client: TestClient) -> None:
     assert answer.headers["content-type"].startswith("text/plain; version=")
     families: list[Any] = list(text_string_to_metric_families(answer.text))
     assert "origin_in_flight_requests" in {family.name for family in families}
+
+
+# Registry
+
+
+@pytest.mark.parametrize("action", ["add", "block", "unblock"])
+def test_an_application_changes_the_registry(client: TestClient, served: Operated, action: str) -> None:
+    wanted = {"handler": "photos", "action": action, "url": "https://example.com/a.jpg"}
+    assert client.post("/-/registry", json=wanted).status_code == 401
+    assert served.photos.moderated == []
+    answer = client.post("/-/registry", headers=BEARER, json=wanted)
+    assert (answer.status_code, answer.json()) == (200, {action: "https://example.com/a.jpg"})
+    assert served.photos.moderated == [(action, "https://example.com/a.jpg")]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "status"),
+    [
+        ({}, 400),
+        ({"handler": "photos", "action": "add"}, 400),
+        ({"handler": "photos", "action": "close", "url": "http://a"}, 400),
+        ({"handler": "photos", "action": ["add"], "url": "http://a"}, 400),
+        ({"handler": "photos", "action": "add", "url": ""}, 400),
+        ({"handler": "photos", "action": "add", "url": "http://a", "more": "x"}, 400),
+        ({"handler": "other", "action": "add", "url": "http://a"}, 404),
+    ],
+)
+def test_a_wrong_change_of_the_registry_is_refused(
+    client: TestClient, served: Operated, wanted: dict[str, Any], status: int
+) -> None:
+    answer = client.post("/-/registry", headers=BEARER, json=wanted)
+    assert answer.status_code == status
+    assert answer.json()["error"]
+    assert served.photos.moderated == []
+
+
+@pytest.mark.parametrize(
+    ("failure", "status"), [(NoRegistry(), 404), (RegistryDown("secret"), 503), (BadRequest("secret"), 400)]
+)
+def test_a_registry_that_is_not_there_is_told(
+    client: TestClient, served: Operated, failure: Exception, status: int
+) -> None:
+    served.photos.failure = failure
+    wanted = {"handler": "photos", "action": "add", "url": "http://a"}
+    answer = client.post("/-/registry", headers=BEARER, json=wanted)
+    assert answer.status_code == status
+    assert "secret" not in answer.text
 
 
 # Reload

@@ -9,6 +9,7 @@ import threading
 import unicodedata
 import uuid
 from collections.abc import AsyncIterator
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from typing import Protocol
@@ -25,6 +26,8 @@ from origin.sources import EXPECTED_BYTES
 from origin.sources import Original
 from origin.sources import Source
 from origin.sources.base import Access
+from origin.sources.http import HttpSettings
+from origin.sources.http_source import HttpSource
 from origin.sources.local import LocalSettings
 from origin.sources.local import LocalSource
 from origin.sources.s3_source import S3Source
@@ -32,6 +35,7 @@ from tests.support import hostile_server
 from tests.support import s3_servers
 from tests.support.loop_clock import LoopClock
 from tests.support.s3_sources import s3_source
+from tests.support.web_servers import WebServer
 
 BODY = bytes(range(256)) * 700  # 179,200 bytes: several pieces, no piece whole
 
@@ -87,10 +91,31 @@ class Bucket:
         return s3_source(self.name, **{"endpoint_url": self.server.url} | keys | settings)
 
 
-@pytest.fixture(params=["folder", "moto_server", pytest.param("seaweed", marks=pytest.mark.slow)])
+class Site:
+    """A web server, of which the source knows one path."""
+
+    def __init__(self, web: WebServer) -> None:
+        self.web = web
+
+    def put(self, key: str, body: bytes) -> None:
+        path = f"/{key.removeprefix('../')}" if key.startswith("../") else f"/originals/{key}"
+        self.web.put(path, body)
+
+    def modified(self, key: str) -> float:
+        date = self.web.pages[f"/originals/{key}"].headers["Last-Modified"]
+        return parsedate_to_datetime(date).timestamp()
+
+    def source(self, **settings: Any) -> Source:
+        own = HttpSettings(base_url=f"{self.web.url}/originals", allow_private=("127.0.0.0/8",))
+        return HttpSource(own, **settings)
+
+
+@pytest.fixture(params=["folder", "moto_server", "web", pytest.param("seaweed", marks=pytest.mark.slow)])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     if request.param == "folder":
         return Folder(tmp_path)
+    if request.param == "web":
+        return Site(request.getfixturevalue("web"))
     return Bucket(request.getfixturevalue(request.param))
 
 
@@ -265,6 +290,9 @@ async def test_without_memory_a_large_original_is_not_read(store: Store, source:
 
 
 async def test_check_finds_an_original_and_reads_it(store: Store, source: Source) -> None:
+    if isinstance(store, Site):
+        assert (await source.check()).access is Access.UNKNOWN  # nothing lists what a web server has
+        return
     store.put("2024/cat.jpg", BODY)
     result = await source.check()
     assert (result.access, result.example, result.warnings) == (Access.READABLE, "2024/cat.jpg", ())
@@ -272,6 +300,9 @@ async def test_check_finds_an_original_and_reads_it(store: Store, source: Source
 
 
 async def test_check_tells_of_a_place_without_originals(store: Store, source: Source) -> None:
+    if isinstance(store, Site):
+        assert (await source.check()).place.endswith("originals/")
+        return
     store.put("../secret", b"not below the folder")
     result = await source.check()
     assert (result.access, result.example) == (Access.EMPTY, None)

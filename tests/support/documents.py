@@ -190,10 +190,17 @@ def _around(part: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield {"handlers": [_HANDLER], **part}
     signing = {"keys": [SECRET]}
     s3, local = {"type": "s3", "bucket": "bucket"}, {"type": "local", "root": "."}
+    http, urls = {"type": "http", "base_url": "http://a.example"}, {"type": "http", "hosts": ["a.example"]}
+    registry = {"type": "sqlite", "path": "urls.db"}
     for handler in (
         part,
         {"source": {**s3, **part}},
         {"source": {**local, **part}},
+        {"source": {**http, **part}},
+        {"source": {**urls, **part}},
+        {"source": {"type": "http", "keys": "hex", **part}},
+        {"source": {"type": "http", "keys": "hex", "registry": {**registry, **part}}},
+        {"source": {"type": "http", "keys": "hex", "registry": {"url": "redis://localhost", **part}}},
         {"signing": {**signing, **part}},
         {"limits": part},
         {"quality": part},

@@ -10,6 +10,7 @@ from origin.ops.metrics import Metrics
 from origin.ops.routes import on_http_error
 from origin.ops.routes import private_routes
 from origin.ops.routes import public_routes
+from origin.sources.url_registry import RegistryAction
 
 TOKEN = "0123456789abcdef"
 
@@ -19,10 +20,17 @@ class FakeHandler:
 
     def __init__(self) -> None:
         self.purged: list[tuple[str | None, str | None]] = []
+        self.moderated: list[tuple[str, str]] = []
+        self.failure: Exception | None = None  # of a moderation
 
     async def purge(self, key: str | None, prefix: str | None) -> int:
         self.purged.append((key, prefix))
         return 7
+
+    async def moderate(self, action: RegistryAction, url: str) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.moderated.append((action, url))
 
 
 class Operated:

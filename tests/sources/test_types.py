@@ -1,4 +1,4 @@
-"""The rows of the registry, and what each type of source declares."""
+"""The rows of the types of sources, and what each type of source declares."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from origin.errors import ConfigError
 from origin.sources import SOURCES
 from origin.sources import make_source
 from origin.sources import make_store
-from origin.sources import registry
+from origin.sources import types
 from origin.sources.local import LocalSettings
 from origin.sources.local import LocalSource
 from origin.sources.local_store import LocalStore
-from origin.sources.registry import SourceType
 from origin.sources.s3 import S3Settings
 from origin.sources.s3_source import S3Source
 from origin.sources.s3_store import S3Store
 from origin.sources.settings import Secret
 from origin.sources.settings import Setting
+from origin.sources.types import SourceType
 from tests.support.configurations import config
 
 
@@ -50,7 +50,7 @@ def test_a_source_and_a_store_are_made_of_the_same_settings(tmp_path: Path) -> N
 
 
 def test_a_type_without_a_store_cannot_be_written_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(registry.SOURCES, "local", SourceType(LocalSettings, LocalSource))
+    monkeypatch.setitem(types.SOURCES, "local", SourceType(LocalSettings, LocalSource))
     with pytest.raises(ConfigError, match=r"^/pictures/: a source of this type cannot be written to$"):
         make_store(LocalSettings(Path("/pictures")), max_bytes=1, timeout=2)
 

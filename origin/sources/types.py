@@ -9,27 +9,36 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from origin.errors import ConfigError
 from origin.sources.base import Source
 from origin.sources.base import SourceSettings
 from origin.sources.base import Store
+from origin.sources.http import HttpSettings
+from origin.sources.http import key_reader
 from origin.sources.local import LocalSettings
 from origin.sources.local import LocalSource
 from origin.sources.s3 import S3Settings
+from origin.urls.url_keys import ReadKey
+from origin.urls.url_keys import read_plain_key
 
 
 @dataclass(frozen=True)
 class SourceType:
     """What makes a type: its keys, and what to make of them with `max_bytes` and `timeout`.
 
-    `store` is for types that can be written to.
+    `store` is for types that can be written to. `reads_keys` is for types whose keys are written in another
+    way in URLs of the origin: it makes the reader of settings, and of whether tokens sign those URLs.
+    `server_of` is for types that ask many servers: of settings and a key it makes the server's name.
     """
 
     settings: type[SourceSettings]
     source: Callable[..., Source]
     store: Callable[..., Store] | None = None
+    reads_keys: Callable[[Any, bool], ReadKey] | None = None
+    server_of: Callable[[Any, str], str] | None = None
 
 
 def _when_made(module: str, name: str) -> Callable[..., Any]:
@@ -45,6 +54,12 @@ def _when_made(module: str, name: str) -> Callable[..., Any]:
 SOURCES: dict[str, SourceType] = {
     "s3": SourceType(S3Settings, _when_made("s3_source", "S3Source"), _when_made("s3_store", "S3Store")),
     "local": SourceType(LocalSettings, LocalSource, _when_made("local_store", "LocalStore")),
+    "http": SourceType(
+        HttpSettings,
+        _when_made("http_source", "HttpSource"),
+        reads_keys=key_reader,
+        server_of=HttpSettings.server_of,
+    ),
 }
 
 
@@ -56,6 +71,18 @@ def type_name(settings: SourceSettings) -> str:
 def make_source(settings: SourceSettings, *, max_bytes: int, timeout: float) -> Source:
     """The source of these settings. `max_bytes` bounds an original, `timeout` one fetch, in seconds."""
     return SOURCES[type_name(settings)].source(settings, max_bytes=max_bytes, timeout=timeout)
+
+
+def make_key_reader(settings: SourceSettings, *, signed: bool) -> ReadKey:
+    """What turns the key in a URL into the key that the source is asked for."""
+    make = SOURCES[type_name(settings)].reads_keys
+    return read_plain_key if make is None else make(settings, signed)
+
+
+def make_server_of(settings: SourceSettings) -> Callable[[str], str]:
+    """What names the server of a key; empty text for each where there is but one."""
+    server_of = SOURCES[type_name(settings)].server_of
+    return (lambda key: "") if server_of is None else partial(server_of, settings)
 
 
 def make_store(settings: SourceSettings, *, max_bytes: int, timeout: float) -> Store:

@@ -1,0 +1,27 @@
+"""`origin convert` prints a configuration, and tells on stderr what differs."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from origin.config.load import build_config
+from origin.config.model import Config
+from tests.support.commands import invoke
+
+
+@pytest.mark.skipif("presets" not in Config.model_fields, reason="the configuration has no presets yet")
+def test_the_printed_configuration_can_be_served() -> None:
+    done = invoke("convert", "linuxfr", "-a", "127.0.0.1:8001", "-r", "localhost:6379/3")
+    assert done.exit_code == 0
+    config = build_config(json.loads(done.stdout))
+    assert [handler.prefix for handler in config.handlers] == ["img", "avatars"]
+    assert config.http_port == 8001
+    assert all(line.startswith("note: ") for line in done.stderr.splitlines())
+
+
+def test_what_cannot_be_kept_ends_with_a_line() -> None:
+    done = invoke("convert", "linuxfr", "-c")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith("origin: -c only looked at the registry")

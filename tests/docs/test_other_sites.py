@@ -1,0 +1,52 @@
+"""docs/other-sites.md: its URLs are read as it says, and its numbers are the program's."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from urllib.parse import unquote
+from urllib.parse import urlsplit
+
+import pytest
+
+from origin.delivery.admission import SERVERS
+from origin.delivery.admission import FetchAdmission
+from origin.sources import watched_registry
+from origin.sources.http import HttpSettings
+from origin.sources.http import key_reader
+from origin.sources.http_source import RETRY_NETWORK
+from origin.sources.redis_registry import LATEST
+from origin.sources.settings import Secret
+from origin.urls.query import decode_query
+from tests.support.documents import code
+from tests.support.documents import page
+
+OTHER_SITES = page("docs/other-sites.md")
+URL = "https://example.com/a.jpg"
+SECRET = "secret"
+EXAMPLES = [
+    (code(row[0])[0], example) for row in OTHER_SITES.table("With `keys`") for example in code(row[1])
+]
+
+
+@pytest.mark.parametrize(("keys", "example"), [pair for pair in EXAMPLES if pair[1].startswith("/img/")])
+def test_each_spelling_of_a_url_is_read(keys: str, example: str) -> None:
+    digest = hmac.digest(SECRET.encode(), URL.encode(), hashlib.sha1).hex()
+    parts = urlsplit(example.replace("{digest}", digest))
+    camo_key = Secret(SECRET) if keys == "camo" else None
+    settings = HttpSettings(keys=keys, camo_key=camo_key, hosts=("example.com",))  # type: ignore[arg-type]
+    for signed in (False, True):
+        key = unquote(parts.path).removeprefix("/img/")
+        read = key_reader(settings, signed)
+        assert read(key, decode_query(parts.query.encode()), parts.path.encode()) == URL
+
+
+def test_the_numbers_are_the_programs() -> None:
+    text = OTHER_SITES.line
+    fetches = FetchAdmission().max_fetches
+    assert f"holds {fetches // SERVERS} of the {fetches} fetches that a handler makes at once" in text
+    assert f"waits {watched_registry.CACHED_SECONDS:g} seconds at most" in text
+    assert f"is asked again after {RETRY_NETWORK:.0f} seconds" in text
+    assert watched_registry.PAUSE_SECONDS == 1
+    assert "It is asked again a second later" in text
+    assert f"the last {LATEST} URLs" in text
