@@ -1,4 +1,5 @@
-"""The decoders: libvips' loaders, called by name, and other libraries for the formats that they lack."""
+"""The decoders: libvips' loaders, called by name; other libraries for the formats that they lack, and Pillow
+for a second look at GIFs."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from origin.errors import Unprocessable
 from origin.formats import FORMATS
 from origin.formats import Format
 from origin.imaging.apng import load_frames
+from origin.imaging.gif import images
 from origin.imaging.vendor import pyvips
 
 _blocked: set[Format] = set()
@@ -27,12 +29,12 @@ def allow_only(formats: Iterable[Format]) -> frozenset[Format]:
     _blocked.update(frozenset(FORMATS) - formats)
     pyvips.operation_block_set("VipsForeignLoad", True)
     for format in formats:
+        if format.loader is None or format is Format.GIF:
+            with suppress(Unprocessable):
+                _module(format)
         if format.loader is not None:
             loader = pyvips.type_find("VipsForeignLoad", format.loader)
             pyvips.operation_block_set(pyvips.type_name(loader), False)
-        else:
-            with suppress(Unprocessable):
-                _module(format)
     return frozenset(format for format in formats if format.loader is None) - _modules.keys()
 
 
@@ -61,6 +63,11 @@ def open_image(original: bytes, format: Format, page: int | None = None, **optio
     return pyvips.Operation.call(
         format.loader, original, access="sequential", fail_on=format.fail_on, **options
     )
+
+
+def is_whole(gif: bytes, pages: int) -> bool:
+    """Whether the first images of a GIF decode to their last pixel, for which libvips does not ask."""
+    return all(map(_module(Format.GIF).decodes, images(gif, pages)))
 
 
 def _module(format: Format) -> ModuleType:

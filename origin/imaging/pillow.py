@@ -1,4 +1,5 @@
-"""Formats that libvips has no loader for here and Pillow has: BMP, ICO, ICNS, JPEG 2000, PSD.
+"""Formats that libvips has no loader for here and Pillow has: BMP, ICO, ICNS, JPEG 2000, PSD; and its second
+opinion on GIFs.
 
 Only the plugins that are needed are loaded, and called by name: Pillow's own search for a plugin would load
 all of them.
@@ -20,6 +21,7 @@ from PIL import PsdImagePlugin
 
 from origin.errors import Unprocessable
 from origin.formats import Format
+from origin.imaging.gif import GifImage
 from origin.imaging.raw import MODES
 from origin.imaging.raw import from_pixels
 from origin.imaging.vendor import pyvips
@@ -68,6 +70,16 @@ def decode(data: bytes, format: Format, page: int = 0) -> pyvips.Image:
     except _BROKEN as exc:
         raise _unprocessable(format, exc) from exc
     return from_pixels(pixels, *picture.size, mode, picture.info.get("icc_profile"))
+
+
+def decodes(image: GifImage) -> bool:
+    """Whether the data of an image of a GIF give all of its pixels. libvips leaves out what is not there."""
+    size = (image.width, image.height)
+    try:
+        Image.frombytes("P", size, image.data, "gif", (image.code_size, image.interlaced))
+    except ValueError:
+        return False
+    return 0 not in size
 
 
 # BMP

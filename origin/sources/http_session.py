@@ -116,7 +116,8 @@ class HttpSession:
 
     def _admit_address(self, address: Address, host: str) -> None:
         if not self._rules.admit(address):
-            raise Forbidden(f"{host}: {address} is not a public address; allow_private can name its network")
+            what = host if host == str(address) else f"{host}: {address}"
+            raise Forbidden(f"{what} is not a public address; allow_private can name its network")
 
     def _connector(self) -> aiohttp.TCPConnector:
         return aiohttp.TCPConnector(

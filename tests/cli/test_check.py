@@ -15,6 +15,7 @@ from tests.support import s3_servers
 from tests.support.commands import write_config
 from tests.support.running import command
 from tests.support.running import settings
+from tests.support.web_servers import WebServer
 
 SECRET = "canary-0123456789abcdefghijklmnopqrstuvw"
 
@@ -168,3 +169,30 @@ def test_check_tries_to_make_what_the_cache_needs(tmp_path: Path, root: Path) ->
         assert told == ([] if fault is None else [f"cache {path}: FAILED: {fault}"])
         assert done.returncode == (0 if fault is None else 1)
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.slow
+def test_check_tells_of_sources_of_other_sites(tmp_path: Path, root: Path, web: WebServer) -> None:
+    url = web.put("/cat.jpg", pictures.small())
+    keys = {"type": "http", "keys": "hex"}
+    sources: dict[str, dict[str, Any]] = {
+        "any": {**keys, "open": True, "allow_private": ["127.0.0.1"]},
+        "shop": {"type": "http", "base_url": web.url, "allow_private": ["127.0.0.1"]},
+        "inside": {"type": "http", "base_url": web.url},
+        "listed": {**keys, "registry": {"type": "redis", "url": "redis://127.0.0.1:1/0"}},
+    }
+    config = settings(root, tmp_path / "cache")
+    config["handlers"] += [{"name": name, "source": source} for name, source in sources.items()]
+
+    done = command(
+        *("check", "-c", write_config(tmp_path, config), "--handler", "any", "--key", url.encode().hex())
+    )
+
+    assert done.returncode == 1
+    lines = "\n".join(done.stdout.splitlines())
+    assert "handler any at /any/: ok: other web servers (any host) are asked for single originals" in lines
+    assert f"handler any: {url.encode().hex()}: ok: jpg of {len(pictures.small())} bytes fetched in" in lines
+    assert "handler any: warning: open: anybody can fetch any public URL through this origin" in lines
+    assert f"handler shop at /shop/: warning: {web.url}/ is reachable" in lines
+    assert "handler inside at /inside/: FAILED: 127.0.0.1 is not a public address" in lines
+    assert "handler listed at /listed/: FAILED: the registry in Redis" in lines
