@@ -69,7 +69,7 @@ def quality(bench: Bench) -> Outcome:
                 ("ipx", partial(servers.ipx, bench.work, bench.originals, on)),
             ),
         )
-        judge = Judge(stack.enter_context(_scorer()), bench.work / "scored")
+        judge = Judge(stack.enter_context(scorer()), bench.work / "scored")
         for key in keys:
             reference = _reference(bench.originals / key)
             for format in bench.form.formats_of("6MP"):
@@ -132,7 +132,7 @@ class Judge:
 
 
 @contextlib.contextmanager
-def _scorer() -> Iterator[subprocess.Popen[str]]:
+def scorer() -> Iterator[subprocess.Popen[str]]:
     command = [str(peers.python("score")), str(Path(__file__).with_name("score.py"))]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         yield process

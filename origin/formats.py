@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar
 from typing import Literal
 
@@ -54,7 +55,10 @@ class Format:
     memory_per_interlaced_band: int = 0  # for each pixel and band of a progressive or interlaced file
 
     writer: Writer | None = None  # None: never written
-    default_quality: int | None = None  # None: the format has no quality
+    default_quality: int | None = None  # of the encoder's own scale; None: the format has no quality
+    # Qualities of JPEG and those of this encoder that look alike, ascending; empty: they are the same.
+    scale: tuple[tuple[int, int], ...] = ()
+    holds_lossless: bool = False  # beside its lossy form
     holds_alpha: bool = True
     holds_animation: bool = False
     max_side: int = MAX_SIDE  # px of the longer side of what is written
@@ -83,6 +87,13 @@ class Format:
             return _BY_NAME[name.lower().removeprefix(".")]
         except (KeyError, AttributeError):
             raise ValueError(f"{name!r} is not the name of a format") from None
+
+    def encoder_quality(self, quality: int) -> int:
+        """The encoder's own number for a quality of URLs, 1 to 100, which is on JPEG's scale."""
+        for (low, from_), (high, to) in pairwise(self.scale):
+            if quality <= high:
+                return round(from_ + (to - from_) * (quality - low) / (high - low))
+        return quality
 
     def __repr__(self) -> str:
         return f"<Format {self.name}>"
@@ -125,6 +136,16 @@ def _is_svg(data: bytes) -> bool:
 def _is_bmp(data: bytes) -> bool:
     """The second header begins with its size, and there are seven of them."""
     return data[:2] == b"BM" and int.from_bytes(data[14:18], "little") in (12, 40, 52, 56, 64, 108, 124)
+
+
+JPEG_SCALE = (1, 5, 10, 20, 30, 40, 50, 60, 70, 75, 80, 85, 89, 90, 95, 100)
+"""Qualities of JPEG that were measured. From 90 on libvips keeps all of its colour, so there is a step."""
+
+
+def _scale(*qualities: int) -> tuple[tuple[int, int], ...]:
+    """Beside each of `JPEG_SCALE` the quality of an encoder that looks alike, or a lower one where that one
+    made a larger file than JPEG of any picture. Measured by benchmarks/scale.py."""
+    return tuple(zip(JPEG_SCALE, qualities, strict=True))
 
 
 def _png_compression(alpha: bool, pixels: int) -> dict[str, object]:
@@ -184,6 +205,8 @@ FORMATS: tuple[Format, ...] = (
         # worse.
         writer=Writer(".webp", {"effort": 2}),
         default_quality=78,
+        scale=_scale(1, 2, 3, 14, 29, 45, 54, 63, 76, 78, 81, 85, 89, 95, 97, 100),
+        holds_lossless=True,
         holds_animation=True,
         max_side=16_383,
         light="near-linear",
@@ -209,6 +232,8 @@ FORMATS: tuple[Format, ...] = (
         # All of the colour: +10 ms, 0.2 points better; red stays sharp.
         writer=Writer(".avif", {"subsample_mode": "off"}, _avif_effort),
         default_quality=60,
+        scale=_scale(1, 2, 6, 26, 35, 40, 44, 49, 54, 57, 62, 67, 73, 85, 92, 99),
+        holds_lossless=True,
         max_side=16_384,
         light="linear",
         accept_rank=2,
@@ -245,8 +270,26 @@ _BY_NAME = {name: format for format in FORMATS for name in (format.name, *format
 for _format in FORMATS:
     setattr(Format, _format.name.upper(), _format)
 
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A result that is no picture, but tells what the original is."""
+
+    name: str  # in URLs
+    mime: str
+
+
+DESCRIPTIONS = (
+    Description("json", "application/json"),
+    Description("thumbhash", "text/plain"),
+    Description("blurhash", "text/plain"),
+)
+DESCRIPTION_NAMES = frozenset(description.name for description in DESCRIPTIONS)
+ResultFormat = Format | Description
+"""What a result is."""
 OUTPUTS = tuple(format for format in FORMATS if format.writer is not None)
 """The formats that results are written in."""
+_DESCRIPTIONS: Mapping[str, Description] = {description.name: description for description in DESCRIPTIONS}
 QUALITY = {format.name: format.default_quality for format in OUTPUTS if format.default_quality is not None}
 """The default quality of each format that has one, by name."""
 DEFAULT_ORIGINALS = tuple(format for format in FORMATS if format.by_default)
@@ -262,6 +305,16 @@ ACCEPT_CLASSES = (
     PLAIN,
 )
 """What an Accept header can ask for with `f=auto`, the best first: names of formats, then PLAIN."""
+
+
+def find_description(name: str) -> Description | None:
+    """The description of that name; None for every other name."""
+    return _DESCRIPTIONS.get(name)
+
+
+def named_result(name: str) -> ResultFormat:
+    """The format or description of that name. Raises ValueError."""
+    return _DESCRIPTIONS.get(name) or Format.named(name)
 
 
 def sniff(data: bytes) -> Format | None:

@@ -194,6 +194,7 @@ class Origin:
             max_frames=limits.max_frames,
             timeout=limits.render_timeout,
             max_dimension=limits.max_dimension,
+            auto_quality=config.auto_quality,
         )
         return Handler(
             name=config.name,

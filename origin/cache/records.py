@@ -18,7 +18,8 @@ from typing import Any
 from typing import NamedTuple
 
 from origin.errors import OriginError
-from origin.formats import Format
+from origin.formats import ResultFormat
+from origin.formats import named_result
 
 _DIGEST = 32  # bytes of SHA-256 in front of a sealed record
 _HEAD = 512  # bytes in which the head of a record nearly always ends
@@ -36,10 +37,10 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A rendered picture."""
+    """A rendered picture, or the description of an original."""
 
     body: bytes
-    format: Format
+    format: ResultFormat
     digest: bytes  # of the body: the identity in the ETag
     last_modified: float | None  # of the original, Unix seconds
 
@@ -144,7 +145,7 @@ def unpack(name: str, packed: bytes | memoryview) -> Record | None:
         if kind == "O":
             return OriginalBody(head["etag"], body)
         return Result(
-            body, Format.named(head["format"]), bytes.fromhex(head["digest"]), head["last_modified"]
+            body, named_result(head["format"]), bytes.fromhex(head["digest"]), head["last_modified"]
         )
     except _FOREIGN:
         return None

@@ -20,6 +20,7 @@ from origin.errors import Forbidden
 from origin.errors import OriginError
 from origin.formats import OUTPUTS
 from origin.formats import Format
+from origin.formats import find_description
 from origin.signing import Pair
 from origin.signing import Verifier
 from origin.signing import decode_query
@@ -132,8 +133,11 @@ def _describe_outcome(
     handler: Handler, key: str, options: Options, defaults: OptionDefaults
 ) -> Iterator[str]:
     yield f"options: {' '.join(spell_options(options, defaults)) or 'none'}"
-    yield f"size: {_describe_size(options)}"
-    yield from _describe_format(handler, options.format)
+    if find_description(options.format) is not None:
+        yield f"format: {options.format}, of the upright original; no other option counts"
+    else:
+        yield f"size: {_describe_size(options)}"
+        yield from _describe_format(handler, options.format)
     yield from _describe_original(handler, key)
     yield from _describe_next(handler)
 

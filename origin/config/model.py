@@ -34,6 +34,7 @@ from origin.config.types import HostName
 from origin.config.types import OptionName
 from origin.config.types import OrText
 from origin.config.types import OutputFormat
+from origin.config.types import Points
 from origin.config.types import Port
 from origin.config.types import Prefix
 from origin.config.types import Qualities
@@ -159,9 +160,14 @@ class Handler(Part):
     output_format: Annotated[
         OutputFormat, meaning("where a URL has no `f`: `original`, `auto`, or a format")
     ] = "original"
-    quality: Annotated[Qualities, meaning("where a URL has no `q`: 1 to 100, or one number per format")] = (
-        QUALITY  # pydantic copies it
-    )
+    quality: Annotated[
+        Qualities,
+        meaning("where a URL has no `q`: 1 to 100, or one per format; the encoders' own numbers, unlike `q`"),
+    ] = QUALITY  # pydantic copies it
+    auto_quality: Annotated[
+        Points,
+        meaning("how good `q=auto` has to look, in points of SSIMULACRA2: 70 is high, 90 lossless by eye"),
+    ] = 70
     crop: Annotated[
         Flag, meaning("where a URL has both sides and no `c`: true fills the box and cuts the rest")
     ] = True

@@ -192,6 +192,13 @@ Port = Annotated[
 ]
 Whole = Annotated[int, Strict, Field(ge=0), BeforeValidator(parse_number), expects("a whole number >= 0")]
 Count = Annotated[int, Strict, Field(ge=1), BeforeValidator(parse_number), expects("a whole number >= 1")]
+Points = Annotated[
+    int,
+    Strict,
+    Field(ge=1, le=100),
+    BeforeValidator(parse_number),
+    expects("a whole number from 1 to 100"),
+]
 Seconds = Annotated[int, Strict, Field(ge=0), BeforeValidator(parse_number), expects("seconds >= 0")]
 SecondsOrOff = Annotated[int, Strict, Field(ge=-1), BeforeValidator(parse_number), expects("seconds >= -1")]
 # Deadlines; an hour is the most that one can be.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import logging
 import time
 from collections.abc import Callable
@@ -21,7 +22,9 @@ from origin.errors import BadRequest
 from origin.errors import OriginError
 from origin.errors import Overloaded
 from origin.formats import OUTPUTS
+from origin.formats import Description
 from origin.formats import Format
+from origin.formats import ResultFormat
 from origin.formats import sniff
 from origin.imaging.protocol import AUTO_FORMATS
 from origin.imaging.protocol import Job
@@ -92,7 +95,8 @@ class Fallback:
 
     async def get(self, options: Options, format: str, *, sparing: bool = False) -> Result:
         """The image in the size of these options, with `format` as in a render job; its own size where that
-        one is not to be had quickly.
+        one is not to be had quickly. Of the options only size and format count: with effects and qualities,
+        strangers would have it made anew for every failure.
 
         `sparing` is for clients without permission: all of them together get `SPARING` of a renderer's time.
         """
@@ -152,6 +156,12 @@ class Fallback:
         return _result(rendered.body, rendered.format)
 
 
+def failure_text(description: Description, kind: str) -> Result:
+    """What a description is answered with in place of a fallback image: the class of the failure."""
+    body = json.dumps({"error": kind}) if description.mime == "application/json" else kind
+    return _result(body.encode(), description)
+
+
 def load_image(path: Path | None) -> bytes:
     """The bytes of the configured image, or of the built-in one where there is none or it cannot be used."""
     if path is not None:
@@ -196,5 +206,5 @@ def _weight(result: Result) -> int:
     return len(result.body) + 500
 
 
-def _result(body: bytes, format: Format) -> Result:
+def _result(body: bytes, format: ResultFormat) -> Result:
     return Result(body, format, hashlib.sha256(body).digest()[:16], None)

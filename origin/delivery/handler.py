@@ -20,6 +20,7 @@ from origin.cache.records import name_original
 from origin.delivery.authorize import Authorizer
 from origin.delivery.authorize import allow_all
 from origin.delivery.fallback import Fallback
+from origin.delivery.fallback import failure_text
 from origin.delivery.renditions import Renditions
 from origin.delivery.request import AS_IT_IS
 from origin.delivery.request import ImageRequest
@@ -31,6 +32,7 @@ from origin.errors import BadRequest
 from origin.errors import Forbidden
 from origin.errors import OriginError
 from origin.errors import Overloaded
+from origin.formats import find_description
 from origin.http.message import Request
 from origin.http.message import Response
 from origin.http.message import header_value
@@ -225,12 +227,16 @@ class Handler:
         return self._responses.picture(outcome, headers, self._expires_in(image), request)
 
     async def _fail(self, error: OriginError, image: ImageRequest, format: str) -> Response:
-        """The fallback image, as far as the request can be understood, or what stands in its place."""
-        if not self._responses.needs_fallback:
+        """The fallback image, as far as the request can be understood, or what stands in its place; for a
+        description the class alone."""
+        description = find_description(format)
+        if description is None and not self._responses.needs_fallback:
             return self._responses.without_picture(error, image, self._expires_in(image))
         if format == AS_IT_IS:
             format = "original"
-        if isinstance(error, Overloaded):
+        if description is not None:
+            result = failure_text(description, error.kind)
+        elif isinstance(error, Overloaded):
             result = self.fallback.prepared(format)
         else:
             result = await self.fallback.get(image.options, format, sparing=isinstance(error, Forbidden))

@@ -45,6 +45,7 @@ class RenderSettings:
     max_frames: int
     timeout: float  # seconds for one render
     max_dimension: int = 4096  # px of a side of a result, where options make it longer than the original's
+    auto_quality: int = 70  # what `q=auto` has to reach, in points of SSIMULACRA2
 
     def job(self, options: Options, format: str) -> Job:
         """The render job for these options. `format` is a format's name, "original" or an auto class."""
@@ -56,10 +57,11 @@ class RenderSettings:
             self.max_pixels,
             self.max_frames,
             self.max_dimension,
+            self.auto_quality,
         )
 
     def digest(self, pipeline: str) -> str:
         """Part of the name of every result, so that new settings make new results."""
-        limits = [self.max_pixels, self.max_frames, self.max_dimension]
+        limits = [self.max_pixels, self.max_frames, self.max_dimension, self.auto_quality]
         text = json.dumps([pipeline, self.quality, self.allowed, *limits])
         return hashlib.sha256(text.encode()).hexdigest()[:16]

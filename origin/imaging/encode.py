@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import math
+
+from origin.errors import Unprocessable
 from origin.formats import Format
+from origin.imaging import search
+from origin.imaging.decoders import open_image
 from origin.imaging.frame import Frame
 from origin.imaging.gif import copy_gif
+from origin.imaging.likeness import Likeness
+from origin.imaging.likeness import take_sample
 from origin.imaging.protocol import largest_result
+from origin.imaging.surround import make_opaque
 from origin.imaging.vendor import pyvips
 from origin.urls.options import Options
 
-_WHITE = 255
 # A PNG that had a palette has one again. Without it, results are 1.5 to 2.3 times the original, with it 0.8
 # to 1.1 times. At effort 4 the colours are the same, at 1 they are one level off. 2 MP take 80 to 300 ms
 # instead of 12 to 66, and four bytes a pixel of memory.
 _PALETTE = {"palette": True, "Q": 100, "effort": 4, "dither": 0, "compression": 6, "filter": "none"}
 _PALETTE_PIXELS = 8_000_000
+
+Settings = dict[str, object]  # of a saver
 
 
 def encode(
@@ -23,8 +32,21 @@ def encode(
     """The bytes of the result, and the format they are in. Nothing but the picture is written: no metadata.
 
     `unchanged`: the original, where no step has changed a pixel of it.
-    Raises pyvips.Error, also for defects of the original: libvips decodes when the encoder pulls lines.
+    Raises pyvips.Error, also for defects of the original: libvips decodes when the encoder pulls lines; and
+    Unprocessable where no quality is small enough.
     """
+    body, format = _encode(image, options, frame, unchanged)
+    if options.max_bytes is not None and len(body) > options.max_bytes:
+        raise Unprocessable(
+            f"no {format.name} of {image.width}x{image.get_page_height()} pixels has {options.max_bytes} "
+            f"bytes or less; the smallest tried has {len(body)}"
+        )
+    return body, format
+
+
+def _encode(
+    image: pyvips.Image, options: Options, frame: Frame, unchanged: bytes | None
+) -> tuple[bytes, Format]:
     if unchanged is not None and frame.format is Format.GIF:
         copied = _copied(unchanged, image, frame)
         if copied is not None:
@@ -33,21 +55,106 @@ def encode(
     if frame.format_if_transparent is not format and image.hasalpha():
         image = image.copy_memory()  # looked at first, then encoded
         format = frame.format_if_transparent if _shows_through(image) else format
-    assert format.writer is not None, f"{format.name} is never written"
     if not format.holds_alpha and image.hasalpha():
-        image = image.flatten(background=_WHITE)
-    settings = format.writer.options_for(alpha=bool(image.hasalpha()), pixels=image.width * image.height)
-    if format is Format.PNG and unchanged is not None:
-        settings |= _palette(image, frame)
-    if format.default_quality is not None:
-        settings["Q"] = options.quality or frame.quality[format.name]
-    body = bytes(image.write_to_buffer(format.writer.suffix, keep="none", **settings))
+        image = make_opaque(image, options, frame)
+    if format.default_quality is None or (options.lossless and format.holds_lossless):
+        body = _write(image, format, _settings(image, format, options, frame, unchanged))
+    else:
+        body = _write_at_quality(image, format, options, frame)
     if format is Format.WEBP and frame.pages > 1 and image.hasalpha():
         body = _flag_alpha(body)
     return body, format
 
 
-def _palette(image: pyvips.Image, frame: Frame) -> dict[str, object]:
+def _settings(
+    image: pyvips.Image, format: Format, options: Options, frame: Frame, unchanged: bytes | None
+) -> Settings:
+    """Those of a saver that has no quality to choose."""
+    settings = _effort(image, format)
+    if format.holds_lossless:
+        settings["lossless"] = True
+    if format is Format.PNG and unchanged is not None:
+        settings |= _palette(image, frame)
+    return settings
+
+
+def _write_at_quality(image: pyvips.Image, format: Format, options: Options, frame: Frame) -> bytes:
+    """The file in the quality that is asked for, or that a search finds."""
+    if options.max_bytes is not None:
+        return _best_within(image, format, options, options.max_bytes)
+    if options.quality == "auto":
+        return _least_that_looks_good(image, format, frame)
+    quality = frame.quality[format.name]
+    if isinstance(options.quality, int):
+        quality = format.encoder_quality(options.quality)
+    return _write(image, format, {**_effort(image, format), "Q": quality})
+
+
+def _best_within(image: pyvips.Image, format: Format, options: Options, most: int) -> bytes:
+    """The largest file found that is within so many bytes, and else the smallest that was tried."""
+    image = image.copy_memory()
+    bodies: dict[int, bytes] = {}
+    # All tries together take as long as one of a picture that is so much larger.
+    effort = _effort(image, format, times=search.MAX_TRIES)
+    pixels = image.width * image.height
+
+    def measure(quality: int) -> float:
+        body = _write(image, format, {**effort, "Q": format.encoder_quality(quality)})
+        bodies[quality] = body
+        return math.log(len(body) / pixels)
+
+    found = search.find_highest_within(
+        measure,
+        math.log(most / pixels),
+        search.SIZES[format.name],
+        tolerance=search.SIZE_TOLERANCE,
+        highest=options.quality if isinstance(options.quality, int) else search.HIGHEST,
+        try_lowest=True,
+    )
+    return min(bodies.values(), key=len) if found is None else bodies[found]
+
+
+def _least_that_looks_good(image: pyvips.Image, format: Format, frame: Frame) -> bytes:
+    """The file of the least quality found that looks as good as it has to, by a sample of the picture.
+
+    Of an animation the first page alone is looked at.
+    """
+    image = image.copy_memory()
+    sample = take_sample(image)
+    is_whole = sample is image
+    likeness = Likeness(sample)
+    effort = _effort(image, format)
+    bodies: dict[int, bytes] = {}
+
+    def measure(quality: int) -> float:
+        body = _write(sample, format, {**effort, "Q": format.encoder_quality(quality)})
+        bodies[quality] = body
+        return likeness.score(open_image(body, format))
+
+    found = search.find_lowest_reaching(
+        measure,
+        frame.auto_quality,
+        search.SCORES,
+        tolerance=search.SCORE_TOLERANCE,
+        tries=search.MAX_TRIES if is_whole else search.MAX_TRIES - 1,
+    )
+    if is_whole:
+        return bodies[found]
+    return _write(image, format, {**effort, "Q": format.encoder_quality(found)})
+
+
+def _effort(image: pyvips.Image, format: Format, times: int = 1) -> Settings:
+    assert format.writer is not None, f"{format.name} is never written"
+    pixels = image.width * image.height * times
+    return format.writer.options_for(alpha=bool(image.hasalpha()), pixels=pixels)
+
+
+def _write(image: pyvips.Image, format: Format, settings: Settings) -> bytes:
+    assert format.writer is not None, f"{format.name} is never written"
+    return bytes(image.write_to_buffer(format.writer.suffix, keep="none", **settings))
+
+
+def _palette(image: pyvips.Image, frame: Frame) -> Settings:
     """Settings for the palette that the original had, if any."""
     bits = frame.original.palette_bits
     if not bits or image.width * image.height > _PALETTE_PIXELS:
@@ -63,6 +170,8 @@ def _copied(original: bytes, image: pyvips.Image, frame: Frame) -> bytes | None:
     gif, width, height = frame.original.gif, image.width, image.get_page_height()
     if gif is None or gif.uncovered or (gif.width, gif.height) != (width, height):
         return None
+    if frame.original.page is not None:
+        return None  # not the first ones
     image.avg()  # all of it decodes
     copied = copy_gif(original, frame.pages)
     return copied if len(copied) <= largest_result(width, height, frame.pages) else None

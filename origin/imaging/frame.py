@@ -33,16 +33,27 @@ class Header:
     format: Format
     width: int  # px of one page, as the file lies
     height: int
-    pages: int = 1  # frames of an animation, pages of a TIFF
+    pages: int = 1  # frames of an animation, pages of a TIFF; 1 where one of them was asked for
     orientation: int = 1  # EXIF, 1 to 8
     shrinks: bool = True  # whether the decoder can shrink the picture, where its format can
     gif: Gif | None = None  # what the blocks of a GIF say
     colour_bands: int = 0  # of a TIFF whose other bands mean nothing; 0: all mean something
     palette_bits: int = 0  # for a pixel of a PNG with a palette; 0: it has none
+    page: int | None = None  # the one of several that was asked for, from 0
 
     @property
     def animated(self) -> bool:
         return self.format.holds_animation and self.pages > 1
+
+    @property
+    def upright(self) -> tuple[int, int]:
+        """Width and height once it is turned: EXIF orientations 5 to 8 lie on their side."""
+        return (self.height, self.width) if self.orientation >= 5 else (self.width, self.height)
+
+    @property
+    def loader_options(self) -> dict[str, object]:
+        """What the decoder is told beside the number of pages."""
+        return {} if self.page is None else {"page": self.page}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +70,7 @@ class Frame:
     scale: float  # to which the WebP decoder shrinks the picture, and the SVG decoder enlarges it
     light: Light  # to resize in
     quality: Mapping[str, int]  # by format, where the options name none
+    auto_quality: int  # what `q=auto` has to reach, in points of SSIMULACRA2
 
 
 def settle(header: Header, job: Job, region: Region | None = None) -> tuple[Frame, ...]:
@@ -105,6 +117,7 @@ def _frame(header: Header, job: Job, region: Region, upright: Geometry, output: 
         scale=_scale(header, region, geometry),
         light=format.light if header.format is Format.JPG else "encoded",
         quality=job.quality,
+        auto_quality=job.auto_quality,
     )
 
 
@@ -118,7 +131,7 @@ def _shrink(header: Header, region: Region, geometry: Geometry) -> int:
 
 
 def _scale(header: Header, region: Region, geometry: Geometry) -> float:
-    if header.format is Format.WEBP and not header.animated:
+    if header.format is Format.WEBP and not header.animated and header.page is None:
         return min(1.0, geometry.scale(region.width, region.height) * _WEBP_HEADROOM)
     if header.format is Format.SVG:  # what grows is drawn larger, and stays sharp
         return max(1.0, geometry.width / region.width, geometry.height / region.height)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from origin.errors import BadRequest
 from origin.errors import Unprocessable
 from origin.errors import UnsupportedFormat
 from origin.formats import MAX_SIDE
@@ -55,7 +56,8 @@ def open_original(
 ) -> tuple[pyvips.Image, Header]:
     """The image of an original that may be decoded, and what its header says.
 
-    `memory`: bytes that decoding may take. Raises pyvips.Error, Unprocessable and UnsupportedFormat.
+    `memory`: bytes that decoding may take. Raises pyvips.Error, Unprocessable and UnsupportedFormat, and
+    BadRequest for a frame that it does not have.
     """
     size = decoders.read_size(original, format)
     if size is not None:
@@ -65,12 +67,15 @@ def open_original(
     if codec != "av1":
         raise UnsupportedFormat(f"{codec} cannot be decoded")
     pages = int(field(image, "n-pages", 1))  # get_n_pages() answers 1 from 10,000 pages on
+    page = _page(job.options.frame, pages)
+    if page is not None:
+        image = decoders.open_image(original, format, page=page)
     _check_size(format, image.width, image.height, _memory_per_pixel(image, format), job, memory, pages)
     # The end of a file, where libvips itself never misses it: in a GIF, and after the last pixel of a PNG.
     gif = read_gif(original) if format is Format.GIF else None
     if (format is Format.GIF and gif is None) or (format is Format.PNG and _PNG_END not in original):
         raise Unprocessable(f"{format.name}: truncated")
-    tiff = read_tiff(original) if format is Format.TIFF else Tiff()
+    tiff = read_tiff(original, page or 0) if format is Format.TIFF else Tiff()
     if tiff.unsupported:
         raise Unprocessable(f"tiff: {tiff.unsupported} is not supported")
     _check_samples(image, format)
@@ -78,13 +83,23 @@ def open_original(
         format,
         image.width,
         image.height,
-        pages,
+        pages if page is None else 1,
         int(field(image, "orientation", 1)),
         shrinks=format is not Format.JPG or not is_lossless_jpeg(original),
         gif=gif,
         colour_bands=tiff.colour_bands,
         palette_bits=_palette_bits(image) if format is Format.PNG else 0,
+        page=page,
     )
+
+
+def _page(wanted: int | None, pages: int) -> int | None:
+    """The page to open; None where the original has one alone. Raises BadRequest for one that it lacks."""
+    if wanted is None:
+        return None
+    if wanted >= pages:
+        raise BadRequest(f"option frame: expected a number from 0 to {pages - 1}, got {wanted}")
+    return wanted if pages > 1 else None
 
 
 def _check_size(
@@ -126,12 +141,18 @@ def _memory_per_pixel(image: pyvips.Image, format: Format) -> int:
     return format.memory_per_pixel
 
 
+def reopen(original: bytes, header: Header) -> pyvips.Image:
+    """The image of an original whose header is known, to be decoded once more. Raises pyvips.Error."""
+    return decoders.open_image(original, header.format, **header.loader_options)
+
+
 def load(original: bytes, image: pyvips.Image, frame: Frame) -> pyvips.Image:
     """The image to take the pixels from: opened anew where more than the first page is wanted, or where the
     decoder can shrink the picture; otherwise the one whose header was read."""
     header = frame.original
     if header.gif is not None and header.gif.uncovered:
-        return decoders.open_image(with_alpha(original, header.gif), header.format, n=frame.pages)
+        whole = with_alpha(original, header.gif)
+        return decoders.open_image(whole, header.format, n=frame.pages, **header.loader_options)
     if frame.pages > 1:
         return decoders.open_image(original, header.format, n=frame.pages)
     if header.colour_bands:

@@ -13,11 +13,21 @@ from dataclasses import replace
 
 from origin.errors import EncodingFailed
 from origin.errors import Unprocessable
+from origin.formats import Description
 from origin.formats import Format
+from origin.formats import ResultFormat
+from origin.formats import find_description
 from origin.imaging import animation
 from origin.imaging import load
 from origin.imaging.colour import to_srgb
-from origin.imaging.decoders import open_image
+from origin.imaging.describe import SMALL_SIDE
+from origin.imaging.describe import Facts
+from origin.imaging.describe import describe
+from origin.imaging.effects import blur
+from origin.imaging.effects import check_cost
+from origin.imaging.effects import round_corners
+from origin.imaging.effects import sharpen
+from origin.imaging.effects import tone
 from origin.imaging.encode import encode
 from origin.imaging.frame import Frame
 from origin.imaging.frame import settle
@@ -33,11 +43,12 @@ from origin.imaging.surround import surround
 from origin.imaging.trim import trim
 from origin.imaging.vendor import pyvips
 from origin.imaging.vips import damage
+from origin.imaging.vips import field
 from origin.imaging.vips import forget_messages
 from origin.imaging.vips import reason
 from origin.urls.options import Options
 
-PIPELINE_VERSION = "3"
+PIPELINE_VERSION = "4"
 """Part of every result's key: goes up whenever the bytes of results change."""
 
 Step = Callable[[pyvips.Image, Options, Frame], pyvips.Image]
@@ -50,7 +61,11 @@ STEPS: tuple[Step, ...] = (
     turn_upright,
     place,  # in the box of `contain`
     turn,  # rotate, flip
+    tone,
+    blur,
+    sharpen,
     surround,  # pad, bg
+    round_corners,
 )
 """What happens to the pixels, in this order; to each page of an animation alone.
 
@@ -62,7 +77,7 @@ the steps before of the picture as it lies in its file.
 @dataclass(frozen=True, slots=True)
 class Rendered:
     body: bytes
-    format: Format
+    format: ResultFormat
     width: int  # px of one page
     height: int
 
@@ -70,13 +85,18 @@ class Rendered:
 def render(original: bytes, job: Job, memory: int | None = None) -> Rendered:
     """`memory`: bytes that decoding may take, judged from the header.
 
-    Raises UnsupportedFormat, Unprocessable for a picture that does not decode, and EncodingFailed where it
-    does and no encoder that may be chosen can write the result.
+    Raises UnsupportedFormat, Unprocessable for a picture that does not decode, EncodingFailed where it does
+    and no encoder that may be chosen can write the result, and BadRequest for options that do not fit it.
     """
+    description = find_description(job.format)
     format = load.identify(original, job.allowed)
     forget_messages()
     try:
-        result = _render(load.for_decoder(original, format), format, job, memory)
+        readable = load.for_decoder(original, format)
+        if description is None:
+            result = _render(readable, format, job, memory)
+        else:
+            result = _describe(readable, format, description, job, memory)
     except pyvips.Error as exc:
         failure = reason(exc)
     else:
@@ -97,6 +117,7 @@ def _render(original: bytes, format: Format, job: Job, memory: int | None) -> Re
     else:
         trimmed, frames = trim(original, opened, header, job, memory)
     for frame in frames:
+        check_cost(job.options, frame)
         frame = _find_cut_of_animation(original, frame, job.options)
         loaded = trimmed or load.load(original, opened, frame)
         image = _run_steps(loaded, job.options, frame)
@@ -106,10 +127,23 @@ def _render(original: bytes, format: Format, job: Job, memory: int | None) -> Re
         except pyvips.Error as exc:
             failure = f"{frame.format.name}: {reason(exc)}"
         # libvips decodes when the encoder pulls lines. Where it is not the encoder that fails, this does.
-        opened = open_image(original, format)
+        opened = load.reopen(original, header)
         _run_steps(trimmed or load.load(original, opened, frame), job.options, frame).avg()
-        opened = open_image(original, format)
+        opened = load.reopen(original, header)
     raise EncodingFailed(failure)
+
+
+def _describe(
+    original: bytes, format: Format, description: Description, job: Job, memory: int | None
+) -> Rendered:
+    """What the original is, told from a small picture that the same steps make of its first page."""
+    job = replace(job, options=Options(width=SMALL_SIDE, height=SMALL_SIDE), format=Format.PNG.name)
+    opened, header = load.open_original(original, format, job, memory)
+    duration = sum(field(opened, "delay", [])) if header.animated else 0
+    frame, *_ = settle(header, job)
+    small = _run_steps(load.load(original, opened, frame), job.options, frame)
+    body = describe(description, small, Facts(header, len(original), duration))
+    return Rendered(body, description, *header.upright)
 
 
 def _find_cut_of_animation(original: bytes, frame: Frame, options: Options) -> Frame:
@@ -117,7 +151,7 @@ def _find_cut_of_animation(original: bytes, frame: Frame, options: Options) -> F
     if frame.pages == 1 or not isinstance(frame.geometry.focus, str):
         return frame
     alone = replace(frame, pages=1)
-    page = load.load(original, open_image(original, frame.original.format), alone)
+    page = load.load(original, load.reopen(original, frame.original), alone)
     page = resize(select(page, options, alone), options, alone).copy_memory()
     if (page.width, page.height) == (frame.geometry.cut_width, frame.geometry.cut_height):
         return frame

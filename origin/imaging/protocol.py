@@ -44,6 +44,7 @@ class Job:
     max_pixels: int  # width x height x frames of the original
     max_frames: int  # animations are cut to their first max_frames frames
     max_dimension: int = 4096  # px of a side that options make longer than the original's
+    auto_quality: int = 70  # what `q=auto` has to reach, in points of SSIMULACRA2
 
     def to_head(self) -> dict[str, Any]:
         """The job as JSON has it. Options that have their defaults stay away.
@@ -61,6 +62,7 @@ class Job:
             "max_pixels": self.max_pixels,
             "max_frames": self.max_frames,
             "max_dimension": self.max_dimension,
+            "auto_quality": self.auto_quality,
         }
 
     @classmethod

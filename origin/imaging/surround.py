@@ -28,6 +28,15 @@ def surround(image: pyvips.Image, options: Options, frame: Frame) -> pyvips.Imag
     return _pad(image, colour, padding) if any(padding) else image
 
 
+def make_opaque(image: pyvips.Image, options: Options, frame: Frame) -> pyvips.Image:
+    """For a format without alpha: what is transparent shows the background, white without one."""
+    red, green, blue, _ = colour_around(options, frame)
+    colour = (red, green, blue, _OPAQUE)
+    if image.bands < 3 and not _is_grey(colour):
+        image = image.colourspace("srgb")
+    return image.flatten(background=_bands(colour, image.bands - 1))
+
+
 def colour_around(options: Options, frame: Frame) -> Rgba:
     """What shows around the picture: transparent without a background, white in a format without alpha."""
     red, green, blue, alpha = read_colour(options.background or "00000000")

@@ -16,15 +16,16 @@ _MAX_FIELDS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Tiff:
-    """What the first directory says."""
+    """What the directory of a page says."""
 
     unsupported: str | None = None  # what libvips takes for something else
     colour_bands: int = 0  # bands that are colours, where the others mean nothing; 0: all mean something
 
 
-def read_tiff(data: bytes) -> Tiff:
+def read_tiff(data: bytes, page: int = 0) -> Tiff:
+    """What is said of a page, which the file has."""
     try:
-        fields = _fields(data)
+        fields = _fields(data, page)
     except (struct.error, IndexError, OverflowError):
         return Tiff()  # libvips refuses it
     compression = fields.get(_COMPRESSION, (1,))[0]
@@ -40,18 +41,22 @@ def read_tiff(data: bytes) -> Tiff:
     return Tiff()
 
 
-def _fields(data: bytes) -> dict[int, tuple[int, ...]]:
-    """The fields of whole numbers of the first directory, by tag.
+def _fields(data: bytes, page: int) -> dict[int, tuple[int, ...]]:
+    """The fields of whole numbers of the directory of a page, by tag.
 
     Raises struct.error, IndexError or OverflowError for one that is not there.
     """
     order = "<" if data[:2] == b"II" else ">"
     big = struct.unpack_from(order + "H", data, 2)[0] == 43
     count_format, entry_format, offset_format = ("Q", "HHQ", "Q") if big else ("H", "HHI", "I")
+    inline = struct.calcsize(offset_format)
     (at,) = struct.unpack_from(order + offset_format, data, 8 if big else 4)
+    for _ in range(page):  # each directory ends in the offset of the next
+        (count,) = struct.unpack_from(order + count_format, data, at)
+        at += struct.calcsize(order + count_format) + count * (struct.calcsize(order + entry_format) + inline)
+        (at,) = struct.unpack_from(order + offset_format, data, at)
     (count,) = struct.unpack_from(order + count_format, data, at)
     at += struct.calcsize(order + count_format)
-    inline = struct.calcsize(offset_format)
     fields = {}
     for _ in range(min(count, _MAX_FIELDS)):
         tag, kind, number = struct.unpack_from(order + entry_format, data, at)

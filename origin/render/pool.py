@@ -26,8 +26,12 @@ from origin.errors import RenderTimeout
 from origin.errors import Unprocessable
 from origin.errors import UnsupportedFormat
 from origin.formats import DEFAULT_ORIGINALS
+from origin.formats import DESCRIPTION_NAMES
 from origin.formats import MAX_SIDE
+from origin.formats import Description
 from origin.formats import Format
+from origin.formats import ResultFormat
+from origin.formats import named_result
 from origin.formats import sniff
 from origin.imaging.protocol import Job
 from origin.imaging.protocol import largest_result
@@ -35,6 +39,7 @@ from origin.imaging.protocol import outputs
 from origin.render.connection import PROTOCOL_ERRORS
 from origin.render.connection import Message
 from origin.render.cores import count_cores
+from origin.render.descriptions import check_description
 from origin.render.process import Renderer
 from origin.render.process import RendererBroken
 from origin.render.turns import FairQueue
@@ -58,7 +63,7 @@ _ERRORS: dict[str, type[OriginError]] = {
 @dataclass(frozen=True, slots=True)
 class Rendered:
     body: bytes
-    format: Format
+    format: ResultFormat
     width: int  # px of one frame
     height: int
     waited: float  # seconds in the queue
@@ -308,23 +313,31 @@ def _warn_of_missing_locks(hello: dict[str, Any]) -> None:
         )
 
 
-def _check_answer(head: dict[str, Any], body: bytes, job: Job, original: bytes) -> tuple[Format, int, int]:
+def _check_answer(
+    head: dict[str, Any], body: bytes, job: Job, original: bytes
+) -> tuple[ResultFormat, int, int]:
     """The format and the sides of the result that a renderer answers with.
 
     A picture may have taken the renderer over, so nothing it says is trusted: the body has to be a picture in
-    a format that the job can have, and no larger than a result of those sides can be.
+    a format that the job can have, and no larger than a result of those sides can be; or the description that
+    the job asks for.
     Raises OriginError for a failed job and one of `PROTOCOL_ERRORS`.
     """
     if head["ok"] is not True:
         raise _ERRORS.get(head["kind"], RenderFailed)(str(head["reason"])[:1000])
-    format = Format.named(head["format"])
+    format = named_result(head["format"])
+    width, height = int(head["width"]), int(head["height"])
+    if not 1 <= width <= MAX_SIDE >= height >= 1:
+        raise ValueError(f"the result is of {width}x{height} pixels")
+    if isinstance(format, Description):
+        if format.name != job.format:
+            raise ValueError(f"the result is a {format.name}, and {job.format} was asked for")
+        check_description(format, body)
+        return format, width, height
     if sniff(body) is not format:
         raise ValueError(f"the result is no {format.name}")
     if format not in _possible_formats(job, original):
         raise ValueError(f"the result is a {format.name}, and {job.format} was asked for")
-    width, height = int(head["width"]), int(head["height"])
-    if not 1 <= width <= MAX_SIDE >= height >= 1:
-        raise ValueError(f"the result is of {width}x{height} pixels")
     if len(body) > largest_result(width, height, job.max_frames if format.holds_animation else 1):
         raise ValueError(f"the result is of {width}x{height} pixels and {len(body)} bytes")
     return format, width, height
@@ -332,7 +345,7 @@ def _check_answer(head: dict[str, Any], body: bytes, job: Job, original: bytes) 
 
 def _possible_formats(job: Job, original: bytes) -> set[Format]:
     sniffed = sniff(original)
-    if sniffed is None:
+    if sniffed is None or job.format in DESCRIPTION_NAMES:
         return set()
     return {
         format

@@ -97,12 +97,23 @@ def _read_bound(option: Option, bound: object) -> Callable[[Any], bool]:
     if isinstance(bound, dict):
         if not bound or not option.kind.is_ordered or not bound.keys() <= {"min", "max"}:
             raise ValueError(f"bounds that {option.name} cannot have")
-        low, high = (_read_constant(option, bound[end]) if end in bound else None for end in ("min", "max"))
-        return lambda value: (low is None or low <= value) and (high is None or value <= high)
+        low, high = (_read_end(option, bound[end]) if end in bound else None for end in ("min", "max"))
+        return lambda value: (
+            not isinstance(value, str)  # `q=auto` is no number, and lies in no range
+            and (low is None or low <= value)
+            and (high is None or value <= high)
+        )
     admitted = [_read_constant(option, value) for value in (bound if isinstance(bound, list) else [bound])]
     if not admitted:
         raise ValueError(f"no value of {option.name}")
     return lambda value: value in admitted
+
+
+def _read_end(option: Option, value: object) -> Any:
+    end = _read_constant(option, value)
+    if isinstance(end, str):
+        raise ValueError(f"a range of {option.name} that ends in a word")
+    return end
 
 
 def _read_constant(option: Option, value: object) -> Any:

@@ -21,10 +21,15 @@ def settle_box(fields: dict[str, Any], ratio: float, crop: bool, limit: int, wid
         del fields["rect"]
     width = min(int(fields.get("width", 0) * ratio + 0.5), limit)
     height = min(int(fields.get("height", 0) * ratio + 0.5), limit)
+    shape = fields.pop("aspect") if "aspect" in fields and (width or height) else None
+    if width and height:
+        shape = None
+    if shape is not None:
+        width, height = _complete(width, height, shape, limit)
     if widths:
         width, height = _snap(width, height, widths, limit)
-    if "aspect" in fields and (width or height):
-        width, height = _complete(width, height, fields.pop("aspect"), limit)
+        if shape is not None:  # anew, since sides of a few pixels have no proportion
+            height = min(_divided(width * shape[1], shape[0]), limit)
     fields["width"], fields["height"] = width or None, height or None
     if not (width or height):
         fields.pop("enlarge", None)
@@ -57,8 +62,8 @@ def settle_surroundings(fields: dict[str, Any], ratio: float) -> None:
 
 
 def _complete(width: int, height: int, aspect: tuple[int, int], limit: int) -> tuple[int, int]:
-    """Both sides in this proportion where one is missing; the given one is lowered where the other would be
-    beyond the limit."""
+    """Both sides in this proportion, of which one is missing; the given one is lowered where the other would
+    be beyond the limit."""
     across, down = aspect
     if width and not height:
         height = _divided(width * down, across)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from dataclasses import fields
 from typing import Any
 
+from origin.formats import DESCRIPTIONS
 from origin.formats import OUTPUTS
 from origin.urls.colours import Colour
 from origin.urls.geometry_values import CENTER
@@ -26,10 +27,16 @@ from origin.urls.values import Choice
 from origin.urls.values import Flag
 from origin.urls.values import Kind
 from origin.urls.values import Number
+from origin.urls.values import NumberOr
 from origin.urls.values import Pixels
 from origin.urls.values import Token
 
-_FORMATS = [format.name for format in OUTPUTS]
+_FORMATS = (
+    *(format.name for format in OUTPUTS),
+    *("auto", "original"),
+    *(description.name for description in DESCRIPTIONS),
+)
+_MANY = 10**15 - 1
 # Text that could be a token or a key: errors go to logs, which hold no secret.
 _SECRET = re.compile(r"[A-Za-z0-9_.\-]{30,}")
 _SHOWN = 40  # characters of a wrong value that an error repeats
@@ -80,17 +87,39 @@ OPTIONS = (
            "clockwise; all but 90, 180 and 270 enlarge the canvas"),
     Option("flip", None,     Choice("h", "v", "hv"),                                         "flip",
            "mirrors: left and right, top and bottom, or both; after `rotate`"),
+    Option("brightness", None, Number(0, 3),                                                 "brightness",
+           "0 is black, 1 as it is; as `brightness` of CSS"),
+    Option("contrast", None, Number(0, 3),                                                   "contrast",
+           "0 is grey, 1 as it is; as `contrast` of CSS"),
+    Option("saturation", None, Number(0, 3),                                                 "saturation",
+           "0 is without colour, 1 as it is; as `saturate` of CSS"),
+    Option("gray", None,     Flag(),                                                         "gray",
+           "without colour; as `grayscale` of CSS"),
+    Option("blur", None,     Number("0.3", 100),                                             "blur",
+           "sigma of the blur, in pixels of the result"),
+    Option("sharpen", None,  Number("0.1", 10),                                              "sharpen",
+           "strength; 1 suits most pictures"),
     Option("pad", None,      Padding(),                                                      "padding",
            "around the result, as in CSS; multiplied by `dpr`"),
     Option("bg",  "background", Colour(),                                                    "background",
            "behind transparency, padding and rotation; without it they are transparent, white in JPEG"),
-    Option("f",   "format",  Choice(*_FORMATS, "auto", "original", aliases={"jpeg": "jpg"}), "format",
-           "format of the result"),
-    Option("q",   "quality", Number(1, 100, whole=True),                                     "quality",
-           "quality of JPEG, WebP and AVIF"),
+    Option("radius", None,   NumberOr("max", Number(0, 100_000, unit="CSS pixels")),         "radius",
+           "round corners; `max` makes a square a circle"),
+    Option("frame", None,    Number(0, 999_999, whole=True),                                 "frame",
+           "one frame of an animation or page of a TIFF alone, counted from 0"),
+    Option("anim", None,     Flag(),                                                         None,
+           "false: the first frame alone"),
+    Option("f",   "format",  Choice(*_FORMATS, aliases={"jpeg": "jpg"}),                     "format",
+           "format of the result; the last three tell what the original is"),
+    Option("q",   "quality", NumberOr("auto", Number(1, 100, whole=True)),                   "quality",
+           "quality of JPEG, WebP and AVIF, on one scale; `auto`: the least that looks good"),
+    Option("lossless", None, Flag(),                                                         "lossless",
+           "WebP and AVIF that lose nothing"),
+    Option("bytes", None,    Number(1000, _MANY, whole=True, unit="bytes, 1000 or more"),    "max_bytes",
+           "the best quality whose result is not larger"),
     Option("dpr", None,      Number("0.5", 5, clamped=True),                                 None,
-           "multiplies `w`, `h` and `pad`, for dense screens"),
-    Option("e",   "expires", Number(0, 10**15 - 1, whole=True, unit="Unix seconds"),         None,
+           "multiplies `w`, `h`, `pad` and `radius`, for dense screens"),
+    Option("e",   "expires", Number(0, _MANY, whole=True, unit="Unix seconds"),              None,
            "when a signed URL ends", of_token=True),
     Option("t",   "token",   Token(),                                                        None,
            "the signature or grant", of_token=True),
@@ -116,10 +145,20 @@ class Options:
     trim: int | None = None  # tolerance in levels of 255
     rotate: float = 0.0  # degrees clockwise, from 0 to less than 360
     flip: str | None = None  # "h", "v" or "hv"
+    brightness: float = 1.0
+    contrast: float = 1.0
+    saturation: float = 1.0
+    gray: bool = False
+    blur: float = 0.0  # sigma in pixels of the result
+    sharpen: float = 0.0
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)  # device pixels: top, right, bottom, left
     background: str | None = None  # rrggbb, or rrggbbaa; never wholly transparent
-    format: str = "original"  # "original", "auto", or a format's name
-    quality: int | None = None  # None: the handler's quality for the format
+    radius: float | str = 0.0  # device pixels, or "max"
+    frame: int | None = None  # the one frame or page to take
+    format: str = "original"  # "original", "auto", or the name of a format or a description
+    quality: int | str | None = None  # on JPEG's scale, or "auto"; None: the handler's for the format
+    lossless: bool = False
+    max_bytes: int | None = None  # of the result
 
     def canonical(self) -> str:
         """Equal for all URLs that mean the same picture; part of a result's name."""

@@ -13,7 +13,9 @@ from dataclasses import field
 from typing import Any
 
 from origin.errors import BadRequest
+from origin.formats import DESCRIPTION_NAMES
 from origin.formats import OUTPUTS
+from origin.formats import Format
 from origin.urls.box import settle_box
 from origin.urls.box import settle_surroundings
 from origin.urls.options import BY_NAME
@@ -26,7 +28,10 @@ from origin.urls.query import decode_query
 from origin.urls.values import Exact
 
 _DPR = BY_NAME[b"dpr"]
+_ANIM = BY_NAME[b"anim"]
 _WITHOUT_QUALITY = frozenset(format.name for format in OUTPUTS if format.default_quality is None)
+_WITH_LOSSLESS = frozenset(format.name for format in OUTPUTS if format.holds_lossless)
+_WITHOUT_LOSSLESS = frozenset(format.name for format in OUTPUTS) - _WITH_LOSSLESS
 _Values = dict[Option, Exact | None]  # None: the text was as absent
 
 
@@ -126,14 +131,41 @@ def _settle(values: _Values, defaults: OptionDefaults) -> Options:
         for option, value in values.items()
         if option.field is not None and value is not None
     }
+    if "format" not in fields:
+        fields["format"] = defaults.format
+    if fields["format"] in DESCRIPTION_NAMES:
+        return Options(format=fields["format"])  # of the original, whatever else is asked for
     given = values.get(_DPR)
     ratio: Any = 1 if given is None else _DPR.kind.simplify(given)
     settle_box(fields, ratio, defaults.crop, defaults.max_dimension, defaults.widths)
     settle_surroundings(fields, ratio)
-    if "format" not in fields:
-        fields["format"] = defaults.format
-    if "quality" in fields:
-        format = fields["format"]
-        if format in _WITHOUT_QUALITY or fields["quality"] == defaults.quality.get(format):
-            del fields["quality"]  # it means nothing, or nothing new
+    if isinstance(fields.get("radius"), float):
+        fields["radius"] = min(round(fields["radius"] * ratio, 2), float(defaults.max_dimension))
+    if fields.get("gray"):
+        fields.pop("saturation", None)
+    if values.get(_ANIM) is False:
+        fields.setdefault("frame", 0)
+    _settle_quality(fields, defaults)
     return Options(**fields)
+
+
+def _settle_quality(fields: dict[str, Any], defaults: OptionDefaults) -> None:
+    """Leave out what means nothing, or nothing new, for the format."""
+    format = fields["format"]
+    if format in _WITHOUT_LOSSLESS:
+        fields.pop("lossless", None)
+    if fields.get("lossless") and format in _WITH_LOSSLESS:
+        fields.pop("quality", None)
+    if "quality" in fields:
+        # With `bytes` it is the most that is tried, and without one all are.
+        is_open = fields["quality"] == "auto" if "max_bytes" in fields else _is_handlers(fields, defaults)
+        if is_open or format in _WITHOUT_QUALITY:
+            del fields["quality"]
+
+
+def _is_handlers(fields: dict[str, Any], defaults: OptionDefaults) -> bool:
+    """Whether the quality is the one that the format has in this handler anyway."""
+    quality, format = fields["quality"], fields["format"]
+    if quality == "auto" or format not in defaults.quality:
+        return False
+    return Format.named(format).encoder_quality(quality) == defaults.quality[format]

@@ -163,6 +163,46 @@ class Number(Ordered):
         return (lowest is None or lowest <= self.highest) and (highest is None or highest >= self.lowest)
 
 
+class NumberOr(Kind):
+    """A number, or one word in its place. A grant may bound the numbers; no range holds the word."""
+
+    __slots__ = ("number", "word")
+    constant_types = (int, Decimal, str)
+    is_ordered = True
+
+    def __init__(self, word: str, number: Number) -> None:
+        self.word, self.number = word, number
+
+    @property
+    def values(self) -> str:
+        return f"{self.number.values}, `{self.word}`"
+
+    @property
+    def expected(self) -> str:
+        return f"{self.number.expected}, or {self.word}"
+
+    def parse(self, text: bytes) -> Exact | None:
+        return self.word if text.lower() == self.word.encode() else self.number.parse(text)
+
+    def parse_exactly(self, text: bytes) -> Exact | None:
+        return self.word if text.lower() == self.word.encode() else self.number.parse_exactly(text)
+
+    def simplify(self, value: Any) -> Simple:
+        return value if isinstance(value, str) else self.number.simplify(value)
+
+    def from_constant(self, constant: Any) -> Exact:
+        return constant.lower() if isinstance(constant, str) else self.number.from_constant(constant)
+
+    def to_constant(self, value: Any) -> Constant:
+        return value if isinstance(value, str) else self.number.to_constant(value)
+
+    def parse_limit(self, text: bytes) -> Exact:
+        return self.number.parse_limit(text)
+
+    def has_values_between(self, lowest: Any, highest: Any) -> bool:
+        return self.number.has_values_between(lowest, highest)
+
+
 class Pixels(Ordered):
     """CSS pixels of a side: a plain decimal, half a pixel rounded up; 0 is as absent.
 

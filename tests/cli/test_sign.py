@@ -128,7 +128,10 @@ def test_an_expiry_is_rounded_up_to_the_hour() -> None:
         (["url", "photos/cat.jpg", "w"], "expected an option such as w=300, got w"),
         (["url", "photos/cat.jpg", "hight=3"], "hight is not an option; did you mean height?"),
         (["url", "photos/cat.jpg", "w=1", "width=1"], "option w comes twice"),
-        (["url", "photos/cat.jpg", "q=500"], "option q: expected a whole number from 1 to 100, got '500'"),
+        (
+            ["url", "photos/cat.jpg", "q=500"],
+            "option q: expected a whole number from 1 to 100, or auto, got '500'",
+        ),
         (["url", "photos/cat.jpg", "w="], "option w: '' is the same as absent; leave it out"),
         (
             ["url", "photos/cat.jpg", "expires=5"],
@@ -144,7 +147,8 @@ def test_an_expiry_is_rounded_up_to_the_hour() -> None:
         (["grant", "photos/cat.jpg", "w=1..x"], "option w: expected a range such as 1..1600, got 'x'"),
         (
             ["grant", "photos/cat.jpg", "f=a..b"],
-            "option f: expected jpg, jpeg, png, webp, gif, avif, auto or original, got 'a..b'",
+            "option f: expected jpg, jpeg, png, webp, gif, avif, auto, original, json, thumbhash or "
+            "blurhash, got 'a..b'",
         ),
         (
             ["grant", "photos/cat.jpg", "q=101.."],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from origin.errors import BadRequest
+from origin.formats import Format
+from origin.imaging.effects import MAX_PIXELS
+from origin.imaging.pipeline import STEPS
 from origin.signing import decode_query
 from origin.urls.options import ALIASES
 from origin.urls.options import NAMES
@@ -122,7 +126,51 @@ def test_a_placeholder_takes_as_many_bytes_as_the_page_says(demo: Running) -> No
     assert all(len(body) <= int(size) + 50 for body in bodies)
 
 
-def test_the_same_q_is_small_in_webp_and_large_in_avif(demo: Running) -> None:
-    urls = [f"/demo/landscape.jpg?w=540&q=75&f={format}" for format in ("webp", "jpg", "avif")]
-    webp, jpg, avif = (len(demo.get(url).body) for url in urls)
-    assert webp < jpg < avif
+@pytest.mark.parametrize("picture", ["landscape.jpg", "portrait.jpg"])
+@pytest.mark.parametrize("quality", [40, 75, 90])
+def test_the_same_q_makes_no_file_that_is_larger_than_the_jpeg(
+    demo: Running, picture: str, quality: int
+) -> None:
+    urls = [f"/demo/{picture}?w=540&q={quality}&f={format}" for format in ("jpg", "webp", "avif")]
+    jpg, *others = (len(demo.get(url).body) for url in urls)
+    assert max(others) <= jpg
+
+
+def test_the_numbers_of_the_encoders_are_the_programs() -> None:
+    rows = URLS.table("| `q` | JPEG | WebP | AVIF |")
+    assert len(rows) >= 8
+    for row in rows:
+        quality, *numbers = map(int, row)
+        formats = (Format.JPG, Format.WEBP, Format.AVIF)
+        assert [format.encoder_quality(quality) for format in formats] == numbers
+
+
+def test_the_facts_of_a_picture_are_those_that_are_told(demo: Running) -> None:
+    rows = URLS.table("| fact | meaning |")
+    assert [code(row[0])[0] for row in rows] == list(json.loads(demo.get("/demo/logo.png?f=json").body))
+    hash = demo.get("/demo/logo.png?f=blurhash")
+    assert (hash.type, demo.get("/demo/none.png?f=blurhash").body) == ("text/plain", b"not-found")
+
+
+def test_the_limits_of_the_page_are_the_programs() -> None:
+    (blur, sharpen) = re.findall(
+        r"`blur` of a result of more than (\d+) mega.*?`sharpen` of more than (\d+)", URLS.line
+    )[0]
+    (searched,) = re.findall(r"Results of more than (\d+) megapixels, all frames", URLS.line)
+    for option, megapixels in (
+        ("blur", blur),
+        ("sharpen", sharpen),
+        ("bytes", searched),
+        ("lossless", searched),
+    ):
+        assert MAX_PIXELS[option] == int(megapixels) * 1_000_000
+
+
+def test_the_steps_of_the_page_are_those_of_the_program() -> None:
+    (text,) = re.findall(
+        r"Steps follow one another in a fixed order, however the URL is written: (.*?)\.", URLS.line
+    )
+    told = [step for step in text.split(", ") if step not in ("upright", "size and cut", "encode")]
+    names = {"tone": "tone", "blur": "blur", "sharpen": "sharpen", "radius": "round_corners"}
+    steps = [step.__name__ for step in STEPS]
+    assert [steps.index(names[step]) for step in told] == sorted(steps.index(names[step]) for step in told)

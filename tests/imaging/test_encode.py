@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from itertools import pairwise
+from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
+from PIL.ImageFilter import GaussianBlur
 
+from benchmarks.pictures import LANDSCAPE
+from origin.errors import BadRequest
+from origin.errors import Unprocessable
+from origin.formats import QUALITY
 from origin.formats import Format
+from origin.imaging import encode
 from origin.imaging.pipeline import render
 from tests.support import pictures
 from tests.support.jobs import job
@@ -68,3 +79,191 @@ def test_an_avif_takes_less_effort_the_larger_it_is(width: int, height: int, eff
 def test_an_avif_has_all_of_its_colour() -> None:
     body = render(pictures.land(), job(width=300, format="avif")).body
     assert body[body.index(b"av1C") + 6] & 0b1100 == 0  # chroma_subsampling_x and _y
+
+
+# One scale of quality
+
+LOSSY = [Format.named(name) for name in QUALITY]
+
+
+@pytest.mark.parametrize("format", LOSSY, ids=str)
+def test_the_scale_rises_from_the_least_quality_to_the_best(format: Format) -> None:
+    numbers = [format.encoder_quality(quality) for quality in range(1, 101)]
+    assert numbers == sorted(numbers)
+    assert numbers[0] >= 1
+    assert numbers[-1] <= 100
+    assert len(set(numbers)) > 40
+
+
+def test_jpeg_has_the_scale_of_jpeg() -> None:
+    assert [Format.JPG.encoder_quality(quality) for quality in (1, 50, 75, 100)] == [1, 50, 75, 100]
+
+
+@cache
+def grained(width: int, height: int) -> bytes:
+    """As heavy as a photograph: slopes under soft grain, which is of light more than of colour."""
+    slopes = pictures.pixels(pictures.encoded(pictures.field(width, height), "PNG"))
+    random = np.random.default_rng(5)
+    grain = random.normal(0, 40, (height, width, 1)) + random.normal(0, 6, (height, width, 3))
+    soft = Image.fromarray(np.clip(grain + 128, 0, 255).astype(np.uint8)).filter(GaussianBlur(0.8))
+    noisy = np.clip(slopes + np.asarray(soft).astype(int) - 128, 0, 255)
+    return pictures.encoded(Image.fromarray(noisy.astype(np.uint8)), "PNG")
+
+
+@pytest.mark.parametrize("quality", [30, 50, 75, 90])
+def test_an_avif_is_never_larger_than_the_jpeg_for_the_same_q(quality: int) -> None:
+    for original in (grained(400, 300), LANDSCAPE.read_bytes(), pictures.land()):
+        jpg, avif = (
+            len(render(original, job(width=400, format=name, options_quality=quality)).body)
+            for name in ("jpg", "avif")
+        )
+        assert avif <= jpg
+
+
+def test_the_quality_of_a_handler_is_the_encoders_own_number() -> None:
+    for format in LOSSY:
+        of_url = render(pictures.land(), job(width=200, format=format.name, options_quality=60)).body
+        own = {format.name: format.encoder_quality(60)}
+        assert render(pictures.land(), job(width=200, format=format.name, quality=own)).body == of_url
+
+
+# Without loss
+
+
+@pytest.mark.parametrize(
+    "original", [pictures.land, pictures.alpha, pictures.grey, lambda: pictures.turned(6)]
+)
+@pytest.mark.parametrize("format", ["webp", "avif"])
+def test_without_loss_every_pixel_is_there(original: Callable[[], bytes], format: str) -> None:
+    exact = pictures.pixels(render(original(), job(format="png")).body, "RGBA")
+    got = pictures.pixels(
+        render(original(), job(format=format, lossless=True, options_quality=5)).body, "RGBA"
+    )
+    seen = exact[..., 3] > 0
+    assert (got[..., 3] == exact[..., 3]).all()
+    assert (got[seen] == exact[seen]).all()
+
+
+@pytest.mark.parametrize("format", ["jpg", "png", "gif"])
+def test_other_formats_are_as_without_it(format: str) -> None:
+    plain, lossless = (
+        render(pictures.land(), job(width=80, format=format, lossless=each)) for each in (False, True)
+    )
+    assert plain.body == lossless.body
+
+
+# The best quality within so many bytes, and the least that looks good
+
+
+class Encodings:
+    """Counts how often libvips is asked to write a file."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.count = 0
+        write = encode._write
+
+        def counted(*arguments: Any) -> bytes:
+            self.count += 1
+            return write(*arguments)
+
+        monkeypatch.setattr(encode, "_write", counted)
+
+
+@pytest.fixture
+def encodings(monkeypatch: pytest.MonkeyPatch) -> Encodings:
+    return Encodings(monkeypatch)
+
+
+@pytest.mark.parametrize("format", ["jpg", "webp", "avif"])
+@pytest.mark.parametrize("most", [4_000, 10_000, 25_000])
+def test_a_result_is_within_the_bytes_and_near_them(encodings: Encodings, format: str, most: int) -> None:
+    body = render(grained(400, 300), job(format=format, max_bytes=most)).body
+    assert len(body) <= most
+    assert len(body) >= most * 0.8
+    assert encodings.count <= 4
+
+
+@pytest.mark.parametrize(
+    "original", [pictures.alpha, pictures.grey, pictures.port, lambda: pictures.turned(6)]
+)
+def test_a_small_picture_has_the_best_quality_within_many_bytes(
+    encodings: Encodings, original: Callable[[], bytes]
+) -> None:
+    bodies = [
+        render(original(), job(format="webp", width=60, **changes)).body
+        for changes in ({"max_bytes": 100_000}, {"options_quality": 100})
+    ]
+    assert bodies[0] == bodies[1]
+
+
+def test_q_is_the_most_that_is_tried_for_bytes() -> None:
+    capped, at_60 = (
+        render(grained(200, 150), job(format="jpg", options_quality=60, max_bytes=most)).body
+        for most in (10**9, None)
+    )
+    assert capped == at_60
+
+
+@pytest.mark.parametrize("format", ["jpg", "webp", "avif", "png", "gif"])
+def test_what_no_quality_makes_small_enough_is_refused(encodings: Encodings, format: str) -> None:
+    with pytest.raises(Unprocessable, match=rf"^no {format} of 400x300 pixels has 1000 bytes or less"):
+        render(pictures.encoded(pictures.noise(400, 300, 1), "PNG"), job(format=format, max_bytes=1000))
+    assert encodings.count <= 4
+
+
+def test_a_format_without_quality_is_within_the_bytes_or_refused() -> None:
+    small = render(pictures.port(), job(width=40, format="png", max_bytes=20_000)).body
+    assert small == render(pictures.port(), job(width=40, format="png")).body
+
+
+def test_an_animation_is_within_the_bytes_as_a_whole(encodings: Encodings) -> None:
+    body = render(pictures.animation(), job(format="webp", max_bytes=5000)).body
+    assert len(body) <= 5000
+    assert pictures.opened(body).n_frames == 5  # type: ignore[attr-defined]
+    assert encodings.count <= 4
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"), [("bytes", {"max_bytes": 50_000}), ("lossless", {"lossless": True})]
+)
+def test_what_would_take_seconds_to_encode_is_refused(name: str, changes: dict[str, Any]) -> None:
+    with pytest.raises(BadRequest, match=rf"^option {name}: the result has 9000000 pixels, and may"):
+        render(pictures.png(3000, 3000), job(format="avif", **changes))
+
+
+@pytest.mark.parametrize("format", ["jpg", "webp", "avif"])
+@pytest.mark.parametrize("size", [(400, 300), (900, 700)])
+def test_auto_takes_few_encodings_and_more_bytes_for_more_likeness(
+    encodings: Encodings, format: str, size: tuple[int, int]
+) -> None:
+    sizes = []
+    for wanted in (50, 70, 85):
+        encodings.count = 0
+        sizes.append(
+            len(render(grained(*size), job(format=format, options_quality="auto", auto_quality=wanted)).body)
+        )
+        assert encodings.count <= 4
+    assert all(low < high for low, high in pairwise(sizes))
+
+
+@pytest.mark.parametrize("format", ["jpg", "webp", "avif"])
+@pytest.mark.parametrize(
+    "original",
+    [
+        *(pictures.alpha, pictures.grey, pictures.grey_alpha, pictures.port, lambda: pictures.turned(6)),
+        lambda: pictures.encoded(pictures.field(1, 1), "PNG"),
+        lambda: pictures.encoded(pictures.field(3000, 90), "PNG"),
+    ],
+)
+def test_auto_takes_every_kind_of_picture(original: Callable[[], bytes], format: str) -> None:
+    plain, auto = (
+        pictures.opened(render(original(), job(format=format, **changes)).body)
+        for changes in ({}, {"options_quality": "auto"})
+    )
+    assert (auto.size, auto.mode) == (plain.size, plain.mode)
+
+
+def test_auto_of_an_animation_keeps_its_frames(encodings: Encodings) -> None:
+    moving = pictures.opened(render(pictures.animation(), job(format="webp", options_quality="auto")).body)
+    assert moving.n_frames == 5  # type: ignore[attr-defined]
+    assert encodings.count <= 4

@@ -24,7 +24,12 @@ _OF_A_JOB = {field.name for field in fields(Job)}
 
 
 def job(**changes: Any) -> Job:
-    """`JOB` with other values: those of its own, such as `format` and `quality`, or of its options."""
+    """`JOB` with other values: those of its own, such as `format` and `quality`, or of its options.
+
+    Both have a quality; `options_quality` is that of the options.
+    """
     own = {name: value for name, value in changes.items() if name in _OF_A_JOB}
-    options = {name: value for name, value in changes.items() if name not in _OF_A_JOB}
+    options = {
+        name.removeprefix("options_"): value for name, value in changes.items() if name not in _OF_A_JOB
+    }
     return replace(JOB, options=replace(JOB.options, **options), **own)

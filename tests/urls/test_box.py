@@ -61,7 +61,10 @@ def test_the_meaning_of_a_query(query: str, options: Options) -> None:
 
 
 def test_a_ratio_follows_the_width_on_a_step() -> None:
-    assert read("w=250&ar=3:2", OptionDefaults(widths=(300, 600))) == Options(300, 200, crop=True)
+    steps = OptionDefaults(widths=(300, 600))
+    assert read("w=250&ar=3:2", steps) == Options(300, 200, crop=True)
+    assert read("h=1&ar=3:2", steps) == Options(300, 200, crop=True)
+    assert read("h=300&ar=3:2", steps) == Options(600, 400, crop=True)
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import fields
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from origin import signing
+from origin.formats import DESCRIPTIONS
 from origin.formats import OUTPUTS
 from origin.urls.options import ALIASES
 from origin.urls.options import BY_NAME
@@ -81,6 +83,8 @@ def test_options_hold_plain_values_so_that_they_travel_as_json() -> None:
         (Options(), ""),
         (Options(width=300), "w=300"),
         (Options(300, 200, crop=True, format="webp", quality=80), "w=300&h=200&c=true&f=webp&q=80"),
+        (Options(brightness=1.5, gray=True, blur=2.0), "brightness=1.5&gray=true&blur=2"),
+        (Options(radius="max", frame=0, quality="auto"), "radius=max&frame=0&q=auto"),
         (Options(300, 200, format="auto"), "w=300&h=200&f=auto"),
     ],
 )
@@ -91,23 +95,25 @@ def test_an_option_at_its_neutral_value_adds_nothing_to_the_canonical_text(
 
 
 def test_different_options_have_different_canonical_texts() -> None:
-    sides, formats = (None, 1, 11, 111), ("original", "auto", "jpg")
-    values = product(sides, sides, (False, True), formats, (None, 1, 11))
-    different = [
-        Options(width, height, crop=crop, format=format, quality=quality)
-        for width, height, crop, format, quality in values
-    ]
+    values = product(
+        *((None, 1, 11, 111), (None, 1, 11, 111), (False, True)),
+        *(("original", "auto", "jpg"), (None, 1, 11, "auto"), (1.0, 1.1), (None, 0, 1)),
+    )
+    names = ("width", "height", "crop", "format", "quality", "brightness", "frame")
+    given: list[dict[str, Any]] = [dict(zip(names, each, strict=True)) for each in values]
+    different = [Options(**each) for each in given]
     assert len({options.canonical() for options in different}) == len(different)
 
 
 # The formats
 
 
-def test_the_formats_are_those_that_can_be_written() -> None:
+def test_the_formats_are_those_that_can_be_written_and_the_descriptions() -> None:
     kind = BY_NAME[b"f"].kind
     assert isinstance(kind, Choice)
     taken = {kind.parse(name.encode()) for name in kind.expected.replace(" or ", ", ").split(", ")}
-    assert taken == {format.name for format in OUTPUTS} | {"auto", "original"}
+    written = {format.name for format in OUTPUTS} | {description.name for description in DESCRIPTIONS}
+    assert taken == written | {"auto", "original"}
 
 
 # Names that were meant

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from origin.errors import BadRequest
+from origin.formats import Format
 from origin.urls.options import ALIASES
 from origin.urls.options import NAMES
 from origin.urls.options import Options
@@ -75,6 +76,34 @@ def read(query: str, defaults: OptionDefaults = DEFAULTS) -> Options:
         ("w=100&c=true", Options(width=100)),
         ("h=100&c=1", Options(height=100)),
         ("w=100&h=0&c=1", Options(width=100)),
+        # Effects; a neutral value asks for nothing.
+        ("brightness=1&contrast=1.0&saturation=1&gray=false&radius=0&lossless=0", Options()),
+        ("brightness=1.50&blur=2&sharpen=0.5", Options(brightness=1.5, blur=2.0, sharpen=0.5)),
+        ("gray=1&saturation=3", Options(gray=True)),
+        ("radius=10", Options(radius=10.0)),
+        ("radius=10&dpr=2", Options(radius=20.0)),
+        ("w=100&radius=10.3&dpr=1.5", Options(width=150, radius=15.45)),
+        ("radius=max&dpr=2", Options(radius="max")),
+        ("radius=99999&dpr=2", Options(radius=4096.0)),
+        # One frame.
+        ("frame=3", Options(frame=3)),
+        ("anim=false", Options(frame=0)),
+        ("frame=0", Options(frame=0)),
+        ("anim=false&frame=3", Options(frame=3)),
+        ("anim=true", Options()),
+        # Qualities.
+        ("q=auto", Options(quality="auto")),
+        ("f=png&q=auto", Options(format="png")),
+        ("bytes=20000", Options(max_bytes=20_000)),
+        ("bytes=20000&q=60", Options(max_bytes=20_000, quality=60)),
+        ("bytes=20000&q=auto", Options(max_bytes=20_000)),
+        ("f=png&bytes=20000", Options(format="png", max_bytes=20_000)),
+        ("f=webp&lossless=1&q=50", Options(format="webp", lossless=True)),
+        ("f=auto&lossless=1&q=50", Options(format="auto", lossless=True, quality=50)),
+        ("f=jpg&lossless=1", Options(format="jpg")),
+        # What the original is, whatever else is asked for.
+        ("f=json&w=300&h=200&q=5&blur=3&frame=2&bytes=1000", Options(format="json")),
+        ("f=blurhash&radius=max", Options(format="blurhash")),
         # Formats without a quality.
         ("f=png&q=50", Options(format="png")),
         ("f=gif&q=50", Options(format="gif")),
@@ -214,9 +243,11 @@ def test_urls_that_mean_the_same_picture_have_one_canonical_form(queries: list[s
 
 
 def test_the_quality_that_a_handler_has_anyway_makes_no_other_picture() -> None:
-    defaults = OptionDefaults(quality={"jpg": 80, "webp": 78})
+    defaults = OptionDefaults(quality={"jpg": 80, "webp": Format.WEBP.encoder_quality(70)})
     assert read("w=300&f=jpg&q=80", defaults) == read("w=300&f=jpg", defaults)
+    assert read("w=300&f=webp&q=70", defaults) == read("w=300&f=webp", defaults)
     assert read("w=300&f=webp&q=80", defaults) != read("w=300&f=webp", defaults)
+    assert read("f=jpg&q=80&bytes=2000", defaults) != read("f=jpg&bytes=2000", defaults)  # the most it tries
     # The format is not known before the original is.
     assert read("w=300&q=80", defaults) != read("w=300", defaults)
 
@@ -315,9 +346,10 @@ def test_what_is_ignored_is_told_once_and_in_order() -> None:
         ("crop=center", "option c: expected true or false, got 'center'"),
         (
             "f=bmp",
-            "option f: expected jpg, jpeg, png, webp, gif, avif, auto or original, got 'bmp'",
+            "option f: expected jpg, jpeg, png, webp, gif, avif, auto, original, json, thumbhash or "
+            "blurhash, got 'bmp'",
         ),
-        ("q=101", "option q: expected a whole number from 1 to 100, got '101'"),
+        ("q=101", "option q: expected a whole number from 1 to 100, or auto, got '101'"),
         ("dpr=2x", "option dpr: expected a number, got '2x'"),
         ("e=never", "option e: expected a whole number of Unix seconds, got 'never'"),
         ("w=1&width=2", "option w comes twice"),

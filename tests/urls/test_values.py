@@ -13,6 +13,7 @@ from origin.urls.values import Choice
 from origin.urls.values import Flag
 from origin.urls.values import Kind
 from origin.urls.values import Number
+from origin.urls.values import NumberOr
 from origin.urls.values import Pixels
 from origin.urls.values import Token
 from origin.urls.values import spell
@@ -21,7 +22,8 @@ QUALITY = Number(1, 100, whole=True)
 RATIO = Number("0.5", 5, clamped=True)
 SIGMA = Number("0.3", 100)  # neither whole nor clamped
 FORMAT = Choice("jpg", "webp", aliases={"jpeg": "jpg"})
-KINDS: list[Kind] = [QUALITY, RATIO, SIGMA, Pixels(), Flag(), FORMAT]
+OR_AUTO = NumberOr("auto", QUALITY)
+KINDS: list[Kind] = [QUALITY, RATIO, SIGMA, Pixels(), OR_AUTO, Flag(), FORMAT]
 NINES = b"9" * 5000
 
 
@@ -37,6 +39,8 @@ NINES = b"9" * 5000
         (RATIO, NINES, Decimal(NINES.decode()), 5.0),
         (SIGMA, b"0.3", Decimal("0.3"), 0.3),
         (SIGMA, b"100.0", 100, 100.0),
+        (OR_AUTO, b"80", 80, 80),
+        (OR_AUTO, b"AUTO", "auto", "auto"),
         (Pixels(), b"300", 300, 300),
         (Pixels(), b"300.5", Decimal("300.5"), 301),
         (Pixels(), b"300.49", Decimal("300.49"), 300),
@@ -67,6 +71,7 @@ def test_no_pixels_are_as_absent(text: bytes) -> None:
         *((QUALITY, text) for text in (b"0", b"101", b"50.0", b"050", b"-1", b"1e1", NINES)),
         *((SIGMA, text) for text in (b"0.29", b"100.01", b".5", b"5.", b"+5", b" 5", "٣".encode())),
         *((RATIO, text) for text in (b"-1", b"1x", b"nan", b"Infinity")),
+        *((OR_AUTO, text) for text in (b"0", b"101", b"automatic", b"80,auto")),
         *((Pixels(), text) for text in (b"-1", b"1px", b"\xff")),
         *((Flag(), text) for text in (b"yes", b"2", b"\xff")),
         *((FORMAT, text) for text in (b"png", b"jpe", b".jpg", b" jpg", b"jpg,webp", b"\xff")),
@@ -153,6 +158,8 @@ def test_a_constant_of_another_version_equals_nothing() -> None:
         (Pixels(), None, 0, False),
         (Pixels(), 0.5, 0.9, False),
         (Pixels(), 2, 1, False),
+        (OR_AUTO, 50, None, True),
+        (OR_AUTO, 101, None, False),
         (Flag(), None, None, False),
         (FORMAT, None, None, False),
     ],
@@ -161,7 +168,7 @@ def test_bounds_leave_a_value_or_none(kind: Kind, lowest: Any, highest: Any, any
     assert kind.has_values_between(lowest, highest) is any_left
 
 
-@pytest.mark.parametrize("kind", [QUALITY, RATIO, Pixels()])
+@pytest.mark.parametrize("kind", [QUALITY, RATIO, Pixels(), OR_AUTO])
 def test_the_end_of_a_range_may_lie_outside_of_what_is_taken(kind: Kind) -> None:
     assert kind.parse_limit(b"0") == 0
     assert kind.parse_limit(b"1000.5") == Decimal("1000.5")
@@ -183,6 +190,7 @@ def test_what_has_no_order_has_no_range(kind: Kind) -> None:
         (RATIO, "0.5 to 5, clamped", "a number"),
         (SIGMA, "0.3 to 100", "a number from 0.3 to 100"),
         (Number(0, 9, unit="degrees"), "degrees", "a number of degrees"),
+        (OR_AUTO, "1 to 100, `auto`", "a whole number from 1 to 100, or auto"),
         (FORMAT, "`jpg` `jpeg` `webp`", "jpg, jpeg or webp"),
     ],
 )
@@ -191,7 +199,7 @@ def test_a_kind_is_described_by_its_bounds(kind: Kind, values: str, expected: st
 
 
 def test_a_grant_bounds_numbers_lists_all_but_the_token() -> None:
-    assert [kind.is_ordered for kind in KINDS] == [True, True, True, True, False, False]
+    assert [kind.is_ordered for kind in KINDS] == [True, True, True, True, True, False, False]
     assert Token().constant_types == ()
     assert not Token().is_ordered
 

@@ -49,7 +49,7 @@ def test_options_have_one_order_and_their_canonical_names(options: Any, query: s
             TypeError,
             "token belongs to the token, which a signer writes: give expires_in or expires_at",
         ),
-        ({"q": 101}, ValueError, "option q: expected a whole number from 1 to 100, got '101'"),
+        ({"q": 101}, ValueError, "option q: expected a whole number from 1 to 100, or auto, got '101'"),
         ({"w": 0}, ValueError, "option w: 0 is the same as absent; leave it out"),
         ({"f": ""}, ValueError, "option f: '' is the same as absent; leave it out"),
         ({"w": 0.4}, ValueError, "option w: expected a number of CSS pixels, got '0.4'"),

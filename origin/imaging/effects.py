@@ -1,0 +1,185 @@
+"""The steps that change colours and edges: tone, blur, sharpening, round corners.
+
+They act on sRGB as it is encoded, like the filters of CSS, and on each page of an animation alone. Tone
+leaves transparency as it is; blur mixes colours by how much of them is seen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from origin.errors import BadRequest
+from origin.imaging.frame import Frame
+from origin.imaging.vendor import pyvips
+from origin.urls.options import Options
+
+MAX_PIXELS = {"blur": 25_000_000, "sharpen": 25_000_000, "lossless": 8_000_000, "bytes": 8_000_000}
+"""Of all pages of a result, by option. With alpha, 25 megapixels take 5 s to blur or to sharpen, without it
+2. 8 megapixels of WebP without loss take 5 s; for `bytes` a result is encoded up to four times."""
+
+# Filter Effects Module Level 1, sections 6.4 (contrast), 6.8 (grayscale) and 6.12 (saturate).
+_GRAY = (0.2126, 0.7152, 0.0722)
+_SATURATE = (0.213, 0.715, 0.072)
+
+_FINE_SIGMA = 2.5  # px: what a larger sigma leaves can be told from a smaller picture
+_TAIL = 0.01  # of the peak: where the blur's bell is cut
+_REACH = 3.1  # sigmas, where that is
+
+# Sharpening of strength 1 is libvips' own for screens, in a circle that is seen at one density. Lightness
+# alone changes, so no edge gets a fringe; flat areas stay, so no noise is raised.
+_SHARPEN_SIGMA = 0.7  # px
+_FLAT = 2.0  # steps of lightness that are taken for noise
+_SLOPE, _BRIGHTEST, _DARKEST = 2.0, 10.0, 20.0  # for strength 1
+
+
+def check_cost(options: Options, frame: Frame) -> None:
+    """Raise BadRequest, before a pixel is decoded, for what would take too long."""
+    width, height = frame.geometry.size
+    pixels = width * height * frame.pages
+    wanted = {
+        "blur": options.blur,
+        "sharpen": options.sharpen,
+        "lossless": options.lossless and frame.format.holds_lossless,
+        "bytes": options.max_bytes,
+    }
+    for name, most in MAX_PIXELS.items():
+        if wanted[name] and pixels > most:
+            raise BadRequest(f"option {name}: the result has {pixels} pixels, and may have {most}")
+
+
+def tone(image: pyvips.Image, options: Options, frame: Frame) -> pyvips.Image:
+    """Brightness, contrast, then saturation or grey; each clips what the one before it gave."""
+    if options.brightness != 1 or options.contrast != 1:
+        image = image.maplut(_levels(options, image.bands, bool(image.hasalpha())))
+    if image.bands < 3:
+        return image  # grey already
+    if options.gray:
+        return _recombine(image, [_GRAY]).copy(interpretation="b-w")
+    if options.saturation != 1:
+        return _recombine(image, list(_saturated(options.saturation)))
+    return image
+
+
+def blur(image: pyvips.Image, options: Options, frame: Frame) -> pyvips.Image:
+    """A Gaussian blur; what is beyond the edge is as the edge, so that an opaque picture stays opaque."""
+    if not options.blur:
+        return image
+    return _blur(image, options.blur)
+
+
+def sharpen(image: pyvips.Image, options: Options, frame: Frame) -> pyvips.Image:
+    """Sharpen lightness; the strength multiplies what is added to it."""
+    strength = options.sharpen
+    if not strength:
+        return image
+    visible = _continued(image) if image.hasalpha() else image
+    return visible.sharpen(
+        sigma=_SHARPEN_SIGMA,
+        x1=_FLAT,
+        m1=0,
+        m2=_SLOPE * strength,
+        y2=_BRIGHTEST * strength,
+        y3=_DARKEST * strength,
+    )
+
+
+def round_corners(image: pyvips.Image, options: Options, frame: Frame) -> pyvips.Image:
+    """Make the corners transparent outside a quarter of a circle, with smooth edges."""
+    if not options.radius:
+        return image
+    longest = min(image.width, image.height) / 2
+    radius = longest if isinstance(options.radius, str) else min(options.radius, longest)
+    mask = _rounded(image.width, image.height, radius)
+    if not image.hasalpha():
+        return image.bandjoin(mask)
+    opaque = [255] * (image.bands - 1)
+    masks = (mask.new_from_image(opaque).bandjoin(mask)).cast("uchar")
+    return _to_bytes((image * masks).linear(1 / 255, 0)).copy(interpretation=image.interpretation)
+
+
+def _levels(options: Options, bands: int, alpha: bool) -> pyvips.Image:
+    """The table of brightness and contrast for each level of each band; alpha stays."""
+    table = bytearray()
+    for level in range(256):
+        bright = min(level * options.brightness, 255.0)
+        changed = (bright - 127.5) * options.contrast + 127.5
+        table += bytes([round(min(max(changed, 0.0), 255.0))] * (bands - alpha) + [level] * alpha)
+    return pyvips.Image.new_from_memory(bytes(table), 256, 1, bands, "uchar")
+
+
+def _saturated(amount: float) -> Iterator[tuple[float, ...]]:
+    """The rows of the matrix of `saturate`."""
+    for row in range(3):
+        yield tuple(grey + amount * ((row == column) - grey) for column, grey in enumerate(_SATURATE))
+
+
+def _recombine(image: pyvips.Image, rows: list[tuple[float, ...]]) -> pyvips.Image:
+    """Each colour by its row of a matrix; alpha stays."""
+    matrix = [list(row) for row in rows]
+    if image.hasalpha():
+        matrix = [[*row, 0.0] for row in matrix] + [[0.0, 0.0, 0.0, 1.0]]
+    return _to_bytes(image.recomb(pyvips.Image.new_from_array(matrix)))
+
+
+def _blur(image: pyvips.Image, sigma: float) -> pyvips.Image:
+    if image.hasalpha():
+        return _to_bytes(_blur_bands(image.premultiply(), sigma).unpremultiply())
+    return _blur_bands(image, sigma)
+
+
+def _blur_bands(image: pyvips.Image, sigma: float) -> pyvips.Image:
+    """Blur each band alone. A wide blur is one of a smaller picture, so that it costs no more than a narrow.
+
+    Where the small picture would end, the large one is continued before, or its edge would be one of blocks.
+    """
+    step = int(sigma / _FINE_SIGMA)
+    if step < 2:
+        return image.gaussblur(sigma, min_ampl=_TAIL, precision="float")
+    margin = math.ceil(_REACH * sigma / step) * step
+    width, height = (-(-(side + 2 * margin) // step) * step for side in (image.width, image.height))
+    wide = image.embed(margin, margin, width, height, extend="copy")
+    small = wide.shrink(step, step).copy_memory()
+    # Taking means of blocks has blurred it already, by the variance of a block.
+    rest = math.sqrt(sigma**2 - (step**2 - 1) / 12) / step
+    blurred = small.gaussblur(rest, min_ampl=_TAIL, precision="float")
+    # Not by `resize`, which displaces what it enlarges by half a pixel.
+    large = blurred.affine(
+        [step, 0, 0, step],
+        odx=(step - 1) / 2,
+        ody=(step - 1) / 2,
+        oarea=[0, 0, width, height],
+        interpolate=pyvips.Interpolate.new("bicubic"),
+        extend="copy",
+    )
+    return large.crop(margin, margin, image.width, image.height)
+
+
+def _continued(image: pyvips.Image) -> pyvips.Image:
+    """The image with the colours around them under transparent pixels, whose own are no edge to sharpen."""
+    image = image.copy_memory()  # used three times
+    around = _blur(image, 2 * _SHARPEN_SIGMA)
+    colours = image.bands - 1
+    hidden = image.extract_band(colours) == 0
+    filled = hidden.ifthenelse(around.extract_band(0, n=colours), image.extract_band(0, n=colours))
+    return filled.bandjoin(image.extract_band(colours)).copy(interpretation=image.interpretation)
+
+
+def _rounded(width: int, height: int, radius: float) -> pyvips.Image:
+    """A mask of a rectangle with round corners: 255 inside, 0 outside, between them on the edge."""
+    side = math.ceil(radius)
+    from_centre = (pyvips.Image.xyz(side, side) + 0.5 - radius) ** 2
+    away = (from_centre[0] + from_centre[1]) ** 0.5
+    corner = _to_bytes((radius + 0.5 - away) * 255).copy_memory()
+    mask = (pyvips.Image.black(width, height) + 255).cast("uchar")
+    for right in (False, True):
+        for bottom in (False, True):
+            turned = corner.fliphor() if right else corner
+            turned = turned.flipver() if bottom else turned
+            mask = mask.insert(turned, right * (width - side), bottom * (height - side))
+    return mask.copy(interpretation="b-w")
+
+
+def _to_bytes(image: pyvips.Image) -> pyvips.Image:
+    """Rounded to eight bits, since a cast cuts the fraction off."""
+    return (image + 0.5).cast("uchar")

@@ -1,0 +1,109 @@
+"""The searches for a quality, over curves that no picture has to follow."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from origin.formats import QUALITY
+from origin.imaging.search import SCORE_TOLERANCE
+from origin.imaging.search import SCORES
+from origin.imaging.search import SIZE_TOLERANCE
+from origin.imaging.search import SIZES
+from origin.imaging.search import Curve
+from origin.imaging.search import find_highest_within
+from origin.imaging.search import find_lowest_reaching
+
+JPG, WEBP, AVIF = (SIZES[name] for name in ("jpg", "webp", "avif"))
+# Values that rise with the quality, for each from 1 to 100.
+RISING = st.lists(st.floats(0, 1), min_size=100, max_size=100).map(sorted)
+
+
+class Tried:
+    """A measure that counts."""
+
+    def __init__(self, values: list[float]) -> None:
+        self.values, self.qualities = values, list[int]()
+
+    def __call__(self, quality: int) -> float:
+        assert 1 <= quality <= 100
+        self.qualities.append(quality)
+        return self.values[quality - 1]
+
+
+def typical(curve: Curve, shift: float = 0.0, stretch: float = 1.0) -> list[float]:
+    qualities, values = zip(*curve, strict=True)
+    line = []
+    for quality in range(1, 101):
+        right = next(n for n, each in enumerate(qualities) if quality <= each) or 1
+        share = (quality - qualities[right - 1]) / (qualities[right] - qualities[right - 1])
+        line.append(shift + stretch * (values[right - 1] + share * (values[right] - values[right - 1])))
+    return line
+
+
+@given(RISING, st.floats(-0.1, 1.1), st.integers(1, 100))
+def test_four_tries_find_a_quality_within_the_limit_or_prove_that_there_is_none(
+    values: list[float], limit: float, highest: int
+) -> None:
+    tried = Tried(values)
+    found = find_highest_within(tried, limit, JPG, tolerance=SIZE_TOLERANCE, highest=highest, try_lowest=True)
+    assert len(tried.qualities) == len(set(tried.qualities)) <= 4
+    if found is None:
+        assert values[0] > limit
+    else:
+        assert found in tried.qualities
+        assert found <= highest
+        assert values[found - 1] <= limit
+
+
+@given(RISING, st.floats(-0.1, 1.1))
+def test_four_tries_find_a_quality_that_reaches_what_is_wanted_or_the_highest_tried(
+    values: list[float], wanted: float
+) -> None:
+    tried = Tried(values)
+    found = find_lowest_reaching(tried, wanted, SCORES, tolerance=SCORE_TOLERANCE)
+    assert len(tried.qualities) == len(set(tried.qualities)) <= 4
+    reaching = [quality for quality in tried.qualities if values[quality - 1] >= wanted]
+    assert found == (min(reaching) if reaching else max(tried.qualities))
+
+
+@pytest.mark.parametrize("shift", [-1.5, -0.5, 0, 0.5, 1.5])
+@pytest.mark.parametrize("stretch", [0.8, 1, 1.25])
+@pytest.mark.parametrize("wanted", [12, 40, 75, 92])
+@pytest.mark.parametrize("curve", [JPG, WEBP, AVIF], ids=["jpg", "webp", "avif"])
+def test_a_file_of_a_picture_like_others_is_nearly_as_large_as_it_may_be(
+    curve: Curve, shift: float, stretch: float, wanted: int
+) -> None:
+    values = typical(curve, shift, stretch)
+    limit = values[wanted - 1]  # so that there is one that is just as large
+    found = find_highest_within(Tried(values), limit, curve, tolerance=SIZE_TOLERANCE, try_lowest=True)
+    assert found
+    assert math.exp(limit - values[found - 1]) <= 1.12 or wanted - found <= 2
+
+
+@pytest.mark.parametrize("shift", [-12, -5, 0, 5, 12])
+@pytest.mark.parametrize("stretch", [0.8, 1, 1.25])
+@pytest.mark.parametrize("wanted", [50, 70, 80])
+def test_a_picture_like_others_looks_as_good_as_it_has_to_and_hardly_better(
+    shift: float, stretch: float, wanted: float
+) -> None:
+    values = typical(SCORES, shift, stretch)
+    found = find_lowest_reaching(Tried(values), wanted, SCORES, tolerance=SCORE_TOLERANCE)
+    assert values[found - 1] >= min(wanted, values[-1])
+    least = next((quality for quality in range(1, 101) if values[quality - 1] >= wanted), 100)
+    assert values[found - 1] <= wanted + 4 or found - least <= 2
+
+
+def test_every_format_with_a_quality_has_a_curve() -> None:
+    assert SIZES.keys() == QUALITY.keys()
+
+
+def test_the_curves_rise() -> None:
+    for curve in (*SIZES.values(), SCORES):
+        qualities, values = zip(*curve, strict=True)
+        assert (qualities[0], qualities[-1]) == (1, 100)
+        assert list(values) == sorted(set(values))
+        assert list(qualities) == sorted(set(qualities))
