@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from origin.errors import SourceUnavailable
+from origin.signing import UrlSigner
 from tests.support import pictures
 from tests.support.running import Clock
 from tests.support.running import Running
@@ -150,6 +151,37 @@ def test_originals_that_a_preset_is_not_for_pass_as_they_are(run: Callable[..., 
         assert "hit" in str(origin.get("/h/a.gif?p=jpgs").headers["Cache-Status"])
         assert size(origin.get("/h/a.gif?w=30&f=png").body)[0] == 30
         assert origin.get("/h/a.txt?p=jpgs").kind == "unprocessable"
+
+
+KEY = "k" * 32
+
+
+def test_a_grant_names_presets_and_bounds_nothing_inside_them(run: Callable[..., Running]) -> None:
+    signer = UrlSigner("", "h", [KEY])
+    both = signer.grant("d/*", p=["big", "fixed"])
+    plain = signer.grant("d/*")
+    one = signer.grant("d/1.jpg")
+    with run(Shelf(**{"d/1.jpg": pictures.land()}), signing={"keys": [KEY]}) as origin:
+
+        def get(query: str) -> Any:
+            return origin.get(f"/h/d/1.jpg?{query}&t={both}")
+
+        assert size(get("p=big").body) == (80, 50)
+        assert size(get("p=fixed").body) == (20, 12)
+        for outside in ("p=big,fixed", "p=medium", "p=big&w=10", "w=80", ""):
+            assert get(outside).kind == "forbidden"
+        # A file name is part of the key.
+        assert size(origin.get(f"/h/d/1MI.jpg?t={plain}").body) == (40, 24)
+        assert origin.get(f"/h/d/1MI.jpg?t={one}").kind == "forbidden"
+
+
+def test_an_exact_token_signs_the_name_of_a_preset_and_a_lock_holds(run: Callable[..., Running]) -> None:
+    signer = UrlSigner("", "h", [KEY])
+    with run(Shelf(**{"1.jpg": pictures.land()}), signing={"keys": [KEY]}) as origin:
+        url = signer.url("1.jpg", p="medium,fixed", w=500)
+        assert size(origin.get(url).body) == (20, 12)
+        assert origin.get(url.replace("p=medium", "p=big")).kind == "forbidden"
+        assert size(origin.get(signer.url("1MI.png")).body) == (40, 24)
 
 
 def test_a_plain_url_passes_unless_a_preset_gives_it_options(run: Callable[..., Running]) -> None:
