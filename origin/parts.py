@@ -20,7 +20,6 @@ from origin.cache.results import ResultCache
 from origin.cache.tier import Tier
 from origin.config.model import Config
 from origin.config.model import Handler as HandlerConfig
-from origin.config.model import Limits
 from origin.delivery.admission import FetchAdmission
 from origin.delivery.authorize import Authorizer
 from origin.delivery.authorize import EmbeddedAuthorizer
@@ -40,10 +39,13 @@ from origin.delivery.router import Route
 from origin.delivery.settings import Freshness
 from origin.delivery.settings import RenderSettings
 from origin.delivery.singleflight import SingleFlight
+from origin.delivery.watermarks import check_watermarks
+from origin.delivery.watermarks import load_watermarks
 from origin.errors import ConfigError
 from origin.errors import SourceUnavailable
 from origin.formats import DEFAULT_ORIGINALS
 from origin.formats import Format
+from origin.imaging.protocol import Watermark
 from origin.ingest.store import Purge
 from origin.ops.metrics import Metrics
 from origin.render.pool import RenderPool
@@ -117,12 +119,11 @@ class Origin:
         }
 
     def _transform_mount(self, config: HandlerConfig) -> Mount:
-        limits = self.config.limits.within(config.limits)
         return transform_mount(
             self.handlers[config.prefix],
             config,
-            limits=limits,
-            settings=_render_settings(config, limits),
+            max_bytes=self.config.limits.within(config.limits).max_original_bytes,
+            defaults=self.config.option_defaults(config),
             pool=self.pool,
             admission=self.admission,
             clock=self._clock,
@@ -142,6 +143,7 @@ class Origin:
         """Start what has to run before the first request. Raises RendererBroken and ConfigError."""
         await self._open_caches()
         await self.pool.start()
+        await check_watermarks(load_watermarks(self.config.watermarks), self.pool)
         for source in self._lent.values():
             await source.open()
         await _open(self.handlers, self.writers)
@@ -173,6 +175,7 @@ class Origin:
             await self._open_caches()
             if is_new_pool:
                 await self.pool.start()
+            await check_watermarks(load_watermarks(config.watermarks), self.pool)
             await _open(handlers, writers)
         except BaseException:
             self.pool, new_pool, self._fallbacks = old_pool, self.pool, old_fallbacks
@@ -197,9 +200,14 @@ class Origin:
                 self._open_cache_paths.add(path)
 
     def _build_handlers(self, config: Config) -> dict[str, Handler]:
-        return {handler.prefix: self._build_handler(config, handler) for handler in config.handlers}
+        watermarks = load_watermarks(config.watermarks)
+        return {
+            handler.prefix: self._build_handler(config, handler, watermarks) for handler in config.handlers
+        }
 
-    def _build_handler(self, whole: Config, config: HandlerConfig) -> Handler:
+    def _build_handler(
+        self, whole: Config, config: HandlerConfig, watermarks: Mapping[str, Watermark]
+    ) -> Handler:
         limits = whole.limits.within(config.limits)
         make = make_source if config.write is None else make_store
         source: Source = make(
@@ -232,7 +240,16 @@ class Origin:
             clock=self._clock,
             flights=SingleFlight(),
         )
-        settings = _render_settings(config, limits)
+        settings = RenderSettings(
+            quality=config.quality,
+            allowed=tuple(format.name for format in config.allowed_formats),
+            max_pixels=limits.max_original_pixels,
+            max_frames=limits.max_frames,
+            timeout=limits.render_timeout,
+            max_dimension=limits.max_dimension,
+            auto_quality=config.auto_quality,
+            watermarks=watermarks,
+        )
         return Handler(
             name=config.name,
             source_id=config.source.identity(),
@@ -255,7 +272,7 @@ class Origin:
                 debug=config.debug,
             ),
             fallback=self._fallback(config),
-            defaults=config.option_defaults(limits),
+            defaults=whole.option_defaults(config),
             authorizer=self._authorizer(config),
             read_key=make_key_reader(config.source, signed=bool(config.signing or self._verify)),
             registry=registry,
@@ -363,18 +380,6 @@ class _Lent:
 def _on_error(config: HandlerConfig) -> OnError:
     own = config.on_error
     return OnError() if own is None else OnError(own.redirect, own.text, own.json_)
-
-
-def _render_settings(config: HandlerConfig, limits: Limits) -> RenderSettings:
-    return RenderSettings(
-        quality=config.quality,
-        allowed=tuple(format.name for format in config.allowed_formats),
-        max_pixels=limits.max_original_pixels,
-        max_frames=limits.max_frames,
-        timeout=limits.render_timeout,
-        max_dimension=limits.max_dimension,
-        auto_quality=config.auto_quality,
-    )
 
 
 def _pool_arguments(config: Config) -> dict[str, Any]:

@@ -7,15 +7,14 @@ from collections.abc import Callable
 from collections.abc import Mapping
 
 from origin.config.model import Handler as HandlerConfig
-from origin.config.model import Limits
 from origin.config.write import Way
 from origin.delivery.admission import FetchAdmission
 from origin.delivery.handler import Handler
 from origin.delivery.router import Mount
-from origin.delivery.settings import RenderSettings
 from origin.ingest.posted import PostedPictures
 from origin.ingest.transform import Transform
 from origin.render.pool import RenderPool
+from origin.urls.parsing import OptionDefaults
 from origin.write_parts import make_authorizer
 
 log = logging.getLogger(__name__)
@@ -25,13 +24,13 @@ def transform_mount(
     handler: Handler,
     config: HandlerConfig,
     *,
-    limits: Limits,
-    settings: RenderSettings,
+    max_bytes: int,
+    defaults: OptionDefaults,
     pool: RenderPool,
     admission: FetchAdmission,
     clock: Callable[[], float],
 ) -> Mount:
-    """The handler with what is posted to it. `limits` are its own over those of the top."""
+    """The handler with what is posted to it. `max_bytes` bounds a picture."""
     assert config.transform is not None
     way = config.auth or Way()
     if way.is_open:
@@ -39,8 +38,8 @@ def transform_mount(
             "handler %s: everyone may post pictures to /%s; `auth` bounds that", config.name, config.prefix
         )
     authorizer = make_authorizer(way, config, clock)
-    posted = PostedPictures(config.name, pool, admission, settings, authorizer, limits.max_original_bytes)
+    settings = handler.renditions.settings
+    posted = PostedPictures(config.name, pool, admission, settings, authorizer, max_bytes)
     statuses = config.error_status if isinstance(config.error_status, Mapping) else {}
-    defaults = config.option_defaults(limits)
     transform = Transform(config.name, config.transform, posted, defaults, statuses)
     return Mount(handler, transform.endpoints(is_all=not config.has_source))

@@ -44,6 +44,9 @@ PUBLIC_OF_IMAGING = {"origin.imaging.protocol"}
 HOMES = {
     "PIL": "imaging.pillow",
     "py_svg_hush": "ingest.svg",
+    "pillow_heif": "imaging.heif",
+    "pillow_jxl": "imaging.jxl",
+    "pypdfium2": "imaging.pdf",
     "pyseccomp": "imaging.seccomp",
     "aiobotocore": "sources.s3_source sources.s3_session",
     "botocore": "sources.s3_source sources.s3_errors",

@@ -48,8 +48,8 @@ class DocumentedKey(NamedTuple):
 def documented_keys() -> Iterator[DocumentedKey]:
     """Every key of the file.
 
-    `place` is "" at the top, `cache`, `handlers[]`, `handlers[].limits`, and `source s3` for the keys of
-    that type of source, wherever one may stand; those of one way of writing stand once, at
+    `place` is "" at the top, `cache`, `handlers[]`, `handlers[].limits`, `presets[]`, and `source s3` for the
+    keys of that type of source, wherever one may stand; those of one way of writing stand once, at
     `handlers[].write.auth`. `source http.registry redis` is an object with a type in it.
     """
     schema = Config.model_json_schema()

@@ -78,6 +78,7 @@ class Endpoint:
 
     respond: Callable[[str, Request], Awaitable[Response]]
     body: BodyLimit
+    refuse: Callable[[BadRequest], Response] | None = None  # answers a path that cannot be decoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,8 +270,8 @@ class Router:
         """Any other method."""
         try:
             mount, key = self._find(request.raw_path, request.method)
-        except BadRequest:
-            return text_response(400, "bad request")
+        except BadRequest as error:
+            return self._refuse_path(error, request)
         if mount is None:
             return None
         if request.method == "OPTIONS" and b"access-control-request-method" in request.headers:
@@ -280,6 +281,18 @@ class Router:
             response = text_response(405, "method not allowed", (b"allow", mount.methods.encode()))
         else:
             response = await self._ask(endpoint, mount, key, request)
+        if mount.cors is not None:
+            mount.cors.apply(request, response)
+        return response
+
+    def _refuse_path(self, error: BadRequest, request: Request) -> Response:
+        """The answer to a path that cannot be decoded, from what its beginning leads to."""
+        path = unquote(request.raw_path.decode("latin-1"), errors="replace").removeprefix("/")
+        mount, _ = find_mount(path, self._mounts) or (None, "")
+        endpoint = None if mount is None else mount.endpoints.get(request.method)
+        if mount is None or endpoint is None or endpoint.refuse is None:
+            return text_response(400, "bad request")
+        response = endpoint.refuse(error)
         if mount.cors is not None:
             mount.cors.apply(request, response)
         return response

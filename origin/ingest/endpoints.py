@@ -18,8 +18,8 @@ def endpoints(uploads: Uploads, methods: Collection[str]) -> Mapping[str, Endpoi
     size = uploads.settings.max_bytes
     body, nothing = BodyLimit(size, seconds_for(size)), BodyLimit(_EMPTY_BODY, 5.0)
     every = {
-        "POST": Endpoint(uploads.post, body),
-        "PUT": Endpoint(uploads.put, body),
-        "DELETE": Endpoint(uploads.delete, nothing),
+        "POST": Endpoint(uploads.post, body, uploads.refuse_path),
+        "PUT": Endpoint(uploads.put, body, uploads.refuse_path),
+        "DELETE": Endpoint(uploads.delete, nothing, uploads.refuse_path),
     }
     return {method: endpoint for method, endpoint in every.items() if method in methods}

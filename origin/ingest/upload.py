@@ -17,6 +17,7 @@ from dataclasses import replace
 from urllib.parse import quote
 
 from origin.delivery.handler import RESERVED
+from origin.errors import BadRequest
 from origin.errors import Exists
 from origin.errors import Malformed
 from origin.errors import NothingSent
@@ -98,6 +99,11 @@ class Uploads:
 
     async def delete(self, key: str, request: Request) -> Response:
         return await self._answer(self._delete(key, request))
+
+    def refuse_path(self, error: BadRequest) -> Response:
+        """The answer to a path that cannot be decoded."""
+        refused = Malformed(str(error))  # which tells the rule that the path breaks
+        return failure(self.name, refused, self.settings.statuses)
 
     async def _answer(self, work: Awaitable[Response]) -> Response:
         try:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -43,7 +44,9 @@ def origin(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
     again = {"name": "again", "source": config["handlers"][0]["source"], "cache_time": 1000}
     (folder / "inner").mkdir()
     inner = {"name": "inner", "source": {"type": "local", "root": str(folder / "inner")}}
-    with Running({**config, "handlers": [*config["handlers"], again, inner]}) as it:
+    named = {**again, "name": "named", "preset_names": {"MI": "medium"}}
+    handlers = [*config["handlers"], again, inner, named]
+    with Running({**config, "handlers": handlers, "presets": {"medium": {"w": 20}}}) as it:
         yield it
 
 
@@ -85,6 +88,20 @@ def test_a_replaced_picture_is_never_served_old(origin: Running, target: str) ->
             assert colour_of(origin.get(read + query).body) == colour
     assert send(origin.port, "DELETE", where, headers=BEARER).status == 204
     assert origin.get(read + "?w=20").status == 404
+
+
+def test_a_preset_in_a_file_name_follows_its_picture(origin: Running) -> None:
+    read = "/named/followedMI.webp"
+    assert origin.get(read).status == 404
+    for colour, body in [((255, 0, 0), RED), ((0, 0, 255), BLUE)]:
+        put(origin, "/up/followed.png", body)
+        for _ in range(3):
+            assert np.abs(np.subtract(colour_of(origin.get(read).body), colour)).max() < 8
+    put(origin, "/up/followedMI.webp", picture("#00ff00", "WEBP"))  # which goes before the preset
+    assert colour_of(origin.get(read).body)[1] > 240
+    for key in ("followedMI.webp", "followed.png"):
+        send(origin.port, "DELETE", f"/up/{key}", headers=BEARER)
+    assert origin.get(read).status == 404
 
 
 def test_deleting_twice_is_fine(origin: Running, folder: Path) -> None:
@@ -144,7 +161,7 @@ def test_what_is_not_there_matches_nothing(origin: Running) -> None:
 def test_a_key_that_is_none_is_refused(origin: Running, folder: Path, target: str) -> None:
     before = files(folder.parent)
     answer = put(origin, target, RED)
-    assert answer.status == 400
+    assert (answer.status, answer.json["error"]) == (400, "bad-request")
     assert files(folder.parent) - {name for name in before if "cache" in name} <= before
 
 
