@@ -24,7 +24,10 @@ JPEG_QUALITY = 75  # Pillow's
 _IDENTITY = ("uid", "region", "country")  # what /hello tells
 _NAMES = (*_IDENTITY, "log_level", "nameservers", "ipip_db_path", "sentry_dsn", "sentry_environment", "debug")
 _FLAGS = {"-b": "bind", "--bind": "bind", "-w": "workers", "--workers": "workers"}
-_FORMATS = ["jpg", "png", "gif", "webp", "avif", "bmp", "tiff", "ico", "svg"]
+_FORMATS = [
+    *("jpg", "png", "gif", "webp", "avif", "bmp", "tiff", "jp2"),
+    *("ico", "icns", "psd", "svg", "heic"),
+]
 _LEVELS = {"critical": "error", "warn": "warning", "debug": "debug", "info": "info", "error": "error"}
 
 
@@ -109,6 +112,7 @@ def _notes(own: Settings) -> Iterator[str]:
     yield "fit writes jpg, png, gif, webp and avif in their own format, and others as png or jpg"
     yield "SVG and icons are drawn at their own size; before, SVG was 300 dpi in a square, icons 512 x 512"
     yield "pictures have at most 50 MB and 100 megapixels: limits.max_original_bytes and max_original_pixels"
+    yield "HEIC needs the extra heic: pip install 'image-origin[server,heic]'"
     yield "everyone may post, as before: keep the port inside, or set auth"
     yield "/ip, /ipip/, /dns/, /text/ and /ens/ are not there: keep the old program for them"
     for name in ("ipip_db_path", "nameservers"):

@@ -89,6 +89,11 @@ class Job:
     auto_quality: int = 70  # what `q=auto` has to reach, in points of SSIMULACRA2
     watermark: Watermark | None = None  # where the options name one
     intake: Intake | None = None  # with it, the original itself is checked and put in order
+    moving_png: bool = False  # an animation stays one in PNG as well
+
+    def holds_animation(self, format: Format) -> bool:
+        """Whether a result in this format may be an animation."""
+        return format.holds_animation or (self.moving_png and format is Format.PNG)
 
     def to_head(self) -> dict[str, Any]:
         """The job as JSON has it. Options that have their defaults stay away.
@@ -110,6 +115,7 @@ class Job:
             "auto_quality": self.auto_quality,
             **watermark,
             **({} if self.intake is None else {"intake": asdict(self.intake)}),
+            **({"moving_png": True} if self.moving_png else {}),
         }
 
     @classmethod

@@ -135,13 +135,15 @@ class PostedPictures:
         request: Request,
         *,
         animated: bool = True,
+        moving_png: bool = False,
         intake: Intake | None = None,
     ) -> Rendered:
-        """Raises what a render raises, and ClientGone where the client leaves before its end.
+        """`animated`: an animation stays one, with `moving_png` in PNG too; otherwise the first frame counts.
 
+        Raises what a render raises, and ClientGone where the client leaves before its end.
         A picture that has ended two renderers is Unprocessable for a while, whoever posts it.
         """
-        job = replace(self._settings.job(options, format), intake=intake)
+        job = replace(self._settings.job(options, format), intake=intake, moving_png=moving_png)
         if not animated:
             job = replace(job, max_frames=1)
         now = asyncio.get_running_loop().time

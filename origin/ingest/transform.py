@@ -5,14 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection
 from collections.abc import Mapping
+from dataclasses import replace
 
 from origin.delivery.router import BodyLimit
 from origin.delivery.router import Endpoint
 from origin.errors import BadRequest
 from origin.errors import NotFound
 from origin.errors import OriginError
+from origin.formats import Format
 from origin.http.caching import NO_STORE
 from origin.http.caching import cache_status
+from origin.http.disposition import attachment
 from origin.http.message import SECURITY_HEADERS
 from origin.http.message import ClientGone
 from origin.http.message import RawHeaders
@@ -24,6 +27,7 @@ from origin.ingest.arrival import seconds_for
 from origin.ingest.posted import PostedPictures
 from origin.ingest.posted import for_client
 from origin.ingest.v2ex import V2ex
+from origin.ingest.v2ex import is_animated
 from origin.render.pool import Rendered
 from origin.urls.options import Options
 from origin.urls.parsing import OptionDefaults
@@ -34,6 +38,7 @@ log = logging.getLogger(__name__)
 
 RENDER = "render"
 MAX_PAIRS = 100  # of a query
+_TRIAL = Options(width=16)  # whether a picture that passes as it is decodes at all
 
 
 class Transform:
@@ -85,8 +90,17 @@ class Transform:
         is_auto = options.format == "auto"
         format = f"auto:{accept_class(request.header(b'accept'))}" if is_auto else options.format
         async with self._posted.received(request) as picture:
-            rendered = await self._posted.render(picture, options, format, request)
-        return picture_response(self._handler, rendered, vary=is_auto)
+            passes = options.only is not None and picture.format.name not in options.only
+            rendered = await self._posted.render(
+                picture,
+                _TRIAL if passes else options,
+                Format.PNG.name if passes else format,
+                request,
+                moving_png=is_animated(request),
+            )
+        if passes:
+            rendered = replace(rendered, body=picture.body, format=picture.format)
+        return picture_response(self._handler, rendered, options.download, vary=is_auto)
 
     def _read_options(self, request: Request) -> Options:
         """Raises BadRequest."""
@@ -95,7 +109,9 @@ class Transform:
         return parse_options(decode_query(request.query), self._defaults)
 
 
-def picture_response(handler: str, rendered: Rendered, *, vary: bool = False) -> Response:
+def picture_response(
+    handler: str, rendered: Rendered, download: str | None = None, *, vary: bool = False
+) -> Response:
     """The picture itself, which nobody may keep: the request was a POST (RFC 9110 section 9.3.3)."""
     headers: RawHeaders = [
         (b"content-type", rendered.format.mime.encode()),
@@ -106,5 +122,7 @@ def picture_response(handler: str, rendered: Rendered, *, vary: bool = False) ->
     ]
     if vary:
         headers.append((b"vary", b"Accept"))
+    if download is not None and isinstance(rendered.format, Format):
+        headers.append((b"content-disposition", attachment(download, rendered.format).encode()))
     stages = {"queue": rendered.waited, "render": rendered.took}
     return Response(200, headers, rendered.body, handler, stages=stages)

@@ -168,9 +168,8 @@ class V2ex:
 
     async def _render(self, picture: Picture, options: Options, format: str, request: Request) -> Rendered:
         """With `animated` in the query as an animation, otherwise the first frame."""
-        value = _value(request, b"animated")
-        animated = value is not None and value.lower() not in _OFF
-        return await self._posted.render(picture, options, format, request, animated=animated)
+        moves = is_animated(request)
+        return await self._posted.render(picture, options, format, request, animated=moves, moving_png=moves)
 
     async def _succeeded(self, fields: Fields) -> Response:
         content = {**fields, "status": "ok", "success": True}
@@ -209,6 +208,12 @@ def _status_and_message(error: OriginError) -> tuple[int, str]:
 
 def _uploaded(picture: Picture) -> Fields:
     return {"uploaded": {"size": len(picture.body), "mime": picture.format.mime}}
+
+
+def is_animated(request: Request) -> bool:
+    """Whether the query asks for an animation."""
+    value = _value(request, b"animated")
+    return value is not None and value.lower() not in _OFF
 
 
 def _value(request: Request, name: bytes) -> bytes | None:

@@ -351,7 +351,7 @@ def _check_answer(
         raise ValueError(f"the result is no {format.name}")
     if format not in _possible_formats(job, original):
         raise ValueError(f"the result is a {format.name}, and {job.format} was asked for")
-    largest = largest_result(width, height, job.max_frames if format.holds_animation else 1)
+    largest = largest_result(width, height, job.max_frames if job.holds_animation(format) else 1)
     if len(body) > (largest if job.intake is None else max(largest, len(original) + _ADDED)):
         raise ValueError(f"the result is of {width}x{height} pixels and {len(body)} bytes")
     return format, width, height

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import time
@@ -30,6 +31,13 @@ from tests.support.running import wait_until
 TOKEN = "open sesame, please"
 SECRET = "a-key-of-at-least-32-characters-for-tests"
 TRANSFORM = ["fit", "prepare_jpeg", "resize_avatar", "info", "render"]
+
+
+def animation(kind: str) -> bytes:
+    """Three frames of 80x60, each with a blue of its own, shown for 50, 70 and 90 ms, three times."""
+    frames = [pictures.field(80, 60, blue) for blue in (0, 100, 200)]
+    timing = {"duration": [50, 70, 90], "loop": 3}
+    return pictures.encoded(frames[0], kind, save_all=True, append_images=frames[1:], **timing)
 
 
 def config(folder: Path, **handler: Any) -> dict[str, Any]:
@@ -108,10 +116,72 @@ def test_auto_looks_at_accept(origin: Running) -> None:
     assert posted(origin, "/images?w=50&f=auto", pictures.land()).type == "image/jpeg"
 
 
+def frames_of(file: bytes) -> int:
+    return getattr(Image.open(io.BytesIO(file)), "n_frames", 1)
+
+
 def test_an_animation_stays_one(origin: Running) -> None:
-    frames = [pictures.field(80, 60, blue) for blue in (0, 100, 200)]
-    gif = pictures.encoded(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=50)
-    assert pictures.opened(posted(origin, "/images?w=40", gif).body).n_frames == 3  # type: ignore[attr-defined]
+    assert frames_of(posted(origin, "/images?w=40", animation("GIF")).body) == 3
+    assert frames_of(posted(origin, "/images?w=40&f=png", animation("GIF")).body) == 1
+
+
+@pytest.mark.parametrize(("kind", "plays"), [("GIF", 4), ("WEBP", 3), ("PNG", 3)])
+def test_an_animated_png_is_written_where_it_is_asked_for(origin: Running, kind: str, plays: int) -> None:
+    answer = posted(origin, "/images?w=40&f=png&animated", animation(kind))
+    image = Image.open(io.BytesIO(answer.body))
+    assert (answer.type, image.format, image.size) == ("image/png", "PNG", (40, 30))
+    assert (frames_of(answer.body), image.info["loop"]) == (3, plays)
+    for number, (blue, delay) in enumerate(((0, 50), (100, 70), (200, 90))):
+        image.seek(number)
+        assert image.info["duration"] == delay
+        assert abs(image.convert("RGB").getpixel((20, 15))[2] - blue) <= 8  # type: ignore[index]
+
+
+def test_an_animated_png_keeps_transparency(origin: Running) -> None:
+    frames = [Image.new("RGBA", (40, 40), (0, 0, 0, 0)) for _ in range(2)]
+    frames[0].paste((255, 0, 0, 255), (0, 0, 20, 40))
+    frames[1].paste((0, 0, 255, 255), (20, 0, 40, 40))
+    webp = pictures.encoded(
+        frames[0], "WEBP", save_all=True, append_images=frames[1:], duration=90, lossless=True
+    )
+    image = Image.open(io.BytesIO(posted(origin, "/images?f=png&animated", webp).body))
+    shown = []
+    for number in range(2):
+        image.seek(number)
+        shown.append(np.asarray(image.convert("RGBA"))[20, [5, 35]].tolist())
+    assert shown == [[[255, 0, 0, 255], [0, 0, 0, 0]], [[0, 0, 0, 0], [0, 0, 255, 255]]]
+
+
+def test_what_a_picture_is_can_be_asked(origin: Running) -> None:
+    answer = posted(origin, "/images?f=json", pictures.land())
+    told_facts = json.loads(answer.body)
+    assert (answer.type, told_facts["width"], told_facts["height"]) == ("application/json", 1000, 600)
+    assert told(posted(origin, "/images?f=json", b"plain text")) == (415, "unsupported")
+
+
+def test_a_download_has_its_name(origin: Running) -> None:
+    answer = posted(origin, "/images?w=9&f=png&dl=my+cat", pictures.small())
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="my cat.png"'
+    assert "Content-Disposition" not in posted(origin, "/images?w=9", pictures.small()).headers
+
+
+def test_presets_and_watermarks_count(tmp_path: Path) -> None:
+    (tmp_path / "mark.png").write_bytes(pictures.encoded(Image.new("RGB", (50, 50), "red"), "PNG"))
+    whole = {
+        **config(tmp_path, preset="small"),
+        "presets": {"small": {"w": 100, "f": "png"}, "photo": {"w": 50, "only": ["jpg"]}},
+        "watermarks": {"mark": {"picture": str(tmp_path / "mark.png"), "size": 0.5}},
+    }
+    with Running(whole) as origin:
+        plain = pictures.pixels(posted(origin, "/images", pictures.land()).body)
+        marked = pictures.pixels(posted(origin, "/images?wm=mark", pictures.land()).body)
+        assert plain.shape == marked.shape == (60, 100, 3)
+        assert np.abs(marked[50, 90] - [255, 0, 0]).max() <= 2
+        assert np.abs(marked[5, 5] - plain[5, 5]).max() == 0
+        svg = pictures.encoded(pictures.field(90, 60), "PNG")
+        assert posted(origin, "/images?p=photo", svg).body == svg  # as it is
+        assert told(posted(origin, "/images?p=photo", svg[:-200])) == (415, "unsupported")
+        assert pictures.opened(posted(origin, "/images?p=photo", pictures.land()).body).size == (50, 30)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from PIL import ImageCms
 from PIL import ImageOps
 
 from tests.ingest.test_transform import TRANSFORM
+from tests.ingest.test_transform import animation
 from tests.ingest.test_transform import config
 from tests.support import pictures
 from tests.support.posting import form
@@ -117,12 +118,7 @@ def test_fit_keeps_transparency(remote: Running) -> None:
         assert np.abs(got[25, 90] - [255, 0, 0, 255]).max() <= 6
 
 
-def animation(kind: str) -> bytes:
-    frames = [pictures.field(80, 60, blue) for blue in (0, 100, 200)]
-    return pictures.encoded(frames[0], kind, save_all=True, append_images=frames[1:], duration=50)
-
-
-@pytest.mark.parametrize("kind", ["GIF", "WEBP"])
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
 def test_fit_keeps_an_animation_where_animated_is_asked_for(remote: Running, kind: str) -> None:
     for query, frames in (
         ("animated=1&simple", 3),
@@ -247,6 +243,14 @@ def test_avatars_keep_transparency_and_orientation(remote: Running) -> None:
     content = succeeded(uploaded(remote, "/images/resize_avatar", on_its_side(400, 400)))
     got = pictures.pixels(base64.b64decode(content["avatar128"]["body"]))
     assert got[2, 64, 0] < 20  # what was left is above
+
+
+def test_avatars_of_an_animation_move_where_animated_is_asked_for(remote: Running) -> None:
+    for query, frames in (("?animated=1", 3), ("", 1)):
+        content = succeeded(uploaded(remote, f"/images/resize_avatar{query}", animation("GIF")))
+        for side in (24, 48, 73):
+            image = Image.open(io.BytesIO(base64.b64decode(content[f"avatar{side}"]["body"])))
+            assert (image.format, image.size, getattr(image, "n_frames", 1)) == ("PNG", (side, side), frames)
 
 
 # info
