@@ -157,6 +157,20 @@ def test_check_warns_of_variants_that_strangers_can_use_up(
     assert ("handler h: warning: `variants` without `widths`" in done.stdout) == warned
 
 
+def test_check_tells_who_may_write_and_tries_the_stage(tmp_path: Path, root: Path) -> None:
+    (tmp_path / "waiting").mkdir()
+    write = {"auth": "open", "stage": {"source": {"type": "local", "root": str(tmp_path / "waiting")}}}
+    path = write_config(tmp_path, settings(root, tmp_path / "cache", write=write))
+    done = command("check", "-c", path)
+    assert done.returncode == 0
+    assert (
+        "handler h: warning: write.auth is open: anybody may send POST and publish and delete" in done.stdout
+    )
+    assert f"handler h, stage at /h/: warning: no objects below {tmp_path}/waiting/" in done.stdout
+    (tmp_path / "waiting").rmdir()
+    assert command("check", "-c", path).returncode == 1
+
+
 def test_check_tries_to_make_what_the_cache_needs(tmp_path: Path, root: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     for path, fault in (
