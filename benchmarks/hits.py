@@ -109,8 +109,8 @@ def disk(bench: Bench) -> Outcome:
         contenders, checks = [], []
         for count, name in names.items():
             home = filled(bench, count)
-            more = {"cache": {"path": str(home / "cache"), "memory": 0, "max_size": "50GB"}}
-            start = servers.origin(bench.work, folder, on, home.name, **more)
+            cache = {"path": str(home / "cache"), "memory": 0, "max_size": "50GB"}
+            start = servers.origin(bench.work, folder, on, home.name, cache=cache)
             ours = stack.enter_context(start)
             checks.append(partial(_look, ours, count))
             asked = Targets(stores.TEMPLATE, count, pictures.MIME["jpg"])

@@ -61,7 +61,9 @@ def quality(bench: Bench) -> Outcome:
     found: list[Scored] = []
     with contextlib.ExitStack() as stack:
         on = machine.cores(2)
-        ours = stack.enter_context(servers.origin(bench.work, bench.originals, on, "quality"))
+        ours = stack.enter_context(
+            servers.origin(bench.work, bench.originals, on, "quality", quality=DEFAULTS)
+        )
         others = started(
             stack,
             bench.can(

@@ -2,8 +2,8 @@
 
     python -m benchmarks.scale
 
-Files that were measured are in `.work/scale/points.json`, and only others are measured again; remove it where
-an encoder has changed.
+What was measured is kept in `.work/scale/points.json`, and only other files are measured again; remove it
+where an encoder or the likeness has changed.
 
 Prints what stands in the program: `scale` of the rows of `origin/formats.py`, SIZES and SCORES of
 `origin/imaging/search.py`, and how far `origin/imaging/likeness.py` is from SSIMULACRA2. Takes ten minutes on
@@ -40,6 +40,7 @@ from benchmarks.quality import Judge
 from benchmarks.quality import scorer
 from benchmarks.rounds import tell
 from origin.formats import FORMATS
+from origin.formats import JPEG_SCALE
 from origin.formats import QUALITY
 from origin.formats import Format
 from origin.imaging.decoders import open_image
@@ -52,9 +53,8 @@ HERE = Path(__file__).parent
 WIDTH = 500
 WIDER = 1080
 """Files of this width are made for their size alone: scores take long."""
-QUALITIES = (1, 5, 10, 20, 30, 40, 50, 60, 70, 75, 80, 85, 89, 90, 95, 100)
-"""Of the encoders, those that are measured, and of JPEG those whose likes are looked for. From 90 on JPEG
-keeps all of its colour, which makes a step there."""
+QUALITIES = JPEG_SCALE
+"""Of the encoders, those that are measured, and of JPEG those whose likes are looked for."""
 AUTO = 70
 """What `q=auto` is tried for."""
 CALIBRATED = (40, 92)

@@ -72,16 +72,25 @@ def running_already(name: str, template: str) -> Server:
 
 @contextlib.contextmanager
 def origin(
-    work: Path, originals: Path, on: Sequence[int], home: str = "origin", **more: Any
+    work: Path,
+    originals: Path,
+    on: Sequence[int],
+    home: str = "origin",
+    *,
+    quality: Mapping[str, int] | None = None,
+    **more: Any,
 ) -> Iterator[Server]:
     """Ours, over a folder, with its defaults: it logs every request to a file and keeps what it renders.
 
-    `more`: top-level keys of the configuration beside those that have to be set.
+    `quality`: the encoders' own numbers, which `q` would turn into others. `more`: top-level keys of the
+    configuration beside those that have to be set.
     """
     port, folder = free_port(), work / home
     folder.mkdir(parents=True, exist_ok=True)
     config = {
-        "handlers": [{"name": "p", "source": {"type": "local", "root": str(originals)}}],
+        "handlers": [
+            {"name": "p", "source": {"type": "local", "root": str(originals)}, "quality": quality or QUALITY}
+        ],
         "drain": 0,
         "http_host": "127.0.0.1",
         "http_port": port,
@@ -92,7 +101,7 @@ def origin(
     path.write_text(json.dumps(config))
     command = [sys.executable, "-m", "origin", "serve", "-c", str(path)]
     with running("origin", command, on, folder, port) as pid:
-        yield Server("origin", port, "/p/{key}?w={width}&f={format}{quality}", pid, "&q={}")
+        yield Server("origin", port, "/p/{key}?w={width}&f={format}", pid)
 
 
 @contextlib.contextmanager

@@ -1,4 +1,5 @@
-"""The decoders: libvips' loaders, called by name, and Pillow for the formats that they lack."""
+"""The decoders: libvips' loaders, called by name; Pillow for the formats that they lack, and for a second
+look at GIFs."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from types import ModuleType
 from origin.errors import Unprocessable
 from origin.formats import FORMATS
 from origin.formats import Format
+from origin.imaging.gif import images
 from origin.imaging.vendor import pyvips
 
 _blocked: set[Format] = set()
@@ -22,9 +24,9 @@ def allow_only(formats: Iterable[Format]) -> None:
     _blocked.update(frozenset(FORMATS) - formats)
     pyvips.operation_block_set("VipsForeignLoad", True)
     for format in formats:
-        if format.loader is None:
+        if format.loader is None or format is Format.GIF:
             _pillow(format)
-        else:
+        if format.loader is not None:
             loader = pyvips.type_find("VipsForeignLoad", format.loader)
             pyvips.operation_block_set(pyvips.type_name(loader), False)
 
@@ -48,6 +50,11 @@ def open_image(original: bytes, format: Format, **options: object) -> pyvips.Ima
     return pyvips.Operation.call(
         format.loader, original, access="sequential", fail_on=format.fail_on, **options
     )
+
+
+def is_whole(gif: bytes, pages: int) -> bool:
+    """Whether the first images of a GIF decode to their last pixel, for which libvips does not ask."""
+    return all(map(_pillow(Format.GIF).decodes, images(gif, pages)))
 
 
 def _pillow(format: Format) -> ModuleType:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from origin.errors import BadRequest
 from origin.imaging.frame import Frame
+from origin.imaging.resize import enlarge
 from origin.imaging.vendor import pyvips
 from origin.urls.options import Options
 
@@ -18,7 +19,7 @@ MAX_PIXELS = {"blur": 25_000_000, "sharpen": 25_000_000, "lossless": 8_000_000, 
 """Of all pages of a result, by option. With alpha, 25 megapixels take 5 s to blur or to sharpen, without it
 2. 8 megapixels of WebP without loss take 5 s; for `bytes` a result is encoded up to four times."""
 
-# Filter Effects Module Level 1, sections 6.4 (contrast), 6.8 (grayscale) and 6.12 (saturate).
+# Filter Effects Module Level 1: what `grayscale` and `saturate` are equal to.
 _GRAY = (0.2126, 0.7152, 0.0722)
 _SATURATE = (0.213, 0.715, 0.072)
 
@@ -26,10 +27,11 @@ _FINE_SIGMA = 2.5  # px: what a larger sigma leaves can be told from a smaller p
 _TAIL = 0.01  # of the peak: where the blur's bell is cut
 _REACH = 3.1  # sigmas, where that is
 
-# Sharpening of strength 1 is libvips' own for screens, in a circle that is seen at one density. Lightness
-# alone changes, so no edge gets a fringe; flat areas stay, so no noise is raised.
+# Strength 1 is close to what libvips takes for screens. Lightness alone changes, so no edge gets a fringe;
+# flat areas stay, so no noise is raised.
 _SHARPEN_SIGMA = 0.7  # px
 _FLAT = 2.0  # steps of lightness that are taken for noise
+_SEEN = 128  # of 255: alpha from which the colour of a pixel counts
 _SLOPE, _BRIGHTEST, _DARKEST = 2.0, 10.0, 20.0  # for strength 1
 
 
@@ -143,24 +145,16 @@ def _blur_bands(image: pyvips.Image, sigma: float) -> pyvips.Image:
     # Taking means of blocks has blurred it already, by the variance of a block.
     rest = math.sqrt(sigma**2 - (step**2 - 1) / 12) / step
     blurred = small.gaussblur(rest, min_ampl=_TAIL, precision="float")
-    # Not by `resize`, which displaces what it enlarges by half a pixel.
-    large = blurred.affine(
-        [step, 0, 0, step],
-        odx=(step - 1) / 2,
-        ody=(step - 1) / 2,
-        oarea=[0, 0, width, height],
-        interpolate=pyvips.Interpolate.new("bicubic"),
-        extend="copy",
-    )
-    return large.crop(margin, margin, image.width, image.height)
+    return enlarge(blurred, width, height).crop(margin, margin, image.width, image.height)
 
 
 def _continued(image: pyvips.Image) -> pyvips.Image:
-    """The image with the colours around them under transparent pixels, whose own are no edge to sharpen."""
+    """The image with the colours around them under pixels that are hardly seen: what their own are, nobody
+    has looked at, and against the rest they would be an edge."""
     image = image.copy_memory()  # used three times
     around = _blur(image, 2 * _SHARPEN_SIGMA)
     colours = image.bands - 1
-    hidden = image.extract_band(colours) == 0
+    hidden = image.extract_band(colours) < _SEEN
     filled = hidden.ifthenelse(around.extract_band(0, n=colours), image.extract_band(0, n=colours))
     return filled.bandjoin(image.extract_band(colours)).copy(interpretation=image.interpretation)
 

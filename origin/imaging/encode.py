@@ -7,6 +7,7 @@ import math
 from origin.errors import Unprocessable
 from origin.formats import Format
 from origin.imaging import search
+from origin.imaging.decoders import is_whole
 from origin.imaging.decoders import open_image
 from origin.imaging.frame import Frame
 from origin.imaging.gif import copy_gif
@@ -173,6 +174,8 @@ def _copied(original: bytes, image: pyvips.Image, frame: Frame) -> bytes | None:
     if frame.original.page is not None:
         return None  # not the first ones
     image.avg()  # all of it decodes
+    if not is_whole(original, frame.pages):
+        return None
     copied = copy_gif(original, frame.pages)
     return copied if len(copied) <= largest_result(width, height, frame.pages) else None
 

@@ -30,6 +30,17 @@ class Gif:
     uncovered: bool  # the first frame does not cover the canvas, and no frame has a transparent colour
 
 
+@dataclass(frozen=True, slots=True)
+class GifImage:
+    """One image of a GIF, as its block has it."""
+
+    width: int  # px
+    height: int
+    interlaced: bool
+    code_size: int  # bits of the first codes of its data
+    data: bytes  # in sub-blocks
+
+
 def read_gif(data: bytes) -> Gif | None:
     """What the blocks say; None where they do not follow each other up to the trailer."""
     covered: bool | None = None  # by the first frame
@@ -57,10 +68,23 @@ def with_alpha(data: bytes, gif: Gif) -> bytes:
     return data[: gif.end] + _TRANSPARENT_FRAME + bytes([_TRAILER])
 
 
+def images(data: bytes, pages: int) -> Iterator[GifImage]:
+    """The first images of a whole GIF."""
+    for kind, start, end in _blocks(data):
+        if kind != _IMAGE:
+            continue
+        width, height, packed = struct.unpack_from("<HHB", data, start + 5)
+        at = start + 10 + _colour_table(packed)
+        yield GifImage(width, height, bool(packed & 0x40), data[at], data[at + 1 : end])
+        pages -= 1
+        if not pages:
+            return
+
+
 def copy_gif(data: bytes, pages: int) -> bytes:
     """A whole GIF with its first frames and nothing besides: no comments, no metadata, no text.
 
-    The data of the frames are copied and not looked at: decode them before.
+    The data of the frames are copied and not looked at: see `images`.
     """
     copied = [data[: _first_block(data)]]
     control = b""

@@ -1,4 +1,4 @@
-"""BMP and ICO, for which libvips has no loader here, decoded by Pillow.
+"""BMP and ICO, for which libvips has no loader here, decoded by Pillow; and its second opinion on GIFs.
 
 Only the two plugins that are needed are loaded, and called by name: Pillow's own search for a plugin would
 load all of them.
@@ -15,6 +15,7 @@ from PIL import Image
 
 from origin.errors import Unprocessable
 from origin.formats import Format
+from origin.imaging.gif import GifImage
 from origin.imaging.vendor import pyvips
 
 Image.MAX_IMAGE_PIXELS = None  # the sizes that headers tell are checked against the job's limits instead
@@ -53,6 +54,16 @@ def decode(data: bytes, format: Format) -> pyvips.Image:
         raise _unprocessable(format, exc) from exc
     image = pyvips.Image.new_from_memory(pixels, *picture.size, len(mode), "uchar")
     return image.copy(interpretation="b-w" if mode == "L" else "srgb")
+
+
+def decodes(image: GifImage) -> bool:
+    """Whether the data of an image of a GIF give all of its pixels. libvips leaves out what is not there."""
+    size = (image.width, image.height)
+    try:
+        Image.frombytes("P", size, image.data, "gif", (image.code_size, image.interlaced))
+    except ValueError:
+        return False
+    return 0 not in size
 
 
 def _load_bmp(data: bytes) -> Image.Image:

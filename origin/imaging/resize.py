@@ -60,13 +60,35 @@ def _resample(image: pyvips.Image, width: int, height: int, frame: Frame) -> pyv
     """
     if (image.width, image.height) == (width, height):
         return image
-    across, down = width / image.width, height / image.height
     if image.hasalpha():
         # Colour under transparent pixels must not leak into their neighbours.
-        return image.premultiply().resize(across, vscale=down).unpremultiply().cast(image.format)
+        return _scale(image.premultiply(), width, height).unpremultiply().cast(image.format)
     if frame.light != "encoded" and image.format == "uchar":
         if frame.light == "linear" and image.interpretation == "srgb":
-            return image.colourspace("scrgb").resize(across, vscale=down).colourspace("srgb")
+            return _scale(image.colourspace("scrgb"), width, height).colourspace("srgb")
         if frame.light == "near-linear" and image.interpretation in ("srgb", "b-w"):
-            return image.maplut(TO_NEAR_LINEAR).resize(across, vscale=down).maplut(FROM_NEAR_LINEAR)
-    return image.resize(across, vscale=down)
+            return _scale(image.maplut(TO_NEAR_LINEAR), width, height).maplut(FROM_NEAR_LINEAR)
+    return _scale(image, width, height)
+
+
+def _scale(image: pyvips.Image, width: int, height: int) -> pyvips.Image:
+    """The image in that size: shrunk by Lanczos, enlarged by bicubic interpolation."""
+    across, down = width / image.width, height / image.height
+    if across <= 1 and down <= 1:
+        return image.resize(across, vscale=down)
+    if across < 1 or down < 1:
+        image = image.resize(min(1.0, across), vscale=min(1.0, down))
+    return enlarge(image, width, height)
+
+
+def enlarge(image: pyvips.Image, width: int, height: int) -> pyvips.Image:
+    """The image in that larger size. Not by `resize`, which displaces what it enlarges by half a pixel."""
+    across, down = width / image.width, height / image.height
+    return image.affine(
+        [across, 0, 0, down],
+        odx=(across - 1) / 2,
+        ody=(down - 1) / 2,
+        oarea=[0, 0, width, height],
+        interpolate=pyvips.Interpolate.new("bicubic"),
+        extend="copy",
+    )

@@ -292,6 +292,13 @@ def test_a_format_that_holds_no_animation_says_so(format: str, told: str) -> Non
     assert explained(f"/photos/a.gif?f={format}")["format"] == [told]
 
 
+def test_a_description_says_that_nothing_else_counts() -> None:
+    told = explained("/photos/a.gif?f=json&w=300&blur=2")
+    assert told["options"] == ["f=json"]
+    assert told["format"] == ["json, of the upright original; no other option counts"]
+    assert "size" not in told
+
+
 # --- pictures of other sites --------------------------------------------------------------------------
 
 URL = "https://example.com/a/cat.jpg"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -118,6 +119,23 @@ def test_the_paths_of_operators_have_one_spelling(origin: Running, path: str, me
     answer = origin.get(path, method)
     assert (answer.status, answer.body) == (404, b"404 not found\n")
     assert origin.get("/-/metrics").status == 200
+
+
+@pytest.mark.parametrize("probes", [False, True])
+def test_probes_are_counted_and_logged_only_where_that_is_asked_for(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, probes: bool
+) -> None:
+    caplog.set_level(logging.INFO, "origin.access")
+    config = settings(tmp_path, tmp_path / "cache") | {"log": {"probes": probes}}
+    asked = ["/status", "/-/live", "/-/ready", "/-/metrics"]
+    with Running(config, source=Shelf(**{"a.jpg": land()})) as origin:
+        for target in asked:
+            assert origin.get(target).status == 200
+        assert origin.get("/h/a.jpg?w=20").status == 200
+        labels = {"handler": "", "status": "200", "error": "", "cache": ""}
+        assert origin.origin.metrics.registry.get_sample_value("origin_requests_total", labels) == len(asked)
+    logged = [record.getMessage().split()[1] for record in caplog.records if record.name == "origin.access"]
+    assert logged == [*(asked if probes else []), "/h/a.jpg?w=20"]
 
 
 # What is remembered of URLs

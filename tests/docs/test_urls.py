@@ -14,7 +14,15 @@ import pytest
 from origin.errors import BadRequest
 from origin.formats import Format
 from origin.imaging.effects import MAX_PIXELS
+from origin.imaging.effects import blur
+from origin.imaging.effects import round_corners
+from origin.imaging.effects import sharpen
+from origin.imaging.effects import tone
 from origin.imaging.pipeline import STEPS
+from origin.imaging.shape import cut
+from origin.imaging.shape import select
+from origin.imaging.shape import turn
+from origin.imaging.surround import surround
 from origin.signing import decode_query
 from origin.urls.options import ALIASES
 from origin.urls.options import NAMES
@@ -166,11 +174,12 @@ def test_the_limits_of_the_page_are_the_programs() -> None:
         assert MAX_PIXELS[option] == int(megapixels) * 1_000_000
 
 
-def test_the_steps_of_the_page_are_those_of_the_program() -> None:
-    (text,) = re.findall(
-        r"Steps follow one another in a fixed order, however the URL is written: (.*?)\.", URLS.line
-    )
-    told = [step for step in text.split(", ") if step not in ("upright", "size and cut", "encode")]
-    names = {"tone": "tone", "blur": "blur", "sharpen": "sharpen", "radius": "round_corners"}
-    steps = [step.__name__ for step in STEPS]
-    assert [steps.index(names[step]) for step in told] == sorted(steps.index(names[step]) for step in told)
+def test_the_steps_of_the_page_are_in_the_order_of_the_program() -> None:
+    (text,) = re.findall(r"The order is fixed, whatever the order in the URL: (.*?)\.", URLS.line)
+    names = {
+        **{"`rect`": select, "size and cut": cut, "`rotate`": turn, "`flip`": turn, "tone": tone},
+        **{"`blur`": blur, "`sharpen`": sharpen, "`pad` and `bg`": surround, "`radius`": round_corners},
+    }
+    told = [step for step in text.split(", ") if step not in ("upright", "`trim`", "encode")]
+    assert set(told) == names.keys()
+    assert [STEPS.index(names[step]) for step in told] == sorted(STEPS.index(names[step]) for step in told)

@@ -149,6 +149,23 @@ def test_a_gif_that_is_not_changed_takes_no_quantizer() -> None:
     assert seconds() < seconds(width=399) / 1.5
 
 
+TWO = pictures.gif(100, 100, WHOLE, GifFrame(0, 0, 100, 100, 50))
+BLOCK = TWO.index(b"\x07\xff") + 1  # the first piece of data, of 255 bytes
+DAMAGED = {
+    "a piece is missing": TWO[:BLOCK] + TWO[BLOCK + 256 :],
+    "no data": TWO[:BLOCK] + TWO[TWO.index(b"\0\x21\xf9", BLOCK) :],
+}
+
+
+@pytest.mark.parametrize("damaged", DAMAGED.values(), ids=DAMAGED.keys())
+def test_a_gif_whose_data_end_early_is_not_passed_on(damaged: bytes) -> None:
+    """libvips shows what is there; not every decoder does."""
+    with pytest.raises(OSError, match=r"truncated|broken"):
+        _frames(damaged)
+    result = render(damaged, job(format="gif"))
+    assert len(_frames(result.body)) == 2
+
+
 @pytest.mark.parametrize("canvas", [(0, 0), (1, 1), (20, 10)])
 def test_a_gif_whose_frames_are_larger_than_its_canvas_is_written_anew(canvas: tuple[int, int]) -> None:
     """Decoders do not agree on its size."""

@@ -419,3 +419,15 @@ def test_transparent_originals_go_through_all_of_it(format: str) -> None:
     got = shown(pictures.alpha(), **{**ALL, "format": format})
     assert got.shape[:2] == (66, 66)
     assert got[1, 1] == pytest.approx([255, 204, 0, 255], abs=12)
+
+
+@pytest.mark.parametrize("size", [(200, 120), (400, 240), (333, 200), (800, 480), (400, 30), (50, 240)])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
+def test_what_is_enlarged_stays_where_it_is(size: tuple[int, int], mode: str) -> None:
+    image = Image.new("L", (100, 60))
+    image.paste(255, (62, 12, 66, 16))
+    original = pictures.encoded(image.convert(mode), "PNG")
+    got = shown(original, "L", width=size[0], height=size[1], fit="fill", enlarge=True)
+    for axis, side, centre in ((0, size[0], 64 / 100), (1, size[1], 14 / 60)):
+        line = got.astype(float).sum(axis=axis)
+        assert (line * (np.arange(side) + 0.5)).sum() / line.sum() == pytest.approx(centre * side, abs=0.15)

@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from origin.errors import OriginError
+from origin.formats import DESCRIPTIONS
 from origin.formats import FORMATS
 from origin.formats import OUTPUTS
 from origin.formats import QUALITY
@@ -35,6 +36,12 @@ SHAPES = (  # what every option of geometry asks of libvips
     Options(width=60, height=60, crop=True, gravity="smart", rotate=30.0, padding=(5, 5, 5, 5), trim=10),
     Options(width=90, height=60, crop=True, gravity="entropy", enlarge=True, flip="v", background="ff000080"),
     Options(width=90, height=90, fit="contain", rect=(0, 0, 0.7, 0.7), rotate=90.0, background="ffcc00"),
+)
+EFFECTS = (  # what effects and searches ask of libvips
+    Options(width=90, brightness=1.2, contrast=0.8, saturation=2.0, blur=1.5, sharpen=2.0, radius="max"),
+    Options(width=90, gray=True, blur=9.0, frame=0, quality="auto"),
+    Options(width=90, sharpen=1.0, max_bytes=2000),
+    Options(width=90, lossless=True),
 )
 TEXT = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="400" height="100"><text y="40" font-size="30">Grün 漢字'
@@ -77,6 +84,12 @@ def results() -> Iterator[tuple[str, str]]:
     for name in ("turned", "alpha", "gif"):
         for number, options in enumerate(SHAPES):
             yield f"{name} shape {number}", digest(PICTURES[name], options, "webp")
+        for number, options in enumerate(EFFECTS):
+            for target in ("jpg", "webp", "avif"):
+                yield f"{name} effect {number} {target}", digest(PICTURES[name], options, target)
+    for name, original in PICTURES.items():
+        for description in DESCRIPTIONS:
+            yield f"{name} {description.name}", digest(original, Options(), description.name)
     for target, width in (("jpg", None), ("png", None), ("webp", 2000), ("avif", 1000), ("gif", 800)):
         yield f"large {target}", digest(LARGE, Options(width=width), target)
 

@@ -1,0 +1,86 @@
+"""Options together, at random: each picture comes out whole, in the size that is told, or is refused."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from origin.errors import BadRequest
+from origin.errors import Unprocessable
+from origin.imaging.pipeline import render
+from tests.support import pictures
+from tests.support.jobs import job
+
+ORIGINALS = {
+    **{
+        name: getattr(pictures, name)() for name in ("land", "port", "alpha", "grey", "grey_alpha", "palette")
+    },
+    **{name: getattr(pictures, name)() for name in ("deep", "deep_alpha", "cmyk", "tiff", "svg")},
+    "turned": pictures.turned(6),
+    "gif": pictures.animation(),
+    "webp": pictures.animation("WEBP"),
+    "one pixel": pictures.encoded(pictures.field(1, 1), "PNG"),
+    "a line": pictures.encoded(pictures.field(700, 2), "PNG"),
+    "tiff of grey and alpha": pictures.encoded(pictures.opened(pictures.grey_alpha()), "TIFF"),
+}
+VALUES: dict[str, tuple[Any, ...]] = {
+    "width": (1, 7, 60, 300),
+    "height": (1, 9, 60, 200),
+    "crop": (False,),
+    "fit": ("contain", "outside", "fill"),
+    "gravity": ("smart", "entropy", (0, 1)),
+    "trim": (10,),
+    "rotate": (30.0, 90.0, 270.0),
+    "flip": ("h", "v", "hv"),
+    "enlarge": (True,),
+    "brightness": (0.2, 2.0),
+    "contrast": (0.2, 2.0),
+    "saturation": (0.0, 2.0),
+    "gray": (True,),
+    "blur": (0.5, 3.0, 30.0),
+    "sharpen": (0.5, 5.0),
+    "padding": ((3, 3, 3, 3), (0, 9, 0, 0)),
+    "background": ("ff0000", "ffffff80", "888888"),
+    "radius": (5.0, "max"),
+    "frame": (0, 2),
+    "options_quality": ("auto", 50),
+    "lossless": (True,),
+    "max_bytes": (1000, 20_000),
+}
+FORMATS = ("jpg", "png", "webp", "avif", "gif", "original", "auto:avif", "auto:webp", "auto:plain")
+CASES = 300
+
+
+def cases() -> list[tuple[str, str, dict[str, Any]]]:
+    dice = random.Random(7)
+    return [
+        (
+            dice.choice(list(ORIGINALS)),
+            dice.choice(FORMATS),
+            {name: dice.choice(values) for name, values in VALUES.items() if dice.random() < 0.3},
+        )
+        for _ in range(CASES)
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(10))
+def test_options_that_come_together_make_a_picture_or_are_refused(part: int) -> None:
+    made = 0
+    for name, format, options in cases()[part::10]:
+        try:
+            result = render(ORIGINALS[name], job(format=format, **options))
+        except BadRequest:  # a frame that is not there, padding beyond the limit
+            continue
+        except Unprocessable:
+            if "max_bytes" not in options:
+                raise
+            continue
+        picture: Image.Image = pictures.opened(result.body)
+        assert picture.size == (result.width, result.height), (name, format, options)
+        assert len(result.body) <= options.get("max_bytes", 10**9)
+        made += 1
+    assert made >= 10
