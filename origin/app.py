@@ -96,7 +96,7 @@ class OriginApp(Starlette):
                 self._without_lifespan = _run(self)
                 try:
                     await anext(self._without_lifespan)
-                except RendererBroken as error:
+                except (ConfigError, RendererBroken) as error:
                     log.error("the origin cannot start: %s", error)
         return self.origin.is_open
 

@@ -46,7 +46,9 @@ class Format:
     other_names: tuple[str, ...] = ()
     mime: str
     matches: Callable[[bytes], bool]  # whether a file is of this format, by its first bytes
-    loader: str | None  # the libvips operation that decodes it; None: Pillow does
+    loader: str | None  # the libvips operation that decodes it; None: a module of `imaging` does
+    module: str = "pillow"  # that module
+    extra: str | None = None  # of this package, which brings the library that decodes it
     fail_on: str = "truncated"  # the mildest defect at which libvips refuses a file
     by_default: bool = True  # False: originals are decoded only where a handler names the format
     reads_fonts: bool = False  # the decoder reads the fonts of the system
@@ -61,6 +63,7 @@ class Format:
     holds_lossless: bool = False  # beside its lossy form
     holds_alpha: bool = True
     holds_animation: bool = False
+    reads_animation: bool = False  # where originals move, and what is written does not
     max_side: int = MAX_SIDE  # px of the longer side of what is written
     light: Light = "encoded"  # in which JPEG originals are resized for this format
     # For `f=auto`: the highest rank that Accept names wins. 0: what every client shows. None: never chosen.
@@ -76,6 +79,12 @@ class Format:
     SVG: ClassVar[Format]
     BMP: ClassVar[Format]
     ICO: ClassVar[Format]
+    HEIC: ClassVar[Format]
+    JXL: ClassVar[Format]
+    PDF: ClassVar[Format]
+    ICNS: ClassVar[Format]
+    JP2: ClassVar[Format]
+    PSD: ClassVar[Format]
 
     @staticmethod
     def named(name: str) -> Format:
@@ -87,6 +96,11 @@ class Format:
             return _BY_NAME[name.lower().removeprefix(".")]
         except (KeyError, AttributeError):
             raise ValueError(f"{name!r} is not the name of a format") from None
+
+    @property
+    def may_move(self) -> bool:
+        """Whether an original can be an animation."""
+        return self.holds_animation or self.reads_animation
 
     def encoder_quality(self, quality: int) -> int:
         """The encoder's own number for a quality of URLs, 1 to 100, which is on JPEG's scale."""
@@ -120,6 +134,15 @@ def _has_brand(*names: bytes) -> Callable[[bytes], bool]:
         return any(data[at : at + 4] in names for at in (8, *range(16, size, 4)))
 
     return matches
+
+
+_is_avif = _has_brand(b"avif", b"avis")
+_is_heif = _has_brand(b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"mif3")
+
+
+def _is_heic(data: bytes) -> bool:
+    """The other pictures in a HEIF file: an AVIF may have the general brands, too."""
+    return _is_heif(data) and not _is_avif(data)
 
 
 _SVG_ELEMENT = re.compile(rb"<([A-Za-z_][\w.-]*:)?svg(?=[\s/>]|\Z)")
@@ -190,6 +213,7 @@ FORMATS: tuple[Format, ...] = (
         mime="image/png",
         matches=_starts_with(b"\x89PNG\r\n\x1a\n"),
         loader="pngload_buffer",
+        reads_animation=True,
         memory_per_interlaced_band=2,
         # The filter: -24 % against none in photographs, +3 % in drawings.
         writer=Writer(".png", {"filter": "sub"}, _png_compression),
@@ -226,7 +250,7 @@ FORMATS: tuple[Format, ...] = (
         name="avif",
         mime="image/avif",
         # AV1 Image File Format, section 6. HEIC files (HEVC) have the same box and other brands.
-        matches=_has_brand(b"avif", b"avis"),
+        matches=_is_avif,
         loader="heifload_buffer",
         memory_per_pixel=14,
         # All of the colour: +10 ms, 0.2 points better; red stays sharp.
@@ -264,6 +288,62 @@ FORMATS: tuple[Format, ...] = (
         by_default=False,
         reads_fonts=True,
     ),
+    Format(
+        name="heic",
+        other_names=("heif",),
+        mime="image/heic",
+        matches=_is_heic,
+        loader=None,
+        module="heif",
+        extra="heic",
+        by_default=False,
+        memory_per_pixel=18,
+    ),
+    Format(
+        name="jxl",
+        mime="image/jxl",
+        matches=_starts_with(b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n"),
+        loader=None,
+        module="jxl",
+        extra="jxl",
+        by_default=False,
+        memory_per_pixel=20,
+    ),
+    Format(
+        name="pdf",
+        mime="application/pdf",
+        matches=_starts_with(b"%PDF-"),
+        loader=None,
+        module="pdf",
+        extra="pdf",
+        by_default=False,
+        memory_per_pixel=8,
+    ),
+    Format(
+        name="icns",
+        mime="image/icns",
+        matches=_starts_with(b"icns"),
+        loader=None,
+        by_default=False,
+        memory_per_pixel=12,
+    ),
+    Format(
+        name="jp2",
+        other_names=("j2k", "jpx"),
+        mime="image/jp2",
+        matches=_starts_with(b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"),
+        loader=None,
+        by_default=False,
+        memory_per_pixel=20,
+    ),
+    Format(
+        name="psd",
+        mime="image/vnd.adobe.photoshop",
+        matches=_starts_with(b"8BPS"),
+        loader=None,
+        by_default=False,
+        memory_per_pixel=14,
+    ),
 )
 
 _BY_NAME = {name: format for format in FORMATS for name in (format.name, *format.other_names)}
@@ -294,6 +374,8 @@ QUALITY = {format.name: format.default_quality for format in OUTPUTS if format.d
 """The default quality of each format that has one, by name."""
 DEFAULT_ORIGINALS = tuple(format for format in FORMATS if format.by_default)
 """The formats of originals that are decoded unless a handler says otherwise."""
+OPTIONAL = tuple(format for format in FORMATS if format.extra is not None)
+"""The formats whose decoder an extra of this package brings."""
 PLAIN = "plain"
 """The class of an Accept header that names no format above rank 0."""
 ACCEPT_CLASSES = (
@@ -329,14 +411,8 @@ def sniff(data: bytes) -> Format | None:
 _NOT_A_PICTURE = "not a picture"
 # Other formats that people send, to name them in a refusal.
 _OTHERS: dict[str, Callable[[bytes], bool]] = {
-    "heic": _has_brand(b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"mif3"),
     "mp4": lambda data: data[4:8] == b"ftyp",
-    "jxl": _starts_with(b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n"),
-    "jp2": _starts_with(b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"),
     "cur": _starts_with(b"\0\0\2\0"),
-    "icns": _starts_with(b"icns"),
-    "psd": _starts_with(b"8BPS"),
-    "pdf": _starts_with(b"%PDF-"),
     "gzip": _starts_with(b"\x1f\x8b"),
     "html": lambda data: data[:100].lstrip().lower().startswith((b"<!doctype html", b"<html")),
 }

@@ -36,8 +36,11 @@ from origin.delivery.responses import ResponseBuilder
 from origin.delivery.settings import Freshness
 from origin.delivery.settings import RenderSettings
 from origin.delivery.singleflight import SingleFlight
+from origin.delivery.watermarks import check_watermarks
+from origin.delivery.watermarks import load_watermarks
 from origin.errors import SourceUnavailable
 from origin.formats import DEFAULT_ORIGINALS
+from origin.imaging.protocol import Watermark
 from origin.ops.metrics import Metrics
 from origin.render.pool import RenderPool
 from origin.signing import Verifier
@@ -102,6 +105,7 @@ class Origin:
         """Start what has to run before the first request. Raises RendererBroken and ConfigError."""
         await self._open_caches()
         await self.pool.start()
+        await check_watermarks(load_watermarks(self.config.watermarks), self.pool)
         for source in self._lent.values():
             await source.open()
         await _open(self.handlers)
@@ -132,6 +136,7 @@ class Origin:
             await self._open_caches()
             if is_new_pool:
                 await self.pool.start()
+            await check_watermarks(load_watermarks(config.watermarks), self.pool)
             await _open(handlers)
         except BaseException:
             self.pool, new_pool, self._fallbacks = old_pool, self.pool, old_fallbacks
@@ -155,9 +160,14 @@ class Origin:
                 self._open_cache_paths.add(path)
 
     def _build_handlers(self, config: Config) -> dict[str, Handler]:
-        return {handler.prefix: self._build_handler(config, handler) for handler in config.handlers}
+        watermarks = load_watermarks(config.watermarks)
+        return {
+            handler.prefix: self._build_handler(config, handler, watermarks) for handler in config.handlers
+        }
 
-    def _build_handler(self, whole: Config, config: HandlerConfig) -> Handler:
+    def _build_handler(
+        self, whole: Config, config: HandlerConfig, watermarks: Mapping[str, Watermark]
+    ) -> Handler:
         limits = whole.limits.within(config.limits)
         source = make_source(
             config.source, max_bytes=limits.max_original_bytes, timeout=limits.source_timeout
@@ -195,6 +205,7 @@ class Origin:
             timeout=limits.render_timeout,
             max_dimension=limits.max_dimension,
             auto_quality=config.auto_quality,
+            watermarks=watermarks,
         )
         return Handler(
             name=config.name,
@@ -218,7 +229,7 @@ class Origin:
                 debug=config.debug,
             ),
             fallback=self._fallback(config),
-            defaults=config.option_defaults(limits),
+            defaults=whole.option_defaults(config),
             authorizer=self._authorizer(config),
             read_key=make_key_reader(config.source, signed=bool(config.signing or self._verify)),
             registry=registry,

@@ -23,6 +23,7 @@ from origin.formats import refusal
 from origin.formats import sniff
 from origin.http.negotiation import accept_class
 from origin.imaging.protocol import AUTO_FORMATS
+from tests.support import originals
 from tests.support import pictures
 
 ORIGINALS: dict[str, Callable[[], bytes]] = {
@@ -35,6 +36,7 @@ ORIGINALS: dict[str, Callable[[], bytes]] = {
     "svg": pictures.svg,
     "bmp": lambda: pictures.encoded(pictures.field(100, 60), "BMP"),
     "ico": lambda: pictures.encoded(pictures.field(64, 64), "ICO"),
+    **originals.MORE,
 }
 
 
@@ -44,7 +46,7 @@ def test_a_format_is_told_by_its_content(format: Format) -> None:
     assert [other for other in FORMATS if other.matches(ORIGINALS[format.name]())] == [format]
 
 
-@pytest.mark.parametrize("data", [b"", b"\xff", b"<html>", b"RIFF\0\0\0\0WAVE", b"%PDF-1.7"])
+@pytest.mark.parametrize("data", [b"", b"\xff", b"<html>", b"RIFF\0\0\0\0WAVE", b"\0\0\0\x18ftypisom"])
 def test_what_is_none_of_ours_is_none(data: bytes) -> None:
     assert sniff(data) is None
 
@@ -70,13 +72,13 @@ def test_what_only_mentions_svg_is_none(text: bytes) -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "heic: not supported"),
-        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "heic: not supported"),
-        (b"\xff\x0a" + bytes(10), "jxl: not supported"),
-        (b"\0\0\0\x0cJXL \r\n\x87\n", "jxl: not supported"),
-        (b"\0\0\0\x0cjP  \r\n\x87\n", "jp2: not supported"),
-        (b"%PDF-1.7", "pdf: not supported"),
-        (b"8BPS\0\1", "psd: not supported"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "heic: not allowed here"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "heic: not allowed here"),
+        (b"\xff\x0a" + bytes(10), "jxl: not allowed here"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "jxl: not allowed here"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", "jp2: not allowed here"),
+        (b"%PDF-1.7", "pdf: not allowed here"),
+        (b"8BPS\0\1", "psd: not allowed here"),
         (b"\0\0\0\x18ftypisom\0\0\0\0mp42", "mp4: not supported"),
         (b"\x1f\x8b\x08", "gzip: not supported"),
         (b"<!DOCTYPE html><html>", "html: not supported"),
@@ -99,7 +101,7 @@ def test_a_format_is_found_by_each_of_its_names(name: str, format: Format) -> No
     assert Format.named(name) is format
 
 
-@pytest.mark.parametrize("name", ["", "psd", "jpg ", "image/png"])
+@pytest.mark.parametrize("name", ["", "xcf", "jpg ", "image/png"])
 def test_what_is_no_name_of_a_format_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="not the name of a format"):
         Format.named(name)

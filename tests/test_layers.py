@@ -41,6 +41,9 @@ PUBLIC_OF_IMAGING = {"origin.imaging.protocol"}
 # Where each package from outside is at home: a room, or a file of one.
 HOMES = {
     "PIL": "imaging.pillow",
+    "pillow_heif": "imaging.heif",
+    "pillow_jxl": "imaging.jxl",
+    "pypdfium2": "imaging.pdf",
     "pyseccomp": "imaging.seccomp",
     "aiobotocore": "sources.s3_source sources.s3_session",
     "botocore": "sources.s3_source sources.s3_errors",

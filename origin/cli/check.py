@@ -22,6 +22,7 @@ from origin.config.model import Handler
 from origin.errors import ConfigError
 from origin.errors import OriginError
 from origin.formats import DEFAULT_ORIGINALS
+from origin.formats import OPTIONAL
 from origin.formats import describe
 from origin.formats import sniff
 from origin.imaging.protocol import Job
@@ -72,7 +73,7 @@ async def check_config(config: Config, original: tuple[Handler, str] | None = No
 
 async def _check_parts(config: Config, original: tuple[Handler, str] | None) -> AsyncIterator[list[Finding]]:
     allowed = {format for handler in config.handlers for format in handler.allowed_formats}
-    formats = ",".join(sorted({format.name for format in (*allowed, *DEFAULT_ORIGINALS)}))
+    formats = ",".join(sorted({format.name for format in (*allowed, *DEFAULT_ORIGINALS, *OPTIONAL)}))
     memory = str(config.limits.render_memory)
     try:
         renderer = await Renderer.start(("--render-memory", memory, "--formats", formats))
@@ -83,6 +84,8 @@ async def _check_parts(config: Config, original: tuple[Handler, str] | None) -> 
         yield await _check_source(handler, config)
         if renderer is not None:
             yield await _check_error_image(handler, renderer)
+    if renderer is not None:
+        yield [finding async for finding in _check_watermarks(config, renderer)]
     if original is not None and renderer is not None:
         yield [await _check_original(*original, config, renderer)]
     yield _check_keys(config)
@@ -92,6 +95,7 @@ async def _check_parts(config: Config, original: tuple[Handler, str] | None) -> 
     yield _check_folders(config)
     if renderer is not None:
         yield [_list_locks(renderer)]
+        yield _list_decoders(renderer, config)
         await renderer.kill()
 
 
@@ -171,6 +175,16 @@ async def _check_error_image(handler: Handler, renderer: Renderer) -> list[Findi
     return [] if head["ok"] else [(f"{where}: FAILED: {reason}", False)]
 
 
+async def _check_watermarks(config: Config, renderer: Renderer) -> AsyncIterator[Finding]:
+    from origin.delivery.watermarks import load_watermarks
+    from origin.delivery.watermarks import trial
+
+    for name, watermark in load_watermarks(config.watermarks).items():
+        head, _ = await renderer.run(trial(name, watermark), watermark.picture)
+        if not head["ok"]:
+            yield f"watermark {name}: FAILED: {head.get('reason')}", False
+
+
 def _check_certificate(config: Config) -> list[Finding]:
     if not config.https_enabled:
         return []
@@ -235,6 +249,24 @@ def _check_keys(config: Config) -> list[Finding]:
                 line = f"handler {handler.name}: has a signing key of handler {other}; grants hold for both"
                 findings.append((line, True))
     return findings
+
+
+def _list_decoders(renderer: Renderer, config: Config) -> list[Finding]:
+    """Which of the decoders are there that extras of this package bring, and who would need the others."""
+    absent = [format for format in OPTIONAL if format.name in (renderer.hello.get("absent") or ())]
+    states = [
+        f"{format.name} missing (pip install 'image-origin[{format.extra}]')"
+        if format in absent
+        else f"{format.name} installed"
+        for format in OPTIONAL
+    ]
+    warnings = [
+        (f"handler {handler.name}: warning: originals in {format.name} are unprocessable: no decoder", True)
+        for handler in config.handlers
+        for format in handler.allowed_formats
+        if format in absent
+    ]
+    return [(f"optional decoders: {', '.join(states)}", True), *warnings]
 
 
 def _list_locks(renderer: Renderer) -> Finding:

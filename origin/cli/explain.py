@@ -35,6 +35,7 @@ from origin.urls.parsing import parse_options
 from origin.urls.parsing import spell_options
 from origin.urls.path import decode_path
 from origin.urls.path import find_mount
+from origin.urls.presets import NamedPreset
 
 _SHOWN = 40  # characters of a name that no option has
 _FITS = {
@@ -71,7 +72,7 @@ def explain_url(config: Config, url: str, now: float) -> tuple[list[str], bool]:
         prefixes = ", ".join(f"/{handler.prefix}/" for handler in config.handlers)
         return [f"no handler is mounted there; there are {prefixes}", "answer: 404, plain text"], False
     handler, key = mount
-    defaults = handler.option_defaults(config.limits.within(handler.limits))
+    defaults = config.option_defaults(handler)
     pairs = decode_query(parts.query.encode("utf-8", "surrogateescape"))
     lines = [f"handler: {handler.name}, mounted at /{handler.prefix}/", f"key: {key}"]
     lines += _describe_ignored(pairs, defaults)
@@ -82,12 +83,29 @@ def explain_url(config: Config, url: str, now: float) -> tuple[list[str], bool]:
             return [*lines, _describe_failure(handler, Forbidden())], False
         read_key = make_key_reader(handler.source, signed=handler.signing is not None)
         source_key = read_key(key, pairs, parts.path.encode("utf-8", "surrogateescape"))
-        if passes_through(handler.passthrough, pairs, defaults):
+        named = defaults.preset_names.read(key) if source_key == key else None
+        passes = passes_through(handler.passthrough, pairs, defaults)
+        if passes and (named is None or handler.passthrough == "always"):
             return [*lines, *_describe_passthrough(handler, source_key)], True
-        options = parse_options(pairs, defaults)
+        options = parse_options(pairs, defaults, named)
     except OriginError as error:
         return [*lines, f"refused: {error}", _describe_failure(handler, error)], False
+    if named is not None:
+        alone = "as it is" if passes else f"with {_spell(parse_options(pairs, defaults), defaults)}"
+        lines += _describe_name(key, named, alone)
+        source_key = named.originals[0] if named.originals else key
     return [*lines, *_describe_outcome(handler, source_key, options, defaults)], True
+
+
+def _describe_name(key: str, named: NamedPreset, alone: str) -> Iterator[str]:
+    """What a file name with a preset in it means, and what it means where the source has a file so named."""
+    yield f"file name: preset {named.names} as {named.format}, of the first of these that is there"
+    yield f"  {', '.join(named.originals)}"
+    yield f"  but where the source has {key} itself, that one, {alone}"
+
+
+def _spell(options: Options, defaults: OptionDefaults) -> str:
+    return " ".join(spell_options(options, defaults)) or "none"
 
 
 def _describe_ignored(pairs: list[Pair], defaults: OptionDefaults) -> Iterator[str]:
@@ -132,7 +150,12 @@ def _describe_passthrough(handler: Handler, key: str) -> Iterator[str]:
 def _describe_outcome(
     handler: Handler, key: str, options: Options, defaults: OptionDefaults
 ) -> Iterator[str]:
-    yield f"options: {' '.join(spell_options(options, defaults)) or 'none'}"
+    if defaults.preset is not None:
+        yield f"preset of every URL here: {defaults.preset}"
+    yield f"options: {_spell(options, defaults)}"
+    if options.only is not None:
+        formats = ", ".join(options.only) or "no format"
+        yield f"  for originals in {formats}; others are passed through as they are"
     if find_description(options.format) is not None:
         yield f"format: {options.format}, of the upright original; no other option counts"
     else:

@@ -96,7 +96,7 @@ def sign_grant(
 ) -> None:
     """A token for many URLs: bounds as w=1..1600, f=webp,avif,jpg or c=true; PATH may end in /*.
 
-    Values of g, rect and pad hold commas, so lists of them have semicolons: 'g=smart;0.3,0.6'.
+    Values of g, rect, pad, p and dl hold commas, so lists of them have semicolons: 'g=smart;0.3,0.6'.
     """
     with _errors_as_misuse():
         signer, key = _find_signer(path, config_path, prefix, base_url)

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Iterator
+from dataclasses import replace
 
 from origin.config.model import Config
+from origin.config.pictures import MAX_FILE
+from origin.config.types import one_of
+from origin.errors import BadRequest
+from origin.formats import OUTPUTS
+from origin.formats import sniff
 from origin.sources.http import HttpSettings
+from origin.urls.parsing import parse_options
 
 _EVERY_ADDRESS = {"0.0.0.0", "::"}
 
@@ -23,6 +31,9 @@ def check_together(config: Config) -> Iterator[str]:
         yield "admin.host: expected admin.port beside it"
     yield from _shared_ports(config)
     yield from _open_proxies(config)
+    yield from _unknown_names(config)
+    yield from _watermark_files(config)
+    yield from _impossible_presets(config)
     if not config.legacy:  # s3imageserver starts without these files
         yield from _missing_files(config)
 
@@ -62,6 +73,58 @@ def _open_proxies(config: Config) -> Iterator[str]:
                 f"handlers[{i}].source: expected hosts, registry, signing of the handler, "
                 'or "open": true to let anybody fetch any URL through this origin'
             )
+
+
+def _unknown_names(config: Config) -> Iterator[str]:
+    """Presets and watermarks that are named, and not there."""
+    used: dict[str, str] = {}
+    for i, handler in enumerate(config.handlers):
+        if handler.preset is not None:
+            used[f"handlers[{i}].preset"] = handler.preset
+        used |= {
+            f"handlers[{i}].preset_names.{suffix}": name for suffix, name in handler.preset_names.items()
+        }
+    for place, names in used.items():
+        for name in names.split(","):
+            if name not in config.presets:
+                yield _not_a_name(place, "presets", config.presets, name)
+    for preset_name, preset in config.presets.items():
+        for option, value in preset.to_values().values.items():
+            if option.name == "wm" and value not in config.watermarks:
+                yield _not_a_name(f"presets.{preset_name}.wm", "watermarks", config.watermarks, str(value))
+
+
+def _not_a_name(place: str, of: str, known: Iterable[str], name: str) -> str:
+    names = one_of(list(known)) or f"and {of} is empty"
+    return f'{place}: expected a name of {of}, {names}, got "{name}"'
+
+
+def _watermark_files(config: Config) -> Iterator[str]:
+    for name, watermark in config.watermarks.items():
+        place, path = f"watermarks.{name}.picture", watermark.picture
+        try:
+            size = path.stat().st_size
+            with path.open("rb") as file:
+                format = sniff(file.read(4096))
+        except OSError as exc:
+            yield f'{place}: expected a file, got "{path}", which cannot be read: {exc.strerror}'
+            continue
+        if format not in OUTPUTS:
+            formats = one_of([format.name for format in OUTPUTS])
+            yield f'{place}: expected a picture in {formats}, got "{path}", which is none'
+        if size > MAX_FILE:
+            yield f'{place}: expected a file of at most {MAX_FILE} bytes, got "{path}" of {size}'
+
+
+def _impossible_presets(config: Config) -> Iterator[str]:
+    """Presets whose options contradict each other, or a handler's limits."""
+    for handler in config.handlers:
+        defaults = config.option_defaults(handler)
+        for name in config.presets:
+            try:
+                parse_options([(b"p", name.encode())], replace(defaults, names=None))
+            except BadRequest as exc:
+                yield f"presets.{name}: expected what handler {handler.name} can make, got: {exc}"
 
 
 def _missing_files(config: Config) -> Iterator[str]:

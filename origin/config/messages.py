@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 from origin.config.part import Part
 from origin.config.part import key_of
 from origin.config.part import part_types
+from origin.config.pictures import Preset
 from origin.config.secrets import Place
 from origin.config.secrets import may_be_secret
 from origin.config.sources import SOURCE_TYPES
@@ -56,7 +57,7 @@ def _sentence(error: ErrorDetails, data: Any) -> str:
     if error["type"] == "missing":
         return f"{place}: required, and not there"
     if error["type"] == "extra_forbidden":
-        return f"{place}: unknown key{_similar_key(str(loc[-1]))}"
+        return f"{place}: unknown key{_similar_key(loc)}"
     text, got = _expected_and_got(error, loc)
     got = context.get("got", got)
     return f"{place or 'the file'}: expected {text}" + (f", got {got}" if got else "")
@@ -104,7 +105,9 @@ def _value_text(value: Any, loc: Place) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _similar_key(key: str) -> str:
-    names = {key_of(name, field) for part in part_types() for name, field in part.model_fields.items()}
+def _similar_key(loc: Place) -> str:
+    key = str(loc[-1])
+    parts = [Preset] if loc[0] == "presets" else [part for part in part_types() if part is not Preset]
+    names = {key_of(name, field) for part in parts for name, field in part.model_fields.items()}
     close = difflib.get_close_matches(key, sorted(names - {key}), n=1)
     return f"; did you mean {close[0]}?" if close else ""

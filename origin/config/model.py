@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 from typing import Any
 from typing import Literal
@@ -19,6 +20,12 @@ from origin.config.legacy import read_top
 from origin.config.part import Part
 from origin.config.part import defaults
 from origin.config.part import meaning
+from origin.config.pictures import Extension
+from origin.config.pictures import Name
+from origin.config.pictures import Preset
+from origin.config.pictures import PresetList
+from origin.config.pictures import Suffix
+from origin.config.pictures import Watermark
 from origin.config.sources import AnySource
 from origin.config.sources import NamedSource
 from origin.config.sources import SourceOrName
@@ -50,6 +57,8 @@ from origin.config.types import one_of
 from origin.formats import DEFAULT_ORIGINALS
 from origin.formats import QUALITY
 from origin.urls.parsing import OptionDefaults
+from origin.urls.presets import ORIGINAL_EXTENSIONS
+from origin.urls.presets import PresetNames
 
 MIN_KEY = 32  # characters of a signing key
 
@@ -241,6 +250,16 @@ class Handler(Part):
             'the options that URLs may use, such as `["w", "f"]`; others are ignored; without a list, all'
         ),
     ] = None
+    preset: Annotated[PresetList | None, meaning("a preset that every URL has, before its own")] = None
+    preset_names: Annotated[
+        dict[Suffix, PresetList],
+        meaning('presets in file names: with `{"MI": "medium"}`, `1MI.webp` is a WebP of `1.jpg`'),
+    ] = defaults()
+    original_extensions: Annotated[
+        tuple[Extension, ...],
+        Field(min_length=1),
+        meaning("extensions that originals of `preset_names` are looked for with, in this order"),
+    ] = ORIGINAL_EXTENSIONS
 
     @model_validator(mode="before")
     @classmethod
@@ -276,6 +295,8 @@ class Handler(Part):
             widths=tuple(sorted(self.widths or ())),
             quality=self.quality,
             names=None if self.options is None else frozenset(self.options),
+            preset=self.preset,
+            preset_names=PresetNames(self.preset_names, self.original_extensions),
         )
 
     @property
@@ -366,6 +387,8 @@ class Config(Part):
     sources: Annotated[dict[Text, AnySource], meaning("named sources, for handlers that share one")] = (
         defaults()
     )
+    presets: Annotated[dict[Name, Preset], meaning("named options, for URLs and handlers")] = defaults()
+    watermarks: Annotated[dict[Name, Watermark], meaning("named pictures, for the option `wm`")] = defaults()
     http_host: Annotated[Text, meaning("address of all listeners")] = "0.0.0.0"
     http_port: Annotated[Port, meaning("port of the plain listener")] = 80
     https_enabled: Annotated[Flag, meaning("a TLS listener beside it, with the same pictures")] = False
@@ -407,6 +430,14 @@ class Config(Part):
                 raise expected(f"a source, or a name of sources{names}", key=f"handlers[{i}].source", got="")
             object.__setattr__(handler, "source", self.sources[handler.source])
         return self
+
+    def option_defaults(self, handler: Handler) -> OptionDefaults:
+        """What a handler settles about options, with the presets and watermarks that its URLs may name."""
+        return replace(
+            handler.option_defaults(self.limits.within(handler.limits)),
+            presets={name: preset.to_values() for name, preset in self.presets.items()},
+            watermarks=frozenset(self.watermarks),
+        )
 
     @property
     def legacy(self) -> bool:

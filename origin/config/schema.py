@@ -43,8 +43,9 @@ class DocumentedKey(NamedTuple):
 def documented_keys() -> Iterator[DocumentedKey]:
     """Every key of the file.
 
-    `place` is "" at the top, `cache`, `handlers[]`, `handlers[].limits`, and `source s3` for the keys of
-    that type of source, wherever one may stand. `source http.registry redis` is an object with a type in it.
+    `place` is "" at the top, `cache`, `handlers[]`, `handlers[].limits`, `presets[]`, and `source s3` for the
+    keys of that type of source, wherever one may stand. `source http.registry redis` is an object with a type
+    in it.
     """
     schema = Config.model_json_schema()
     yield from _keys_of(Config, "", {**schema["$defs"], "Config": schema})

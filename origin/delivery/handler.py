@@ -14,6 +14,7 @@ import time
 from collections.abc import Awaitable
 from collections.abc import Callable
 from collections.abc import Mapping
+from contextlib import suppress
 from itertools import chain
 
 from origin.cache.records import name_original
@@ -21,6 +22,7 @@ from origin.delivery.authorize import Authorizer
 from origin.delivery.authorize import allow_all
 from origin.delivery.fallback import Fallback
 from origin.delivery.fallback import failure_text
+from origin.delivery.found_names import FoundNames
 from origin.delivery.renditions import Renditions
 from origin.delivery.request import AS_IT_IS
 from origin.delivery.request import ImageRequest
@@ -30,8 +32,10 @@ from origin.delivery.settings import Passthrough
 from origin.delivery.settings import passes_through
 from origin.errors import BadRequest
 from origin.errors import Forbidden
+from origin.errors import NotFound
 from origin.errors import OriginError
 from origin.errors import Overloaded
+from origin.errors import SourceUnavailable
 from origin.formats import find_description
 from origin.http.message import Request
 from origin.http.message import Response
@@ -87,6 +91,7 @@ class Handler:
         self._source_id = source_id
         self._responses = responses
         self._defaults = defaults
+        self._found = FoundNames(renditions.originals.cache_time, clock)
         self._authorizer = authorizer
         self._read_key = read_key
         self._registry = registry
@@ -115,6 +120,7 @@ class Handler:
             name = name_original(self.name, self._source_id, self._source_key(key))
         elif prefix is not None:
             name = name_original(self.name, self._source_id, prefix).removesuffix("\0")
+        self._found = FoundNames(self.renditions.originals.cache_time, self._clock)
         return await self.renditions.purge(name)
 
     async def moderate(self, action: RegistryAction, url: str) -> None:
@@ -145,31 +151,57 @@ class Handler:
         many = query.count(b"&") > MAX_PAIRS
         pairs = [] if many else decode_query(query)
         source_key, passes, failure = key, False, None
+        parse = parse_options
         try:
             if many:
                 raise BadRequest(f"the query has more than {MAX_PAIRS} pairs")
             source_key = self._read_key(key, pairs, raw_path)
             passes = passes_through(self._passthrough, pairs, self._defaults)
-            options = Options() if passes else parse_options(pairs, self._defaults)
+            options = Options() if passes else parse(pairs, self._defaults)
         except OriginError as exc:
             failure = error or exc
-            options = parse_options_leniently(pairs, self._defaults)  # for the fallback image
-        original = name_original(self.name, self._source_id, source_key)
-        ignored = tuple(chain(*find_ignored(pairs, self._defaults))) if self._debug else ()
-        return ImageRequest(
+            parse = parse_options_leniently  # for the fallback image
+            options = parse(pairs, self._defaults)
+        image = ImageRequest(
             key,
             pairs,
             options,
-            original,
+            self._name(source_key),
             error or failure,
-            ignored,
+            tuple(chain(*find_ignored(pairs, self._defaults))) if self._debug else (),
             source_key=source_key,
             is_passed_through=passes,
         )
+        image.otherwise = self._read_name(image, parse)
+        return image
+
+    def _read_name(self, image: ImageRequest, parse: Callable[..., Options]) -> tuple[ImageRequest, ...]:
+        """What the key means where the source has no such key: presets of other originals."""
+        named = self._defaults.preset_names.read(image.key)
+        if named is None or image.source_key != image.key or self._passthrough == "always":
+            return ()
+        options = parse(image.pairs, self._defaults, named)
+        return tuple(
+            ImageRequest(
+                original,
+                image.pairs,
+                options,
+                self._name(original),
+                image.error,
+                image.ignored,
+                source_key=original,
+                saved_as=image.key,
+            )
+            for original in named.originals
+        )
+
+    def _name(self, source_key: str) -> str:
+        """The name of an original in the cache."""
+        return name_original(self.name, self._source_id, source_key)
 
     async def respond(self, image: ImageRequest, request: Request) -> Response:
         """The answer to a GET or HEAD: steps 2 to 5. Raises ClientGone."""
-        format = _format(image, request.headers)
+        meant = image.otherwise[0] if image.otherwise else image
         try:
             if self._refuses_loops and has_passed(request.header(b"via")):
                 raise Forbidden("the request has passed this origin already")
@@ -180,22 +212,23 @@ class Handler:
             cached = self.try_cached(image, request.headers)
             if cached is not None:
                 return cached
-            outcome = await self.renditions.get(self.renditions.variant(image, format), request)
+            outcome, meant = await self._get(image, request)
         except OriginError as error:
-            return await self._fail(error, image, format)
-        return self._succeed(outcome, image, format, request)
+            return await self._fail(error, meant, request.headers)
+        return self._succeed(outcome, meant, request)
 
     # 2  Authorize
 
     async def _authorize(self, image: ImageRequest, request: Request) -> None:
         """Raises Forbidden."""
         expires = self._authorizer.authorize(image.key, image.pairs, request)
-        image.expires = await expires if isinstance(expires, Awaitable) else expires
-        if self._registry is not None:  # which may change its mind at any time
-            if image.error is None:
-                await self._registry.check_cached(image.source_key)
-        elif self._authorizer.lasts:
-            image.authorized_until = math.inf if image.expires is None else image.expires
+        expires = await expires if isinstance(expires, Awaitable) else expires
+        for each in _choices(image):
+            each.expires = expires
+            if self._authorizer.lasts and self._registry is None:
+                each.authorized_until = math.inf if expires is None else expires
+        if self._registry is not None and image.error is None:  # which may change its mind at any time
+            await self._registry.check_cached(image.source_key)
 
     # 3  Look up. Step 4, and what the disk has, is in `renditions`
 
@@ -208,6 +241,11 @@ class Handler:
             return None
         if self._refuses_loops and has_passed(header_value(headers, b"via")):
             return None
+        if image.otherwise:
+            found = self._found.fresh(image.key)
+            if found is None:
+                return None
+            image = _choices(image)[found]
         format = _format(image, headers)
         variant, variant_headers = image.variants.get(format), image.headers.get(format)
         if variant is None or variant_headers is None:
@@ -217,18 +255,56 @@ class Handler:
             return None
         return self._responses.cached(outcome, variant_headers, self._expires_in(image), headers)
 
+    # 4  Make
+
+    async def _get(self, image: ImageRequest, request: Request) -> tuple[Outcome, ImageRequest]:
+        """The result, and what the URL turned out to mean: the first of its choices that the source has.
+
+        Raises OriginError and ClientGone.
+        """
+        if not image.otherwise:
+            return await self._get_one(image, request), image
+        choices, known = _choices(image), self._found  # a purge puts others in its place
+        found = known.fresh(image.key)
+        if found is not None:
+            with suppress(NotFound):
+                return await self._get_one(choices[found], request), choices[found]
+        missing = NotFound("no original of that name")
+        for number, choice in enumerate(choices):
+            try:
+                outcome = await self._get_one(choice, request)
+            except NotFound as error:
+                missing = error
+                continue
+            except SourceUnavailable:
+                found = known.last(image.key)
+                if found is None or found == number:
+                    raise
+                return await self._get_one(choices[found], request), choices[found]
+            known.keep(image.key, number)
+            return outcome, choice
+        raise missing
+
+    async def _get_one(self, image: ImageRequest, request: Request) -> Outcome:
+        format = _format(image, request.headers)
+        return await self.renditions.get(self.renditions.variant(image, format), request)
+
     # 5  Answer
 
-    def _succeed(self, outcome: Outcome, image: ImageRequest, format: str, request: Request) -> Response:
+    def _succeed(self, outcome: Outcome, image: ImageRequest, request: Request) -> Response:
+        format = _format(image, request.headers)
         headers = image.headers.get(format)
         if headers is None or not headers.fit(outcome.result):
             headers = self._responses.variant_headers(outcome.result, image)
             image.headers[format] = headers
         return self._responses.picture(outcome, headers, self._expires_in(image), request)
 
-    async def _fail(self, error: OriginError, image: ImageRequest, format: str) -> Response:
+    async def _fail(
+        self, error: OriginError, image: ImageRequest, headers: Mapping[bytes, bytes]
+    ) -> Response:
         """The fallback image, as far as the request can be understood, or what stands in its place; for a
         description the class alone."""
+        format = _format(image, headers)
         description = find_description(format)
         if description is None and not self._responses.needs_fallback:
             return self._responses.without_picture(error, image, self._expires_in(image))
@@ -244,11 +320,16 @@ class Handler:
 
     async def fail(self, error: OriginError, image: ImageRequest, request: Request) -> Response:
         """The answer to a mistake of ours, which no step has foreseen."""
-        return await self._fail(error, image, _format(image, request.headers))
+        return await self._fail(error, image, request.headers)
 
     def _expires_in(self, image: ImageRequest) -> int | None:
         """Seconds until the permission ends; None where it has no end."""
         return None if image.expires is None else int(image.expires - self._clock())
+
+
+def _choices(image: ImageRequest) -> tuple[ImageRequest, ...]:
+    """What a URL may mean, in the order in which it is looked for."""
+    return (image, *image.otherwise)
 
 
 def _format(image: ImageRequest, headers: Mapping[bytes, bytes]) -> str:

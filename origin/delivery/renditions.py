@@ -20,6 +20,7 @@ from collections.abc import Awaitable
 from collections.abc import Callable
 from contextlib import ExitStack
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from origin.cache.records import Lookup
 from origin.cache.records import Result
@@ -42,6 +43,7 @@ from origin.errors import RenderFailed
 from origin.errors import RenderTimeout
 from origin.errors import SourceUnavailable
 from origin.errors import UnsupportedFormat
+from origin.formats import Format
 from origin.formats import refusal
 from origin.formats import sniff
 from origin.http.caching import cache_status
@@ -50,8 +52,11 @@ from origin.http.message import Request
 from origin.render.pool import Rendered
 from origin.render.pool import RenderPool
 from origin.render.quarantine import Quarantine
+from origin.urls.options import Options
 
 log = logging.getLogger(__name__)
+
+_TRIAL = Options(width=16)  # whether an original that passes as it is decodes at all
 
 
 class Renditions:
@@ -115,7 +120,8 @@ class Renditions:
         """The variant that a request asks for in this output format."""
         variant = image.variants.get(format)
         if variant is None:
-            name = f"{image.options.canonical()}|{format}|{self._settings_digest}"
+            watermark = self._settings.watermark_digest(image.options)
+            name = f"{image.options.canonical()}|{format}|{self._settings_digest}{watermark}"
             variant = image.variants[format] = Variant(
                 image.source_key, image.options, image.original, format, name, image.original + name
             )
@@ -289,10 +295,12 @@ class Renditions:
             raise UnsupportedFormat(refusal(body))
         if variant.format == AS_IT_IS:
             return Rendered(body, format, 0, 0, 0.0, 0.0)
+        passes = variant.options.only is not None and format.name not in variant.options.only
+        options, target = (_TRIAL, Format.PNG.name) if passes else (variant.options, variant.format)
         version, in_format = _suspects(variant, current)
         try:
             async with self.originals.admission.holding(len(body)):
-                job = self._settings.job(variant.options, variant.format)
+                job = self._settings.job(options, target)
                 rendered = await self._pool.render(body, job, self._settings.timeout, handler=self._handler)
         except EncodingFailed:
             raise
@@ -304,7 +312,7 @@ class Renditions:
             raise
         self._quarantine.clear(version)
         self._quarantine.clear(in_format)
-        return rendered
+        return replace(rendered, body=body, format=format) if passes else rendered
 
 
 def _suspects(variant: Variant, current: FetchedOriginal) -> tuple[str, str]:

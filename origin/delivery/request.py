@@ -74,10 +74,15 @@ class ImageRequest:
     authorized_until: float = 0.0  # Unix seconds until which nobody has to authorize this URL again
     variants: dict[str, Variant] = field(default_factory=dict)  # by output format
     headers: dict[str, VariantHeaders] = field(default_factory=dict)  # by output format
+    saved_as: str = ""  # the key that the URL has, where it means another one
+    # What the URL means where the source has no such key: the first of these that is there.
+    otherwise: tuple[ImageRequest, ...] = ()
 
     @property
     def file_name(self) -> str:
         """The key, or the URL of the original where the key is one and no name stands behind it."""
+        if self.saved_as:
+            return self.saved_as
         if self.key == self.source_key or "." in self.key.rpartition("/")[2]:
             return self.key
         return self.source_key.partition("?")[0]

@@ -14,6 +14,8 @@ from origin.delivery.request import VariantHeaders
 from origin.delivery.settings import Freshness
 from origin.errors import OriginError
 from origin.errors import Overloaded
+from origin.formats import Format
+from origin.formats import ResultFormat
 from origin.http.caching import NO_STORE
 from origin.http.caching import cache_control
 from origin.http.caching import cache_status
@@ -24,6 +26,7 @@ from origin.http.conditional import byte_range
 from origin.http.conditional import etag
 from origin.http.conditional import not_modified
 from origin.http.dates import http_date
+from origin.http.disposition import attachment
 from origin.http.disposition import content_disposition
 from origin.http.message import SECURITY_HEADERS
 from origin.http.message import RawHeaders
@@ -70,7 +73,7 @@ class ResponseBuilder:
         always = [
             (b"etag", tag.encode()),
             (b"accept-ranges", b"bytes"),
-            (b"content-disposition", content_disposition(image.file_name, result.format.name).encode()),
+            (b"content-disposition", _disposition(image, result.format).encode()),
             *self._common(image),
         ]
         if result.last_modified is not None:
@@ -206,6 +209,12 @@ class ResponseBuilder:
         cdn_max_age = min(fresh.cdn_max_age, max_age) if max_age < fresh.max_age else fresh.cdn_max_age
         cdn = cache_control(cdn_max_age, *windows, expires_in)
         return [(b"cache-control", control.encode()), (b"cdn-cache-control", cdn.encode())]
+
+
+def _disposition(image: ImageRequest, format: ResultFormat) -> str:
+    if image.options.download is not None and isinstance(format, Format):
+        return attachment(image.options.download, format)
+    return content_disposition(image.file_name, format.name)
 
 
 def _apply_range(response: Response, headers: VariantHeaders, request: Request) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field
 from typing import Literal
 
 from origin.imaging.protocol import Job
+from origin.imaging.protocol import Watermark
 from origin.urls.options import Options
 from origin.urls.parsing import OptionDefaults
 from origin.urls.query import Pair
@@ -18,9 +21,13 @@ Passthrough = Literal["never", "plain", "always"]
 
 
 def passes_through(passthrough: Passthrough, pairs: Iterable[Pair], defaults: OptionDefaults) -> bool:
-    """Whether a URL with these pairs in its query is answered with the original's own bytes."""
+    """Whether a URL with these pairs in its query is answered with the original's own bytes.
+
+    A preset that every URL has leaves none without options.
+    """
     if passthrough == "plain":
-        return not any(name in defaults.by_name and value for name, value in pairs)
+        has_options = any(name in defaults.by_name and value for name, value in pairs)
+        return defaults.preset is None and not has_options
     return passthrough == "always"
 
 
@@ -46,6 +53,7 @@ class RenderSettings:
     timeout: float  # seconds for one render
     max_dimension: int = 4096  # px of a side of a result, where options make it longer than the original's
     auto_quality: int = 70  # what `q=auto` has to reach, in points of SSIMULACRA2
+    watermarks: Mapping[str, Watermark] = field(default_factory=dict)  # by the name in the configuration
 
     def job(self, options: Options, format: str) -> Job:
         """The render job for these options. `format` is a format's name, "original" or an auto class."""
@@ -58,6 +66,7 @@ class RenderSettings:
             self.max_frames,
             self.max_dimension,
             self.auto_quality,
+            None if options.watermark is None else self.watermarks[options.watermark],
         )
 
     def digest(self, pipeline: str) -> str:
@@ -65,3 +74,7 @@ class RenderSettings:
         limits = [self.max_pixels, self.max_frames, self.max_dimension, self.auto_quality]
         text = json.dumps([pipeline, self.quality, self.allowed, *limits])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def watermark_digest(self, options: Options) -> str:
+        """Part of the name of a result with a watermark, so that another one makes new results."""
+        return "" if options.watermark is None else f"|{self.watermarks[options.watermark].identity}"

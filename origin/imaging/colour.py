@@ -25,6 +25,11 @@ _SPACES = {
 
 def to_srgb(image: pyvips.Image, options: Options, frame: Frame) -> pyvips.Image:
     """Eight bits of sRGB or grey. After the resize, since few pixels are left then."""
+    return convert(image)
+
+
+def convert(image: pyvips.Image) -> pyvips.Image:
+    """The image in eight bits of sRGB or grey."""
     space = _SPACES.get(image.interpretation)
     profile = field(image, _PROFILE, b"")
     if color_space(profile) == space and not is_srgb(profile):

@@ -16,6 +16,7 @@ from origin.imaging.geometry import part_of
 from origin.imaging.gif import Gif
 from origin.imaging.protocol import Job
 from origin.imaging.protocol import Output
+from origin.imaging.protocol import Watermark
 from origin.imaging.protocol import outputs
 
 # Shrinking while decoding is fast and coarse, so some of the way is left to Lanczos. To 500 px, before
@@ -43,7 +44,7 @@ class Header:
 
     @property
     def animated(self) -> bool:
-        return self.format.holds_animation and self.pages > 1
+        return self.format.may_move and self.pages > 1
 
     @property
     def upright(self) -> tuple[int, int]:
@@ -51,7 +52,7 @@ class Header:
         return (self.height, self.width) if self.orientation >= 5 else (self.width, self.height)
 
     @property
-    def loader_options(self) -> dict[str, object]:
+    def loader_options(self) -> dict[str, int]:
         """What the decoder is told beside the number of pages."""
         return {} if self.page is None else {"page": self.page}
 
@@ -71,6 +72,7 @@ class Frame:
     light: Light  # to resize in
     quality: Mapping[str, int]  # by format, where the options name none
     auto_quality: int  # what `q=auto` has to reach, in points of SSIMULACRA2
+    watermark: Watermark | None = None
 
 
 def settle(header: Header, job: Job, region: Region | None = None) -> tuple[Frame, ...]:
@@ -118,6 +120,7 @@ def _frame(header: Header, job: Job, region: Region, upright: Geometry, output: 
         light=format.light if header.format is Format.JPG else "encoded",
         quality=job.quality,
         auto_quality=job.auto_quality,
+        watermark=job.watermark,
     )
 
 

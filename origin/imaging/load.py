@@ -16,6 +16,7 @@ from origin.formats import Format
 from origin.formats import refusal
 from origin.formats import sniff
 from origin.imaging import decoders
+from origin.imaging.apng import count_frames
 from origin.imaging.frame import Frame
 from origin.imaging.frame import Header
 from origin.imaging.gif import read_gif
@@ -28,6 +29,7 @@ from origin.imaging.vendor import pyvips
 from origin.imaging.vips import field
 
 _LARGE_SAMPLES = {("float", "scrgb"), ("float", "lab"), ("short", "labs")}  # that libvips makes sRGB of
+_APNG_FRAME = 8  # bytes a pixel: a frame on its canvas, and in the strip of all
 _PNG_END = b"IEND\xaeB`\x82"  # the closing chunk and its checksum
 
 
@@ -59,18 +61,10 @@ def open_original(
     `memory`: bytes that decoding may take. Raises pyvips.Error, Unprocessable and UnsupportedFormat, and
     BadRequest for a frame that it does not have.
     """
-    size = decoders.read_size(original, format)
-    if size is not None:
-        _check_size(format, *size, format.memory_per_pixel, job, memory)
-    image = decoders.open_image(original, format)
-    codec = field(image, "heif-compression", "av1")
-    if codec != "av1":
-        raise UnsupportedFormat(f"{codec} cannot be decoded")
-    pages = int(field(image, "n-pages", 1))  # get_n_pages() answers 1 from 10,000 pages on
-    page = _page(job.options.frame, pages)
-    if page is not None:
-        image = decoders.open_image(original, format, page=page)
-    _check_size(format, image.width, image.height, _memory_per_pixel(image, format), job, memory, pages)
+    if format.loader is None:
+        image, page, pages = _decode(original, format, job, memory)
+    else:
+        image, page, pages = _open(original, format, job, memory)
     # The end of a file, where libvips itself never misses it: in a GIF, and after the last pixel of a PNG.
     gif = read_gif(original) if format is Format.GIF else None
     if (format is Format.GIF and gif is None) or (format is Format.PNG and _PNG_END not in original):
@@ -91,6 +85,38 @@ def open_original(
         palette_bits=_palette_bits(image) if format is Format.PNG else 0,
         page=page,
     )
+
+
+def _open(
+    original: bytes, format: Format, job: Job, memory: int | None
+) -> tuple[pyvips.Image, int | None, int]:
+    """The image of an original that libvips decodes when it is pulled, the page that was asked for, and how
+    many there are."""
+    image = decoders.open_image(original, format)
+    codec = field(image, "heif-compression", "av1")
+    if codec != "av1":
+        raise UnsupportedFormat(f"{codec} cannot be decoded")
+    # get_n_pages() answers 1 from 10,000 pages on.
+    pages = count_frames(original) if format is Format.PNG else int(field(image, "n-pages", 1))
+    page = _page(job.options.frame, pages)
+    needed = _memory_per_pixel(image, format, pages)
+    _check_size(format, image.width, image.height, needed, job, memory, pages)
+    if page is not None:
+        image = decoders.open_image(original, format, page=page)
+        needed = _memory_per_pixel(image, format, pages)
+        _check_size(format, image.width, image.height, needed, job, memory, pages)
+    return image, page, pages
+
+
+def _decode(
+    original: bytes, format: Format, job: Job, memory: int | None
+) -> tuple[pyvips.Image, int | None, int]:
+    """The same for an original that another library decodes now, one page and no other."""
+    pages = decoders.count_pages(original, format)
+    page = _page(job.options.frame, pages)
+    size = decoders.read_size(original, format, page or 0)
+    _check_size(format, *size, format.memory_per_pixel, job, memory)
+    return decoders.open_image(original, format, page=page), page, pages
 
 
 def _page(wanted: int | None, pages: int) -> int | None:
@@ -134,8 +160,10 @@ def _palette_bits(image: pyvips.Image) -> int:
     return int(field(image, "bits-per-sample", 8)) if field(image, "palette", 0) else 0
 
 
-def _memory_per_pixel(image: pyvips.Image, format: Format) -> int:
+def _memory_per_pixel(image: pyvips.Image, format: Format, pages: int) -> int:
     """Bytes that the decoder takes for each pixel, where it holds the whole picture."""
+    if format is Format.PNG and pages > 1:
+        return _APNG_FRAME * pages
     if format.memory_per_interlaced_band and field(image, "interlaced", 0):
         return int(image.bands) * format.memory_per_interlaced_band
     return format.memory_per_pixel

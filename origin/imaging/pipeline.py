@@ -46,6 +46,7 @@ from origin.imaging.vips import damage
 from origin.imaging.vips import field
 from origin.imaging.vips import forget_messages
 from origin.imaging.vips import reason
+from origin.imaging.watermark import lay_watermark
 from origin.urls.options import Options
 
 PIPELINE_VERSION = "4"
@@ -66,6 +67,7 @@ STEPS: tuple[Step, ...] = (
     sharpen,
     surround,  # pad, bg
     round_corners,
+    lay_watermark,
 )
 """What happens to the pixels, in this order; to each page of an animation alone.
 

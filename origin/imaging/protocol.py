@@ -7,10 +7,12 @@ nothing here is ever pickled, and every length is bounded before a byte of it is
 
 from __future__ import annotations
 
+import hashlib
 import json
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field
 from dataclasses import fields
 from typing import Any
 
@@ -25,12 +27,41 @@ _PREFIX = struct.Struct(">IQ")
 PREFIX_SIZE = _PREFIX.size  # bytes
 _encode = json.JSONEncoder(separators=(",", ":")).encode  # `dumps` makes one anew each time
 
+WATERMARK_BYTES = "watermark_bytes"
+"""In the head of a job: how many bytes of its body, behind the original, are the watermark's picture."""
+
 _AUTO = "auto:"
 AUTO_FORMATS = tuple(_AUTO + name for name in ACCEPT_CLASSES)
 """The formats of jobs for `f=auto`: what the client's Accept header asks for, the best first."""
 
 # The value of each option that a URL does not name.
-_DEFAULTS = tuple((field.name, getattr(Options(), field.name)) for field in fields(Options))
+_NOT_OF_PICTURE = {"download", "only"}  # what a renderer need not know
+_DEFAULTS = tuple(
+    (each.name, getattr(Options(), each.name)) for each in fields(Options) if each.name not in _NOT_OF_PICTURE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """A picture that is laid over results. Its bytes go to each renderer once, behind an original."""
+
+    picture: bytes = field(repr=False)  # the file; empty on the renderer's side, which keeps it decoded
+    digest: str  # of the file: what the renderer keeps it under
+    x: float  # where it lies: fractions of the space that it leaves, from the top left
+    y: float
+    size: float  # its longer side, as a fraction of the result's shorter side
+    opacity: float  # 0 to 1
+    tile: bool  # repeat it over the whole result
+    margin: float  # px of the result from its edges and between tiles; below 1 a fraction of the shorter side
+
+    @property
+    def identity(self) -> str:
+        """Equal for all that look the same on a result."""
+        return hashlib.sha256(json.dumps(self.to_head()).encode()).hexdigest()[:16]
+
+    def to_head(self) -> dict[str, Any]:
+        """All but the picture, as JSON has it."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "picture"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +76,7 @@ class Job:
     max_frames: int  # animations are cut to their first max_frames frames
     max_dimension: int = 4096  # px of a side that options make longer than the original's
     auto_quality: int = 70  # what `q=auto` has to reach, in points of SSIMULACRA2
+    watermark: Watermark | None = None  # where the options name one
 
     def to_head(self) -> dict[str, Any]:
         """The job as JSON has it. Options that have their defaults stay away.
@@ -52,6 +84,7 @@ class Job:
         By hand, since `asdict` copies every value in depth: a tenth of all that a miss costs in this process.
         """
         options = self.options
+        watermark = {} if self.watermark is None else {"watermark": self.watermark.to_head()}
         return {
             "options": {
                 name: value for name, default in _DEFAULTS if (value := getattr(options, name)) != default
@@ -63,6 +96,7 @@ class Job:
             "max_frames": self.max_frames,
             "max_dimension": self.max_dimension,
             "auto_quality": self.auto_quality,
+            **watermark,
         }
 
     @classmethod
@@ -70,7 +104,10 @@ class Job:
         """Raises ValueError for a head that is not a job's."""
         try:
             given = {name: _frozen(value) for name, value in head["options"].items()}
-            return cls(**{**head, "options": Options(**given), "allowed": tuple(head["allowed"])})
+            own = {**head, "options": Options(**given), "allowed": tuple(head["allowed"])}
+            if "watermark" in head:
+                own["watermark"] = Watermark(b"", **head["watermark"])
+            return cls(**own)
         except (KeyError, TypeError, AttributeError) as exc:
             raise ValueError(f"not a job: {sorted(head)}") from exc
 

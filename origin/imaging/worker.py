@@ -29,6 +29,7 @@ from origin.imaging import sandbox
 from origin.imaging.binding import WrongLibvips
 from origin.imaging.binding import load_libvips
 from origin.imaging.protocol import PREFIX_SIZE
+from origin.imaging.protocol import WATERMARK_BYTES
 from origin.imaging.protocol import Job
 from origin.imaging.protocol import pack_head
 from origin.imaging.protocol import unpack_head
@@ -117,7 +118,7 @@ def _start(arguments: argparse.Namespace) -> dict[str, Any]:
     from origin.imaging.pipeline import PIPELINE_VERSION
 
     formats = [Format.named(name) for name in arguments.formats.split(",")]
-    allow_only(formats)
+    absent = allow_only(formats)
     fonts = _FONTS if any(format.reads_fonts for format in formats) else ()
     locks = sandbox.lock(arguments.render_memory, lambda: _warm_up(formats), fonts)
     return {
@@ -125,6 +126,7 @@ def _start(arguments: argparse.Namespace) -> dict[str, Any]:
         "pipeline": f"{PIPELINE_VERSION}/{libvips}",
         "sandbox": locks.states,
         "sandbox_missing": locks.missing,
+        "absent": sorted(format.name for format in absent),
     }
 
 
@@ -155,12 +157,13 @@ def _serve(requests: BinaryIO, answers: BinaryIO, arguments: argparse.Namespace)
         _send(answers, *_answer(head, body, memory))
 
 
-def _answer(head: dict[str, Any], original: bytes, memory: int) -> tuple[dict[str, Any], bytes]:
+def _answer(head: dict[str, Any], body: bytes, memory: int) -> tuple[dict[str, Any], bytes]:
     """Head and body of the answer to a job."""
     from origin.imaging.pipeline import render
 
     start = time.perf_counter()
     try:
+        original = _take_watermark(head, body)
         result = render(original, Job.from_head(head), memory)
     except UnsupportedFormat as exc:
         return _failure("unsupported-format", exc), b""
@@ -176,6 +179,20 @@ def _answer(head: dict[str, Any], original: bytes, memory: int) -> tuple[dict[st
         "height": result.height,
         "ms": {"render": round(milliseconds, 1)},
     }, result.body
+
+
+def _take_watermark(head: dict[str, Any], body: bytes) -> bytes:
+    """The original. The watermark that comes behind it the first time is kept, decoded.
+
+    Raises EncodingFailed for a watermark that does not decode.
+    """
+    length = head.pop(WATERMARK_BYTES, 0)
+    if not length:
+        return body
+    from origin.imaging.watermark import keep
+
+    keep(head["watermark"]["digest"], body[-length:])
+    return body[:-length]
 
 
 def _failure(kind: str, exc: Exception) -> dict[str, Any]:

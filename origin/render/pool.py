@@ -139,6 +139,7 @@ class RenderPool:
                 raise failure
         self.hello = self._idle[0].hello
         _warn_of_missing_locks(self.hello)
+        _warn_of_absent_decoders(self.hello)
 
     async def close(self) -> None:
         self._closing = True
@@ -313,6 +314,16 @@ def _warn_of_missing_locks(hello: dict[str, Any]) -> None:
         )
 
 
+def _warn_of_absent_decoders(hello: dict[str, Any]) -> None:
+    for name in hello.get("absent") or ():
+        extra = Format.named(str(name)).extra
+        log.warning(
+            "originals in %s are refused: no decoder is installed; pip install 'image-origin[%s]' does that",
+            name,
+            extra,
+        )
+
+
 def _check_answer(
     head: dict[str, Any], body: bytes, job: Job, original: bytes
 ) -> tuple[ResultFormat, int, int]:
@@ -349,7 +360,7 @@ def _possible_formats(job: Job, original: bytes) -> set[Format]:
         return set()
     return {
         format
-        for animated in {False, sniffed.holds_animation}
+        for animated in {False, sniffed.may_move}
         for output in outputs(job.format, sniffed, animated)
         for format in (output.format, output.if_transparent)
     }

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 from typing import ClassVar
 
+from origin.imaging.protocol import WATERMARK_BYTES
 from origin.imaging.protocol import Job
 from origin.imaging.protocol import pack_head
 from origin.render.connection import PROTOCOL_ERRORS
@@ -39,6 +40,7 @@ class Renderer:
         self.connection = connection
         self.jobs = 0
         self.hello: dict[str, Any] = {}
+        self._watermarks: set[str] = set()  # digests of those that it keeps decoded
         connection.on_unasked = self.end
 
     @classmethod
@@ -85,7 +87,13 @@ class Renderer:
     def run(self, job: Job, original: bytes) -> asyncio.Future[Message]:
         """Head and body of the answer. It fails with OSError, EOFError or one of `PROTOCOL_ERRORS`."""
         self.jobs += 1
-        return self.connection.request(pack_head(job.to_head(), len(original)), original)
+        head, watermark = job.to_head(), job.watermark
+        if watermark is None or watermark.digest in self._watermarks:
+            return self.connection.request(pack_head(head, len(original)), original)
+        self._watermarks.add(watermark.digest)
+        picture = watermark.picture
+        head[WATERMARK_BYTES] = len(picture)
+        return self.connection.request(pack_head(head, len(original) + len(picture)), original, picture)
 
     def end(self) -> None:
         """End the process at once, whatever it is doing. A request to it fails with EOFError."""

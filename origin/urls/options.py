@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import fields
@@ -23,6 +25,8 @@ from origin.urls.geometry_values import Degrees
 from origin.urls.geometry_values import Padding
 from origin.urls.geometry_values import Position
 from origin.urls.geometry_values import Rectangle
+from origin.urls.names import FileName
+from origin.urls.names import Names
 from origin.urls.values import Choice
 from origin.urls.values import Flag
 from origin.urls.values import Kind
@@ -52,6 +56,7 @@ class Option:
     field: str | None  # of `Options`; without one, the option is consumed while the others are settled
     meaning: str  # and unit, in one line, in Markdown
     of_token: bool = False  # says nothing about the picture; every handler takes it
+    of_answer: bool = False  # says nothing about the picture, and is no part of a result's name
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -105,6 +110,8 @@ OPTIONS = (
            "behind transparency, padding and rotation; without it they are transparent, white in JPEG"),
     Option("radius", None,   NumberOr("max", Number(0, 100_000, unit="CSS pixels")),         "radius",
            "round corners; `max` makes a square a circle"),
+    Option("wm",  "watermark", Names("watermarks"),                                          "watermark",
+           "a picture of the configuration, laid over the result"),
     Option("frame", None,    Number(0, 999_999, whole=True),                                 "frame",
            "one frame of an animation or page of a TIFF alone, counted from 0"),
     Option("anim", None,     Flag(),                                                         None,
@@ -117,6 +124,10 @@ OPTIONS = (
            "WebP and AVIF that lose nothing"),
     Option("bytes", None,    Number(1000, _MANY, whole=True, unit="bytes, 1000 or more"),    "max_bytes",
            "the best quality whose result is not larger"),
+    Option("p",   "preset",  Names("presets", several=True),                                 None,
+           "options that the configuration keeps under a name; of several presets the later ones win"),
+    Option("dl",  "download", FileName(),                                                    "download",
+           "browsers save the picture under this name", of_answer=True),
     Option("dpr", None,      Number("0.5", 5, clamped=True),                                 None,
            "multiplies `w`, `h`, `pad` and `radius`, for dense screens"),
     Option("e",   "expires", Number(0, _MANY, whole=True, unit="Unix seconds"),              None,
@@ -154,31 +165,48 @@ class Options:
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)  # device pixels: top, right, bottom, left
     background: str | None = None  # rrggbb, or rrggbbaa; never wholly transparent
     radius: float | str = 0.0  # device pixels, or "max"
+    watermark: str | None = None  # its name in the configuration
     frame: int | None = None  # the one frame or page to take
     format: str = "original"  # "original", "auto", or the name of a format or a description
     quality: int | str | None = None  # on JPEG's scale, or "auto"; None: the handler's for the format
     lossless: bool = False
     max_bytes: int | None = None  # of the result
+    download: str | None = None  # name of the file to save
+    # Formats of originals that are rendered, where presets say so; others pass as they are. None: all.
+    only: tuple[str, ...] | None = None
 
     def canonical(self) -> str:
         """Equal for all URLs that mean the same picture; part of a result's name."""
-        return "&".join(self.spellings())
+        texts = _spell(self, _OF_PICTURE)
+        return "&".join(texts if self.only is None else [*texts, f"only={','.join(self.only)}"])
 
     def spellings(self) -> list[str]:
         """`name=value` of the options that are not neutral, in the order of the table, in one spelling."""
-        return [
-            prefix + write(value)
-            for prefix, write, field, neutral in _WRITTEN
-            if (value := getattr(self, field)) != neutral
-        ]
+        return _spell(self, _WRITTEN)
+
+
+_Row = tuple[str, Callable[[Any], str], str, Any]  # how the value of a field is written, and its neutral one
+
+
+def _spell(options: Options, rows: Iterable[_Row]) -> list[str]:
+    return [
+        prefix + write(value)
+        for prefix, write, field, neutral in rows
+        if (value := getattr(options, field)) != neutral
+    ]
+
+
+def _rows(options: Iterable[Option]) -> list[_Row]:
+    return [
+        (f"{option.name}=", option.kind.write, option.field, _NEUTRAL[option.field])
+        for option in options
+        if option.field
+    ]
 
 
 _NEUTRAL: Mapping[str, Any] = {field.name: field.default for field in fields(Options)}
-_WRITTEN = [
-    (f"{option.name}=", option.kind.write, option.field, _NEUTRAL[option.field])
-    for option in OPTIONS
-    if option.field
-]
+_WRITTEN = _rows(OPTIONS)
+_OF_PICTURE = _rows(option for option in OPTIONS if not option.of_answer)
 
 BY_NAME: Mapping[bytes, Option] = {name.encode(): option for option in OPTIONS for name in option.names}
 ALIASES: Mapping[str, str] = {option.alias: option.name for option in OPTIONS if option.alias}

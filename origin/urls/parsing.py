@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from typing import Any
@@ -18,17 +19,26 @@ from origin.formats import OUTPUTS
 from origin.formats import Format
 from origin.urls.box import settle_box
 from origin.urls.box import settle_surroundings
+from origin.urls.names import Names
 from origin.urls.options import BY_NAME
 from origin.urls.options import OPTIONS
 from origin.urls.options import TOKEN
 from origin.urls.options import Option
 from origin.urls.options import Options
+from origin.urls.presets import NamedPreset
+from origin.urls.presets import Preset
+from origin.urls.presets import PresetNames
+from origin.urls.presets import apply_presets
+from origin.urls.presets import intersect_formats
 from origin.urls.query import Pair
 from origin.urls.query import decode_query
 from origin.urls.values import Exact
 
 _DPR = BY_NAME[b"dpr"]
 _ANIM = BY_NAME[b"anim"]
+_FORMAT = BY_NAME[b"f"]
+_PRESET = BY_NAME[b"p"]
+_SIZES = (BY_NAME[b"w"], BY_NAME[b"h"], _DPR)
 _WITHOUT_QUALITY = frozenset(format.name for format in OUTPUTS if format.default_quality is None)
 _WITH_LOSSLESS = frozenset(format.name for format in OUTPUTS if format.holds_lossless)
 _WITHOUT_LOSSLESS = frozenset(format.name for format in OUTPUTS) - _WITH_LOSSLESS
@@ -45,6 +55,10 @@ class OptionDefaults:
     widths: tuple[int, ...] = ()  # device pixels, ascending: sides snap up to one of them
     quality: Mapping[str, int] = field(default_factory=dict)  # by format, where the URL names none
     names: frozenset[str] | None = None  # canonical names that URLs may use; None: all
+    presets: Mapping[str, Preset] = field(default_factory=dict)  # by name
+    preset: str | None = None  # names of those that every URL has, first of all
+    preset_names: PresetNames = field(default_factory=PresetNames)  # those in the names of files
+    watermarks: frozenset[str] = frozenset()  # names
     by_name: Mapping[bytes, Option] = field(init=False, repr=False, compare=False)  # that are parsed
 
     def __post_init__(self) -> None:
@@ -57,10 +71,22 @@ class OptionDefaults:
         """Whether URLs of this handler may use the option. The token's own are always taken."""
         return self.names is None or option.of_token or option.name in self.names
 
+    def parse(self, option: Option, text: bytes) -> Exact | None:
+        """The value of one option; None for a text that is as absent. Raises ValueError."""
+        value = option.kind.parse(text) if text else None
+        if value is not None and isinstance(option.kind, Names):
+            known = self.presets if option is _PRESET else self.watermarks
+            if not all(name in known for name in str(value).split(",")):
+                raise ValueError("no such name")
+        return value
 
-def parse_options(pairs: Iterable[Pair], defaults: OptionDefaults) -> Options:
-    """The options among the decoded `pairs` of a query.
 
+def parse_options(
+    pairs: Iterable[Pair], defaults: OptionDefaults, named: NamedPreset | None = None
+) -> Options:
+    """The options among the decoded `pairs` of a query, over those of presets.
+
+    `named` is what the name of the file says; its format counts like one in the query, which wins over it.
     Raises BadRequest, whose message names the option, for a value that is refused and for an option that
     comes twice, under either of its names. Other names, and options that the handler does not take, are
     ignored. The token is not looked at.
@@ -74,13 +100,15 @@ def parse_options(pairs: Iterable[Pair], defaults: OptionDefaults) -> Options:
         if option in values:
             raise BadRequest(f"option {option.name} comes twice")
         try:
-            values[option] = option.kind.parse(text) if text else None
+            values[option] = defaults.parse(option, text)
         except ValueError:
             raise BadRequest(option.describe_refusal(text)) from None
-    return _settle(values, defaults)
+    return _settle(values, defaults, named)
 
 
-def parse_options_leniently(pairs: Iterable[Pair], defaults: OptionDefaults) -> Options:
+def parse_options_leniently(
+    pairs: Iterable[Pair], defaults: OptionDefaults, named: NamedPreset | None = None
+) -> Options:
     """As `parse_options`, but an option that cannot be used is as absent, and the first usable one counts."""
     values: _Values = {}
     for name, text in pairs:
@@ -88,10 +116,10 @@ def parse_options_leniently(pairs: Iterable[Pair], defaults: OptionDefaults) -> 
         if option is None or option in values:
             continue
         try:
-            values[option] = option.kind.parse(text) if text else None
+            values[option] = defaults.parse(option, text)
         except ValueError:
             continue
-    return _settle(values, defaults)
+    return _settle(values, defaults, named)
 
 
 def find_ignored(pairs: Iterable[Pair], defaults: OptionDefaults) -> tuple[list[str], list[str]]:
@@ -124,20 +152,27 @@ def spell_options(options: Options, defaults: OptionDefaults) -> list[str]:
     return [f"{option.name}={texts[option.name]}" for option in OPTIONS if option.name in texts]
 
 
-def _settle(values: _Values, defaults: OptionDefaults) -> Options:
-    """What these values mean together, to this handler."""
+def _settle(given: _Values, defaults: OptionDefaults, named: NamedPreset | None = None) -> Options:
+    """What these values mean together with those of presets, to this handler."""
+    if named is not None and given.get(_FORMAT) is None:
+        given = {**given, _FORMAT: named.format}
+    presets = _find_presets(given, defaults, named)
+    values = apply_presets(presets, given)
     fields: dict[str, Any] = {
         option.field: option.kind.simplify(value)
         for option, value in values.items()
-        if option.field is not None and value is not None
+        if option.field is not None
     }
     if "format" not in fields:
         fields["format"] = defaults.format
     if fields["format"] in DESCRIPTION_NAMES:
         return Options(format=fields["format"])  # of the original, whatever else is asked for
-    given = values.get(_DPR)
-    ratio: Any = 1 if given is None else _DPR.kind.simplify(given)
-    settle_box(fields, ratio, defaults.crop, defaults.max_dimension, defaults.widths)
+    exact = values.get(_DPR)
+    ratio: Any = 1 if exact is None else _DPR.kind.simplify(exact)
+    # The configuration has chosen the size of a preset already.
+    is_free = any(given.get(option) is not None and given[option] == values[option] for option in _SIZES)
+    widths = defaults.widths if is_free else ()
+    settle_box(fields, ratio, defaults.crop, defaults.max_dimension, widths)
     settle_surroundings(fields, ratio)
     if isinstance(fields.get("radius"), float):
         fields["radius"] = min(round(fields["radius"] * ratio, 2), float(defaults.max_dimension))
@@ -146,7 +181,13 @@ def _settle(values: _Values, defaults: OptionDefaults) -> Options:
     if values.get(_ANIM) is False:
         fields.setdefault("frame", 0)
     _settle_quality(fields, defaults)
-    return Options(**fields)
+    return Options(**fields, only=intersect_formats(presets))
+
+
+def _find_presets(values: _Values, defaults: OptionDefaults, named: NamedPreset | None) -> Sequence[Preset]:
+    """The presets that count, in order: of the handler, of the file's name, of the query."""
+    lists = [defaults.preset, named.names if named else None, values.get(_PRESET)]
+    return [defaults.presets[name] for names in lists if names for name in str(names).split(",")]
 
 
 def _settle_quality(fields: dict[str, Any], defaults: OptionDefaults) -> None:

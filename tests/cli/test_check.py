@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import uuid
 from pathlib import Path
@@ -44,10 +45,28 @@ def test_check_tells_of_each_handler_and_exits_0_when_all_work(
     done = command("check", "-c", write_config(tmp_path, config))
 
     assert (done.returncode, done.stderr) == (0, "")
-    first, second, third = done.stdout.splitlines()
+    first, second, third, fourth = done.stdout.splitlines()
     assert first == f"handler h at /h/: ok: {root}/ is readable, such as 'cat.jpg'"
     assert second == f"handler {bucket} at /{bucket}/: warning: no objects below s3://{bucket}/"
     assert third.startswith("renderer: ok, libvips 8.")
+    assert fourth == "optional decoders: heic installed, jxl installed, pdf installed"
+
+
+@pytest.mark.slow
+def test_check_tells_which_decoders_are_missing_and_who_needs_them(tmp_path: Path, root: Path) -> None:
+    for package in ("pillow_heif", "pypdfium2"):
+        (tmp_path / f"{package}.py").write_text("raise ImportError")
+    config = settings(root, tmp_path / "cache", allowed_formats=["jpg", "heic", "jxl"])
+    path = f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"
+
+    done = command("check", "-c", write_config(tmp_path, config), PYTHONPATH=path)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-2:] == [
+        "optional decoders: heic missing (pip install 'image-origin[heic]'), jxl installed, "
+        "pdf missing (pip install 'image-origin[pdf]')",
+        "handler h: warning: originals in heic are unprocessable: no decoder",
+    ]
 
 
 @pytest.mark.slow
@@ -55,7 +74,9 @@ def test_check_tells_what_does_not_work_and_exits_1(
     tmp_path: Path, root: Path, moto_server: s3_servers.S3Server
 ) -> None:
     (tmp_path / "error.jpg").write_text("not a picture")
+    (tmp_path / "logo.png").write_bytes(pictures.alpha()[:100])
     config = settings(root, tmp_path / "cache", error_image="error.jpg")
+    config["watermarks"] = {"logo": {"picture": "logo.png"}}
     gone = {"name": "gone", "source": {"type": "local", "root": str(tmp_path / "no-such-folder")}}
     nobody = {"endpoint_url": f"http://127.0.0.1:{s3_servers.closed_port()}"}
     config["handlers"] += [gone, s3(moto_server, "no-such-bucket"), s3(moto_server, "no-server", **nobody)]
@@ -64,11 +85,12 @@ def test_check_tells_what_does_not_work_and_exits_1(
 
     assert done.returncode == 1
     lines = done.stdout.splitlines()
-    assert [line for line in lines if "FAILED" not in line] == [lines[0], lines[-1]]
+    assert [line for line in lines if "FAILED" not in line] == [lines[0], *lines[-2:]]
     assert re.fullmatch(r"handler h: error_image \S+error\.jpg: FAILED: it is not a picture", lines[1])
     assert "no-such-folder" in lines[2]
     assert "there is no such bucket" in lines[3]
     assert "no-server" in lines[4]
+    assert lines[5].startswith("watermark logo: FAILED: the watermark cannot be decoded")
     assert SECRET not in done.stdout + done.stderr
 
 

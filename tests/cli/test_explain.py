@@ -299,6 +299,45 @@ def test_a_description_says_that_nothing_else_counts() -> None:
     assert "size" not in told
 
 
+# Presets
+
+PRESETS = {
+    "presets": {
+        "thumb": {"w": 200, "h": 100},
+        "big": {"w": 1500, "f": "webp", "only": ["jpg", "png"]},
+    }
+}
+
+
+def lines_of(url: str, **handler: Any) -> list[str]:
+    config = build_config(
+        {"handlers": [{"name": "photos", "source": {"type": "local", "root": "."}, **handler}], **PRESETS}
+    )
+    lines, goes_on = explain_url(config, url, 0.0)
+    assert goes_on
+    return lines
+
+
+def test_the_options_of_a_preset_are_told_with_those_of_the_url() -> None:
+    lines = lines_of("/photos/a.jpg?p=thumb,big&h=50&utm=1", options=["p", "h"], preset="thumb")
+    assert "preset of every URL here: thumb" in lines
+    assert "options: w=1500 h=50 c=true f=webp" in lines
+    assert "  for originals in jpg, png; others are passed through as they are" in lines
+    assert "ignored: utm: no option has this name" in lines
+
+
+def test_a_file_name_with_a_preset_is_told_apart_from_a_file_of_that_name() -> None:
+    names = {"preset_names": {"BI": "big"}, "original_extensions": ["jpg", "png"]}
+    lines = lines_of("/photos/x/1BI.avif?h=9", **names)
+    assert "file name: preset big as avif, of the first of these that is there" in lines
+    assert "  x/1.jpg, x/1.png" in lines
+    assert "  but where the source has x/1BI.avif itself, that one, with h=9" in lines
+    assert "options: w=1500 h=9 c=true f=avif" in lines
+    passing = lines_of("/photos/x/1BI.avif", passthrough="plain", **names)
+    assert "  but where the source has x/1BI.avif itself, that one, as it is" in passing
+    assert "options: w=1500 f=avif" in passing
+
+
 # --- pictures of other sites --------------------------------------------------------------------------
 
 URL = "https://example.com/a/cat.jpg"

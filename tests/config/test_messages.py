@@ -137,9 +137,10 @@ MISTAKES: list[tuple[Any, str, str]] = [
         "expected a list with at least one entry, got []",
     ),
     (
-        config(allowed_formats=["heic"]),
+        config(allowed_formats=["xcf"]),
         "handlers[0].allowed_formats[0]",
-        'expected one of jpg, png, webp, gif, avif, bmp, ico, tiff, svg, got "heic"',
+        "expected one of jpg, png, webp, gif, avif, bmp, ico, tiff, svg, heic, jxl, pdf, icns, jp2, psd, "
+        'got "xcf"',
     ),
     (
         config(output_format="tiff"),

@@ -22,7 +22,7 @@ def build(**handler: Any) -> Config:
 
 
 def defaults(config: Config) -> OptionDefaults:
-    return config.handlers[0].option_defaults(config.limits.within(config.handlers[0].limits))
+    return config.option_defaults(config.handlers[0])
 
 
 @pytest.mark.parametrize(

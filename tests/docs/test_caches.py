@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ import pytest
 from origin.config.model import Handler
 from origin.http.caching import surrogate_tags
 from origin.http.negotiation import accept_class
+from origin.urls.options import OPTIONS
 from tests.support.documents import code
 from tests.support.documents import need
 from tests.support.documents import page
@@ -42,6 +44,11 @@ def test_the_function_for_cloudfront_folds_accept_as_the_origin_does(accept: str
     program = f"{CACHES.block('js', 'handler(event)')}\nconsole.log(handler({event}).headers.accept.value)"
     done = subprocess.run(["node", "-e", program], check=True, capture_output=True, text=True)
     assert done.stdout == f"{CLASSES[accept_class(accept)]}\n"
+
+
+def test_the_options_for_a_cache_policy_are_all_of_them() -> None:
+    (listed,) = re.findall(r"or those of the options \(`([a-z ]+)` and their long names\)", CACHES.line)
+    assert listed.split() == [option.name for option in OPTIONS]
 
 
 def test_the_times_are_keys_of_a_handler() -> None:

@@ -24,6 +24,8 @@ from origin.config.model import Signing
 from origin.config.part import Part
 from origin.config.part import key_of
 from origin.config.part import part_types
+from origin.config.pictures import PresetKeys
+from origin.config.pictures import Watermark
 from origin.config.sources import SOURCE_PARTS
 from origin.errors import ConfigError
 from tests.support.documents import PICTURES
@@ -46,6 +48,8 @@ CONFIGURATION = page("docs/configuration.md")
 PLACES: list[tuple[str, type[Part], tuple[str | int, ...]]] = [
     ("## Top level", Config, ()),
     ("## A handler", Handler, ("handlers", 0)),
+    ("## Presets", PresetKeys, ("presets", "a")),
+    ("## Watermarks", Watermark, ("watermarks", "a")),
     ('`"type": "s3"`', SOURCE_PARTS["s3"], ("handlers", 0, "source")),
     ('`"type": "local"`', SOURCE_PARTS["local"], ("handlers", 1, "source")),
     ('`"type": "http"`', SOURCE_PARTS["http"], ("handlers", 3, "source")),
@@ -91,6 +95,8 @@ def configuration(path: tuple[str | int, ...] = ()) -> dict[str, Any]:
             {"name": "six", "source": registered({"type": "redis", "url": "redis://localhost"})},
         ],
         "limits": {},
+        "presets": {"a": {}},
+        "watermarks": {"a": {"picture": str(PICTURES / "logo.png")}},
         "cache": {},
         "admin": {},
         "log": {},
@@ -118,11 +124,10 @@ def test_every_key_of_the_configuration_is_on_the_page(after: str, model: type[P
 def test_each_default_on_the_page_is_the_programs(
     model: type[Part], path: tuple[str | int, ...], key: str, default: str
 ) -> None:
-    config = configuration(path)
+    config, absent = configuration(path), configuration(path)
     *parts, name = key.split(".")
-    place: Any = config
-    for step in (*path, *parts):
-        place = place[step]
+    place, place_without = (_follow(each, (*path, *parts)) for each in (config, absent))
+    place_without.pop(name, None)
     if default == "none":
         assert dict(keys(model))[key].default is None
     elif default == "required":
@@ -131,7 +136,13 @@ def test_each_default_on_the_page_is_the_programs(
             build_config(config)
     else:
         place[name] = place["name"] if default == "= `name`" else json.loads(code(default)[0])
-        assert build_config(config) == build_config(configuration(path))
+        assert build_config(config) == build_config(absent)
+
+
+def _follow(data: Any, path: tuple[str | int, ...]) -> Any:
+    for step in path:
+        data = data[step]
+    return data
 
 
 def test_the_limits_that_a_handler_may_have_are_marked() -> None:

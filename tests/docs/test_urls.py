@@ -23,6 +23,7 @@ from origin.imaging.shape import cut
 from origin.imaging.shape import select
 from origin.imaging.shape import turn
 from origin.imaging.surround import surround
+from origin.imaging.watermark import lay_watermark
 from origin.signing import decode_query
 from origin.urls.options import ALIASES
 from origin.urls.options import NAMES
@@ -178,7 +179,13 @@ def test_the_steps_of_the_page_are_in_the_order_of_the_program() -> None:
     (text,) = re.findall(r"The order is fixed, whatever the order in the URL: (.*?)\.", URLS.line)
     names = {
         **{"`rect`": select, "size and cut": cut, "`rotate`": turn, "`flip`": turn, "tone": tone},
-        **{"`blur`": blur, "`sharpen`": sharpen, "`pad` and `bg`": surround, "`radius`": round_corners},
+        **{
+            "`blur`": blur,
+            "`sharpen`": sharpen,
+            "`pad` and `bg`": surround,
+            "`radius`": round_corners,
+            "watermark": lay_watermark,
+        },
     }
     told = [step for step in text.split(", ") if step not in ("upright", "`trim`", "encode")]
     assert set(told) == names.keys()

@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from origin.formats import Format
 from origin.http import caching
 from origin.http import conditional
 from origin.http import dates
@@ -580,11 +581,41 @@ def test_a_picture_is_saved_under_a_safe_name(key: str, expected: str) -> None:
     assert disposition.content_disposition(key, "webp") == expected
 
 
-def saved_name(header: str) -> str:
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("cat.jpg", 'attachment; filename="cat.jpg"'),
+        ("cat.JPEG", 'attachment; filename="cat.JPEG"'),
+        ("cat.jpe", 'attachment; filename="cat.jpe"'),
+        ("cat", 'attachment; filename="cat.jpg"'),
+        ("cat.png", 'attachment; filename="cat.jpg"'),  # it is a JPEG
+        ("cat.tar.webp", 'attachment; filename="cat.tar.jpg"'),
+        ("my.holiday", 'attachment; filename="my.holiday.jpg"'),
+        ("setup.exe", 'attachment; filename="setup.exe.jpg"'),
+        (".jpg", 'attachment; filename="jpg.jpg"'),
+        ("../../etc/passwd", 'attachment; filename="_.._etc_passwd.jpg"'),
+        ('a"; filename="b.exe', 'attachment; filename="a_; filename=_b.exe.jpg"'),
+        ("\\\\server\\x", 'attachment; filename="__server_x.jpg"'),
+        ("été", "attachment; filename=\"_t_.jpg\"; filename*=UTF-8''%C3%A9t%C3%A9.jpg"),
+    ],
+)
+def test_a_download_has_the_name_that_the_url_gives(name: str, expected: str) -> None:
+    assert disposition.attachment(name, Format.JPG) == expected
+
+
+@given(st.text() | st.text(st.sampled_from('"\\/\r\n\0;=.%\u202eéx'), max_size=300))
+def test_a_hostile_name_of_a_download_ends_in_the_type_served(name: str) -> None:
+    header = disposition.attachment(name, Format.WEBP)
+    assert header.isascii()
+    assert header.isprintable()
+    assert saved_name(header, "attachment").endswith((".webp", ".WEBP"))
+
+
+def saved_name(header: str, kind: str = "inline") -> str:
     """What the standard library's reader of the same grammar (RFC 2231) makes of the header."""
     message = email.message.Message()
     message["Content-Disposition"] = header
-    assert message.get_content_disposition() == "inline"
+    assert message.get_content_disposition() == kind
     return message.get_filename() or ""
 
 

@@ -26,8 +26,8 @@ from origin.signing import decode_query
 from origin.urls.options import OPTIONS
 from origin.urls.options import TOKEN
 from origin.urls.options import Option
-from origin.urls.parsing import OptionDefaults
 from origin.urls.parsing import parse_options
+from tests.support.options import DEFAULTS
 from tests.support.options import example
 from tests.support.signing import KEY
 from tests.support.signing import NOW
@@ -289,7 +289,7 @@ def test_what_a_grant_admits_is_parsed_by_the_origin(pairs: list[tuple[str, str]
     }
     query = decode_query(urlencode([*pairs, ("t", signer.grant("cat.jpg", **bounds))]).encode())
     if verifier.verify("cat.jpg", query, NOW).accepted:
-        parse_options(query, OptionDefaults())
+        parse_options(query, DEFAULTS)
 
 
 def test_the_newest_key_signs_and_every_key_verifies() -> None:

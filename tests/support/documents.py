@@ -173,6 +173,8 @@ def load_example(data: Any, base: Path = EXAMPLES) -> Config:
     """The configuration in an example: a whole file, or the keys of one part of it. The variables that it
     names are set. Raises ConfigError."""
     names = re.findall(r'"env:(\w+)"', json5.dumps(data, quote_keys=True))
+    if '"logo.png"' in json5.dumps(data, quote_keys=True):
+        base = PICTURES
     errors = []
     with mock.patch.dict(os.environ, dict.fromkeys(names, SECRET)):
         for whole in [data] if "handlers" in data else _around(data):
@@ -203,7 +205,7 @@ def _around(part: dict[str, Any]) -> Iterator[dict[str, Any]]:
         {"limits": part},
         {"quality": part},
     ):
-        yield {"handlers": [{**_HANDLER, **handler}]}
+        yield {"handlers": [{**_HANDLER, **handler}], "presets": {"medium": {}}}
 
 
 def configuration_fragments(text: str) -> Iterator[dict[str, Any]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from origin.urls.options import Option
+from origin.urls.parsing import OptionDefaults
+from origin.urls.presets import Preset
 
 # The table of the contract: name, alias, texts that are taken and what they become, texts that are refused.
 CONTRACT: dict[str, tuple[str | None, dict[str, object], list[str]]] = {
@@ -94,6 +96,7 @@ CONTRACT: dict[str, tuple[str | None, dict[str, object], list[str]]] = {
     "radius": (None, {"12.5": 12.5, "0": 0.0, "max": "max", "MAX": "max"}, ["-1", "50%", "round", "1e2"]),
     "frame": (None, {"1": 1, "0": 0}, ["-1", "1.5", "last"]),
     "anim": (None, {"false": False, "true": True}, ["stop", "2"]),
+    "wm": ("watermark", {"logo": "logo", "a_b-9": "a_b-9"}, ["a,b", "a b", "../x", "ä", "x" * 65]),
     "f": (
         "format",
         {
@@ -111,10 +114,26 @@ CONTRACT: dict[str, tuple[str | None, dict[str, object], list[str]]] = {
     ),
     "lossless": (None, {"true": True, "0": False}, ["yes", "max"]),
     "bytes": (None, {"20000": 20_000, "1000": 1000}, ["999", "0", "20kB", "1000.5"]),
+    "p": (
+        "preset",
+        {"thumb": "thumb", "thumb,gray": "thumb,gray"},
+        ["a,,b", ",a", "a,", "a, b", "a b", "ä", ",".join("abcdefghijk"), "x" * 65],
+    ),
+    "dl": (
+        "download",
+        {"cat.jpg": "cat.jpg", "My cat": "My cat", "../a/b": "../a/b", "猫.png": "猫.png"},
+        ["a\nb", "a\0b", "\u202egpj.exe", "x" * 201],
+    ),
     "dpr": (None, {"0.5": 0.5, "1": 1, "1.5": 1.5, "5": 5, "0": 0.5, "7": 5}, ["-1", "2x"]),
     "e": ("expires", {"1790000000": 1790000000, "0": 0}, ["-1", "1.5", "never", "9" * 16]),
     "t": ("token", {}, []),
 }
+
+
+# A handler whose configuration has what the examples name.
+DEFAULTS = OptionDefaults(
+    presets={"thumb": Preset(), "gray": Preset()}, watermarks=frozenset({"logo", "a_b-9"})
+)
 
 
 def example(option: Option) -> str:

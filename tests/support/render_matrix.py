@@ -26,6 +26,7 @@ from origin.imaging import sandbox
 from origin.imaging import worker
 from origin.imaging.protocol import Job
 from origin.urls.options import Options
+from tests.support import originals as more
 from tests.support import pictures
 
 NAMES = tuple(format.name for format in FORMATS)
@@ -61,7 +62,9 @@ def originals() -> dict[str, bytes]:
         "turned": pictures.turned(6),
         "gif": pictures.animation("GIF"),
         "animated webp": pictures.animation("WEBP"),
+        "animated png": pictures.animation("PNG"),
         **{kind: pictures.encoded(pictures.field(200, 200), kind) for kind in ("BMP", "ICO")},
+        **{name: make() for name, make in more.MORE.items()},
         "cut": pictures.land()[:-500],
         "broken": b"\xff\xd8\xff" + bytes(1000),
     }

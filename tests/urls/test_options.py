@@ -21,10 +21,10 @@ from origin.urls.options import Options
 from origin.urls.options import describe_options
 from origin.urls.options import find_option
 from origin.urls.options import suggest_option
-from origin.urls.parsing import OptionDefaults
 from origin.urls.parsing import parse_options
 from origin.urls.values import Choice
 from tests.support.options import CONTRACT
+from tests.support.options import DEFAULTS
 
 ROOT = Path(__file__).parents[2]
 ROWS = [pytest.param(option, id=option.name) for option in OPTIONS]
@@ -56,7 +56,8 @@ def test_each_name_and_alias_leads_to_one_option() -> None:
 
 
 def test_each_field_is_what_one_option_becomes() -> None:
-    assert [option.field for option in OPTIONS if option.field] == [field.name for field in fields(Options)]
+    of_options = [field.name for field in fields(Options) if field.name != "only"]
+    assert [option.field for option in OPTIONS if option.field] == of_options
 
 
 @pytest.mark.parametrize("option", ROWS)
@@ -69,7 +70,7 @@ def test_an_option_says_what_it_means_in_one_plain_line(option: Option) -> None:
 
 def test_options_hold_plain_values_so_that_they_travel_as_json() -> None:
     given = {name: next(iter(taken)).encode() for name, (_, taken, _) in CONTRACT.items() if taken}
-    options = parse_options([(name.encode(), text) for name, text in given.items()], OptionDefaults())
+    options = parse_options([(name.encode(), text) for name, text in given.items()], DEFAULTS)
     values = [getattr(options, field.name) for field in fields(options)]
     assert {type(value) for value in values} <= {str, int, float, bool, type(None), tuple}
 
@@ -86,6 +87,10 @@ def test_options_hold_plain_values_so_that_they_travel_as_json() -> None:
         (Options(brightness=1.5, gray=True, blur=2.0), "brightness=1.5&gray=true&blur=2"),
         (Options(radius="max", frame=0, quality="auto"), "radius=max&frame=0&q=auto"),
         (Options(300, 200, format="auto"), "w=300&h=200&f=auto"),
+        (Options(watermark="logo"), "wm=logo"),
+        (Options(300, download="cat.jpg"), "w=300"),  # it says nothing about the picture
+        (Options(only=("gif", "jpg")), "only=gif,jpg"),
+        (Options(only=()), "only="),
     ],
 )
 def test_an_option_at_its_neutral_value_adds_nothing_to_the_canonical_text(

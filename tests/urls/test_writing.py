@@ -12,9 +12,11 @@ from origin.urls.options import ALIASES
 from origin.urls.options import NAMES
 from origin.urls.parsing import OptionDefaults
 from origin.urls.parsing import parse_options
+from origin.urls.presets import Preset
 from origin.urls.query import decode_query
 from origin.urls.query import escape_pairs
 from origin.urls.query import join_pairs
+from origin.urls.values import spell
 from origin.urls.writing import write_options
 
 
@@ -81,4 +83,6 @@ def test_what_is_written_is_always_taken_by_the_origin(options: dict[str, Any]) 
         query = written(**options)
     except (TypeError, ValueError):
         return
-    parse_options(decode_query(query.encode()), OptionDefaults())
+    names = [name for value in options.values() for name in spell(value).split(",")]
+    known = OptionDefaults(presets=dict.fromkeys(names, Preset()), watermarks=frozenset(names))
+    parse_options(decode_query(query.encode()), known)
