@@ -184,6 +184,7 @@ def test_an_exact_token_signs_the_name_of_a_preset_and_a_lock_holds(run: Callabl
         assert size(origin.get(signer.url("1MI.png")).body) == (40, 24)
 
 
+@pytest.mark.slow
 def test_a_plain_url_passes_unless_a_preset_gives_it_options(run: Callable[..., Running]) -> None:
     shelf = Shelf(**{"1.jpg": pictures.land(), "2MI.jpg": pictures.small()})
     with run(shelf, passthrough="plain") as origin:
