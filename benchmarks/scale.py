@@ -44,7 +44,9 @@ from origin.formats import JPEG_SCALE
 from origin.formats import QUALITY
 from origin.formats import Format
 from origin.imaging.decoders import open_image
+from origin.imaging.likeness import POWER
 from origin.imaging.likeness import Likeness
+from origin.imaging.likeness import missing_points
 from origin.imaging.pipeline import render
 from origin.imaging.protocol import Job
 from origin.urls.options import Options
@@ -168,10 +170,13 @@ def report(points: list[Point]) -> Iterator[str]:
     yield f"SCORES: {[round(score, 1) for score in scores]}"
     points = [point for point in points if CALIBRATED[0] <= point.score <= CALIBRATED[1]]
     weights = _fit(points)
-    yield f"weights of the likeness: {tuple(round(float(weight), 3) for weight in weights)}"
+    yield f"weights of the likeness: {[round(float(weight), 1) for weight in weights]}"
     for format in QUALITY:
         of_format = [point for point in points if point.format == format]
-        off = [100 - math.exp(_terms(point) @ weights) - point.score for point in of_format]
+        off = [
+            100 - missing_points(float(np.array(point.differences) @ weights)) - point.score
+            for point in of_format
+        ]
         yield (
             f"the estimate for {format}: {statistics.mean(off):+.1f} points in the mean, standard deviation "
             f"{statistics.stdev(off):.1f}, at most {max(map(abs, off)):.1f}"
@@ -179,16 +184,13 @@ def report(points: list[Point]) -> Iterator[str]:
 
 
 def _fit(points: list[Point]) -> NDArray[np.float64]:
-    """The weights by which the logarithms of the differences give that of the points missing from 100. What
-    is far from 100 weighs as its points do, not as its logarithm."""
+    """The weights of the differences for which the estimate is nearest to the scores."""
     missing = np.array([100 - point.score for point in points])
-    terms = np.array([_terms(point) for point in points])
-    weights, *_ = np.linalg.lstsq(terms * missing[:, None], np.log(missing) * missing, rcond=None)
+    sums = (missing / 10) ** (1 / POWER)  # `missing_points` turned around
+    slopes = (missing / sums)[:, None]  # points for a change of the sum, in proportion
+    differences = np.array([point.differences for point in points])
+    weights, *_ = np.linalg.lstsq(differences * slopes, sums * slopes[:, 0], rcond=None)
     return np.asarray(weights)
-
-
-def _terms(point: Point) -> NDArray[np.float64]:
-    return np.array([1.0, *map(math.log, point.differences)])
 
 
 def _by_quality(point: Point) -> int:

@@ -13,6 +13,7 @@ import json
 import struct
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from origin.imaging.binding import load_libvips
@@ -53,9 +54,12 @@ def cases() -> Iterator[tuple[str, bytes, str]]:
 
 
 def digest(original: bytes, query: str) -> str:
+    """Of the result. `q` was the encoder's own number, as the `quality` of a handler still is."""
     options = parse_options(decode_query(query.encode()), OptionDefaults())
+    quality = dict.fromkeys(QUALITY, options.quality) if isinstance(options.quality, int) else QUALITY
+    options = replace(options, quality=None)
     format = "auto:plain" if options.format == "auto" else options.format
-    result = render(original, Job(options, format, QUALITY, ALLOWED, 100_000_000, 100))
+    result = render(original, Job(options, format, quality, ALLOWED, 100_000_000, 100))
     return hashlib.sha256(result.body).hexdigest()
 
 

@@ -1,0 +1,65 @@
+"""The estimate of how alike two pictures look. How near it is to SSIMULACRA2, benchmarks/scale.py tells."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from PIL.ImageFilter import GaussianBlur
+
+from benchmarks.pictures import LANDSCAPE
+from origin.imaging.likeness import Likeness
+from origin.imaging.likeness import take_sample
+from origin.imaging.vendor import pyvips
+from tests.support import pictures
+
+
+def vips(image: Image.Image) -> pyvips.Image:
+    return pyvips.Image.new_from_buffer(pictures.encoded(image, "PNG"), "")
+
+
+def landscape(width: int = 300) -> Image.Image:
+    image = Image.open(LANDSCAPE).convert("RGB")
+    return image.resize((width, width * image.height // image.width))
+
+
+def jpeg(image: Image.Image, quality: int) -> pyvips.Image:
+    return vips(Image.open(io.BytesIO(pictures.encoded(image, "JPEG", quality=quality))))
+
+
+def test_a_picture_is_most_like_itself_and_the_less_the_more_was_lost() -> None:
+    image = landscape()
+    likeness = Likeness(vips(image))
+    scores = [likeness.score(other) for other in (vips(image), *(jpeg(image, q) for q in (90, 70, 50, 20)))]
+    assert scores == sorted(scores, reverse=True)
+    assert scores[0] > 95
+    assert 40 < scores[2] < 85  # high quality is about 70
+    blurred = likeness.score(vips(image.filter(GaussianBlur(2))))
+    assert blurred < 40
+
+
+def test_lost_colour_counts() -> None:
+    image = landscape()
+    grey = Likeness(vips(image)).score(vips(image.convert("L").convert("RGB")))
+    assert grey < 85
+
+
+@pytest.mark.parametrize("quality", [30, 60, 90])
+def test_a_sample_is_as_hard_to_encode_as_the_whole(quality: int) -> None:
+    whole = landscape(900)
+    sample = take_sample(vips(whole))
+    assert sample.width * sample.height < whole.width * whole.height / 2
+    of_sample = Image.fromarray(np.asarray(sample.numpy()))
+    scores = [Likeness(vips(each)).score(jpeg(each, quality)) for each in (whole, of_sample)]
+    assert scores[1] == pytest.approx(scores[0], abs=4)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 900), (2000, 5), (160, 160), (500, 500), (1200, 900)])
+def test_a_sample_shows_pixels_of_the_picture_alone(size: tuple[int, int]) -> None:
+    image = Image.new("RGB", size, (10, 200, 30))
+    sample = take_sample(vips(image))
+    assert (np.asarray(sample.numpy()) == [10, 200, 30]).all()
+    assert min(sample.width, sample.height) >= min(8, *size)
+    assert sample.width * sample.height <= 300_000
