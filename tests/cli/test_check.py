@@ -97,6 +97,7 @@ def test_check_tells_what_does_not_work_and_exits_1(
 # One original
 
 
+@pytest.mark.slow
 def test_check_follows_one_key_from_the_source_to_a_result(
     tmp_path: Path, root: Path, moto_server: s3_servers.S3Server
 ) -> None:
@@ -137,6 +138,7 @@ def test_check_says_why_a_key_does_not_work(
     assert reason in line
 
 
+@pytest.mark.slow
 def test_a_key_needs_its_handler_where_there_are_several(tmp_path: Path, root: Path) -> None:
     config = settings(root, tmp_path / "cache")
     config["handlers"].append({**config["handlers"][0], "name": "other"})
@@ -147,6 +149,7 @@ def test_a_key_needs_its_handler_where_there_are_several(tmp_path: Path, root: P
         assert done.stderr.startswith("origin: --handler")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("more", "warned"), [({}, True), ({"widths": [100]}, False)])
 def test_check_warns_of_variants_that_strangers_can_use_up(
     tmp_path: Path, root: Path, more: dict[str, Any], warned: bool
@@ -157,6 +160,7 @@ def test_check_warns_of_variants_that_strangers_can_use_up(
     assert ("handler h: warning: `variants` without `widths`" in done.stdout) == warned
 
 
+@pytest.mark.slow
 def test_check_tries_to_make_what_the_cache_needs(tmp_path: Path, root: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     for path, fault in (

@@ -49,6 +49,7 @@ def test_each_url_gets_the_watermark_that_it_names(tmp_path: Path) -> None:
         assert origin.get("/h/a.png?wm=none").kind == "bad-request"
 
 
+@pytest.mark.slow
 def test_a_renderer_that_is_replaced_gets_the_picture_again(tmp_path: Path) -> None:
     with Running(settings(tmp_path), source=Shelf(**{"a.png": ORIGINAL})) as origin:
         assert corner(origin.get("/h/a.png?wm=logo").body) == RED
