@@ -121,11 +121,7 @@ def _routes(write: Write, mount: Mount) -> Mapping[str, Route]:
 
 def warn_of_open_doors(config: HandlerConfig) -> None:
     """Tell where strangers may write."""
-    if config.write is None:
-        return
-    names = [*config.write.open_methods, *(["publish", "delete"] if config.write.stage else [])]
-    ways = {name: config.write.auth.of(name) for name in names}
-    opened = [name for name, way in ways.items() if way is not None and way.is_open]
+    opened = config.write.list_open() if config.write is not None else []
     if opened:
         log.warning(
             "handler %s: everyone may send %s, since write.auth is open", config.name, " and ".join(opened)

@@ -91,6 +91,7 @@ async def _check_parts(config: Config, original: tuple[Handler, str] | None) -> 
     yield _check_keys(config)
     yield _check_variants(config)
     yield _check_open(config)
+    yield [finding async for finding in _check_writes(config)]
     yield _check_certificate(config)
     yield _check_folders(config)
     if renderer is not None:
@@ -226,6 +227,23 @@ def _check_open(config: Config) -> list[Finding]:
         for handler in config.handlers
         if isinstance(handler.source, HttpSettings) and handler.source.open and not handler.signing
     ]
+
+
+async def _check_writes(config: Config) -> AsyncIterator[Finding]:
+    """Handlers where strangers may write, and the places where uploads wait."""
+    for handler in config.handlers:
+        write = handler.write
+        if write is None:
+            continue
+        if write.list_open():
+            what = " and ".join(write.list_open())
+            yield f"handler {handler.name}: warning: write.auth is open: anybody may send {what}", True
+        if write.stage is not None:
+            waiting = handler.model_copy(
+                update={"name": f"{handler.name}, stage", "source": write.stage.source}
+            )
+            for finding in await _check_source(waiting, config):
+                yield finding
 
 
 def _check_folders(config: Config) -> list[Finding]:

@@ -310,6 +310,11 @@ class Write(Part):
                 raise expected(f"another way than form for {method}, which has no form", key="auth", got="")
         return self
 
+    def list_open(self) -> list[str]:
+        """The methods and actions that everyone may send."""
+        names = [*self.open_methods, *(["publish", "delete"] if self.stage else [])]
+        return [name for name in names if (way := self.auth.of(name)) is not None and way.is_open]
+
     @property
     def open_methods(self) -> tuple[str, ...]:
         """The methods that somebody may use."""

@@ -26,7 +26,6 @@ from origin.ingest.spool import Spool
 
 MULTIPART = b"multipart/form-data"
 URLENCODED = b"application/x-www-form-urlencoded"
-FRAMING = 16_384  # bytes that a form may have around its picture
 MAX_PARTS = 50
 MAX_TEXT = 8_192  # bytes of a field that is no picture
 _DATA_URI = re.compile(rb"data:image/[\w.+-]{1,60}(?:;[\w.+=-]{1,60})*;base64,")

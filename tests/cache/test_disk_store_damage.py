@@ -83,6 +83,7 @@ def test_many_harmed_values_are_told_once(store: DiskStore, caplog: pytest.LogCa
 # Damage to the folder
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("is_open", [True, False])
 @pytest.mark.parametrize("where", ["header", "middle", "all", "foreign tables", "other program"])
 def test_a_damaged_database_is_replaced(

@@ -153,6 +153,7 @@ async def test_after_a_restart_results_versions_and_originals_are_there(
     await again.close()
 
 
+@pytest.mark.slow
 async def test_what_memory_serves_is_not_culled_from_the_disk(tmp_path: Path) -> None:
     cache = cache_over(DiskStore(tmp_path, 2_000_000), 10_000_000)
     keep(cache, CAT, "300")
@@ -219,6 +220,7 @@ async def test_keys_that_start_alike_are_apart(cache: ResultCache) -> None:
     assert await cache.find(CAT, "30") == Lookup(V1, None, "memory")
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     "record",
     [b"", b"{}\n", b"[]\nbody", b"not json\nbody", b'{"etag": "v1", "of": "a later release"}\nbody'],
@@ -347,6 +349,7 @@ async def test_a_failure_raised_a_thousand_times_does_not_grow(cache: ResultCach
 # Purge
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("prefix", "count", "left"),
     [

@@ -52,6 +52,7 @@ async def names(tier: Tier, prefix: str) -> list[str]:
     return sorted([name async for name in tier.names(prefix)])
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("name", "record"),
     [
@@ -114,6 +115,7 @@ async def test_a_deleted_record_is_gone_and_no_other(tier: Tier) -> None:
     assert {name: await tier.get(name) for name in records} == records
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     "prefix", [CAT, "photos\0bucket\0cat", "photos\0", "", DOG, "photos\0bucket\0dog \U0010ffff"]
 )

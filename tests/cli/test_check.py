@@ -99,6 +99,7 @@ def test_check_tells_what_does_not_work_and_exits_1(
 # One original
 
 
+@pytest.mark.slow
 def test_check_follows_one_key_from_the_source_to_a_result(
     tmp_path: Path, root: Path, moto_server: s3_servers.S3Server
 ) -> None:
@@ -139,6 +140,7 @@ def test_check_says_why_a_key_does_not_work(
     assert reason in line
 
 
+@pytest.mark.slow
 def test_a_key_needs_its_handler_where_there_are_several(tmp_path: Path, root: Path) -> None:
     config = settings(root, tmp_path / "cache")
     config["handlers"].append({**config["handlers"][0], "name": "other"})
@@ -149,6 +151,7 @@ def test_a_key_needs_its_handler_where_there_are_several(tmp_path: Path, root: P
         assert done.stderr.startswith("origin: --handler")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("more", "warned"), [({}, True), ({"widths": [100]}, False)])
 def test_check_warns_of_variants_that_strangers_can_use_up(
     tmp_path: Path, root: Path, more: dict[str, Any], warned: bool
@@ -159,6 +162,22 @@ def test_check_warns_of_variants_that_strangers_can_use_up(
     assert ("handler h: warning: `variants` without `widths`" in done.stdout) == warned
 
 
+@pytest.mark.slow
+def test_check_tells_who_may_write_and_tries_the_stage(tmp_path: Path, root: Path) -> None:
+    (tmp_path / "waiting").mkdir()
+    write = {"auth": "open", "stage": {"source": {"type": "local", "root": str(tmp_path / "waiting")}}}
+    path = write_config(tmp_path, settings(root, tmp_path / "cache", write=write))
+    done = command("check", "-c", path)
+    assert done.returncode == 0
+    assert (
+        "handler h: warning: write.auth is open: anybody may send POST and publish and delete" in done.stdout
+    )
+    assert f"handler h, stage at /h/: warning: no objects below {tmp_path}/waiting/" in done.stdout
+    (tmp_path / "waiting").rmdir()
+    assert command("check", "-c", path).returncode == 1
+
+
+@pytest.mark.slow
 def test_check_tries_to_make_what_the_cache_needs(tmp_path: Path, root: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     for path, fault in (

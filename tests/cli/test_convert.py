@@ -5,14 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
 from origin.config.load import build_config
-from origin.config.model import Config
 from tests.support.commands import invoke
 
 
-@pytest.mark.skipif("presets" not in Config.model_fields, reason="the configuration has no presets yet")
 def test_the_printed_configuration_can_be_served() -> None:
     done = invoke("convert", "linuxfr", "-a", "127.0.0.1:8001", "-r", "localhost:6379/3")
     assert done.exit_code == 0

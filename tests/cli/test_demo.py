@@ -19,6 +19,7 @@ from tests.support.running import serving
 from tests.support.running import wait_until
 
 
+@pytest.mark.slow
 def test_the_demo_prints_no_url_where_nothing_can_be_rendered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -31,6 +32,7 @@ def test_the_demo_prints_no_url_where_nothing_can_be_rendered(
     assert line.endswith(f" -m pip install --force-reinstall --no-deps '{WHEEL}'")
 
 
+@pytest.mark.slow
 def test_the_demo_prints_no_url_where_its_port_is_taken(moto_server: s3_servers.S3Server) -> None:
     done = command("demo", "--port", moto_server.url.rpartition(":")[2])
     assert (done.returncode, done.stdout) == (2, "")

@@ -78,6 +78,7 @@ def test_a_configuration_comes_from_stdin_as_well() -> None:
     assert (done.returncode, done.stderr) == (2, "origin: stdin: handlers: expected a list, got 1\n")
 
 
+@pytest.mark.slow
 def test_a_taken_port_is_one_line_and_exit_2(
     tmp_path: Path, root: Path, moto_server: s3_servers.S3Server
 ) -> None:
@@ -106,6 +107,7 @@ run_server(config, on_listening=connect_and_stop)
 """
 
 
+@pytest.mark.slow
 def test_what_is_called_once_it_listens_can_connect(tmp_path: Path) -> None:
     config = {**settings(tmp_path, tmp_path / "cache"), "http_port": s3_servers.closed_port(), "drain": 0}
     done = subprocess.run(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from origin.delivery.answers import Answer
 from origin.delivery.answers import FixedAnswers
 from tests.support.documents import PICTURES
@@ -22,6 +24,7 @@ ANSWERS = {
 }
 
 
+@pytest.mark.slow
 def test_they_stand_before_everything_else(tmp_path: Path) -> None:
     with Running(settings(PICTURES, tmp_path / "cache") | {"answers": ANSWERS}) as origin:
         ping, head, posted = origin.get("/ping"), origin.get("/ping", "HEAD"), origin.get("/ping", "POST")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from origin.errors import OriginError
 from origin.errors import WriteRefused
 from origin.http.caching import cache_status
@@ -15,6 +17,7 @@ from tests.support.running import Running
 HTTP = page("docs/http.md")
 
 
+@pytest.mark.slow
 def test_the_headers_are_those_that_are_sent(answers: list[Answer]) -> None:
     sent = {name.lower() for answer in answers for name in answer.headers} - {"date", "connection"}
     assert {code(row[0])[0].lower() for row in HTTP.table("| header |")} == sent

@@ -94,6 +94,7 @@ def exposition(answers: list[Answer]) -> str:
     return text
 
 
+@pytest.mark.slow
 def test_the_metrics_are_those_that_are_counted(exposition: str) -> None:
     counted = set(re.findall(r"^# TYPE (\w+) ", exposition, re.MULTILINE))
     counted.add("origin_certificate_end_seconds")  # of an origin with TLS, see tests/server/test_reload.py

@@ -129,6 +129,7 @@ def test_the_urls_of_the_examples_are_understood() -> None:
     assert [url for url in urls if not understood(urlsplit(url).query)] == []
 
 
+@pytest.mark.slow
 def test_a_placeholder_takes_as_many_bytes_as_the_page_says(demo: Running) -> None:
     (query, size), *_ = re.findall(r"`/photos/cat\.jpg(\?\S+)` takes about (\d+) bytes", URLS.line)
     bodies = [demo.get(f"/demo/{name}{query}").body for name in ("landscape.jpg", "portrait.jpg")]

@@ -119,6 +119,7 @@ def _options(wanted: Wanted) -> dict[str, Any]:
     }
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("seed", range(60))
 def test_a_sample_agrees(seed: int) -> None:
     check(random_case(seed))

@@ -48,6 +48,7 @@ def told(original: bytes, format: str = "json", **changes: Any) -> Any:
     return json.loads(body) if format == "json" else body.decode()
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("original", EACH)
 def test_every_description_has_the_form_that_is_let_through(original: Callable[[], bytes]) -> None:
     for description in DESCRIPTIONS:
@@ -59,6 +60,7 @@ def test_every_description_has_the_form_that_is_let_through(original: Callable[[
     assert facts["blurhash"] == told(original(), "blurhash")
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("original", "facts"),
     [

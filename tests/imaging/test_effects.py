@@ -83,6 +83,7 @@ TONES: list[tuple[dict[str, Any], Callable[[Pixels], Pixels]]] = [
 ]
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("options", "formula"), TONES, ids=lambda case: str(case) if isinstance(case, dict) else ""
 )
@@ -136,6 +137,7 @@ def scene(width: int, height: int, alpha: bool = False) -> bytes:
     return pictures.encoded(image, "PNG")
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("alpha", [False, True], ids=["opaque", "transparent"])
 @pytest.mark.parametrize("sigma", [0.3, 0.5, 1, 2.2, 5.9, 6, 12, 31, 100])
 def test_blur_is_a_gaussian(sigma: float, alpha: bool) -> None:
@@ -311,6 +313,7 @@ EFFECTS = [
 ]
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("effect", EFFECTS, ids=str)
 @pytest.mark.parametrize("kind", ["GIF", "WEBP"])
 def test_each_frame_of_an_animation_has_the_effect(kind: str, effect: dict[str, Any]) -> None:

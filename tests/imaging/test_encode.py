@@ -42,6 +42,7 @@ def test_a_png_with_alpha_is_compressed_harder(original: Callable[[], bytes], le
     assert body[body.index(b"IDAT") + 5] >> 6 == level  # what zlib says of itself
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("colours", [2, 4, 16, 17, 256])
 @pytest.mark.parametrize("alpha", [False, True])
 def test_a_png_of_a_palette_keeps_it_at_its_own_size(colours: int, alpha: bool) -> None:
@@ -171,6 +172,7 @@ def encodings(monkeypatch: pytest.MonkeyPatch) -> Encodings:
     return Encodings(monkeypatch)
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("format", ["jpg", "webp", "avif"])
 @pytest.mark.parametrize("most", [2_500, 6_000, 14_000])
 def test_a_result_is_within_the_bytes_and_near_them(encodings: Encodings, format: str, most: int) -> None:
@@ -249,6 +251,7 @@ def test_auto_takes_few_encodings_and_more_bytes_for_more_likeness(
     assert all(low < high for low, high in pairwise(sizes))
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("format", ["jpg", "webp", "avif"])
 @pytest.mark.parametrize(
     "original",

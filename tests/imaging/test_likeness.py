@@ -46,6 +46,7 @@ def test_lost_colour_counts() -> None:
     assert grey < 85
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quality", [30, 60, 90])
 def test_a_sample_is_as_hard_to_encode_as_the_whole(quality: int) -> None:
     whole = landscape(900)

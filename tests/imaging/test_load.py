@@ -20,6 +20,7 @@ from tests.support.jobs import JOB
 from tests.support.jobs import job
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("share", [0.5, 0.9, 0.999])
 @pytest.mark.parametrize("format", ["jpg", "original"])
 @pytest.mark.parametrize(
@@ -65,6 +66,7 @@ def _overwritten(data: bytes, filling: bytes) -> bytes:
     return data[:at] + filling + data[at + len(filling) :]
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("width", [800, 300, 90])
 @pytest.mark.parametrize("format", ["jpg", pytest.param("png", marks=pytest.mark.slow), "auto:avif"])
 @pytest.mark.parametrize("kind", KINDS)
@@ -234,6 +236,7 @@ def test_a_decoder_that_needs_more_memory_than_there_is_does_not_start(
         render(original(), job(width=50), memory=cost - 1)
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("size", "width"),
     [

@@ -26,6 +26,7 @@ from tests.support.jobs import OUTPUTS
 from tests.support.jobs import job
 
 
+@pytest.mark.many
 # The table of s3imageserver (section 4.4), with its enlarging undone.
 @pytest.mark.parametrize(
     ("original", "wanted", "size"),
@@ -70,6 +71,7 @@ def test_sizes(
     assert pictures.opened(result.body).size == size
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("wanted", "part"),
     [
@@ -90,6 +92,7 @@ def test_a_crop_keeps_the_centre_and_a_fit_keeps_all(
     pictures.assert_shows(render(original(), job(**wanted)).body, *part)
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_the_camera_orientation_is_applied_before_measuring(orientation: int, kind: str) -> None:
@@ -100,6 +103,7 @@ def test_the_camera_orientation_is_applied_before_measuring(orientation: int, ki
     pictures.assert_shows(cropped.body, 0, 0.25, 1, 0.75)
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("format", OUTPUTS)
 @pytest.mark.parametrize(
     "original",
@@ -129,6 +133,7 @@ def test_nothing_but_the_picture_comes_out(format: str) -> None:
     assert not pictures.opened(body).getexif()
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("original", "format", "expected"),
     [

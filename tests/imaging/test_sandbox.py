@@ -53,12 +53,14 @@ def without_seccomp() -> Inside:
     return locked(FILES, NO_SECCOMP)
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("attack", FILES | CALLS)
 def test_an_attack_is_refused(with_all: Inside, attack: str) -> None:
     with_all.need(*LOCKS)
     assert with_all.results[attack] in ("EPERM", "EACCES")
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("attack", FILES | CALLS)
 def test_an_attack_is_refused_without_landlock(without_landlock: Inside, attack: str) -> None:
     without_landlock.need("seccomp")
@@ -66,12 +68,14 @@ def test_an_attack_is_refused_without_landlock(without_landlock: Inside, attack:
     assert without_landlock.results[attack] == "EPERM"
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("attack", FILES | CALLS)
 def test_an_attack_is_refused_with_an_old_landlock(with_old_landlock: Inside, attack: str) -> None:
     with_old_landlock.need("seccomp", "landlock")
     assert with_old_landlock.results[attack] in ("EPERM", "EACCES")
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("attack", FILES)
 def test_no_file_is_opened_without_seccomp(without_seccomp: Inside, attack: str) -> None:
     without_seccomp.need("landlock")

@@ -59,6 +59,7 @@ def test_four_tries_find_a_quality_within_the_limit_or_prove_that_there_is_none(
         assert values[found - 1] <= limit
 
 
+@pytest.mark.slow
 @given(RISING, st.floats(-0.1, 1.1))
 def test_four_tries_find_a_quality_that_reaches_what_is_wanted_or_the_highest_tried(
     values: list[float], wanted: float
@@ -70,6 +71,7 @@ def test_four_tries_find_a_quality_that_reaches_what_is_wanted_or_the_highest_tr
     assert found == (min(reaching) if reaching else max(tried.qualities))
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("shift", [-1.5, -0.5, 0, 0.5, 1.5])
 @pytest.mark.parametrize("stretch", [0.8, 1, 1.25])
 @pytest.mark.parametrize("wanted", [12, 40, 75, 92])

@@ -32,6 +32,7 @@ def assert_field(got: np.ndarray[Any, Any], left: float, top: float, right: floa
 # The box
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("wanted", "size"),
     [
@@ -80,6 +81,7 @@ def test_a_small_picture_in_a_box_is_not_enlarged() -> None:
     assert got[..., 3].sum() == 255 * 100 * 80
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize(
     ("gravity", "left", "top"),
@@ -147,6 +149,7 @@ def test_a_drawing_that_grows_is_drawn_larger() -> None:
 # The part of the original
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 def test_rect_counts_pixels_of_the_upright_original(orientation: int, kind: str) -> None:
@@ -185,6 +188,7 @@ def test_a_part_of_a_large_jpeg_lands_where_it_belongs(width: int, left: int) ->
 # Turning
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize(
     ("wanted", "back"),
@@ -365,6 +369,7 @@ def test_an_animation_goes_through_all_of_it_frame_by_frame(kind: str) -> None:
         assert got[33, 20] == pytest.approx([128, 96, 50 * n], abs=40), n
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("degrees", [0.0, 30.0, 90.0])
 @pytest.mark.parametrize("fit", ["contain", "outside", "fill", None])
 @pytest.mark.parametrize("gravity", [(0.0, 1.0), "smart", "entropy"])

@@ -217,6 +217,7 @@ def large() -> bytes:
     return pictures.encoded(pictures.field(4000, 3000), "JPEG", quality=80)
 
 
+@pytest.mark.slow
 def test_an_encoder_that_fails_is_told_from_a_picture_that_does_not_decode(
     tight: Worker, large: bytes
 ) -> None:

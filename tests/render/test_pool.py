@@ -200,6 +200,7 @@ async def test_a_render_past_its_time_is_killed_and_answered_at_once() -> None:
         assert (await rendering(pool)).width == 50
 
 
+@pytest.mark.slow
 async def test_an_answer_that_nobody_waits_for_is_no_complaint(caplog: pytest.LogCaptureFixture) -> None:
     async with started() as pool:
         [process] = pool.processes
@@ -504,6 +505,7 @@ NONSENSE = {
 }
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("nonsense", NONSENSE.values(), ids=NONSENSE.keys())
 async def test_a_renderer_that_talks_nonsense_fails_its_job_and_is_replaced(
     script: Script, nonsense: str
@@ -581,6 +583,7 @@ async def test_an_error_of_a_renderer_is_one_of_ours_and_its_reason_bounded(scri
         assert pool.restarts == 0
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("format", "original", "possible"),
     [

@@ -98,6 +98,7 @@ ASKED: list[tuple[str, dict[str, str]]] = [
 ]
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize(("target", "fields"), ASKED)
 def test_an_answer_at_once_is_the_one_that_asgi_gives(

@@ -239,6 +239,7 @@ def test_a_new_pool_that_cannot_start_keeps_the_old_one(
         assert origin.get("/h/a.jpg?w=30").status == 200
 
 
+@pytest.mark.slow
 def test_without_a_file_there_is_nothing_to_read_again(tmp_path: Path) -> None:
     with Running(settings(tmp_path, tmp_path / "cache")) as origin:
         mistake = origin.call(origin.app.reload_configuration())
@@ -271,6 +272,7 @@ def test_many_reloads_under_load_lose_no_request(tmp_path: Path) -> None:
         wait_until(lambda: not origin.app._retiring, "the old parts are closed")
 
 
+@pytest.mark.slow
 def test_the_configuration_error_is_the_only_one_that_is_swallowed(tmp_path: Path) -> None:
     with Running(settings(tmp_path, tmp_path / "cache")) as origin:
 

@@ -143,6 +143,7 @@ def test_a_stopping_origin_drains_and_finishes_what_is_in_flight(origin: Process
     assert not any(Path(f"/proc/{pid}").exists() for pid in renderers)
 
 
+@pytest.mark.slow
 def test_a_second_signal_ends_an_origin_at_once(origin: Process, source: HeldSource, tmp_path: Path) -> None:
     in_flight = origin.send("/h/held.jpg?w=100")
     assert source.asked.wait(PATIENCE)

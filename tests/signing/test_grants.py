@@ -256,6 +256,7 @@ def test_every_option_is_outside_a_grant_that_does_not_name_it(option: Option, n
     assert refused == Verdict(Reason.OUTSIDE, f"it does not name {option.name}")
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(("option", "name"), SPELLINGS)
 def test_every_option_can_be_bound_under_either_name(option: Option, name: str) -> None:
     token = signer.grant("cat.jpg", **{name: _constant(option)})
@@ -268,6 +269,7 @@ def _constant(option: Option) -> Any:
     return option.kind.to_constant(exact)
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.tuples(

@@ -22,6 +22,7 @@ from tests.support.signing import unsigned_pairs
 from tests.support.signing import verifier
 
 
+@pytest.mark.slow
 @given(key=keys, pairs=unsigned_pairs, data=st.data())
 @settings(deadline=None)  # drawing an example takes long on a busy machine
 def test_any_order_and_escaping_of_an_equal_query_verifies(key: str, pairs: list[Pair], data: Any) -> None:

@@ -59,6 +59,7 @@ async def failure(source: HttpSource, url: str, version: str | None = None) -> O
 # --- answers ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("status", "kind", "seconds"),
     [

@@ -151,6 +151,7 @@ async def fails(source: Source, key: str) -> Exception:
 # --- the contract -------------------------------------------------------------------------------------
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     "key",
     [
@@ -214,6 +215,7 @@ async def test_the_time_of_change_is_the_stores(store: Store, source: Source) ->
     assert (await original(source, "cat.jpg")).last_modified == store.modified("cat.jpg")
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("key", ["no.jpg", "no/such/cat.jpg", "cat.jpg/cat.jpg", "users", "cat", "CAT.JPG"])
 async def test_a_key_that_is_not_there_is_not_found(store: Store, source: Source, key: str) -> None:
     store.put("cat.jpg", BODY)
@@ -222,12 +224,14 @@ async def test_a_key_that_is_not_there_is_not_found(store: Store, source: Source
         await source.get(key)
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("key", ["x" * 300 + ".jpg", "x" * 1100, "/".join(["ab"] * 500)])
 async def test_a_key_that_is_too_long_is_not_found(source: Source, key: str) -> None:
     with pytest.raises(NotFound):
         await source.get(key)
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     "key",
     [

@@ -73,6 +73,7 @@ async def listed(store: Store, prefix: str = "", start_after: str = "") -> list[
 # --- the contract -------------------------------------------------------------------------------------
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     "key", ["cat.jpg", "users/42/a cat.jpg", "100%.jpg", "a%2Fb+c.jpg", "Größe/猫/🐈.jpg"]
 )
@@ -138,6 +139,7 @@ async def test_deleting_what_cannot_be_there_is_no_error(store: Store, key: str)
     await store.delete(key)
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     "key", ["", "..", "../cat.jpg", "a/../../b", "/cat.jpg", "a//b", "./a", "cat/", "c\0t"]
 )
@@ -199,6 +201,7 @@ async def test_keys_are_those_that_get_knows_with_size_and_version(store: Store)
         assert await body(store, key) == key.encode()
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("prefix", "keys"),
     [

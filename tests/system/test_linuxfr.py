@@ -16,7 +16,6 @@ from urllib.parse import quote
 import pytest
 from PIL import Image
 
-from origin.config.model import Config
 from tests.support import pictures
 from tests.support.commands import invoke
 from tests.support.redis_servers import RedisServer
@@ -26,10 +25,7 @@ from tests.support.running import Clock
 from tests.support.running import Running
 from tests.support.web_servers import WebServer
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif("presets" not in Config.model_fields, reason="the configuration has no presets yet"),
-]
+pytestmark = pytest.mark.slow
 
 AVATAR = "//nginx/default-avatar.svg"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'

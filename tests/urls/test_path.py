@@ -149,6 +149,7 @@ def test_whatever_is_escaped_comes_back(path: str) -> None:
     assert decode_path(b"/" + quote(path, safe="").encode()) == path
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=200))
 def test_any_bytes_are_decoded_or_refused(raw: bytes) -> None:
     try:
