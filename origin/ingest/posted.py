@@ -43,7 +43,6 @@ from origin.ingest.arrival import arriving
 from origin.ingest.arrival import check_length
 from origin.ingest.auth import Permission
 from origin.ingest.auth import WriteAuthorizer
-from origin.ingest.forms import FRAMING
 from origin.ingest.forms import MULTIPART
 from origin.ingest.forms import Form
 from origin.ingest.forms import content_type
@@ -56,6 +55,7 @@ from origin.signing.uploads import UploadGrant
 from origin.urls.options import Options
 
 FIELD = "file"  # of a form, with the picture
+FRAMING = 16_384  # bytes that a form may have around its picture
 
 T = TypeVar("T")
 
