@@ -36,8 +36,8 @@ from origin.ops.metrics import Metrics
 from origin.ops.routes import on_http_error
 from origin.ops.routes import private_routes
 from origin.ops.routes import public_routes
-from origin.parts import Clock
-from origin.parts import Origin
+from origin.parts.origin import Clock
+from origin.parts.origin import Origin
 from origin.render.process import RendererBroken
 from origin.sources import Source
 

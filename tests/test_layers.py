@@ -23,8 +23,6 @@ LAYERS = (
     "ops",
     "delivery",
     "ingest pages",
-    "write_parts",
-    "transform_parts",
     "parts",
     "app",
     "server",
@@ -34,7 +32,7 @@ LAYERS = (
 LEVEL = {name: level for level, line in enumerate(LAYERS) for name in line.split()}
 # The configuration stands beside the rooms: these alone know it, and it knows these.
 CONFIG = ("config",)
-KNOWS_CONFIG = {"write_parts", "transform_parts", "parts", "app", "server", "cli", *CONFIG}
+KNOWS_CONFIG = {"parts", "app", "server", "cli", *CONFIG}
 # Settings of old systems: the command line alone knows them, and they know nothing.
 CONVERT = "convert"
 CONFIG_KNOWS = {"errors", "formats", "urls", "signing", "sources", *CONFIG}
@@ -122,18 +120,8 @@ def test_every_room_has_its_layer() -> None:
 
 
 def test_the_first_floor_is_a_floor_plan() -> None:
-    assert {path.name for path in ROOT.glob("*.py")} <= {
-        *(
-            "__init__.py",
-            "__main__.py",
-            "app.py",
-            "parts.py",
-            "write_parts.py",
-            "transform_parts.py",
-            "errors.py",
-            "formats.py",
-        )
-    }
+    modules = {"__init__.py", "__main__.py", "app.py", "errors.py", "formats.py"}
+    assert {path.name for path in ROOT.glob("*.py")} == modules
 
 
 @pytest.mark.parametrize("file", FILES, ids=IDS)

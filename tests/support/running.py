@@ -36,7 +36,7 @@ from origin.config.model import Config
 from origin.delivery.authorize import Verify
 from origin.errors import NotFound
 from origin.errors import OriginError
-from origin.parts import Origin
+from origin.parts.origin import Origin
 from origin.server import listener
 from origin.sources import Original
 from origin.sources import ReserveMemory

@@ -13,9 +13,9 @@ from origin.delivery.handler import Handler
 from origin.delivery.router import Mount
 from origin.ingest.posted import PostedPictures
 from origin.ingest.transform import Transform
+from origin.parts.write import make_authorizer
 from origin.render.pool import RenderPool
 from origin.urls.parsing import OptionDefaults
-from origin.write_parts import make_authorizer
 
 log = logging.getLogger(__name__)
 

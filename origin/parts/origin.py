@@ -48,6 +48,10 @@ from origin.formats import Format
 from origin.imaging.protocol import Watermark
 from origin.ingest.store import Purge
 from origin.ops.metrics import Metrics
+from origin.parts.transform import transform_mount
+from origin.parts.write import Writer
+from origin.parts.write import make_writer
+from origin.parts.write import warn_of_open_doors
 from origin.render.pool import RenderPool
 from origin.signing import Verifier
 from origin.sources import Original
@@ -62,10 +66,6 @@ from origin.sources.base import CheckResult
 from origin.sources.base import no_limit
 from origin.sources.http import HttpSettings
 from origin.sources.watched_registry import WatchedRegistry
-from origin.transform_parts import transform_mount
-from origin.write_parts import Writer
-from origin.write_parts import make_writer
-from origin.write_parts import warn_of_open_doors
 
 log = logging.getLogger(__name__)
 
