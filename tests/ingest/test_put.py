@@ -196,6 +196,7 @@ def test_what_is_not_there_matches_nothing(origin: Running) -> None:
     assert put(origin, "/up/not-there.png", RED, If_Match="nonsense").status == 400
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     "target",
     [
