@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from origin.app import create_app
+from origin.errors import ConfigError
+from origin.ingest import svg
 from tests.support import pictures
 from tests.support.posting import posted
 from tests.support.running import Running
@@ -85,3 +88,11 @@ def test_it_is_taken_only_where_it_is_named(origin: Running, folder: Path) -> No
     before = stored(folder)
     assert posted(origin, "/png", pictures.svg()).status == 415
     assert stored(folder) == before
+
+
+def test_without_what_disarms_it_svg_stops_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(svg, "IS_INSTALLED", False)
+    source = {"type": "local", "root": str(tmp_path)}
+    handler = {"name": "up", "source": source, "write": {"auth": "open", "accept": ["svg"]}}
+    with pytest.raises(ConfigError, match=r"handler up: write\.accept: svg needs pip install .*svg"):
+        create_app({"handlers": [handler], "cache": {"path": str(tmp_path / "cache")}})
