@@ -189,8 +189,7 @@ class HttpSource:
         text = f"{key}: {state.refusal.value}, not long ago"
         if if_none_match is not None:
             raise HostUnavailable(text, remember_for=0)
-        if not state.was_fetched:
-            raise _ERRORS[state.refusal](text, remember_for=0)
+        raise _ERRORS[state.refusal](text, remember_for=0)
 
     async def _remember(self, key: str, refused: _Refused, if_none_match: str | None) -> OriginError:
         """The error of a refusal, which is remembered in the registry, or else by whoever gets the error."""

@@ -54,13 +54,13 @@ class SqliteRegistry:
     async def state(self, url: str) -> UrlState:
         def read(database: sqlite3.Connection) -> UrlState:
             row = database.execute(
-                "SELECT created_at, status, checksum, err, err_until FROM urls WHERE url = ?", (url,)
+                "SELECT created_at, status, err, err_until FROM urls WHERE url = ?", (url,)
             ).fetchone()
             if row is None:
                 return UrlState()
-            created_at, status, checksum, err, err_until = row
+            created_at, status, err, err_until = row
             refusal = Refusal(err) if err and err_until > self._clock() else None
-            return UrlState(created_at is not None, status == BLOCKED, refusal, checksum is not None)
+            return UrlState(created_at is not None, status == BLOCKED, refusal)
 
         return await self._run(read)
 

@@ -323,6 +323,17 @@ def test_a_refusal_in_the_registry_ends_with_its_key(
     assert redis_server.command("HGET", f"img/{url}", "type") == "jpeg"
 
 
+def test_a_refusal_is_remembered_of_a_url_that_the_old_program_once_fetched(
+    origin: Running, web: WebServer, redis_server: RedisServer
+) -> None:
+    """Its record has a checksum, and there is no copy here."""
+    url = f"{web.url}/cat.jpg"
+    redis_server.command("HSET", f"img/{url}", "created_at", "1", "type", "jpeg", "checksum", "0" * 40)
+    for _ in range(3):
+        assert kind(origin.get(path(url, handler="redis"))) == (404, "not-found")
+    assert len(web.asked) == 1
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("failure", ["stopped", "hanging"])
 def test_a_registry_that_fails_holds_no_cached_picture(tmp_path: Path, web: WebServer, failure: str) -> None:
