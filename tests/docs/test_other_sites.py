@@ -48,5 +48,6 @@ def test_the_numbers_are_the_programs() -> None:
     assert f"waits {watched_registry.CACHED_SECONDS:g} seconds at most" in text
     assert f"is asked again after {RETRY_NETWORK:.0f} seconds" in text
     assert watched_registry.PAUSE_SECONDS == 1
-    assert "It is asked again a second later" in text
+    assert "is asked again a second later" in text
+    assert f"waits {watched_registry.FETCH_SECONDS:g} seconds for it" in text
     assert f"the last {LATEST} URLs" in text

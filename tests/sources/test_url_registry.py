@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import subprocess
 import sys
@@ -271,11 +272,37 @@ async def test_the_file_is_read_while_another_process_writes(tmp_path: Path) -> 
     await registry.add(URL)
     other = sqlite3.connect(tmp_path / "urls.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
+    waiting = asyncio.ensure_future(registry.note_refused(URL, Refusal.SIZE, 60))
+    await asyncio.sleep(0)
     assert (await registry.state(URL)).is_registered
+    assert not waiting.done()  # and nobody waits for what we would write meanwhile
     other.execute("UPDATE urls SET status = 'Blocked'")
     other.execute("COMMIT")
     assert (await registry.state(URL)).is_blocked
+    await waiting
     other.close()
+    await registry.close()
+
+
+async def test_a_file_that_is_removed_is_down_and_another_one_is_read(tmp_path: Path) -> None:
+    """What stands in a file without a name is nobody's word any more, and an empty one forbids everything."""
+    registry = SqliteRegistry(tmp_path / "urls.db")
+    await registry.add(URL)
+    for suffix in ("", "-wal", "-shm"):
+        (tmp_path / f"urls.db{suffix}").unlink()
+    for _ in range(2):
+        with pytest.raises(RegistryDown, match=r"urls\.db"):
+            await registry.state(URL)
+        with pytest.raises(RegistryDown):
+            await registry.block(URL)
+    assert os.listdir(tmp_path) == []
+    other = SqliteRegistry(tmp_path / "other.db")
+    await other.block(URL)
+    await other.close()
+    (tmp_path / "other.db").rename(tmp_path / "urls.db")
+    assert (await registry.state(URL)).is_blocked
+    await registry.unblock(URL)
+    assert not (await registry.state(URL)).is_blocked
     await registry.close()
 
 
