@@ -124,7 +124,7 @@ class Handler:
         return await self.renditions.purge(name)
 
     async def moderate(self, action: RegistryAction, url: str) -> None:
-        """Add, block or unblock a URL in the registry. What is blocked is forgotten as well.
+        """Add, block or unblock a URL in the registry.
 
         Raises NoRegistry, RegistryDown; BadRequest and Forbidden for what is no URL of a picture.
         """
@@ -132,7 +132,10 @@ class Handler:
             raise NoRegistry
         parse_url(url)
         await getattr(self._registry.registry, action)(url)
-        if action == "block":
+
+    async def forget_blocked(self, url: str) -> None:
+        """Forget the picture of a URL that a registry blocks, which may be that of this handler too."""
+        if self._registry is not None:
             await self.renditions.purge(name_original(self.name, self._source_id, url))
 
     def _source_key(self, key: str) -> str:
