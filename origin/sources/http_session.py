@@ -93,7 +93,7 @@ class HttpSession:
         while True:
             self._admit(url)
             headers = {**self._headers, **conditions}
-            if url.host == first.host and not (first.scheme == "https" and url.scheme == "http"):
+            if _is_same_server(first, url):
                 headers |= self._own_headers
             request = self._client.get(URL(str(url), encoded=True), headers=headers, allow_redirects=False)
             async with request as response:
@@ -174,6 +174,12 @@ def _follow(url: RemoteUrl, location: str) -> RemoteUrl:
         return url.join(location)
     except BadRequest as error:
         raise HostUnavailable(f"{url}: {error}") from error
+
+
+def _is_same_server(first: RemoteUrl, url: RemoteUrl) -> bool:
+    """Whether a redirect stays on the server that was asked, or leads to its TLS."""
+    is_upgrade = (first.scheme, first.port, url.scheme, url.port) == ("http", 80, "https", 443)
+    return url.origin == first.origin or (url.host == first.host and is_upgrade)
 
 
 def _tls(settings: HttpSettings) -> ssl.SSLContext:
