@@ -42,6 +42,7 @@ from origin.http.message import Response
 from origin.http.message import header_value
 from origin.http.negotiation import accept_class
 from origin.http.via import has_passed
+from origin.http.via import note_passed
 from origin.sources.remote_url import parse_url
 from origin.sources.url_registry import NoRegistry
 from origin.sources.url_registry import RegistryAction
@@ -206,8 +207,11 @@ class Handler:
         """The answer to a GET or HEAD: steps 2 to 5. Raises ClientGone."""
         meant = image.otherwise[0] if image.otherwise else image
         try:
-            if self._refuses_loops and has_passed(request.header(b"via")):
-                raise Forbidden("the request has passed this origin already")
+            if self._refuses_loops:
+                via = request.header(b"via")
+                if has_passed(via):
+                    raise Forbidden("the request has passed this origin already")
+                note_passed(via)
             if image.authorized_until <= self._clock():
                 await self._authorize(image, request)
             if image.error is not None:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import pytest
 
 from origin.cache.results import ResultCache
+from origin.http.via import MAX_ORIGINS
 from origin.http.via import PSEUDONYM
 from origin.signing import UrlSigner
 from origin.sources.url_registry import RegistryAction
@@ -247,6 +248,20 @@ def test_a_request_that_has_passed_here_is_refused(origin: Running, web: WebServ
     for _ in range(3):
         assert origin.get(path(url), headers={"Via": "1.1 cdn"}).status == 200
     assert kind(origin.get(path(url), headers={"Via": f"1.1 {PSEUDONYM}"})) == (404, "forbidden")
+
+
+def test_a_loop_through_other_origins_is_found(origin: Running, web: WebServer) -> None:
+    """Other sites are told of the origins on the way, and of no other proxy."""
+    url = web.put("/cat.jpg", PICTURE)
+    first = f"image-origin-{0:012x}"
+    way = f"1.1 cache7.internal (nginx), 1.1 {first}, 1.1 cdn"
+    assert origin.get(path(url), headers={"Via": way}).status == 200
+    assert web.asked[0].headers["via"] == f"1.1 {first}, 1.1 {PSEUDONYM}"
+    other = web.put("/dog.jpg", PICTURE)
+    assert origin.get(path(other)).status == 200
+    assert web.asked[1].headers["via"] == f"1.1 {PSEUDONYM}"
+    many = ", ".join(f"1.1 image-origin-{number:012x}" for number in range(MAX_ORIGINS))
+    assert kind(origin.get(path(url), headers={"Via": many})) == (404, "forbidden")
 
 
 def test_ipv6_from_end_to_end(origin: Running) -> None:
