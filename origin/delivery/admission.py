@@ -1,7 +1,7 @@
 """What may be in memory at once: fetches, and bytes of originals.
 
 A source that hangs takes the places of its own handler and of no other; where a source asks many servers, one
-that hangs takes a quarter of the places and half of the memory at most, and all of them leave a quarter of it.
+that hangs takes a quarter of the places and half of the memory at most, and all of them leave a quarter.
 Each fetch holds memory for an original of the usual size, and asks for more before it reads a larger one.
 """
 
