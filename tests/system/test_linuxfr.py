@@ -191,12 +191,15 @@ def test_a_block_holds_from_the_next_request_on(site: Site, web: WebServer) -> N
 
 
 def test_after_an_hour_the_server_is_asked_again(site: Site, web: WebServer, clock: Clock) -> None:
-    url = site.register(web.put("/cat.png", pictures.small()))
+    changed = {"Last-Modified": "Thu, 12 Dec 2013 12:28:47 GMT"}
+    url = site.register(web.put("/cat.png", pictures.small(), changed))
     site.image(url)
+    site.redis("DEL", f"img/updated/{url}")  # its time is over
     clock.now += HOUR + 1
     assert site.image(url).status == 200
     assert len(web.asked) == 2
     assert web.asked[1].headers["if-none-match"] == web.pages["/cat.png"].headers["ETag"]
+    assert site.redis("GET", f"img/updated/{url}") == "Thu, 12 Dec 2013 12:28:47 GMT"
     web.put("/cat.png", pictures.odd())
     clock.now += HOUR + 1
     assert site.image(url).body == pictures.odd()
