@@ -24,7 +24,6 @@ from origin.delivery.answers import FixedAnswers
 from origin.delivery.authorize import Verify
 from origin.delivery.handler import Handler
 from origin.delivery.router import BodyLimit
-from origin.delivery.router import Mount
 from origin.delivery.router import Router
 from origin.errors import ConfigError
 from origin.http.message import RawHeaders
@@ -37,8 +36,8 @@ from origin.ops.metrics import Metrics
 from origin.ops.routes import on_http_error
 from origin.ops.routes import private_routes
 from origin.ops.routes import public_routes
-from origin.parts import Clock
-from origin.parts import Origin
+from origin.parts.origin import Clock
+from origin.parts.origin import Origin
 from origin.render.process import RendererBroken
 from origin.sources import Source
 
@@ -104,7 +103,8 @@ class OriginApp(Starlette):
         config = self.origin.config
         return Router(
             super().__call__,
-            mounts={prefix: Mount(handler) for prefix, handler in self.origin.handlers.items()},
+            mounts=self.origin.mounts,
+            routes=self.origin.routes,
             metrics=self.origin.metrics,
             hosts=config.hosts,
             https_port=config.https_port if config.https_enabled and config.https_strict else None,

@@ -15,7 +15,20 @@
     ├── RenderFailed            render-failed       500   the renderer died
     │   ├── EncodingFailed      render-failed       500   the renderer could not write that result
     │   └── RenderTimeout       render-failed       504   the renderer was killed at its deadline
-    └── Overloaded              overloaded          503   no room in the queue
+    ├── Overloaded              overloaded          503   no room in the queue
+    └── WriteRefused            a picture that does not come in; its message is for the client
+        ├── Malformed           bad-request         400   a request that cannot be read
+        │   └── TooSlow         bad-request         408   its body does not arrive
+        ├── NothingSent         nothing-sent        400   no picture in it
+        ├── Unauthorized        unauthorized        401   no token, and one is needed
+        ├── WriteForbidden      forbidden           403   a token that is wrong, or does not permit this
+        ├── NoPicture           not-found           404   no such picture to publish
+        ├── Exists              exists              412   the key is taken
+        ├── PreconditionMissed  precondition-failed 412   not the version that `If-Match` names
+        ├── TooLarge            too-large           413   the body has too many bytes
+        ├── Unsupported         unsupported         415   no picture that is accepted here
+        ├── StoreUnavailable    source-unavailable  503   the store is down or refuses us
+        └── StoreFilled         store-full          507   the store has no space left
 
 An error's message is for the log and may hold keys, buckets and library text. The client only ever
 sees `kind` (in `X-Origin-Error`) and the fallback image.
@@ -119,6 +132,70 @@ class RenderTimeout(RenderFailed):
 class Overloaded(OriginError):
     kind = "overloaded"
     status = 503
+
+
+class WriteRefused(OriginError):
+    """A picture that does not come in. The message holds nothing that a client may not see."""
+
+    kind = "bad-request"
+    status = 400
+
+
+class Malformed(WriteRefused):
+    pass
+
+
+class TooSlow(Malformed):
+    status = 408
+
+
+class NothingSent(WriteRefused):
+    kind = "nothing-sent"
+
+
+class Unauthorized(WriteRefused):
+    kind = "unauthorized"
+    status = 401
+
+
+class WriteForbidden(WriteRefused):
+    kind = "forbidden"
+    status = 403
+
+
+class NoPicture(WriteRefused):
+    kind = "not-found"
+    status = 404
+
+
+class Exists(WriteRefused):
+    kind = "exists"
+    status = 412
+
+
+class PreconditionMissed(WriteRefused):
+    kind = "precondition-failed"
+    status = 412
+
+
+class TooLarge(WriteRefused):
+    kind = "too-large"
+    status = 413
+
+
+class Unsupported(WriteRefused):
+    kind = "unsupported"
+    status = 415
+
+
+class StoreUnavailable(WriteRefused):
+    kind = "source-unavailable"
+    status = 503
+
+
+class StoreFilled(WriteRefused):
+    kind = "store-full"
+    status = 507
 
 
 class ConfigError(Exception):

@@ -16,7 +16,7 @@ from origin.config.load import build_config
 from origin.delivery import router as module
 from origin.delivery.authorize import Verify
 from origin.delivery.request import ImageRequest
-from origin.parts import Origin
+from origin.parts.origin import Origin
 from origin.server.memory import freeze_gc
 from tests.support import pictures
 from tests.support.running import Running

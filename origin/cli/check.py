@@ -91,6 +91,7 @@ async def _check_parts(config: Config, original: tuple[Handler, str] | None) -> 
     yield _check_keys(config)
     yield _check_variants(config)
     yield _check_open(config)
+    yield [finding async for finding in _check_writes(config)]
     yield _check_certificate(config)
     yield _check_folders(config)
     if renderer is not None:
@@ -101,6 +102,8 @@ async def _check_parts(config: Config, original: tuple[Handler, str] | None) -> 
 
 async def _check_source(handler: Handler, config: Config) -> list[Finding]:
     name = f"handler {handler.name} at /{handler.prefix}/"
+    if not handler.has_source:
+        return _tell_of_posting(handler, name)
     try:
         async with _open_source(handler, config) as source:
             result = await source.check()
@@ -110,7 +113,17 @@ async def _check_source(handler: Handler, config: Config) -> list[Finding]:
         return [(f"{name}: FAILED: {result}", False)]
     warnings = [(f"handler {handler.name}: warning: {warning}", True) for warning in result.warnings]
     is_ok = result.access in (Access.READABLE, Access.ON_DEMAND)
-    return [(f"{name}: {'ok' if is_ok else 'warning'}: {result}", True), *warnings]
+    source_line = f"{name}: {'ok' if is_ok else 'warning'}: {result}"
+    return [(source_line, True), *warnings, *_tell_of_posting(handler, name)]
+
+
+def _tell_of_posting(handler: Handler, name: str) -> list[Finding]:
+    """What is answered to posted pictures, and whose."""
+    if handler.transform is None:
+        return []
+    is_open = handler.auth is None or handler.auth.is_open
+    who = "warning: everyone may post pictures" if is_open else "ok: auth lets in who may post pictures"
+    return [(f"{name}: {who}: {', '.join(handler.transform)}", True)]
 
 
 async def _check_original(handler: Handler, key: str, config: Config, renderer: Renderer) -> Finding:
@@ -214,6 +227,23 @@ def _check_open(config: Config) -> list[Finding]:
         for handler in config.handlers
         if isinstance(handler.source, HttpSettings) and handler.source.open and not handler.signing
     ]
+
+
+async def _check_writes(config: Config) -> AsyncIterator[Finding]:
+    """Handlers where strangers may write, and the places where uploads wait."""
+    for handler in config.handlers:
+        write = handler.write
+        if write is None:
+            continue
+        if write.list_open():
+            what = " and ".join(write.list_open())
+            yield f"handler {handler.name}: warning: write.auth is open: anybody may send {what}", True
+        if write.stage is not None:
+            waiting = handler.model_copy(
+                update={"name": f"{handler.name}, stage", "source": write.stage.source}
+            )
+            for finding in await _check_source(waiting, config):
+                yield finding
 
 
 def _check_folders(config: Config) -> list[Finding]:

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
@@ -11,6 +16,8 @@ from origin.config.load import parse_config
 from origin.convert.conversion import CannotConvert
 from origin.convert.conversion import Conversion
 from origin.convert.linuxfr import convert as convert_linuxfr
+from origin.convert.v2ex import convert as convert_v2ex
+from origin.convert.webcompat import convert as convert_webcompat
 from origin.errors import ConfigError
 
 
@@ -30,6 +37,34 @@ def linuxfr(flags: tuple[str, ...]) -> None:
         conversion = convert_linuxfr(flags)
         parse_config(json.dumps(conversion.config), name="what these settings become")
     except (CannotConvert, ConfigError) as error:
+        end_as_misused(str(error))
+    _show(conversion)
+
+
+@convert.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def v2ex(arguments: tuple[str, ...]) -> None:
+    """v2ex/remote, by its environment, its settings file (config.py) and gunicorn's -b and -w."""
+    _convert_python(convert_v2ex, arguments)
+
+
+@convert.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def webcompat(arguments: tuple[str, ...]) -> None:
+    """The uploads of webcompat.com, by its environment or its settings file; -b HOST:PORT to listen at."""
+    _convert_python(convert_webcompat, arguments)
+
+
+def _convert_python(
+    convert_settings: Callable[[Sequence[str], str, Mapping[str, str]], Conversion], arguments: Sequence[str]
+) -> None:
+    """Of a program in Python: arguments that end in .py are its settings."""
+    files = [argument for argument in arguments if argument.endswith(".py")]
+    flags = [argument for argument in arguments if argument not in files]
+    try:
+        settings = "\n".join(Path(file).read_text(encoding="utf-8") for file in files)
+        conversion = convert_settings(flags, settings, os.environ)
+    except (CannotConvert, OSError, UnicodeDecodeError) as error:
         end_as_misused(str(error))
     _show(conversion)
 

@@ -67,14 +67,20 @@ def explain_url(config: Config, url: str, now: float) -> tuple[list[str], bool]:
     except (ValueError, BadRequest) as error:
         answer = "answer: 404, plain text, or the fallback image, class bad-request"
         return [f"refused: {error}", answer], False
-    mount = find_mount(path, {handler.prefix: handler for handler in config.handlers})
+    mounts = {handler.prefix: handler for handler in config.handlers}
+    mount = find_mount(path, mounts)
+    if path in mounts and mounts[path].transform is not None:
+        mount = mounts[path], ""
     if mount is None:
         prefixes = ", ".join(f"/{handler.prefix}/" for handler in config.handlers)
         return [f"no handler is mounted there; there are {prefixes}", "answer: 404, plain text"], False
     handler, key = mount
     defaults = config.option_defaults(handler)
     pairs = decode_query(parts.query.encode("utf-8", "surrogateescape"))
-    lines = [f"handler: {handler.name}, mounted at /{handler.prefix}/", f"key: {key}"]
+    lines = [f"handler: {handler.name}, mounted at /{handler.prefix}/"]
+    if handler.transform is not None and not (key and handler.has_source):
+        return _explain_posted(handler, key, pairs, defaults, lines)
+    lines.append(f"key: {key}")
     lines += _describe_ignored(pairs, defaults)
     try:
         signature, accepted = _describe_signature(handler, key, pairs, now)
@@ -95,6 +101,28 @@ def explain_url(config: Config, url: str, now: float) -> tuple[list[str], bool]:
         lines += _describe_name(key, named, alone)
         source_key = named.originals[0] if named.originals else key
     return [*lines, *_describe_outcome(handler, source_key, options, defaults)], True
+
+
+def _explain_posted(
+    handler: Handler, key: str, pairs: list[Pair], defaults: OptionDefaults, lines: list[str]
+) -> tuple[list[str], bool]:
+    """What becomes of a picture that is posted there."""
+    name = key.partition("/")[0].replace("rescale", "resize") or "render"
+    if name not in (handler.transform or ()):
+        return [*lines, f"refused: transform does not have {name}", "answer: 404, JSON"], False
+    lines.append(f"posted pictures: {name}; " + ("everyone" if _is_open(handler) else "who auth lets in"))
+    if key:
+        return [*lines, "answer: JSON; nothing is kept"], True
+    lines += _describe_ignored(pairs, defaults)
+    try:
+        options = parse_options(pairs, defaults)
+    except BadRequest as error:
+        return [*lines, f"refused: {error}", "answer: 400, JSON, class bad-request"], False
+    return [*lines, *_describe_options(handler, options, defaults), "next: rendered; nothing is kept"], True
+
+
+def _is_open(handler: Handler) -> bool:
+    return handler.auth is None or handler.auth.is_open
 
 
 def _describe_name(key: str, named: NamedPreset, alone: str) -> Iterator[str]:
@@ -150,6 +178,12 @@ def _describe_passthrough(handler: Handler, key: str) -> Iterator[str]:
 def _describe_outcome(
     handler: Handler, key: str, options: Options, defaults: OptionDefaults
 ) -> Iterator[str]:
+    yield from _describe_options(handler, options, defaults)
+    yield from _describe_original(handler, key)
+    yield from _describe_next(handler)
+
+
+def _describe_options(handler: Handler, options: Options, defaults: OptionDefaults) -> Iterator[str]:
     if defaults.preset is not None:
         yield f"preset of every URL here: {defaults.preset}"
     yield f"options: {_spell(options, defaults)}"
@@ -161,8 +195,6 @@ def _describe_outcome(
     else:
         yield f"size: {_describe_size(options)}"
         yield from _describe_format(handler, options.format)
-    yield from _describe_original(handler, key)
-    yield from _describe_next(handler)
 
 
 def _describe_original(handler: Handler, key: str) -> Iterator[str]:

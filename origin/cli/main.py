@@ -11,6 +11,7 @@ import click
 from origin import __version__
 from origin.cli.check import check
 from origin.cli.convert import convert
+from origin.cli.copy import copy
 from origin.cli.demo import demo
 from origin.cli.explain import explain
 from origin.cli.purge import purge
@@ -26,5 +27,5 @@ def main() -> None:
     """An image origin for CDNs: originals from S3, rendered with libvips, cached on disk."""
 
 
-for command in (serve, demo, check, explain, sign, purge, registry, convert, schema):
+for command in (serve, demo, check, explain, sign, purge, registry, convert, copy, schema):
     main.add_command(command)

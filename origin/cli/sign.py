@@ -1,4 +1,4 @@
-"""`origin sign`: signed URLs, the text of a srcset, and grants."""
+"""`origin sign`: signed URLs, the text of a srcset, grants, and URLs for uploads."""
 
 from __future__ import annotations
 
@@ -103,6 +103,40 @@ def sign_grant(
         texts = _split_options(options)
         bounds = {name: _read_bound(find_picture_option(name), text) for name, text in texts.items()}
         click.echo(signer.grant(key, expires_in=expires_in, **bounds))
+
+
+@sign.command("upload")
+@click.argument("path")
+@click.option("-c", "--config", "config_path", default="config.json", show_default=True)
+@click.option("--prefix", help="Take the keys from ORIGIN_SIGNING_KEYS, for this prefix.")
+@click.option("--base-url", default="", help="Scheme and host before the path.")
+@click.option(
+    "--expires-in", type=click.FloatRange(1, 10**9), required=True, help="Seconds; rounded up to the hour."
+)
+@click.option("--max-bytes", type=click.IntRange(1), help="Bytes that the body of a request may have.")
+@click.option("--formats", help="Formats that may be sent, separated by commas: jpg,png.")
+@click.option("--replace", is_flag=True, help="Let it replace pictures that are there.")
+def sign_upload(
+    path: str,
+    config_path: str,
+    prefix: str | None,
+    base_url: str,
+    expires_in: float,
+    max_bytes: int | None,
+    formats: str | None,
+    replace: bool,
+) -> None:
+    """The URL to which a browser may send a picture: PATH is a key, or ends in /* for any name below."""
+    with _errors_as_misuse():
+        signer, key = _find_signer(path, config_path, prefix, base_url)
+        url = signer.upload(
+            key,
+            max_bytes=max_bytes,
+            formats=formats.split(",") if formats is not None else None,
+            may_replace=replace,
+            expires_in=expires_in,
+        )
+        click.echo(url)
 
 
 def _find_signer(path: str, config_path: str, prefix: str | None, base_url: str) -> tuple[UrlSigner, str]:

@@ -7,20 +7,34 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from origin.config.model import Config
+from origin.config.model import Handler
 from origin.config.pictures import MAX_FILE
 from origin.config.types import one_of
+from origin.config.write import Write
 from origin.errors import BadRequest
 from origin.formats import OUTPUTS
 from origin.formats import sniff
 from origin.sources.http import HttpSettings
+from origin.sources.types import SOURCES
+from origin.sources.types import type_name
 from origin.urls.parsing import parse_options
+from origin.urls.path import find_mount
+from origin.urls.templates import REPLY_PARTS
+from origin.urls.templates import find_name_mistake
+from origin.urls.templates import find_reply_mistake
 
+_STORES = one_of([name for name, row in SOURCES.items() if row.store is not None])
 _EVERY_ADDRESS = {"0.0.0.0", "::"}
 
 
 def check_together(config: Config) -> Iterator[str]:
     """Each mistake as `{place}: expected ...`."""
     yield from _shared_names(config)
+    for i, handler in enumerate(config.handlers):
+        if handler.write is not None:
+            yield from _unwritable(f"handlers[{i}]", handler, handler.write)
+    yield from _visible_stages(config)
+    yield from _claimed_paths(config)
     if config.https_enabled and not (config.https_cert and config.https_key):
         yield "https_enabled: expected https_cert and https_key beside it"
     if config.https_strict and not config.https_enabled and not config.legacy:
@@ -50,6 +64,53 @@ def _shared_names(config: Config) -> Iterator[str]:
                     f"which handlers[{seen[value]}] has"
                 )
             seen.setdefault(value, i)
+
+
+def _unwritable(place: str, handler: Handler, write: Write) -> Iterator[str]:
+    """What `write` needs beside itself."""
+    if SOURCES[type_name(handler.source)].store is None:
+        yield f"{place}.write: expected a source that can be written to, of type {_STORES}"
+    ways = [way for method in write.methods if (way := write.auth.of(method)) is not None]
+    if any(way.signed for way in ways) and handler.signing is None:
+        yield f"{place}.write.auth: expected signing.keys in the handler, with which upload grants are made"
+    if mistake := find_name_mistake(write.name):
+        yield f"{place}.write.name: expected a template such as {{yyyy}}/{{mm}}/{{uuid}}; {mistake}"
+    if mistake := find_reply_mistake(write.reply.get("delete"), ()):
+        yield f"{place}.write.reply.delete: expected no placeholder, since keys may be many, got {mistake}"
+    if mistake := find_reply_mistake(write.reply):
+        yield f"{place}.write.reply: expected placeholders of {', '.join(REPLY_PARTS)}, got {mistake}"
+
+
+def _visible_stages(config: Config) -> Iterator[str]:
+    """Stages that a handler would serve from."""
+    for i, handler in enumerate(config.handlers):
+        if handler.write is None or handler.write.stage is None:
+            continue
+        stage, place = handler.write.stage.source, f"handlers[{i}].write.stage.source"
+        if SOURCES[type_name(stage)].store is None:
+            yield f"{place}: expected a source that can be written to, of type {_STORES}"
+        for other in config.handlers:
+            places = (other.source.describe(), stage.describe())
+            if places[0].startswith(places[1]) or places[1].startswith(places[0]):
+                yield f"{place}: expected a place that no handler reads, got one that {other.name} reads"
+
+
+def _claimed_paths(config: Config) -> Iterator[str]:
+    """Other paths that something else has already."""
+    claimed: dict[str, str] = {"status": "the status page"}
+    for i, handler in enumerate(config.handlers):
+        if handler.write is None:
+            continue
+        others = {other.prefix: True for other in config.handlers if other is not handler}
+        for name, route in handler.write.routes:
+            if route is None:
+                continue
+            place, path = f"handlers[{i}].write.routes.{name}", route.removeprefix("/")
+            if path in claimed or path in others or find_mount(path, others) or path.startswith("-/"):
+                yield f'{place}: expected a path of its own, got "/{path}", which something else has'
+            claimed[path] = place
+            if name != "upload" and handler.write.stage is None:
+                yield f"{place}: expected stage beside it"
 
 
 def _shared_ports(config: Config) -> Iterator[str]:

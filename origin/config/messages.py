@@ -43,9 +43,10 @@ def first_mistake(error: ValidationError, data: Any) -> str:
     """The first mistake in `data`, and how many more there are."""
     errors = error.errors(include_url=False)
     # A list with a bad entry is also reported as too short, which says nothing new.
-    others = sum(each["type"] != "too_short" for each in errors[1:])
-    more = f" (and {others} more)" if others else ""
-    return _sentence(errors[0], data) + more
+    told = [errors[0], *(each for each in errors[1:] if each["type"] != "too_short")]
+    # What stands for several keys, as one `auth` for every request does, is wrong in each of them.
+    first, *others = dict.fromkeys(_sentence(each, data) for each in told)
+    return first + (f" (and {len(others)} more)" if others else "")
 
 
 def _sentence(error: ErrorDetails, data: Any) -> str:

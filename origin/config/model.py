@@ -50,12 +50,17 @@ from origin.config.types import SecondsOrOff
 from origin.config.types import Size
 from origin.config.types import SourceFormat
 from origin.config.types import Text
+from origin.config.types import TransformName
 from origin.config.types import Whole
 from origin.config.types import expected
 from origin.config.types import expects
 from origin.config.types import one_of
+from origin.config.write import AnyWay
+from origin.config.write import StagePart
+from origin.config.write import Write
 from origin.formats import DEFAULT_ORIGINALS
 from origin.formats import QUALITY
+from origin.sources.none import NoSettings
 from origin.urls.parsing import OptionDefaults
 from origin.urls.presets import ORIGINAL_EXTENSIONS
 from origin.urls.presets import PresetNames
@@ -261,10 +266,25 @@ class Handler(Part):
         meaning("extensions that originals of `preset_names` are looked for with, in this order"),
     ] = ORIGINAL_EXTENSIONS
 
+    write: Annotated[Write | None, meaning("pictures come in here; without it, none do")] = None
+    transform: Annotated[
+        Annotated[tuple[TransformName, ...], Field(min_length=1)] | None,
+        meaning(
+            "posted pictures are answered with what they become: `render`, and v2ex/remote's `fit`, "
+            "`prepare_jpeg`, `resize_avatar` and `info`; needs no `source`"
+        ),
+    ] = None
+    auth: Annotated[
+        AnyWay | None,
+        meaning('who may post to `transform`, as in `write.auth`; without it everyone, as with `"open"`'),
+    ] = None
+
     @model_validator(mode="before")
     @classmethod
     def _fill_in(cls, data: Any) -> Any:
         data = read_handler(data)
+        if isinstance(data, dict) and data.get("transform") is not None and data.get("source") is None:
+            data = {**data, "source": NoSettings()}
         if isinstance(data, dict) and data.get("prefix") in ("", None):
             return {**data, "prefix": data.get("name", "")}
         return data
@@ -273,6 +293,12 @@ class Handler(Part):
     def _settle(self) -> Handler:
         if self.aws is not None:
             object.__setattr__(self, "source", self.aws.as_source())
+        if self.transform is not None and self.write is not None:
+            raise expected("either `transform` or `write`: both are posted to the prefix", got="")
+        if self.auth is not None and self.transform is None:
+            raise expected("`transform` beside it", key="auth", got="")
+        if self.auth is not None and self.auth.signed and self.signing is None:
+            raise expected("`signing` with the keys of the grants beside it", key="auth.signed", got="")
         if self.cache_time == 0:
             raise expected(
                 'seconds, or -1 for no cache; 0 is refused: in s3imageserver it meant "for ever" '
@@ -298,6 +324,11 @@ class Handler(Part):
             preset=self.preset,
             preset_names=PresetNames(self.preset_names, self.original_extensions),
         )
+
+    @property
+    def has_source(self) -> bool:
+        """Whether there are originals to serve."""
+        return not isinstance(self.source, NoSettings)
 
     @property
     def caches(self) -> bool:
@@ -423,13 +454,18 @@ class Config(Part):
     @model_validator(mode="after")
     def _look_up_sources(self) -> Config:
         for i, handler in enumerate(self.handlers):
-            if not isinstance(handler.source, NamedSource):
-                continue
-            if handler.source not in self.sources:
-                names = f", {one_of(list(self.sources))}" if self.sources else ""
-                raise expected(f"a source, or a name of sources{names}", key=f"handlers[{i}].source", got="")
-            object.__setattr__(handler, "source", self.sources[handler.source])
+            self._look_up_source(handler, f"handlers[{i}].source")
+            if handler.write is not None and handler.write.stage is not None:
+                self._look_up_source(handler.write.stage, f"handlers[{i}].write.stage.source")
         return self
+
+    def _look_up_source(self, holder: Handler | StagePart, place: str) -> None:
+        if not isinstance(holder.source, NamedSource):
+            return
+        if holder.source not in self.sources:
+            names = f", {one_of(list(self.sources))}" if self.sources else ""
+            raise expected(f"a source, or a name of sources{names}", key=place, got="")
+        object.__setattr__(holder, "source", self.sources[holder.source])
 
     def option_defaults(self, handler: Handler) -> OptionDefaults:
         """What a handler settles about options, with the presets and watermarks that its URLs may name."""

@@ -7,12 +7,16 @@ from collections.abc import Iterator
 from typing import Any
 from typing import NamedTuple
 
+from pydantic.fields import FieldInfo
+
 from origin.config.model import Config
 from origin.config.part import SCHEMA_KEY
 from origin.config.part import Part
 from origin.config.part import key_of
 from origin.config.sources import SOURCE_PARTS
 from origin.config.sources import SourceField
+from origin.config.write import Way
+from origin.config.write import WayField
 
 REQUIRED = "required"  # the default of a key that has none
 
@@ -25,7 +29,8 @@ def json_schema() -> dict[str, Any]:
     schema = _with_references(Config.model_json_schema())
     handler = schema["$defs"]["Handler"]
     handler["required"] = ["name"]
-    handler["oneOf"] = [{"required": ["source"]}, {"required": ["aws"]}]
+    source, aws, transform = ({"required": [key]} for key in ("source", "aws", "transform"))
+    handler["oneOf"] = [source, aws, {**transform, "not": {"anyOf": [source, aws]}}]
     for part in [schema, *schema["$defs"].values()]:
         part["properties"][SCHEMA_KEY] = {"type": "string", "description": "for editors; means nothing here"}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
@@ -44,13 +49,14 @@ def documented_keys() -> Iterator[DocumentedKey]:
     """Every key of the file.
 
     `place` is "" at the top, `cache`, `handlers[]`, `handlers[].limits`, `presets[]`, and `source s3` for the
-    keys of that type of source, wherever one may stand. `source http.registry redis` is an object with a type
-    in it.
+    keys of that type of source, wherever one may stand; those of one way of writing stand once, at
+    `handlers[].write.auth`. `source http.registry redis` is an object with a type in it.
     """
     schema = Config.model_json_schema()
     yield from _keys_of(Config, "", {**schema["$defs"], "Config": schema})
     for name, part in SOURCE_PARTS.items():
         yield from _keys_of(part, f"source {name}", schema["$defs"])
+    yield from _keys_of(Way, "handlers[].write.auth", schema["$defs"])
 
 
 def _keys_of(part: type[Part], place: str, schemas: dict[str, Any]) -> Iterator[DocumentedKey]:
@@ -59,7 +65,7 @@ def _keys_of(part: type[Part], place: str, schemas: dict[str, Any]) -> Iterator[
         row = schemas[part.__name__]["properties"][key]
         default = REQUIRED if field.is_required() else row["default"]
         yield DocumentedKey(place, key, default, row["description"])
-        if not any(isinstance(entry, SourceField) for entry in field.metadata):
+        if not any(isinstance(entry, SourceField | WayField) for entry in _notes_of(field)):
             for inner, brackets in _parts_in(field.annotation):
                 inner_place = f"{place}.{key}{brackets}{_kind(inner)}".lstrip(".")
                 yield from _keys_of(inner, inner_place, schemas)
@@ -69,6 +75,13 @@ def _kind(part: type[Part]) -> str:
     """The text under `type` behind a space, for objects that have one."""
     field = part.model_fields.get("type")
     return "" if field is None else f" {typing.get_args(field.annotation)[0]}"
+
+
+def _notes_of(field: FieldInfo) -> Iterator[Any]:
+    """What is said of the type of a key, or of one of the types that it may have."""
+    yield from field.metadata
+    for inner in typing.get_args(field.annotation):
+        yield from getattr(inner, "__metadata__", ())
 
 
 def _parts_in(annotation: Any, brackets: str = "") -> Iterator[tuple[type[Part], str]]:

@@ -19,6 +19,7 @@ from origin.config.settings import to_settings
 from origin.config.settings import union
 from origin.config.types import one_of
 from origin.sources.base import SourceSettings
+from origin.sources.none import NoSettings
 from origin.sources.types import SOURCES
 from origin.sources.types import type_name
 
@@ -55,11 +56,15 @@ class SourceField:
     def _read(self, value: Any, read_part: Callable[[Any], Any]) -> Any:
         if self.named and isinstance(value, str):
             return NamedSource(value)
+        if isinstance(value, NoSettings):
+            return value
         part = read_part(value)
         return to_settings(part, SOURCES[part.type].settings)
 
 
-def _dump_source(settings: SourceSettings) -> dict[str, Any]:
+def _dump_source(settings: SourceSettings) -> dict[str, Any] | None:
+    if isinstance(settings, NoSettings):
+        return None
     return {"type": type_name(settings), **dump(settings)}
 
 

@@ -260,6 +260,10 @@ ErrorStatus = Annotated[
         }
     ),
 ]
+TransformName = Annotated[
+    Literal["fit", "prepare_jpeg", "resize_avatar", "rescale_avatar", "info", "render"],
+    expects("fit, prepare_jpeg, resize_avatar, info or render"),
+]
 Prefix = Annotated[
     str, BeforeValidator(_parse_prefix), expects("a path such as img/photos; the first part may not be -")
 ]

@@ -19,6 +19,7 @@ from itertools import chain
 
 from origin.cache.records import name_original
 from origin.delivery.authorize import Authorizer
+from origin.delivery.authorize import Pairs
 from origin.delivery.authorize import allow_all
 from origin.delivery.fallback import Fallback
 from origin.delivery.fallback import failure_text
@@ -47,6 +48,7 @@ from origin.sources.remote_url import parse_url
 from origin.sources.url_registry import NoRegistry
 from origin.sources.url_registry import RegistryAction
 from origin.sources.watched_registry import WatchedRegistry
+from origin.urls.options import BY_NAME
 from origin.urls.options import Options
 from origin.urls.parsing import OptionDefaults
 from origin.urls.parsing import find_ignored
@@ -56,6 +58,7 @@ from origin.urls.query import decode_query
 from origin.urls.url_keys import ReadKey
 from origin.urls.url_keys import read_plain_key
 
+RESERVED = "-/"  # the keys below it, where pictures come in, are actions and no pictures
 MAX_PAIRS = 100  # of a query; each costs microseconds before a token is looked at
 
 
@@ -84,6 +87,7 @@ class Handler:
         passthrough: Passthrough = "never",
         refuses_loops: bool = False,
         debug: bool = False,
+        is_written: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.name = name
@@ -99,6 +103,7 @@ class Handler:
         self._passthrough = passthrough
         self._refuses_loops = refuses_loops
         self._debug = debug  # whether the names of ignored options are told
+        self._is_written = is_written  # whether pictures come in here, so that their versions are told
         self._clock = clock
 
     async def open(self) -> None:
@@ -160,6 +165,8 @@ class Handler:
             if many:
                 raise BadRequest(f"the query has more than {MAX_PAIRS} pairs")
             source_key = self._read_key(key, pairs, raw_path)
+            if self._is_written and key.startswith(RESERVED):
+                raise BadRequest(f"keys below {RESERVED} are reserved")
             passes = passes_through(self._passthrough, pairs, self._defaults)
             options = Options() if passes else parse(pairs, self._defaults)
         except OriginError as exc:
@@ -172,10 +179,11 @@ class Handler:
             options,
             self._name(source_key),
             error or failure,
-            tuple(chain(*find_ignored(pairs, self._defaults))) if self._debug else (),
+            ignored=tuple(chain(*find_ignored(pairs, self._defaults))) if self._debug else (),
             source_key=source_key,
             is_passed_through=passes,
         )
+        image.is_plain = self._is_written and options.format != "auto" and not _has_options(pairs)
         image.otherwise = self._read_name(image, parse)
         return image
 
@@ -192,7 +200,7 @@ class Handler:
                 options,
                 self._name(original),
                 image.error,
-                image.ignored,
+                ignored=image.ignored,
                 source_key=original,
                 saved_as=image.key,
             )
@@ -258,7 +266,7 @@ class Handler:
         if variant is None or variant_headers is None:
             return None
         outcome = self.renditions.fresh_in_memory(variant)
-        if outcome is None or not variant_headers.fit(outcome.result):
+        if outcome is None or not variant_headers.fit(outcome):
             return None
         return self._responses.cached(outcome, variant_headers, self._expires_in(image), headers)
 
@@ -301,8 +309,8 @@ class Handler:
     def _succeed(self, outcome: Outcome, image: ImageRequest, request: Request) -> Response:
         format = _format(image, request.headers)
         headers = image.headers.get(format)
-        if headers is None or not headers.fit(outcome.result):
-            headers = self._responses.variant_headers(outcome.result, image)
+        if headers is None or not headers.fit(outcome):
+            headers = self._responses.variant_headers(outcome, image)
             image.headers[format] = headers
         return self._responses.picture(outcome, headers, self._expires_in(image), request)
 
@@ -332,6 +340,11 @@ class Handler:
     def _expires_in(self, image: ImageRequest) -> int | None:
         """Seconds until the permission ends; None where it has no end."""
         return None if image.expires is None else int(image.expires - self._clock())
+
+
+def _has_options(pairs: Pairs) -> bool:
+    """Whether a query says what the picture is to look like."""
+    return any(value and (option := BY_NAME.get(name)) and not option.of_token for name, value in pairs)
 
 
 def _choices(image: ImageRequest) -> tuple[ImageRequest, ...]:

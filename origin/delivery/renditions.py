@@ -24,6 +24,7 @@ from dataclasses import replace
 
 from origin.cache.records import Lookup
 from origin.cache.records import Result
+from origin.cache.records import Version
 from origin.cache.results import Entry
 from origin.delivery.originals import FetchedOriginal
 from origin.delivery.originals import Originals
@@ -89,6 +90,10 @@ class Renditions:
         self._rendering: Counter[str] = Counter()  # variants on their way, by original
 
     @property
+    def settings(self) -> RenderSettings:
+        return self._settings
+
+    @property
     def waiting(self) -> int:
         """Requests and refreshes that wait for a result to be made."""
         return self._flights.waiters
@@ -135,7 +140,9 @@ class Renditions:
         if lookup.version is None or lookup.result is None:
             return None
         ttl = self.originals.ttl(lookup.version)
-        return Outcome(lookup.result, _hit(ttl, "memory"), "hit") if ttl > 0 else None
+        if ttl <= 0:
+            return None
+        return Outcome(lookup.result, _hit(ttl, "memory"), "hit", version=lookup.version.etag)
 
     async def get(self, variant: Variant, request: Request) -> Outcome:
         """The result of a variant. Raises OriginError, and ClientGone where the client leaves first."""
@@ -170,10 +177,10 @@ class Renditions:
             return None
         ttl = self.originals.ttl(lookup.version)
         if ttl > 0:
-            return Outcome(lookup.result, _hit(ttl, lookup.tier), "hit")
+            return Outcome(lookup.result, _hit(ttl, lookup.tier), "hit", version=lookup.version.etag)
         if -ttl <= self._freshness.stale_while_revalidate:
             self._refresh(lookup, variant)
-            return _stale(lookup.result, ttl, "stale-while-revalidate")
+            return _stale(lookup.result, lookup.version, ttl, "stale-while-revalidate")
         return None if self.originals.may_ask(variant.original) else self._stale_if_error(lookup)
 
     def _stale_if_error(self, lookup: Lookup) -> Outcome | None:
@@ -183,7 +190,7 @@ class Renditions:
         ttl = self.originals.ttl(lookup.version)
         if -ttl > self._freshness.stale_if_error:
             return None
-        return _stale(lookup.result, ttl, "stale-if-error")
+        return _stale(lookup.result, lookup.version, ttl, "stale-if-error")
 
     def _refresh(self, lookup: Lookup, variant: Variant) -> None:
         """Renew a stale result behind the answer, once for all who ask."""
@@ -225,7 +232,8 @@ class Renditions:
             client_gone.cancel()
         if leader:
             return outcome
-        return Outcome(outcome.result, f"{outcome.cache_status}; collapsed", outcome.cache)
+        status = f"{outcome.cache_status}; collapsed"
+        return Outcome(outcome.result, status, outcome.cache, version=outcome.version)
 
     async def _make(self, variant: Variant, lookup: Lookup) -> Outcome:
         """Ask the source, then take the result that is there or render a new one."""
@@ -238,7 +246,8 @@ class Renditions:
                 current = await self.originals.current(original, key, lookup.version)
                 if current.asked == "unchanged" and lookup.result is not None:
                     status = cache_status(fwd="stale", fwd_status=304)
-                    return Outcome(lookup.result, status, "revalidated", {"source": current.took})
+                    took, version = {"source": current.took}, current.version.etag
+                    return Outcome(lookup.result, status, "revalidated", took, version)
                 async with self._admitted(variant, current):
                     current = await self.originals.body(original, key, current)
                     expected.close()
@@ -286,7 +295,7 @@ class Renditions:
         fwd_status = 200 if current.asked == "fetched" else None
         status = cache_status(fwd="uri-miss", fwd_status=fwd_status, stored=entry is not None)
         stages = {"source": current.took, "queue": rendered.waited, "render": rendered.took}
-        return Outcome(result, status, "miss", stages)
+        return Outcome(result, status, "miss", stages, current.version.etag)
 
     async def _render(self, variant: Variant, current: FetchedOriginal) -> Rendered:
         body = current.body or b""
@@ -331,5 +340,5 @@ def _hit(ttl: int, tier: str) -> str:
     return f"origin; hit; ttl={ttl}; detail={tier}"
 
 
-def _stale(result: Result, ttl: int, why: str) -> Outcome:
-    return Outcome(result, cache_status(hit=True, ttl=ttl, detail=why), "stale")
+def _stale(result: Result, version: Version, ttl: int, why: str) -> Outcome:
+    return Outcome(result, cache_status(hit=True, ttl=ttl, detail=why), "stale", version=version.etag)

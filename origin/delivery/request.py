@@ -44,6 +44,7 @@ class VariantHeaders:
     etag: str
     always: RawHeaders
     of_body: RawHeaders  # in all answers but a 304
+    version: str  # of the original
     _serialized: tuple[bytes, bytes] | None = None
 
     @property
@@ -53,8 +54,13 @@ class VariantHeaders:
             self._serialized = (serialize_headers(self.always), serialize_headers(self.of_body))
         return self._serialized
 
-    def fit(self, result: Result) -> bool:
-        return self.digest == result.digest and self.last_modified == result.last_modified
+    def fit(self, outcome: Outcome) -> bool:
+        result = outcome.result
+        return (
+            self.digest == result.digest
+            and self.last_modified == result.last_modified
+            and self.version == outcome.version
+        )
 
 
 @dataclass(slots=True)
@@ -67,6 +73,7 @@ class ImageRequest:
     options: Options
     original: str  # the original's name in the cache
     error: OriginError | None = None  # what is wrong with the URL
+    is_plain: bool = False  # no option, where pictures come in: its ETag is that of the stored bytes
     ignored: tuple[str, ...] = ()  # names in the query that change nothing
     expires: int | None = None  # Unix second at which the last permission ends
     source_key: str = ""  # what the source is asked for
@@ -96,3 +103,4 @@ class Outcome:
     cache_status: str  # the value of Cache-Status
     cache: str  # hit, stale, revalidated or miss: the word of the log and the metrics
     stages: dict[str, float] = field(default_factory=dict)  # seconds spent in source, queue, render, cache
+    version: str = ""  # of the original, as the source tells it

@@ -68,8 +68,9 @@ class ResponseBuilder:
         self._tag_header = tag_header.lower().encode() if tag_header else None
         self._control_serialized = serialize_headers(self._control(False, None))
 
-    def variant_headers(self, result: Result, image: ImageRequest) -> VariantHeaders:
-        tag = etag(result.digest)
+    def variant_headers(self, outcome: Outcome, image: ImageRequest) -> VariantHeaders:
+        result = outcome.result
+        tag = outcome.version if image.is_plain else etag(result.digest)
         always = [
             (b"etag", tag.encode()),
             (b"accept-ranges", b"bytes"),
@@ -79,7 +80,7 @@ class ResponseBuilder:
         if result.last_modified is not None:
             always.append((b"last-modified", http_date(result.last_modified).encode()))
         of_body = [(b"content-type", result.format.mime.encode()), _length(result.body)]
-        return VariantHeaders(result.digest, result.last_modified, tag, always, of_body)
+        return VariantHeaders(result.digest, result.last_modified, tag, always, of_body, outcome.version)
 
     def picture(
         self, outcome: Outcome, headers: VariantHeaders, expires_in: int | None, request: Request

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp
 from origin.cache.memory import Lru
 from origin.delivery.answers import FixedAnswers
 from origin.delivery.body_admission import BodyAdmission
+from origin.delivery.cors import Cors
 from origin.delivery.handler import Handler
 from origin.delivery.request import ImageRequest
 from origin.errors import BadRequest
@@ -56,6 +57,7 @@ MAX_URL = 8192  # bytes of path and query
 CLIENT_GONE_STATUS = 499  # in the log only, as nginx has it
 _ADDRESSES = re.compile(r"[0-9A-Fa-f.:,\[\] ]{1,200}")  # as X-Forwarded-For lists them
 READ_METHODS = ("GET", "HEAD")
+_ANY_PAGE = Cors(("*",))  # may read pictures
 
 
 class BodyLimit(NamedTuple):
@@ -71,11 +73,12 @@ ADMIN_BODY = BodyLimit(MAX_PURGE, 5.0)
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What answers a method other than GET and HEAD at a prefix. `respond` gets the decoded key, which is
-    empty for the prefix itself."""
+    """What answers a method at a prefix; for GET and HEAD, in place of pictures. `respond` gets the decoded
+    key, which is empty for the prefix itself."""
 
     respond: Callable[[str, Request], Awaitable[Response]]
     body: BodyLimit
+    refuse: Callable[[BadRequest], Response] | None = None  # answers a path that cannot be decoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +87,20 @@ class Mount:
 
     handler: Handler
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)  # by method
+    cors: Cors | None = None  # for the endpoints; None: no page of another site may use them from a script
 
     @property
     def methods(self) -> str:
         """The value of Allow."""
-        return ", ".join((*READ_METHODS, *self.endpoints))
+        return ", ".join(dict.fromkeys((*READ_METHODS, *self.endpoints)))
+
+
+class Route(NamedTuple):
+    """Another path for one of a mount's endpoints."""
+
+    mount: Mount
+    method: str
+    key: str
 
 
 class _Remembered(NamedTuple):
@@ -112,10 +124,13 @@ class Router:
         https_port: int | None = None,
         log_probes: bool = False,
         bodies: BodyAdmission | None = None,
+        routes: Mapping[str, Route] | None = None,
         answers: FixedAnswers | None = None,
     ) -> None:
+        """`routes` are other paths for what is written, decoded and without the leading slash."""
         self._app = app
         self._mounts = mounts
+        self._routes = {} if routes is None else routes
         self._metrics = metrics
         self._hosts = tuple(host.lower() for host in hosts)
         self._https_port = https_port  # every plain request is redirected there
@@ -229,6 +244,11 @@ class Router:
                 mount, key = find_mount(path, self._mounts) or (None, "")
             if mount is None:
                 return None
+            read = mount.endpoints.get(request.method)
+            if read is not None:
+                return (
+                    text_response(400, "bad request") if error else await self._ask(read, mount, key, request)
+                )
             handler = mount.handler
             image = handler.read(key, request.query, error, request.raw_path)
         try:
@@ -250,16 +270,45 @@ class Router:
         """Any other method."""
         try:
             mount, key = self._find(request.raw_path, request.method)
-        except BadRequest:
-            return text_response(400, "bad request")
+        except BadRequest as error:
+            return self._refuse_path(error, request)
         if mount is None:
             return None
         if request.method == "OPTIONS" and b"access-control-request-method" in request.headers:
             return _preflight(mount, request)
         endpoint = mount.endpoints.get(request.method)
         if endpoint is None:
-            return text_response(405, "method not allowed", (b"allow", mount.methods.encode()))
-        return await endpoint.respond(key, request)
+            response = text_response(405, "method not allowed", (b"allow", mount.methods.encode()))
+        else:
+            response = await self._ask(endpoint, mount, key, request)
+        if mount.cors is not None:
+            mount.cors.apply(request, response)
+        return response
+
+    def _refuse_path(self, error: BadRequest, request: Request) -> Response:
+        """The answer to a path that cannot be decoded, from what its beginning leads to."""
+        path = unquote(request.raw_path.decode("latin-1"), errors="replace").removeprefix("/")
+        mount, _ = find_mount(path, self._mounts) or (None, "")
+        endpoint = None if mount is None else mount.endpoints.get(request.method)
+        if mount is None or endpoint is None or endpoint.refuse is None:
+            return text_response(400, "bad request")
+        response = endpoint.refuse(error)
+        if mount.cors is not None:
+            mount.cors.apply(request, response)
+        return response
+
+    async def _ask(self, endpoint: Endpoint, mount: Mount, key: str, request: Request) -> Response:
+        try:
+            response = await endpoint.respond(key, request)
+        except ClientGone:
+            raise
+        except Exception as exc:
+            log.exception("an answer failed")
+            response = text_response(500, "internal server error")
+            response.handler, response.error = mount.handler.name, exc
+        if not self._bodies.admits(response.body, request.client):
+            return text_response(503, "overloaded", (b"retry-after", b"2"))
+        return response
 
     def _find(self, raw_path: bytes, method: str) -> tuple[Mount | None, str]:
         """The mount with the longest prefix, and the key in it. Raises BadRequest.
@@ -267,8 +316,12 @@ class Router:
         A prefix itself, without a key, is found only for what is written to it.
         """
         path = decode_path(raw_path)
-        if method not in READ_METHODS and path in self._mounts:
-            return self._mounts[path], ""
+        if method not in READ_METHODS:
+            route = self._routes.get(path)
+            if route is not None and method in (route.method, "OPTIONS"):
+                return route.mount, route.key
+            if path in self._mounts:
+                return self._mounts[path], ""
         return find_mount(path, self._mounts) or (None, "")
 
     def _refuse(self, request: Request) -> Response | None:
@@ -334,19 +387,21 @@ def _is_worth_remembering(request: Request, image: ImageRequest) -> bool:
 
 def _preflight(mount: Mount, request: Request) -> Response:
     """The answer to OPTIONS, which a browser sends before a script's request with headers of its own."""
-    methods = f"{mount.methods}, OPTIONS".encode()
-    wanted = request.headers.get(b"access-control-request-headers", b"*")
     headers = [
-        (b"allow", methods),
-        (b"access-control-allow-methods", methods),
-        (b"access-control-allow-headers", wanted),
-        (b"access-control-max-age", b"86400"),
+        (b"allow", f"{mount.methods}, OPTIONS".encode()),
         (b"vary", b"Access-Control-Request-Headers"),
         (b"cache-control", NO_STORE.encode()),
         (b"cache-status", cache_status(detail="preflight").encode()),
         *SECURITY_HEADERS,
     ]
-    return Response(204, headers, b"", mount.handler.name)
+    response = Response(204, headers, b"", mount.handler.name)
+    if mount.cors is None:
+        response.headers += _ANY_PAGE.preflight_headers(request, READ_METHODS)
+        return response
+    mount.cors.apply(request, response)
+    if mount.cors.origin_for(request) is not None:
+        response.headers += mount.cors.preflight_headers(request, mount.methods.split(", "))
+    return response
 
 
 def _is_disguised(raw_path: bytes) -> bool:

@@ -7,6 +7,7 @@ import math
 from origin.errors import Unprocessable
 from origin.formats import Format
 from origin.imaging import search
+from origin.imaging.apng_writer import write_apng
 from origin.imaging.decoders import is_whole
 from origin.imaging.decoders import open_image
 from origin.imaging.frame import Frame
@@ -58,6 +59,8 @@ def _encode(
         format = frame.format_if_transparent if _shows_through(image) else format
     if not format.holds_alpha and image.hasalpha():
         image = make_opaque(image, options, frame)
+    if format is Format.PNG and frame.pages > 1:
+        return write_apng(image, frame.pages, _effort(image, format)), format
     if format.default_quality is None or (options.lossless and format.holds_lossless):
         body = _write(image, format, _settings(image, format, options, frame, unchanged))
     else:

@@ -114,7 +114,7 @@ def _frame(header: Header, job: Job, region: Region, upright: Geometry, output: 
         format=format,
         format_if_transparent=output.if_transparent,
         geometry=geometry,
-        pages=min(header.pages, job.max_frames) if header.animated and format.holds_animation else 1,
+        pages=min(header.pages, job.max_frames) if header.animated and job.holds_animation(format) else 1,
         shrink=_shrink(header, region, geometry),
         scale=_scale(header, region, geometry),
         light=format.light if header.format is Format.JPG else "encoded",

@@ -11,6 +11,7 @@ import hashlib
 import json
 import struct
 from collections.abc import Mapping
+from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import fields
@@ -65,6 +66,16 @@ class Watermark:
 
 
 @dataclass(frozen=True, slots=True)
+class Intake:
+    """What is done to a picture that comes in, before it is stored."""
+
+    orient: bool = True  # turn it upright
+    strip: str = "location"  # of its metadata: "all", "location" or "none"
+    convert: tuple[tuple[str, str], ...] = ()  # formats, from and to
+    max_dimension: int | None = None  # px of its longer side
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """What to make of one original."""
 
@@ -77,6 +88,12 @@ class Job:
     max_dimension: int = 4096  # px of a side that options make longer than the original's
     auto_quality: int = 70  # what `q=auto` has to reach, in points of SSIMULACRA2
     watermark: Watermark | None = None  # where the options name one
+    intake: Intake | None = None  # with it, the original itself is checked and put in order
+    moving_png: bool = False  # an animation stays one in PNG as well
+
+    def holds_animation(self, format: Format) -> bool:
+        """Whether a result in this format may be an animation."""
+        return format.holds_animation or (self.moving_png and format is Format.PNG)
 
     def to_head(self) -> dict[str, Any]:
         """The job as JSON has it. Options that have their defaults stay away.
@@ -97,6 +114,8 @@ class Job:
             "max_dimension": self.max_dimension,
             "auto_quality": self.auto_quality,
             **watermark,
+            **({} if self.intake is None else {"intake": asdict(self.intake)}),
+            **({"moving_png": True} if self.moving_png else {}),
         }
 
     @classmethod
@@ -104,7 +123,13 @@ class Job:
         """Raises ValueError for a head that is not a job's."""
         try:
             given = {name: _frozen(value) for name, value in head["options"].items()}
-            own = {**head, "options": Options(**given), "allowed": tuple(head["allowed"])}
+            intake = head.get("intake")
+            own = {
+                **head,
+                "options": Options(**given),
+                "allowed": tuple(head["allowed"]),
+                "intake": intake and Intake(**{**intake, "convert": _frozen(intake["convert"])}),
+            }
             if "watermark" in head:
                 own["watermark"] = Watermark(b"", **head["watermark"])
             return cls(**own)
@@ -138,6 +163,11 @@ def outputs(wanted: str, original: Format, animated: bool) -> list[Output]:
         Output(Format.JPG, Format.PNG),
         Output(Format.PNG, Format.PNG),
     ]
+
+
+def intake_format(intake: Intake, sent: Format) -> Format:
+    """The format in which a picture of that format is stored."""
+    return Format.named(dict(intake.convert).get(sent.name, sent.name))
 
 
 def largest_result(width: int, height: int, frames: int) -> int:

@@ -34,6 +34,7 @@ from origin.formats import ResultFormat
 from origin.formats import named_result
 from origin.formats import sniff
 from origin.imaging.protocol import Job
+from origin.imaging.protocol import intake_format
 from origin.imaging.protocol import largest_result
 from origin.imaging.protocol import outputs
 from origin.render.connection import PROTOCOL_ERRORS
@@ -51,6 +52,7 @@ log = logging.getLogger(__name__)
 LEAVE_SECONDS = 1.0  # in which a job may end that nobody waits for any more
 MAX_JOBS = 2_000  # of one process, against what leaks in forty C libraries
 _FORMATS = tuple(format.name for format in DEFAULT_ORIGINALS)
+_ADDED = 4_096  # bytes by which metadata written anew may make a picture larger that comes in
 JOBS_BETWEEN_LOOKS = 8  # at the memory of a renderer, each of which takes longer than sending a job
 _ERRORS: dict[str, type[OriginError]] = {
     "bad-request": BadRequest,
@@ -349,7 +351,8 @@ def _check_answer(
         raise ValueError(f"the result is no {format.name}")
     if format not in _possible_formats(job, original):
         raise ValueError(f"the result is a {format.name}, and {job.format} was asked for")
-    if len(body) > largest_result(width, height, job.max_frames if format.holds_animation else 1):
+    largest = largest_result(width, height, job.max_frames if job.holds_animation(format) else 1)
+    if len(body) > (largest if job.intake is None else max(largest, len(original) + _ADDED)):
         raise ValueError(f"the result is of {width}x{height} pixels and {len(body)} bytes")
     return format, width, height
 
@@ -358,6 +361,8 @@ def _possible_formats(job: Job, original: bytes) -> set[Format]:
     sniffed = sniff(original)
     if sniffed is None or job.format in DESCRIPTION_NAMES:
         return set()
+    if job.intake is not None:
+        return {intake_format(job.intake, sniffed)}
     return {
         format
         for animated in {False, sniffed.may_move}

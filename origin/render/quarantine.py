@@ -30,6 +30,9 @@ class Quarantine:
     def __init__(self) -> None:
         self._records: OrderedDict[str, _Record] = OrderedDict()
 
+    def __len__(self) -> int:
+        return len(self._records)
+
     def check(self, name: str, now: float, size: float = 0.0) -> None:
         """Raises Unprocessable for what is not to be tried."""
         record = self._records.get(name)

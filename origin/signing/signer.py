@@ -15,6 +15,7 @@ from origin.signing.message import message
 from origin.signing.tokens import MAX_GRANT
 from origin.signing.tokens import exact_signer
 from origin.signing.tokens import make_grant
+from origin.signing.uploads import write_upload_grant
 from origin.signing.verifier import Verifier
 from origin.urls.options import BY_NAME
 from origin.urls.options import EXPIRES
@@ -143,6 +144,30 @@ class UrlSigner:
         if len(token) > MAX_GRANT:
             raise ValueError(f"a grant has at most {MAX_GRANT} characters")
         return token
+
+    def upload(
+        self,
+        key: str,
+        *,
+        max_bytes: int | None = None,
+        formats: Sequence[str] | None = None,
+        may_replace: bool = False,
+        expires_in: float | None = None,
+        expires_at: float | None = None,
+        now: float | None = None,
+    ) -> str:
+        """The URL to which a browser may send pictures: with PUT for a key, with POST to the prefix for
+        every name below one that ends in `/*`. The expiry is required, and rounded up as others are.
+
+        `max_bytes` bounds the body of a request, `formats` are names such as `jpg`. Unless `may_replace`,
+        no picture is replaced. Raises ValueError for what the origin would refuse.
+        """
+        expires = self._expiry(expires_in, expires_at, time.time() if now is None else now)
+        if expires is None:
+            raise TypeError("an upload grant needs expires_in or expires_at")
+        token = write_upload_grant(self._secrets, key, expires, max_bytes, formats, may_replace)
+        place = quote(self._prefix) + ("" if key.endswith("/*") else f"/{quote(key)}")
+        return f"{self._base}/{place}?{TOKEN.name}={token}"
 
     def _expiry(self, expires_in: float | None, expires_at: float | None, now: float) -> int | None:
         if expires_in is not None and expires_at is not None:

@@ -22,6 +22,7 @@ MAX_GRANT = 2048  # characters of a token; deflate cannot blow that up to more t
 SIGNATURE = 43  # characters: 32 bytes in unpadded base64url
 _SALT = b"origin/v1"
 _GRANT_SALT = b"origin/v1/grant"
+_UPLOAD_SALT = b"origin/v1/upload"
 # The defaults of itsdangerous are SHA-1 and "django-concat".
 _SCHEME: dict[str, Any] = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
 
@@ -42,6 +43,16 @@ def exact_signer(secrets: Sequence[str]) -> Signer:
 def grant_signer(secrets: Sequence[str]) -> Signer:
     """The same for the payloads of grants; under another salt, so that neither passes for the other."""
     return Signer(secrets, salt=_GRANT_SALT, **_SCHEME)
+
+
+def upload_signer(secrets: Sequence[str]) -> Signer:
+    """The same for the payloads of upload grants."""
+    return Signer(secrets, salt=_UPLOAD_SALT, **_SCHEME)
+
+
+def make_upload_grant(secrets: Sequence[str], fields: dict[str, Any]) -> str:
+    """The token of an upload grant with these fields, signed with the newest secret."""
+    return URLSafeSerializer(secrets, salt=_UPLOAD_SALT, signer_kwargs=_SCHEME).dumps(fields)
 
 
 def make_grant(secrets: Sequence[str], fields: dict[str, Any]) -> str:

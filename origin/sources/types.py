@@ -20,6 +20,8 @@ from origin.sources.http import HttpSettings
 from origin.sources.http import key_reader
 from origin.sources.local import LocalSettings
 from origin.sources.local import LocalSource
+from origin.sources.none import NoSettings
+from origin.sources.none import NoSource
 from origin.sources.s3 import S3Settings
 from origin.urls.url_keys import ReadKey
 from origin.urls.url_keys import read_plain_key
@@ -61,6 +63,7 @@ SOURCES: dict[str, SourceType] = {
         server_of=HttpSettings.server_of,
     ),
 }
+_NONE = SourceType(NoSettings, lambda settings, **limits: NoSource())  # which nobody names
 
 
 def type_name(settings: SourceSettings) -> str:
@@ -68,26 +71,30 @@ def type_name(settings: SourceSettings) -> str:
     return next(name for name, row in SOURCES.items() if isinstance(settings, row.settings))
 
 
+def _row(settings: SourceSettings) -> SourceType:
+    return _NONE if isinstance(settings, NoSettings) else SOURCES[type_name(settings)]
+
+
 def make_source(settings: SourceSettings, *, max_bytes: int, timeout: float) -> Source:
     """The source of these settings. `max_bytes` bounds an original, `timeout` one fetch, in seconds."""
-    return SOURCES[type_name(settings)].source(settings, max_bytes=max_bytes, timeout=timeout)
+    return _row(settings).source(settings, max_bytes=max_bytes, timeout=timeout)
 
 
 def make_key_reader(settings: SourceSettings, *, signed: bool) -> ReadKey:
     """What turns the key in a URL into the key that the source is asked for."""
-    make = SOURCES[type_name(settings)].reads_keys
+    make = _row(settings).reads_keys
     return read_plain_key if make is None else make(settings, signed)
 
 
 def make_server_of(settings: SourceSettings) -> Callable[[str], str]:
     """What names the server of a key; empty text for each where there is but one."""
-    server_of = SOURCES[type_name(settings)].server_of
+    server_of = _row(settings).server_of
     return (lambda key: "") if server_of is None else partial(server_of, settings)
 
 
 def make_store(settings: SourceSettings, *, max_bytes: int, timeout: float) -> Store:
     """The same, to be written to. Raises ConfigError for a type of source that cannot be."""
-    make = SOURCES[type_name(settings)].store
+    make = _row(settings).store
     if make is None:
         raise ConfigError(f"{settings.describe()}: a source of this type cannot be written to")
     return make(settings, max_bytes=max_bytes, timeout=timeout)

@@ -41,15 +41,17 @@ def test_check_tells_of_each_handler_and_exits_0_when_all_work(
     moto_server.client.create_bucket(Bucket=bucket)
     config = settings(root, tmp_path / "cache")
     config["handlers"].append(s3(moto_server, bucket))
+    config["handlers"].append({"name": "images", "transform": ["render", "fit"]})
 
     done = command("check", "-c", write_config(tmp_path, config))
 
     assert (done.returncode, done.stderr) == (0, "")
-    first, second, third, fourth = done.stdout.splitlines()
+    first, second, third, fourth, fifth = done.stdout.splitlines()
     assert first == f"handler h at /h/: ok: {root}/ is readable, such as 'cat.jpg'"
     assert second == f"handler {bucket} at /{bucket}/: warning: no objects below s3://{bucket}/"
-    assert third.startswith("renderer: ok, libvips 8.")
-    assert fourth == "optional decoders: heic installed, jxl installed, pdf installed"
+    assert third == "handler images at /images/: warning: everyone may post pictures: render, fit"
+    assert fourth.startswith("renderer: ok, libvips 8.")
+    assert fifth == "optional decoders: heic installed, jxl installed, pdf installed"
 
 
 @pytest.mark.slow
@@ -158,6 +160,21 @@ def test_check_warns_of_variants_that_strangers_can_use_up(
     done = command("check", "-c", path)
     assert done.returncode == 0
     assert ("handler h: warning: `variants` without `widths`" in done.stdout) == warned
+
+
+@pytest.mark.slow
+def test_check_tells_who_may_write_and_tries_the_stage(tmp_path: Path, root: Path) -> None:
+    (tmp_path / "waiting").mkdir()
+    write = {"auth": "open", "stage": {"source": {"type": "local", "root": str(tmp_path / "waiting")}}}
+    path = write_config(tmp_path, settings(root, tmp_path / "cache", write=write))
+    done = command("check", "-c", path)
+    assert done.returncode == 0
+    assert (
+        "handler h: warning: write.auth is open: anybody may send POST and publish and delete" in done.stdout
+    )
+    assert f"handler h, stage at /h/: warning: no objects below {tmp_path}/waiting/" in done.stdout
+    (tmp_path / "waiting").rmdir()
+    assert command("check", "-c", path).returncode == 1
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,20 @@ def test_the_printed_configuration_can_be_served() -> None:
     assert [handler.prefix for handler in config.handlers] == ["img", "avatars"]
     assert config.http_port == 8001
     assert all(line.startswith("note: ") for line in done.stderr.splitlines())
+
+
+def test_the_environment_and_the_settings_of_v2ex_are_read(tmp_path: Path) -> None:
+    settings = tmp_path / "config.py"
+    settings.write_text('uid = "w1"\nregion = "tokyo"\n')
+    done = invoke("convert", "v2ex", str(settings), "-b", "127.0.0.1:8001", REGION="osaka", UID="")
+    assert done.exit_code == 0, done.stderr
+    config = build_config(json.loads(done.stdout))
+    assert config.http_port == 8001
+    assert config.answers["GET /hello"].json_["region"] == "osaka"
+    assert config.answers["GET /hello"].json_["uid"] == "w1"
+    assert all(line.startswith("note: ") for line in done.stderr.splitlines())
+    missing = invoke("convert", "v2ex", str(tmp_path / "other.py"))
+    assert (missing.exit_code, missing.stdout) == (2, "")
 
 
 def test_what_cannot_be_kept_ends_with_a_line() -> None:

@@ -192,6 +192,22 @@ def test_what_is_told_means_the_same_when_it_is_written(
 # Refusals and their exit codes
 
 
+def test_what_becomes_of_a_posted_picture_is_told() -> None:
+    posted = {"name": "images", "transform": ["render", "resize_avatar"]}
+    config = build_config({"handlers": [posted]})
+    told = explained("/images?w=300&x=1", config)
+    assert told["posted pictures"] == ["render; everyone"]
+    assert told["size"] == ["300 wide, in proportion, never enlarged"]
+    assert told["ignored"] == ["x: no option has this name"]
+    assert told["next"] == ["rendered; nothing is kept"]
+    assert explained("/images/rescale_avatar", config)["answer"] == ["JSON; nothing is kept"]
+    assert explained("/images?w=x", config)["answer"] == ["400, JSON, class bad-request"]
+    assert explained("/images/fit/9", config)["answer"] == ["404, JSON"]
+    both = build_config({"handlers": [{**posted, "source": LOCAL, "auth": {"bearer": KEY}}]})
+    assert explained("/images?w=9", both)["posted pictures"] == ["render; who auth lets in"]
+    assert explained("/images/a.jpg", both)["original"] == ["/srv/photos/a.jpg (not looked at here)"]
+
+
 @pytest.mark.parametrize(
     ("url", "last"),
     [

@@ -27,8 +27,9 @@ QUALITY = '1 to 100, or one per format such as {"jpg": 80, "webp": 78, "avif": 6
 ERROR_STATUS = (
     '404, "exact", or a status of 400 to 599 for each class, such as {"forbidden": 403}; classes are '
     "bad-request, forbidden, not-found, unprocessable, source-unavailable, registry-down, render-failed, "
-    "overloaded"
+    "overloaded, nothing-sent, unauthorized, exists, precondition-failed, too-large, unsupported, store-full"
 )
+WAY = '"open", or an object with one of bearer, signed and form'
 HEX = {"type": "http", "keys": "hex"}
 MISTAKES: list[tuple[Any, str, str]] = [
     ({}, "handlers", "required, and not there"),
@@ -206,7 +207,7 @@ MISTAKES: list[tuple[Any, str, str]] = [
     (config(source={"type": "gcs"}), "handlers[0].source", 'expected s3, local or http as "type", got "gcs"'),
     (config(source={"type": "s3"}), "handlers[0].source.bucket", "required, and not there"),
     (config(source={"type": "local"}), "handlers[0].source.root", "required, and not there"),
-    (config(source={**SOURCE, "root": "/x"}), "handlers[0].source.root", "unknown key"),
+    (config(source={**SOURCE, "root": "/x"}), "handlers[0].source.root", "unknown key; did you mean routes?"),
     (
         config(source={**SOURCE, "endpoint_url": "minio:9000"}),
         "handlers[0].source.endpoint_url",
@@ -238,6 +239,82 @@ MISTAKES: list[tuple[Any, str, str]] = [
         "admin.token",
         "expected a token of 16 characters or more, got a value that is not shown here",
     ),
+    (config(write={}), "handlers[0].write.auth", "required, and not there"),
+    (config(write={"auth": "everyone"}), "handlers[0].write.auth", f"expected {WAY}"),
+    (config(write={"auth": {}}), "handlers[0].write.auth", f"expected {WAY}"),
+    (config(write={"auth": {"signed": False}}), "handlers[0].write.auth", f"expected {WAY}"),
+    (
+        config(write={"auth": {"bearer": "b" * 16, "signed": True}}),
+        "handlers[0].write.auth",
+        f"expected {WAY}",
+    ),
+    (
+        config(write={"auth": {"bearer": "too-short"}}),
+        "handlers[0].write.auth.bearer",
+        "expected a token of 16 characters or more, got a value that is not shown here",
+    ),
+    (
+        config(write={"auth": {"post": {"bearer": "too-short"}}}),
+        "handlers[0].write.auth.post.bearer",
+        "expected a token of 16 characters or more, got a value that is not shown here",
+    ),
+    (
+        config(write={"auth": {"form": {"field": "f", "value": "v"}}, "methods": ["POST", "PUT"]}),
+        "handlers[0].write.auth",
+        "expected another way than form for PUT, which has no form",
+    ),
+    (
+        config(write={"auth": {"signed": True}}),
+        "handlers[0].write.auth",
+        "expected signing.keys in the handler, with which upload grants are made",
+    ),
+    (
+        config(write={"auth": "open", "methods": ["PATCH"]}),
+        "handlers[0].write.methods[0]",
+        'expected POST, PUT or DELETE, got "PATCH"',
+    ),
+    (
+        config(write={"auth": "open", "accept": ["svg"]}),
+        "handlers[0].write.accept[0]",
+        'expected one of jpg, png, webp, gif, avif, bmp, got "svg"',
+    ),
+    (
+        config(write={"auth": "open", "name": "{yyyy}/{day}"}),
+        "handlers[0].write.name",
+        "expected a template such as {yyyy}/{mm}/{uuid}; {day} is none of {yyyy} {mm} {uuid} {year} {month} "
+        "{epoch} {rand31} {sha256} {stem}",
+    ),
+    (
+        config(write={"auth": "open", "name": "fixed"}),
+        "handlers[0].write.name",
+        "expected a template such as {yyyy}/{mm}/{uuid}; without one of these every picture would have the "
+        "same name",
+    ),
+    (
+        config(write={"auth": "open", "name": "../{uuid}"}),
+        "handlers[0].write.name",
+        "expected a template such as {yyyy}/{mm}/{uuid}; a key has no . or .. segment",
+    ),
+    (
+        config(write={"auth": "open", "reply": {"post": {"json": {"a": ["{path}"]}}}}),
+        "handlers[0].write.reply",
+        "expected placeholders of key, name, stem, ext, url, format, bytes, width, height, got {path}",
+    ),
+    (
+        config(write={"auth": "open", "normalise": {"strip": "gps"}}),
+        "handlers[0].write.normalise.strip",
+        'expected location, all or none, got "gps"',
+    ),
+    (
+        config(write={"auth": "open", "routes": {"upload": "/status"}}),
+        "handlers[0].write.routes.upload",
+        'expected a path of its own, got "/status", which something else has',
+    ),
+    (
+        config(write={"auth": "open"}, source=HEX, signing={"keys": ["k" * 32]}),
+        "handlers[0].write",
+        "expected a source that can be written to, of type s3 or local",
+    ),
     (config({"a\nb\x1b[31m": 1}), "a\\nb\\x1b[31m", "unknown key"),
     (
         config(error_image="a\nb"),
@@ -253,6 +330,18 @@ def test_a_mistake_is_one_line_that_names_place_expectation_and_value(
     data: Any, place: str, told: str
 ) -> None:
     assert mistake(data) == f"config.json: {place}: {told}"
+
+
+@pytest.mark.parametrize("path", ["/upload", "/other", "/other/upload", "/status", "/-/upload"])
+def test_a_path_has_one_owner(path: str) -> None:
+    data = config(write={"auth": "open", "routes": {"upload": path}})
+    other = {"name": "other", "source": SOURCE, "write": {"auth": "open", "routes": {"upload": "/upload"}}}
+    data["handlers"].append(other)
+    place = "handlers[1]" if path == "/upload" else "handlers[0]"
+    assert mistake(data) == (
+        f'config.json: {place}.write.routes.upload: expected a path of its own, got "{path}", '
+        "which something else has"
+    )
 
 
 def test_prefixes_and_names_are_unique() -> None:

@@ -27,6 +27,12 @@ from origin.config.part import part_types
 from origin.config.pictures import PresetKeys
 from origin.config.pictures import Watermark
 from origin.config.sources import SOURCE_PARTS
+from origin.config.write import Normalise
+from origin.config.write import StagePart
+from origin.config.write import StoredAs
+from origin.config.write import Write
+from origin.config.write import WriteCors
+from origin.config.write import WriteRoutes
 from origin.errors import ConfigError
 from tests.support.documents import PICTURES
 from tests.support.documents import ROOT
@@ -61,11 +67,14 @@ PLACES: list[tuple[str, type[Part], tuple[str | int, ...]]] = [
     ('`registry` with `"type": "redis"`', part_named("RedisRegistry"), ("handlers", 5, "source", "registry")),
     ("An object of `answers`", FixedAnswer, ("answers", "/x")),
     ("`aws`, in place of `source`", Aws, ("handlers", 2, "aws")),
+    ("## Writing", Write, ("handlers", 0, "write")),
     ("## Limits", Limits, ("limits",)),
 ]
 # Parts whose keys the page writes with a dot.
 DOTTED: dict[str, type[Part]] = {
     **{"cache": Cache, "admin": Admin, "log": Log, "signing": Signing, "on_error": OnError},
+    **{"normalise": Normalise, "object": StoredAs, "cors": WriteCors, "routes": WriteRoutes},
+    **{"stage": StagePart},
 }
 DEFAULTS = [
     pytest.param(model, path, code(row[0])[0], row[1], id=f"{model.__name__}.{code(row[0])[0]}")
@@ -87,6 +96,11 @@ def configuration(path: tuple[str | int, ...] = ()) -> dict[str, Any]:
                 "source": {"type": "s3", "bucket": "bucket"},
                 "signing": {"keys": [SECRET]},
                 "on_error": {"redirect": "/default.png"},
+                "write": {
+                    **{"auth": "open", "normalise": {}, "object": {}, "routes": {}},
+                    "cors": {"origins": ["https://www.example.com"]},
+                    "stage": {"source": {"type": "s3", "bucket": "stage"}},
+                },
             },
             {"name": "two", "source": {"type": "local", "root": "."}},
             {"name": "three", "aws": {}},

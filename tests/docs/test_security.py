@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from origin.ingest import arrival
 from origin.render import quarantine
 from origin.server.bounds import Bounds
 from tests.support.documents import page
@@ -13,6 +14,13 @@ def test_the_bounds_of_connections_are_the_programs() -> None:
     bounds = Bounds()
     assert f"within {bounds.arrival:.0f} seconds and {bounds.head // 1024} kB of headers" in SECURITY
     assert f"cut off after {bounds.stall:.0f} seconds" in SECURITY
+
+
+def test_the_bounds_of_uploads_are_the_programs() -> None:
+    assert (
+        f"stops for {arrival.STALL:.0f} seconds, or comes with fewer than {arrival.MIN_RATE} bytes"
+        in SECURITY
+    )
 
 
 def test_the_quarantine_lasts_as_long_as_the_page_says() -> None:

@@ -121,12 +121,24 @@ def test_the_worked_example_is_the_first_vector() -> None:
 
 
 def test_the_grant_of_the_page_is_one() -> None:
-    fields = json.loads(SIGNING.block("json", '"k"'))
+    fields = json.loads(SIGNING.block("json", '"o"'))
     signer = UrlSigner("", "photos", [KEY], bucket=1)
     token = signer.grant(fields["k"], expires_at=fields["e"], now=0, **fields["o"])
     derivation = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
     assert URLSafeSerializer(KEY, "origin/v1/grant", signer_kwargs=derivation).loads(token) == fields
     assert {code(row[0])[0] for row in SIGNING.table("| field |")} == fields.keys()
+
+
+def test_the_upload_grant_of_the_page_is_one() -> None:
+    fields = json.loads(SIGNING.block("json", '"b"'))
+    signer = UrlSigner("", "photos", [KEY], bucket=1)
+    key, formats, size = fields["k"], fields["f"], fields["b"]
+    url = signer.upload(key, expires_at=fields["e"], now=0, max_bytes=size, formats=formats)
+    derivation = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
+    read = URLSafeSerializer(KEY, "origin/v1/upload", signer_kwargs=derivation).loads(url.partition("?t=")[2])
+    assert {**read, "r": False} == fields
+    rows = SIGNING.text[SIGNING.text.index("## Upload grants") : SIGNING.text.index("## Expiry")]
+    assert set(re.findall(r"^\| `(\w)` \|", rows, re.MULTILINE)) == fields.keys()
 
 
 def test_the_shortest_signing_key_is_as_long_as_the_page_says() -> None:

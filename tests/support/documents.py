@@ -204,6 +204,11 @@ def _around(part: dict[str, Any]) -> Iterator[dict[str, Any]]:
         {"signing": {**signing, **part}},
         {"limits": part},
         {"quality": part},
+        {"write": {"auth": "open", **part}},
+        {"write": {"auth": part}, "signing": signing},
+        {"write": {"auth": "open", "normalise": {"convert": part}}},
+        {"write": {"auth": "open", "extensions": part}},
+        {"write": {"auth": "open", "object": {"metadata": part}}},
     ):
         yield {"handlers": [{**_HANDLER, **handler}], "presets": {"medium": {}}}
 

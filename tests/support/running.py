@@ -36,7 +36,7 @@ from origin.config.model import Config
 from origin.delivery.authorize import Verify
 from origin.errors import NotFound
 from origin.errors import OriginError
-from origin.parts import Origin
+from origin.parts.origin import Origin
 from origin.server import listener
 from origin.sources import Original
 from origin.sources import ReserveMemory
@@ -71,21 +71,19 @@ class Exchange:
 
     def __init__(self, port: int, head: bytes, method: str, source: str | None = None) -> None:
         self._method = method
-        self._socket = socket.create_connection(
-            ("127.0.0.1", port), PATIENCE, (source, 0) if source else None
-        )
-        self._socket.sendall(head)
+        self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE, (source, 0) if source else None)
+        self.socket.sendall(head)
 
     def answer(self) -> Answer:
-        with self._socket:
-            response = http.client.HTTPResponse(self._socket, method=self._method)
+        with self.socket:
+            response = http.client.HTTPResponse(self.socket, method=self._method)
             with response:
                 response.begin()
                 return Answer(response.status, response.headers, response.read())
 
     def leave(self) -> None:
         """Close the connection without reading, as an impatient browser does."""
-        self._socket.close()
+        self.socket.close()
 
 
 class Client:

@@ -256,7 +256,7 @@ def test_a_flood_on_one_handler_leaves_places_to_the_others(tmp_path: Path) -> N
 
 
 def has_answer(exchange: Exchange) -> bool:
-    return bool(select.select([exchange._socket], [], [], 0)[0])
+    return bool(select.select([exchange.socket], [], [], 0)[0])
 
 
 def waiting_for_the_same(origin: Running) -> int:

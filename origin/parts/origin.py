@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from typing import cast
 
 from origin.cache.disk import DiskTier
 from origin.cache.disk_store import DiskStore
@@ -33,23 +34,34 @@ from origin.delivery.on_error import OnError
 from origin.delivery.originals import Originals
 from origin.delivery.renditions import Renditions
 from origin.delivery.responses import ResponseBuilder
+from origin.delivery.router import Mount
+from origin.delivery.router import Route
 from origin.delivery.settings import Freshness
 from origin.delivery.settings import RenderSettings
 from origin.delivery.singleflight import SingleFlight
 from origin.delivery.watermarks import check_watermarks
 from origin.delivery.watermarks import load_watermarks
+from origin.errors import ConfigError
 from origin.errors import SourceUnavailable
 from origin.formats import DEFAULT_ORIGINALS
+from origin.formats import Format
 from origin.imaging.protocol import Watermark
+from origin.ingest.store import Purge
 from origin.ops.metrics import Metrics
+from origin.parts.transform import transform_mount
+from origin.parts.write import Writer
+from origin.parts.write import make_writer
+from origin.parts.write import warn_of_open_doors
 from origin.render.pool import RenderPool
 from origin.signing import Verifier
 from origin.sources import Original
 from origin.sources import ReserveMemory
 from origin.sources import Source
+from origin.sources import Store
 from origin.sources import make_key_reader
 from origin.sources import make_server_of
 from origin.sources import make_source
+from origin.sources import make_store
 from origin.sources.base import CheckResult
 from origin.sources.base import no_limit
 from origin.sources.http import HttpSettings
@@ -95,6 +107,32 @@ class Origin:
             ]
         )
         self.handlers = self._build_handlers(config)
+        self.writers = self._build_writers(config, self.handlers)
+
+    @property
+    def mounts(self) -> dict[str, Mount]:
+        """What is mounted at each prefix."""
+        mounts = {prefix: Mount(handler) for prefix, handler in self.handlers.items()}
+        mounts |= {prefix: writer.mount for prefix, writer in self.writers.items()}
+        return mounts | {
+            own.prefix: self._transform_mount(own) for own in self.config.handlers if own.transform
+        }
+
+    def _transform_mount(self, config: HandlerConfig) -> Mount:
+        return transform_mount(
+            self.handlers[config.prefix],
+            config,
+            max_bytes=self.config.limits.within(config.limits).max_original_bytes,
+            defaults=self.config.option_defaults(config),
+            pool=self.pool,
+            admission=self.admission,
+            clock=self._clock,
+        )
+
+    @property
+    def routes(self) -> dict[str, Route]:
+        """Other paths for what is written."""
+        return {path: route for writer in self.writers.values() for path, route in writer.routes.items()}
 
     @property
     def admin_token(self) -> str | None:
@@ -108,12 +146,12 @@ class Origin:
         await check_watermarks(load_watermarks(self.config.watermarks), self.pool)
         for source in self._lent.values():
             await source.open()
-        await _open(self.handlers)
+        await _open(self.handlers, self.writers)
         self.is_open = True
 
     async def close(self) -> None:
         self.is_open = False
-        await _close(self.handlers)
+        await _close(self.handlers, self.writers)
         for source in self._lent.values():
             await source.close()
         await self.pool.close()
@@ -133,20 +171,22 @@ class Origin:
         self._fallbacks = {} if is_new_pool else dict(old_fallbacks)
         try:
             handlers = self._build_handlers(config)
+            writers = self._build_writers(config, handlers)
             await self._open_caches()
             if is_new_pool:
                 await self.pool.start()
             await check_watermarks(load_watermarks(config.watermarks), self.pool)
-            await _open(handlers)
+            await _open(handlers, writers)
         except BaseException:
             self.pool, new_pool, self._fallbacks = old_pool, self.pool, old_fallbacks
             if is_new_pool:
                 await new_pool.close()
             raise
         self.config, self.handlers = config, handlers
+        old_writers, self.writers = self.writers, writers
 
         async def close_old() -> None:
-            await _close(old_handlers)
+            await _close(old_handlers, old_writers)
             if is_new_pool:
                 await old_pool.close()
 
@@ -169,12 +209,15 @@ class Origin:
         self, whole: Config, config: HandlerConfig, watermarks: Mapping[str, Watermark]
     ) -> Handler:
         limits = whole.limits.within(config.limits)
-        source = make_source(
+        make = make_source if config.write is None else make_store
+        source: Source = make(
             config.source, max_bytes=limits.max_original_bytes, timeout=limits.source_timeout
         )
         registry: WatchedRegistry | None = getattr(source, "registry", None)  # of sources that have one
         lent = self._sources.get(config.name)
         if lent is not None:
+            if config.write is not None:
+                raise ConfigError(f"{config.name}: a source that a program gives cannot be written to")
             source, registry = _Lent(lent), getattr(lent, "registry", None)
             self._lent[id(lent)] = lent
         if registry is not None:
@@ -236,8 +279,41 @@ class Origin:
             passthrough=config.passthrough,
             refuses_loops=isinstance(config.source, HttpSettings),
             debug=config.debug,
+            is_written=config.write is not None,
             clock=self._clock,
         )
+
+    def _build_writers(self, config: Config, handlers: Mapping[str, Handler]) -> dict[str, Writer]:
+        """What takes pictures in, by prefix."""
+        writers: dict[str, Writer] = {}
+        for own in config.handlers:
+            if own.write is None:
+                continue
+            handler = handlers[own.prefix]
+            writers[own.prefix] = make_writer(
+                handler,
+                own,
+                limits=config.limits.within(own.limits),
+                store=cast(Store, handler.renditions.originals.source),
+                purge=self._purge_of(own),
+                pool=self.pool,
+                admission=self.admission,
+                clock=self._clock,
+            )
+            warn_of_open_doors(own)
+        return writers
+
+    def _purge_of(self, writer: HandlerConfig) -> Purge:
+        """Forgets a key of this handler in every handler that reads the same bucket or folder."""
+
+        async def purge(key: str) -> None:
+            place = writer.source.locate(key)
+            for other in self.config.handlers:
+                beginning = other.source.describe()
+                if place.startswith(beginning):
+                    await self.handlers[other.prefix].purge(place.removeprefix(beginning), None)
+
+        return purge
 
     def _authorizer(self, config: HandlerConfig) -> Authorizer:
         if self._verify is not None:
@@ -308,6 +384,9 @@ def _on_error(config: HandlerConfig) -> OnError:
 
 def _pool_arguments(config: Config) -> dict[str, Any]:
     allowed = {format for handler in config.handlers for format in handler.allowed_formats}
+    allowed |= {
+        Format.named(name) for handler in config.handlers if handler.write for name in handler.write.accept
+    }
     return {
         "size": config.renderers,
         "formats": sorted({format.name for format in (*allowed, *DEFAULT_ORIGINALS)}),
@@ -321,14 +400,20 @@ def _pool(config: Config) -> RenderPool:
     return RenderPool(**_pool_arguments(config))
 
 
-async def _open(handlers: Mapping[str, Handler]) -> None:
-    for handler in handlers.values():
-        try:
-            await handler.open()
-        except SourceUnavailable as error:
-            log.error("handler %s: its source does not work yet: %s", handler.name, error)
+async def _open(handlers: Mapping[str, Handler], writers: Mapping[str, Writer]) -> None:
+    for prefix, handler in handlers.items():
+        stage = writers[prefix].stage if prefix in writers else None
+        for part in (handler, stage):
+            try:
+                if part is not None:
+                    await part.open()
+            except SourceUnavailable as error:
+                log.error("handler %s: its source does not work yet: %s", handler.name, error)
 
 
-async def _close(handlers: Mapping[str, Handler]) -> None:
+async def _close(handlers: Mapping[str, Handler], writers: Mapping[str, Writer]) -> None:
+    for writer in writers.values():
+        if writer.stage is not None:
+            await writer.stage.close()
     for handler in handlers.values():
         await handler.close()

@@ -1,0 +1,168 @@
+"""`origin copy FROM TO`: copies pictures from one store to another."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from origin.cli.common import FAILED
+from origin.cli.common import end_as_failed
+from origin.cli.common import end_as_misused
+from origin.cli.common import read_config
+from origin.config.model import Config
+from origin.errors import ConfigError
+from origin.errors import OriginError
+from origin.errors import SourceUnavailable
+from origin.sources import Store
+from origin.sources import make_store
+from origin.sources.base import ObjectSettings
+from origin.sources.base import SourceSettings
+from origin.sources.copying import Copier
+from origin.sources.copying import Outcome
+from origin.sources.local import LocalSettings
+from origin.sources.manifest import Manifest
+from origin.sources.manifest import WrongManifest
+from origin.sources.s3 import S3Settings
+
+MAX_BYTES = 1_000_000_000  # of an object
+TIMEOUT = 300.0  # seconds for one operation
+MAX_IN_A_ROW = 50  # objects that fail before the copy ends: a store is down, or refuses all
+_S3 = "s3://"
+
+
+@click.command("copy")
+@click.option("-c", "--config", "config_path", help="A configuration, for the names of its sources.")
+@click.option(
+    "--manifest",
+    "manifest_path",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The record of what has been copied; the same one takes a copy up again.",
+)
+@click.option("--prefix", default="", help="Only what begins so.")
+@click.option("--jobs", default=8, show_default=True, type=click.IntRange(1, 256), help="Objects at a time.")
+@click.option("--replace", "may_replace", is_flag=True, help="Replace what has other bytes under its name.")
+@click.option("--cache-control", help="Of the objects made, on S3.")
+@click.option("--acl", help="Canned ACL of the objects made, on S3, such as public-read.")
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+def copy(
+    config_path: str | None,
+    manifest_path: Path,
+    prefix: str,
+    jobs: int,
+    may_replace: bool,
+    cache_control: str | None,
+    acl: str | None,
+    source: str,
+    target: str,
+) -> None:
+    """Copy the pictures FROM one store TO another: s3://BUCKET/FOLDER, a folder, or a name of `sources`.
+
+    Each is read back and compared, and nothing is removed. With the same manifest a copy that ended early
+    goes on.
+    """
+    config = read_config(config_path) if config_path is not None else None
+    places = _settings(source, config), _settings(target, config)
+    kept = ObjectSettings(cache_control=cache_control, acl=acl)
+    try:
+        failed = asyncio.run(_copy(*places, manifest_path, kept, prefix, jobs, may_replace))
+    except (WrongManifest, ConfigError) as error:
+        end_as_misused(str(error))
+    except (OriginError, OSError) as error:
+        end_as_failed(f"{error}; the same manifest takes the copy up again")
+    if failed:
+        sys.exit(FAILED)
+
+
+def _settings(place: str, config: Config | None) -> SourceSettings:
+    """The store that a word on the command line means."""
+    if config is not None:
+        named = {handler.name: handler.source for handler in config.handlers} | config.sources
+        if place in named:
+            return named[place]
+    try:
+        if place.startswith(_S3):
+            bucket, _, folder = place.removeprefix(_S3).partition("/")
+            return S3Settings(bucket=bucket, folder=folder)
+    except ValueError as error:
+        end_as_misused(f"{place}: {error}")
+    if "/" not in place and not Path(place).is_dir():
+        end_as_misused(f"{place}: expected s3://BUCKET/FOLDER, a folder, or with -c a name of its sources")
+    return LocalSettings(Path(place))
+
+
+async def _copy(
+    source: SourceSettings,
+    target: SourceSettings,
+    manifest_path: Path,
+    kept: ObjectSettings,
+    prefix: str,
+    jobs: int,
+    may_replace: bool,
+) -> int:
+    """Copy, with a bar on stderr and a line of totals on stdout. Returns how many objects failed."""
+    if source.identity() == target.identity():
+        end_as_misused("FROM and TO are one place")
+    with Manifest(manifest_path, source.describe(), target.describe()) as manifest:
+        async with _opened(source) as from_store, _opened(target) as to_store:
+            total = await _count(from_store, prefix)
+            copier = Copier(from_store, to_store, manifest, kept, may_replace)
+            totals = _Totals()
+            with click.progressbar(length=total, label="copied", file=sys.stderr, show_pos=True) as bar:
+                async for outcome in copier.copy_all(prefix, jobs):
+                    totals.add(outcome)
+                    bar.update(1)
+    click.echo(totals)
+    return totals.failed
+
+
+@dataclass
+class _Totals:
+    """What became of all objects so far."""
+
+    copied: int = 0
+    there: int = 0  # before
+    failed: int = 0
+    bytes: int = 0
+    in_a_row: int = 0  # of those that failed
+
+    def add(self, outcome: Outcome) -> None:
+        """Raises SourceUnavailable where it is no use to go on."""
+        if outcome.failure is None:
+            self.in_a_row = 0
+            self.copied += outcome.size is not None
+            self.there += outcome.size is None
+            self.bytes += outcome.size or 0
+            return
+        self.failed += 1
+        self.in_a_row += 1
+        click.echo(f"origin: {outcome.failure}", err=True)
+        if self.in_a_row >= MAX_IN_A_ROW:
+            raise SourceUnavailable(f"{self.in_a_row} objects failed in a row")
+
+    def __str__(self) -> str:
+        return f"copied {self.copied}, there already {self.there}, failed {self.failed}; {self.bytes} bytes"
+
+
+async def _count(store: Store, prefix: str) -> int:
+    count = 0
+    async for _ in store.objects(prefix):
+        count += 1
+    return count
+
+
+@asynccontextmanager
+async def _opened(settings: SourceSettings) -> AsyncIterator[Store]:
+    store = make_store(settings, max_bytes=MAX_BYTES, timeout=TIMEOUT)
+    try:
+        await store.open()
+        yield store
+    finally:
+        await store.close()

@@ -1,0 +1,323 @@
+"""`write` of a handler: who may put pictures in, and what becomes of them."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+from typing import Any
+from typing import Literal
+
+from pydantic import BeforeValidator
+from pydantic import Field
+from pydantic import GetJsonSchemaHandler
+from pydantic import SecretStr
+from pydantic import WithJsonSchema
+from pydantic import model_validator
+from pydantic_core import CoreSchema
+
+from origin.config.part import Part
+from origin.config.part import defaults
+from origin.config.part import meaning
+from origin.config.sources import SourceOrName
+from origin.config.types import Count
+from origin.config.types import Flag
+from origin.config.types import Seconds
+from origin.config.types import Size
+from origin.config.types import Text
+from origin.config.types import expected
+from origin.config.types import expects
+from origin.config.types import one_of
+from origin.formats import OUTPUTS
+from origin.formats import Format
+
+METHODS = ("POST", "PUT", "DELETE")
+STORABLE = ("jpg", "png", "webp", "gif", "avif", "bmp")
+"""Formats that may come in: those whose metadata can be taken out."""
+_OUTPUTS = tuple(format.name for format in OUTPUTS)
+_MIN_TOKEN = 16  # characters
+_EXTENSION = re.compile(r"[A-Za-z0-9]{1,10}")
+_REPLY_NAMES = ("post", "publish", "delete")
+_REPLY_SCHEMA = {
+    "type": "object",
+    "properties": {"status": {"type": "integer", "minimum": 200, "maximum": 299}, "json": {}},
+    "additionalProperties": False,
+}
+_REPLY_STATUSES = range(200, 300)
+_REPLIES = 'templates such as {"post": {"status": 201, "json": {"key": "{key}", "url": "{url}"}}}'
+_ACLS = "private|public-read|public-read-write|authenticated-read|bucket-owner-read|bucket-owner-full-control"
+
+
+def _format_of(names: tuple[str, ...]) -> Any:
+    def parse(value: Any) -> Any:
+        name = Format.named(value).name
+        if name not in names:
+            raise ValueError(value)
+        return name
+
+    return Annotated[
+        str,
+        BeforeValidator(parse),
+        expects(f"one of {', '.join(names)}"),
+        WithJsonSchema({"type": "string", "enum": list(names)}),
+    ]
+
+
+_Storable: Any = _format_of(STORABLE)
+_Output: Any = _format_of(_OUTPUTS)
+
+
+class FormSecret(Part):
+    """A secret in a field of the form."""
+
+    field: Annotated[Text, meaning("name of the field")]
+    value: Annotated[
+        Annotated[SecretStr, Field(min_length=1), expects("text")], meaning("what it has to hold")
+    ]
+
+
+class Way(Part):
+    """One way of being permitted to write; without a key in it, everyone is."""
+
+    bearer: Annotated[
+        Annotated[
+            SecretStr, Field(min_length=_MIN_TOKEN), expects(f"a token of {_MIN_TOKEN} characters or more")
+        ]
+        | None,
+        meaning(f"token of `Authorization: Bearer`, {_MIN_TOKEN} characters or more"),
+    ] = None
+    signed: Annotated[
+        Flag | None, meaning("true for upload grants in `t`, made with the keys of `signing`")
+    ] = None
+    form: Annotated[FormSecret | None, meaning("a secret in a field of the form; for POST alone")] = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.bearer is None and self.signed is None and self.form is None
+
+
+class WayField:
+    """`"open"` or the object of one way."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Any:
+        return {"anyOf": [{"const": "open"}, handler(schema)]}
+
+
+def _read_way(value: Any) -> Any:
+    if value == "open" or isinstance(value, Way):
+        return Way()
+    if isinstance(value, dict) and len(value) == 1 and value.get("signed") is not False:
+        return value
+    raise expected('"open", or an object with one of bearer, signed and form', got="")
+
+
+AnyWay = Annotated[Way, BeforeValidator(_read_way), WayField()]
+
+
+class Ways(Part):
+    """Who may send which request. A request that is not named is off."""
+
+    post: Annotated[AnyWay | None, meaning("who may post to the prefix")] = None
+    put: Annotated[AnyWay | None, meaning("who may put under a key")] = None
+    delete: Annotated[AnyWay | None, meaning("who may delete")] = None
+    publish: Annotated[AnyWay | None, meaning("who may publish what waits in the stage")] = None
+
+    def of(self, name: str) -> Way | None:
+        """Of a method or an action."""
+        way: Way | None = getattr(self, name.lower())
+        return way
+
+
+class _WaysField:
+    """One way for every request, or one for each."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Any:
+        ways = handler(schema)
+        one = handler.resolve_ref_schema(ways)["properties"]["post"]["anyOf"]
+        return {"anyOf": [*(way for way in one if way != {"type": "null"}), ways]}
+
+
+def _read_ways(value: Any) -> Any:
+    if isinstance(value, dict) and value.keys() & Ways.model_fields.keys():
+        return value
+    return dict.fromkeys(Ways.model_fields, _read_way(value))
+
+
+class Normalise(Part):
+    """What is done to a picture before it is stored."""
+
+    orient: Annotated[Flag, meaning("turn it upright, where its metadata say how")] = True
+    strip: Annotated[
+        Literal["location", "all", "none"],
+        expects("location, all or none"),
+        meaning(
+            "metadata that goes: `location`, what tells where it was taken; `all`, but for the colour "
+            "profile; or `none`. The pixels of a JPEG stay as they are"
+        ),
+    ] = "location"
+    convert: Annotated[
+        dict[_Storable, _Output], meaning('formats that become others, such as `{"png": "jpg"}`, on white')
+    ] = defaults()
+    max_dimension: Annotated[
+        Count | None, meaning("pixels of its longer side; a larger one is made smaller")
+    ] = None
+
+
+class StoredAs(Part):
+    """What is kept beside the bytes of an object."""
+
+    cache_control: Annotated[Text | None, meaning("`Cache-Control` of the object, on S3")] = None
+    acl: Annotated[
+        Annotated[str, Field(pattern=f"^({_ACLS})$"), expects(one_of(_ACLS.split("|")))] | None,
+        meaning("one of the canned ACLs of S3"),
+    ] = None
+    metadata: Annotated[
+        dict[
+            Annotated[str, Field(pattern=r"^[a-z0-9-]{1,60}$")],
+            Annotated[str, Field(pattern=r"^[ -~]{0,500}$")],
+        ],
+        expects("names in lower case and texts, in ASCII"),
+        meaning("user metadata"),
+    ] = defaults()
+
+
+class WriteCors(Part):
+    """Pages of other sites that may write from a script."""
+
+    origins: Annotated[
+        tuple[
+            Annotated[
+                str, Field(pattern=r"^(\*|https?://[^/\s*]+)$"), expects('"https://www.example.com" or "*"')
+            ],
+            ...,
+        ],
+        Field(min_length=1),
+        meaning('their origins, such as `"https://www.example.com"`; `"*"` for all'),
+    ]
+    methods: Annotated[tuple[Text, ...], meaning("methods; without a list those of the handler")] = ()
+    headers: Annotated[tuple[Text, ...], meaning("headers of requests; without a list those asked for")] = ()
+    max_age: Annotated[Seconds, meaning("seconds for which browsers need not ask again")] = 86_400
+
+
+def _read_cors(value: Any) -> Any:
+    return {"origins": value} if isinstance(value, list) else value
+
+
+_RoutePath = Annotated[str, Field(pattern=r"^/[^?#\s%]*$"), expects("a path such as /upload")]
+
+
+class WriteRoutes(Part):
+    """Other paths for the same requests."""
+
+    upload: Annotated[_RoutePath | None, meaning("for POST to the prefix")] = None
+    publish: Annotated[_RoutePath | None, meaning("for POST to `-/publish`")] = None
+    delete: Annotated[_RoutePath | None, meaning("for POST to `-/delete`")] = None
+
+
+class StagePart(Part):
+    """Uploads wait in another place until they are published."""
+
+    source: Annotated[
+        SourceOrName,
+        meaning("where they wait: a source that no handler reads, or the name of one of `sources`"),
+    ]
+    expire: Annotated[Count, meaning("seconds after which what was not published is removed")] = 7200
+
+
+def _read_replies(value: Any) -> Any:
+    if not isinstance(value, dict) or not value.keys() <= set(_REPLY_NAMES):
+        raise ValueError(value)
+    for reply in value.values():
+        if not isinstance(reply, dict) or not reply.keys() <= {"status", "json"}:
+            raise ValueError(value)
+        if reply.get("status", 201) not in _REPLY_STATUSES or type(reply.get("status", 201)) is not int:
+            raise ValueError(value)
+    return value
+
+
+def _read_extensions(value: Any) -> Any:
+    for extension in value.values():
+        if not isinstance(extension, str) or not _EXTENSION.fullmatch(extension):
+            raise ValueError(extension)
+    return value
+
+
+class Write(Part):
+    """Pictures come in at this handler."""
+
+    auth: Annotated[
+        Ways,
+        BeforeValidator(_read_ways),
+        _WaysField(),
+        meaning(
+            'who may write: `{"bearer": "env:…"}`, `{"signed": true}`, `{"form": {"field", "value"}}` or '
+            '`"open"`; or one for each of `post`, `put`, `delete` and `publish`, and those not named are off'
+        ),
+    ]
+    methods: Annotated[
+        tuple[Annotated[Literal["POST", "PUT", "DELETE"], expects(one_of(list(METHODS)))], ...],
+        Field(min_length=1),
+        meaning("methods that are taken, of `POST`, `PUT` and `DELETE`"),
+    ] = ("POST",)
+    accept: Annotated[
+        tuple[_Storable, ...], Field(min_length=1), meaning("formats that are taken, told by content")
+    ] = ("jpg", "png", "webp", "gif", "avif")
+    max_bytes: Annotated[
+        Size, Field(ge=1), meaning("bytes of a request's body, counted while it arrives")
+    ] = 20_000_000
+    field: Annotated[Text, meaning("field of a form that holds the picture")] = "file"
+    data_uri: Annotated[Flag, meaning("whether that field may be a text, `data:image/…;base64,…`")] = False
+    name: Annotated[Text, meaning("template of the names of posted pictures, without extension")] = (
+        "{yyyy}/{mm}/{uuid}"
+    )
+    extensions: Annotated[
+        dict[_Storable, str],
+        BeforeValidator(_read_extensions),
+        expects('extensions by the format sent, such as {"png": "jpg", "jpg": "jpeg"}'),
+        meaning("extensions of names by the format sent; without one, that of the format stored"),
+    ] = defaults()
+    normalise: Annotated[Normalise, meaning("what is done to a picture before it is stored")] = defaults()
+    object: Annotated[StoredAs, meaning("what is kept beside the bytes")] = defaults()
+    reply: Annotated[
+        dict[str, Any],
+        BeforeValidator(_read_replies),
+        expects(_REPLIES),
+        WithJsonSchema(
+            {
+                "type": "object",
+                "properties": dict.fromkeys(_REPLY_NAMES, _REPLY_SCHEMA),
+                "additionalProperties": False,
+            }
+        ),
+        meaning(
+            "status and JSON of the answers to `post`, `publish` and `delete`, with `{key}` and others in it"
+        ),
+    ] = defaults()
+    cors: Annotated[
+        WriteCors | None,
+        BeforeValidator(_read_cors),
+        meaning("pages of other sites that may write from a script: a list of their origins, or an object"),
+    ] = None
+    stage: Annotated[StagePart | None, meaning("where what is posted waits until it is published")] = None
+    routes: Annotated[WriteRoutes, meaning("other paths for the same requests")] = defaults()
+
+    @model_validator(mode="after")
+    def _check_ways(self) -> Write:
+        if self.stage is not None and "PUT" in self.methods:
+            raise expected("no PUT beside stage: what is put would not wait", key="methods", got="")
+        for method in self.methods:
+            way = self.auth.of(method)
+            if way is not None and way.form is not None and method != "POST":
+                raise expected(f"another way than form for {method}, which has no form", key="auth", got="")
+        return self
+
+    def list_open(self) -> list[str]:
+        """The methods and actions that everyone may send."""
+        names = [*self.open_methods, *(["publish", "delete"] if self.stage else [])]
+        return [name for name in names if (way := self.auth.of(name)) is not None and way.is_open]
+
+    @property
+    def open_methods(self) -> tuple[str, ...]:
+        """The methods that somebody may use."""
+        return tuple(
+            method for method in METHODS if method in self.methods and self.auth.of(method) is not None
+        )

@@ -1,0 +1,84 @@
+"""A picture that comes in: decoded to its last pixel, and put in order before it is stored.
+
+Its pixels are encoded anew only where they have to be: turned upright, made smaller, or in another format.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import replace
+
+from origin.errors import Unprocessable
+from origin.formats import Format
+from origin.imaging import load
+from origin.imaging.decoders import open_image
+from origin.imaging.pipeline import Rendered
+from origin.imaging.pipeline import render
+from origin.imaging.protocol import Intake
+from origin.imaging.protocol import Job
+from origin.imaging.protocol import intake_format
+from origin.imaging.strip import metadata_of_jpeg
+from origin.imaging.strip import strip
+from origin.imaging.vendor import pyvips
+from origin.imaging.vips import damage
+from origin.imaging.vips import forget_messages
+from origin.imaging.vips import reason
+from origin.urls.options import Options
+
+QUALITY = {"jpg": 92, "webp": 90, "avif": 85}
+"""Of originals that have to be encoded anew: what is made of them loses once more."""
+
+
+def take_in(original: bytes, job: Job, memory: int | None = None) -> Rendered:
+    """The picture as it is to be stored, and its sides as it is seen.
+
+    Raises UnsupportedFormat, Unprocessable, and EncodingFailed.
+    """
+    intake = job.intake
+    assert intake is not None
+    format = load.identify(original, job.allowed)
+    forget_messages()
+    width, height, orientation = _decode(original, format, job, memory)
+    target = intake_format(intake, format)
+    turned = intake.orient and orientation > 1
+    is_large = intake.max_dimension is not None and max(width, height) > intake.max_dimension
+    if not (turned or is_large or target is not format):
+        body = strip(original, format, intake.strip, upright=orientation == 1)
+        if orientation > 4:
+            width, height = height, width
+        return Rendered(body, format, width, height)
+    return _encode_anew(original, format, target, job, memory)
+
+
+def _decode(original: bytes, format: Format, job: Job, memory: int | None) -> tuple[int, int, int]:
+    """Width, height and orientation, once every pixel has been decoded."""
+    data = load.for_decoder(original, format)
+    try:
+        opened, header = load.open_original(data, format, job, memory)
+        if header.animated:
+            opened = open_image(data, format, n=min(header.pages, job.max_frames))
+        opened.avg()
+        del opened  # some loaders tell what was wrong when their image goes
+    except pyvips.Error as exc:
+        raise Unprocessable(f"{format.name}: {reason(exc)}") from exc
+    if lost := damage():
+        raise Unprocessable(f"{format.name}: {lost}")
+    return header.width, header.height, header.orientation
+
+
+def _encode_anew(original: bytes, format: Format, target: Format, job: Job, memory: int | None) -> Rendered:
+    intake = job.intake
+    assert intake is not None
+    options = Options(width=intake.max_dimension, height=intake.max_dimension, crop=False)
+    rendered = render(original, replace(job, options=options, format=target.name, quality=QUALITY), memory)
+    if format is target is Format.JPG:
+        return replace(rendered, body=_with_metadata(rendered.body, original, intake))
+    return rendered
+
+
+def _with_metadata(body: bytes, original: bytes, intake: Intake) -> bytes:
+    """A JPEG with what may stay of the original's metadata."""
+    try:
+        return body[:2] + metadata_of_jpeg(original, intake.strip) + body[2:]
+    except (ValueError, IndexError, struct.error) as exc:
+        raise Unprocessable(f"jpg: its metadata cannot be read: {exc}") from exc

@@ -1,0 +1,122 @@
+"""The second stage: a program publishes what was uploaded, or deletes it.
+
+Its requests are forms, as old clients send them: `key` or `filename`, and for deleting as many as it likes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from collections.abc import Callable
+from collections.abc import Mapping
+
+from origin.errors import Malformed
+from origin.errors import NoPicture
+from origin.errors import NotFound
+from origin.errors import NothingSent
+from origin.errors import OriginError
+from origin.errors import WriteForbidden
+from origin.http.message import Request
+from origin.http.message import Response
+from origin.ingest.arrival import arriving
+from origin.ingest.auth import WriteAuthorizer
+from origin.ingest.forms import Form
+from origin.ingest.forms import read_form
+from origin.ingest.names import check_upload_key
+from origin.ingest.reply import Reply
+from origin.ingest.reply import Stored
+from origin.ingest.reply import failure
+from origin.ingest.reply import fill
+from origin.ingest.reply import json_response
+from origin.ingest.spool import Spool
+from origin.ingest.stage import Stage
+from origin.sources.base import StoredObject
+
+MAX_FORM = 64_000  # bytes
+_KEY_FIELDS = ("key", "filename", "keys", "filenames")
+WIDTH, HEIGHT, FORMAT = "origin-width", "origin-height", "origin-format"
+"""Names in the metadata under which an answer's values wait with a picture."""
+
+
+class Actions:
+    """The actions of one handler, by the key that they are posted to."""
+
+    def __init__(
+        self,
+        name: str,
+        stage: Stage,
+        *,
+        authorizers: Mapping[str, WriteAuthorizer],
+        replies: Mapping[str, Reply],
+        statuses: Mapping[str, int],
+        write_url: Callable[[str], str],
+    ) -> None:
+        """`authorizers` and `replies` by the name of the action, `publish` and `delete`."""
+        self._name = name
+        self._stage = stage
+        self._authorizers = authorizers
+        self._replies = replies
+        self._statuses = statuses
+        self._write_url = write_url
+        self._actions: dict[str, Callable[[Form], Awaitable[Stored | None]]] = {
+            "publish": self._publish,
+            "delete": self._delete,
+        }
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The actions that somebody may do."""
+        return frozenset(self._authorizers)
+
+    async def act(self, name: str, request: Request) -> Response:
+        try:
+            with Spool() as spool:
+                return await self._act(name, request, spool)
+        except NotFound as error:
+            missing = NoPicture("there is no such picture")
+            missing.__cause__ = error
+            return failure(self._name, missing, self._statuses)
+        except OriginError as error:
+            return failure(self._name, error, self._statuses)
+
+    async def _act(self, name: str, request: Request, spool: Spool) -> Response:
+        authorizer = self._authorizers[name]
+        if not authorizer.needs_form:
+            _refuse_grants(authorizer, request)
+        form = await read_form(request, arriving(request, MAX_FORM), spool, "", False)
+        if authorizer.needs_form:
+            authorizer.authorize(request, form.fields)
+        stored = await self._actions[name](form)
+        values = {} if stored is None else stored.values()
+        reply = self._replies[name]
+        return json_response(self._name, reply.status, fill(reply.json, values))
+
+    async def _publish(self, form: Form) -> Stored:
+        if form.fields.get("crop"):
+            raise Malformed("crop is not known here")
+        keys = _keys(form)
+        if len(keys) != 1:
+            raise NothingSent("name one picture as key")
+        return self._stored(await self._stage.publish(keys[0]))
+
+    async def _delete(self, form: Form) -> None:
+        for key in _keys(form):
+            await self._stage.delete(key)
+
+    def _stored(self, found: StoredObject) -> Stored:
+        told = found.metadata
+        width, height = int(told.get(WIDTH, 0)), int(told.get(HEIGHT, 0))
+        url = self._write_url(found.key)
+        return Stored(found.key, url, told.get(FORMAT, ""), found.size, width, height, found.etag)
+
+
+def _refuse_grants(authorizer: WriteAuthorizer, request: Request) -> None:
+    if authorizer.authorize(request, {}).grant is not None:
+        raise WriteForbidden("an upload grant publishes and deletes nothing")
+
+
+def _keys(form: Form) -> list[str]:
+    """The keys that a form names. Raises Malformed."""
+    keys = [value for name, value in form.pairs if name in _KEY_FIELDS and value]
+    for key in keys:
+        check_upload_key(key)
+    return keys

@@ -1,0 +1,65 @@
+"""The body of an upload on its way in: counted, and bound in bytes and in time.
+
+Nothing else waits while it comes: no renderer, no place for a fetch, no lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from collections.abc import Callable
+
+from origin.errors import Malformed
+from origin.errors import TooLarge
+from origin.errors import TooSlow
+from origin.http.message import Request
+
+STALL = 20.0  # seconds without a byte
+GRACE = 20.0  # seconds from which on the rate counts
+MIN_RATE = 2_000  # bytes a second on the average; the slowest mobile networks have ten times as many
+LINE_RATE = 50_000  # bytes a second by which the time of a whole request is bound
+
+
+def seconds_for(size: int) -> float:
+    """Seconds that a request with a body of up to `size` bytes may take."""
+    return GRACE + STALL + size / LINE_RATE
+
+
+def check_length(request: Request, max_bytes: int) -> None:
+    """Refuse what says itself that it is too large, before a byte of it is read. Raises TooLarge."""
+    length = request.header(b"content-length") or ""
+    if length.isdigit() and int(length) > max_bytes:
+        raise _too_large(max_bytes)
+
+
+async def arriving(
+    request: Request, max_bytes: int, clock: Callable[[], float] | None = None
+) -> AsyncIterator[bytes]:
+    """The pieces of the body, `max_bytes` of them at most. `clock` counts seconds.
+
+    Raises TooLarge, TooSlow, Malformed and ClientGone.
+    """
+    check_length(request, max_bytes)
+    if request.header(b"content-encoding") not in (None, "identity"):
+        raise Malformed("a body with a Content-Encoding is not taken")
+    clock = clock or asyncio.get_running_loop().time
+    pieces, begun, size = aiter(request.body()), clock(), 0
+    while True:
+        try:
+            async with asyncio.timeout(STALL):
+                piece = await anext(pieces, None)
+        except TimeoutError:
+            raise TooSlow(f"no byte of the body came within {STALL:.0f} seconds") from None
+        if piece is None:
+            return
+        size += len(piece)
+        if size > max_bytes:
+            raise _too_large(max_bytes)
+        took = clock() - begun
+        if took > GRACE and size < took * MIN_RATE:
+            raise TooSlow(f"the body comes with fewer than {MIN_RATE} bytes a second")
+        yield piece
+
+
+def _too_large(max_bytes: int) -> TooLarge:
+    return TooLarge(f"the body may have {max_bytes} bytes")

@@ -1,0 +1,89 @@
+"""A picture that came is decoded in a render process before anything is stored."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from origin.delivery.admission import FetchAdmission
+from origin.errors import EncodingFailed
+from origin.errors import RenderFailed
+from origin.errors import RenderTimeout
+from origin.errors import TooLarge
+from origin.errors import Unprocessable
+from origin.errors import Unsupported
+from origin.errors import UnsupportedFormat
+from origin.formats import Format
+from origin.formats import refusal
+from origin.formats import sniff
+from origin.ingest.settings import WriteSettings
+from origin.render.pool import Rendered
+from origin.render.pool import RenderPool
+
+_PLACES = " (uploads)"  # those that wait take no place from the fetches of their handler
+TRIES = 2  # a renderer may have ended for reasons that lie outside of the picture
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedPicture:
+    """A picture that may be stored: its bytes put in order, and its sides as it is seen, in pixels."""
+
+    body: bytes
+    sent: Format
+    format: Format
+    width: int
+    height: int
+    is_changed: bool  # whether the bytes are others than those sent
+
+
+class PictureChecker:
+    """`name` stands for the handler in the queue for renderers and for memory."""
+
+    def __init__(
+        self, name: str, pool: RenderPool, admission: FetchAdmission, settings: WriteSettings
+    ) -> None:
+        self._name = name
+        self._pool = pool
+        self._admission = admission
+        self._settings = settings
+
+    @contextlib.asynccontextmanager
+    async def memory(self, size: int) -> AsyncIterator[None]:
+        """Memory for a body of so many bytes, and for what becomes of it. Raises Overloaded."""
+        async with self._admission.place(self._name + _PLACES) as reserve:
+            await reserve(2 * size)
+            yield
+
+    async def check(self, body: bytes, formats: tuple[str, ...] | None = None) -> CheckedPicture:
+        """Decode it, and put it in order. `formats`: those that a grant permits.
+
+        Raises Unsupported, TooLarge and Overloaded.
+        """
+        accept = self._settings.accept
+        if formats is not None:
+            accept = tuple(name for name in accept if name in formats)
+        sent = sniff(body)
+        if sent is None or sent.name not in accept:
+            raise Unsupported(f"{refusal(body)}; accepted are {', '.join(accept) or 'none'}")
+        if len(body) > self._settings.limits.max_bytes:
+            raise TooLarge(f"a picture may have {self._settings.limits.max_bytes} bytes")
+        rendered = await self._render(body, accept)
+        assert isinstance(rendered.format, Format)
+        changed = rendered.body != body
+        return CheckedPicture(rendered.body, sent, rendered.format, rendered.width, rendered.height, changed)
+
+    async def _render(self, body: bytes, accept: tuple[str, ...]) -> Rendered:
+        job, timeout = self._settings.job(accept), self._settings.limits.timeout
+        tries = TRIES
+        while True:
+            try:
+                return await self._pool.render(body, job, timeout, handler=self._name)
+            except (Unprocessable, UnsupportedFormat) as error:
+                raise Unsupported("the picture is damaged, or over a limit of this origin") from error
+            except (RenderTimeout, EncodingFailed) as error:
+                raise Unsupported("the picture takes more than this origin gives to one") from error
+            except RenderFailed as error:
+                tries -= 1
+                if not tries:
+                    raise Unsupported("the picture cannot be decoded") from error

@@ -1,0 +1,75 @@
+"""A checked picture goes into the store, and nothing serves the old one behind the answer.
+
+A store keeps each object whole or absent. A change is told to every handler that reads from there once it
+has happened, also where it only may have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from collections.abc import Callable
+
+from origin.errors import BadRequest
+from origin.errors import Malformed
+from origin.errors import NotFound
+from origin.errors import StoreFilled
+from origin.ingest.preconditions import Preconditions
+from origin.sources.base import ObjectSettings
+from origin.sources.base import PreconditionFailed
+from origin.sources.base import Store
+from origin.sources.base import StoredObject
+from origin.sources.base import StoreFull
+
+Purge = Callable[[str], Awaitable[None]]
+"""Forgets a key of the store in every handler that reads it, in all tiers."""
+
+
+class PictureStore:
+    """The store of one handler, whose changes are purged before they are told."""
+
+    def __init__(self, store: Store, purge: Purge) -> None:
+        self._store = store
+        self._purge = purge
+
+    async def find(self, key: str) -> StoredObject | None:
+        """What is under the key. Raises SourceUnavailable and SourceTimeout."""
+        try:
+            return await self._store.head(key)
+        except NotFound:
+            return None
+
+    async def check(self, key: str, conditions: Preconditions) -> Preconditions:
+        """The conditions, for what is under the key now. Raises Exists and PreconditionMissed."""
+        found = await self.find(key)
+        conditions.check(found.etag if found else None)
+        return conditions.at(found.etag if found else None)
+
+    async def put(self, key: str, body: bytes, conditions: Preconditions, settings: ObjectSettings) -> str:
+        """Store it, and return the version.
+
+        Raises Exists, PreconditionMissed, Malformed (a key that this store cannot hold), StoreFilled,
+        SourceUnavailable and SourceTimeout.
+        """
+        try:
+            return await self._store.put(
+                key,
+                body,
+                if_match=conditions.version,
+                if_none_match=conditions.must_be_new,
+                settings=settings,
+            )
+        except PreconditionFailed as error:
+            raise conditions.failure() from error
+        except BadRequest as error:
+            raise Malformed("the store cannot hold this key") from error
+        except StoreFull as error:
+            raise StoreFilled("the store has no space left") from error
+        finally:
+            await self._purge(key)
+
+    async def delete(self, key: str) -> None:
+        """Raises SourceUnavailable and SourceTimeout."""
+        try:
+            await self._store.delete(key)
+        finally:
+            await self._purge(key)

@@ -1,0 +1,128 @@
+"""A POST answered with the picture that its body becomes: `POST /{prefix}?w=300`, and v2ex/remote's paths."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from collections.abc import Mapping
+from dataclasses import replace
+
+from origin.delivery.router import BodyLimit
+from origin.delivery.router import Endpoint
+from origin.errors import BadRequest
+from origin.errors import NotFound
+from origin.errors import OriginError
+from origin.formats import Format
+from origin.http.caching import NO_STORE
+from origin.http.caching import cache_status
+from origin.http.disposition import attachment
+from origin.http.message import SECURITY_HEADERS
+from origin.http.message import ClientGone
+from origin.http.message import RawHeaders
+from origin.http.message import Request
+from origin.http.message import Response
+from origin.http.negotiation import accept_class
+from origin.ingest import reply
+from origin.ingest.arrival import seconds_for
+from origin.ingest.posted import PostedPictures
+from origin.ingest.posted import for_client
+from origin.ingest.v2ex import V2ex
+from origin.ingest.v2ex import is_animated
+from origin.render.pool import Rendered
+from origin.urls.options import Options
+from origin.urls.parsing import OptionDefaults
+from origin.urls.parsing import parse_options
+from origin.urls.query import decode_query
+
+log = logging.getLogger(__name__)
+
+RENDER = "render"
+MAX_PAIRS = 100  # of a query
+_TRIAL = Options(width=16)  # whether a picture that passes as it is decodes at all
+
+
+class Transform:
+    """What one handler answers to posted pictures. `names` are those of the configuration.
+
+    `statuses` are the handler's own for classes of failure.
+    """
+
+    def __init__(
+        self,
+        handler: str,
+        names: Collection[str],
+        posted: PostedPictures,
+        defaults: OptionDefaults,
+        statuses: Mapping[str, int],
+    ) -> None:
+        self._handler = handler
+        self._renders = RENDER in names
+        self._posted = posted
+        self._defaults = defaults
+        self._statuses = statuses
+        self._v2ex = V2ex(handler, names, posted)
+
+    def endpoints(self, *, is_all: bool) -> dict[str, Endpoint]:
+        """What answers at the prefix, by method. `is_all`: the handler serves no pictures."""
+        size = self._posted.max_body
+        endpoints = {"POST": Endpoint(self._post, BodyLimit(size, seconds_for(size)))}
+        if is_all:
+            read = Endpoint(self._v2ex.usage, BodyLimit(0, 5.0))
+            endpoints |= {"GET": read, "HEAD": read}
+        return endpoints
+
+    async def _post(self, key: str, request: Request) -> Response:
+        if key:
+            return await self._v2ex.respond(key, request)
+        try:
+            if not self._renders:
+                raise NotFound("nothing is rendered here")
+            return await self._render(request)
+        except ClientGone:
+            raise
+        except OriginError as error:
+            response = reply.failure(self._handler, for_client(error), self._statuses)
+            response.error = error
+            return response
+
+    async def _render(self, request: Request) -> Response:
+        options = self._read_options(request)
+        is_auto = options.format == "auto"
+        format = f"auto:{accept_class(request.header(b'accept'))}" if is_auto else options.format
+        async with self._posted.received(request) as picture:
+            passes = options.only is not None and picture.format.name not in options.only
+            rendered = await self._posted.render(
+                picture,
+                _TRIAL if passes else options,
+                Format.PNG.name if passes else format,
+                request,
+                moving_png=is_animated(request),
+            )
+        if passes:
+            rendered = replace(rendered, body=picture.body, format=picture.format)
+        return picture_response(self._handler, rendered, options.download, vary=is_auto)
+
+    def _read_options(self, request: Request) -> Options:
+        """Raises BadRequest."""
+        if request.query.count(b"&") > MAX_PAIRS:
+            raise BadRequest(f"the query has more than {MAX_PAIRS} pairs")
+        return parse_options(decode_query(request.query), self._defaults)
+
+
+def picture_response(
+    handler: str, rendered: Rendered, download: str | None = None, *, vary: bool = False
+) -> Response:
+    """The picture itself, which nobody may keep: the request was a POST (RFC 9110 section 9.3.3)."""
+    headers: RawHeaders = [
+        (b"content-type", rendered.format.mime.encode()),
+        (b"content-length", b"%d" % len(rendered.body)),
+        (b"cache-control", NO_STORE.encode()),
+        (b"cache-status", cache_status(fwd="method").encode()),
+        *SECURITY_HEADERS,
+    ]
+    if vary:
+        headers.append((b"vary", b"Accept"))
+    if download is not None and isinstance(rendered.format, Format):
+        headers.append((b"content-disposition", attachment(download, rendered.format).encode()))
+    stages = {"queue": rendered.waited, "render": rendered.took}
+    return Response(200, headers, rendered.body, handler, stages=stages)

@@ -1,0 +1,194 @@
+"""The parts of a handler that takes pictures in, put together from its configuration."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from origin.config.model import Handler as HandlerConfig
+from origin.config.model import Limits
+from origin.config.write import Way
+from origin.config.write import Write
+from origin.delivery.admission import FetchAdmission
+from origin.delivery.cors import Cors
+from origin.delivery.handler import Handler
+from origin.delivery.router import Mount
+from origin.delivery.router import Route
+from origin.imaging.protocol import Intake
+from origin.ingest.actions import Actions
+from origin.ingest.auth import Bearer
+from origin.ingest.auth import FormSecret
+from origin.ingest.auth import Open
+from origin.ingest.auth import Signed
+from origin.ingest.auth import WriteAuthorizer
+from origin.ingest.checker import PictureChecker
+from origin.ingest.endpoints import endpoints
+from origin.ingest.reply import Reply
+from origin.ingest.settings import CheckLimits
+from origin.ingest.settings import WriteSettings
+from origin.ingest.stage import Stage
+from origin.ingest.store import PictureStore
+from origin.ingest.store import Purge
+from origin.ingest.upload import Uploads
+from origin.ingest.upload import path_of
+from origin.render.pool import RenderPool
+from origin.signing import UrlSigner
+from origin.signing.uploads import UploadVerifier
+from origin.sources import Store
+from origin.sources import make_store
+from origin.sources.base import ObjectSettings
+
+log = logging.getLogger(__name__)
+
+_REPLIES = {"post": Reply(), "publish": Reply(200), "delete": Reply(200, {"deleted": True})}
+LINK_SECONDS = 3600  # for which the URL in an answer may be read, where reading needs a token
+
+
+@dataclass(frozen=True)
+class Writer:
+    """What takes pictures in at one prefix."""
+
+    mount: Mount
+    routes: Mapping[str, Route]  # other paths for the same requests
+    stage: Stage | None
+
+
+def make_writer(
+    handler: Handler,
+    config: HandlerConfig,
+    *,
+    limits: Limits,
+    store: Store,
+    purge: Purge,
+    pool: RenderPool,
+    admission: FetchAdmission,
+    clock: Callable[[], float],
+) -> Writer:
+    """The handler with what is written to it. `limits` are its own over those of the top."""
+    write = config.write
+    assert write is not None
+    settings = _settings(write, config.error_status, limits)
+    published = PictureStore(store, purge)
+    stage, actions = None, None
+    if write.stage is not None:
+        waiting = make_store(
+            write.stage.source, max_bytes=limits.max_original_bytes, timeout=limits.source_timeout
+        )
+        stage = Stage(
+            config.name,
+            waiting,
+            published,
+            admission,
+            settings.object,
+            expire=write.stage.expire,
+            clock=clock,
+        )
+        actions = Actions(
+            config.name,
+            stage,
+            authorizers=_authorizers(config, write, ("publish", "delete"), clock),
+            replies={name: _reply(write, name) for name in ("publish", "delete")},
+            statuses=settings.statuses,
+            write_url=_write_url(config, clock),
+        )
+    uploads = Uploads(
+        config.name,
+        store=published,
+        checker=PictureChecker(config.name, pool, admission, settings),
+        settings=settings,
+        authorizers=_authorizers(config, write, write.open_methods, clock),
+        write_url=_write_url(config, clock),
+        stage=stage,
+        actions=actions,
+        clock=clock,
+    )
+    methods = {*write.open_methods, *(["POST"] if actions is not None and actions.names else [])}
+    mount = Mount(handler, endpoints(uploads, methods), _cors(write))
+    return Writer(mount, _routes(write, mount), stage)
+
+
+def _routes(write: Write, mount: Mount) -> Mapping[str, Route]:
+    keys = {"upload": "", "publish": "-/publish", "delete": "-/delete"}
+    return {
+        path.removeprefix("/"): Route(mount, "POST", keys[name])
+        for name, path in write.routes
+        if path is not None and "POST" in mount.endpoints
+    }
+
+
+def warn_of_open_doors(config: HandlerConfig) -> None:
+    """Tell where strangers may write."""
+    opened = config.write.list_open() if config.write is not None else []
+    if opened:
+        log.warning(
+            "handler %s: everyone may send %s, since write.auth is open", config.name, " and ".join(opened)
+        )
+
+
+def _settings(write: Write, error_status: object, limits: Limits) -> WriteSettings:
+    normalise = write.normalise
+    return WriteSettings(
+        accept=write.accept,
+        max_bytes=write.max_bytes,
+        field_name=write.field,
+        data_uri=write.data_uri,
+        name=write.name,
+        extensions=write.extensions,
+        intake=Intake(
+            normalise.orient, normalise.strip, tuple(normalise.convert.items()), normalise.max_dimension
+        ),
+        object=ObjectSettings(
+            cache_control=write.object.cache_control,
+            acl=write.object.acl,
+            metadata=write.object.metadata,
+        ),
+        reply=_reply(write, "post"),
+        statuses=error_status if isinstance(error_status, Mapping) else {},
+        limits=CheckLimits(
+            limits.max_original_pixels, limits.max_frames, limits.render_timeout, limits.max_original_bytes
+        ),
+    )
+
+
+def _reply(write: Write, name: str) -> Reply:
+    """The template for a POST or an action."""
+    own, default = write.reply.get(name, {}), _REPLIES[name]
+    return Reply(own.get("status", default.status), own.get("json", default.json))
+
+
+def _authorizers(
+    config: HandlerConfig, write: Write, names: Iterable[str], clock: Callable[[], float]
+) -> Mapping[str, WriteAuthorizer]:
+    """By the names of methods or actions, as far as somebody may send them."""
+    ways = {name: write.auth.of(name) for name in names}
+    return {name: make_authorizer(way, config, clock) for name, way in ways.items() if way is not None}
+
+
+def make_authorizer(way: Way, config: HandlerConfig, clock: Callable[[], float]) -> WriteAuthorizer:
+    if way.bearer is not None:
+        return Bearer(way.bearer.get_secret_value())
+    if way.form is not None:
+        return FormSecret(way.form.field, way.form.value.get_secret_value())
+    if way.signed:
+        return Signed(UploadVerifier(_keys(config)), clock)
+    return Open()
+
+
+def _write_url(config: HandlerConfig, clock: Callable[[], float]) -> Callable[[str], str]:
+    if config.signing is None or not config.signing.required:
+        return lambda key: path_of(config.prefix, key)
+    signer = UrlSigner("", config.prefix, _keys(config), bucket=1)
+    return lambda key: signer.url(key, expires_in=LINK_SECONDS, now=clock())
+
+
+def _keys(config: HandlerConfig) -> list[str]:
+    return [key.get_secret_value() for key in config.signing.keys] if config.signing is not None else []
+
+
+def _cors(write: Write) -> Cors | None:
+    if write.cors is None:
+        return None
+    return Cors(write.cors.origins, write.cors.methods, write.cors.headers, write.cors.max_age)

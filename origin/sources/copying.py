@@ -1,0 +1,113 @@
+"""Copies the objects of one store to another, each checked by its digest once it is there.
+
+Nothing is removed where they come from. An object of the same name and other bytes is left as it is, unless
+it may be replaced.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from dataclasses import replace
+
+from origin.errors import NotFound
+from origin.errors import OriginError
+from origin.formats import sniff
+from origin.sources.base import ObjectSettings
+from origin.sources.base import Original
+from origin.sources.base import PreconditionFailed
+from origin.sources.base import Store
+from origin.sources.base import StoredObject
+from origin.sources.manifest import Copied
+from origin.sources.manifest import Manifest
+
+
+class Differs(Exception):
+    """The target has other bytes under the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one object. `failure` says why it is not in the target."""
+
+    key: str
+    size: int | None = None  # bytes copied now; None where nothing was
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Copier:
+    """`settings` are for the objects that are made, beside their type and their metadata."""
+
+    source: Store
+    target: Store
+    manifest: Manifest
+    settings: ObjectSettings
+    may_replace: bool
+
+    async def copy_all(self, prefix: str, jobs: int) -> AsyncIterator[Outcome]:
+        """Copy what begins with `prefix`, `jobs` objects at a time, in no particular order.
+
+        Raises SourceUnavailable and SourceTimeout where the source cannot be listed.
+        """
+        under_way: set[asyncio.Future[Outcome]] = set()
+        try:
+            async for found in self.source.objects(prefix):
+                under_way.add(asyncio.ensure_future(self.copy(found)))
+                if len(under_way) >= jobs:
+                    done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+                    for task in done:
+                        yield task.result()
+            for task in asyncio.as_completed(under_way):
+                yield await task
+        finally:
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
+
+    async def copy(self, found: StoredObject) -> Outcome:
+        """Copy one object, unless the manifest has this version of it."""
+        key = found.key
+        if self.manifest.has(key, found.etag):
+            return Outcome(key)
+        try:
+            return await self._copy(key)
+        except NotFound:
+            return Outcome(key)  # removed meanwhile
+        except (OriginError, Differs, PreconditionFailed) as exc:
+            return Outcome(key, failure=str(exc))
+
+    async def _copy(self, key: str) -> Outcome:
+        original = await self.source.get(key)
+        assert original is not None  # no version was named
+        metadata = (await self.source.head(key)).metadata
+        digest = _digest(original)
+        written = None
+        if not await self._is_there(key, digest):
+            format = sniff(original.body)
+            settings = replace(self.settings, content_type=format.mime if format else None, metadata=metadata)
+            await self.target.put(key, original.body, if_none_match=not self.may_replace, settings=settings)
+            if not await self._is_there(key, digest):
+                raise Differs(f"{key!r}: what came back is not what was stored")
+            written = len(original.body)
+        self.manifest.add(Copied(key, original.etag, len(original.body), digest))
+        return Outcome(key, written)
+
+    async def _is_there(self, key: str, digest: str) -> bool:
+        """Whether the target has these bytes. Raises Differs where others must not be replaced."""
+        try:
+            there = await self.target.get(key)
+        except NotFound:
+            return False
+        assert there is not None
+        if _digest(there) == digest:
+            return True
+        if not self.may_replace:
+            raise Differs(f"{key!r}: the target has other bytes under this name")
+        return False
+
+
+def _digest(original: Original) -> str:
+    return hashlib.sha256(original.body).hexdigest()

@@ -1,0 +1,255 @@
+"""POST at a handler: raw bodies, forms and data URIs, names, answers, and who may post."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterator
+from datetime import UTC
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.ingest.test_put import BLUE
+from tests.ingest.test_put import RED
+from tests.ingest.test_put import picture
+from tests.support.running import Running
+from tests.support.uploads import BEARER
+from tests.support.uploads import KEY
+from tests.support.uploads import Answered
+from tests.support.uploads import files
+from tests.support.uploads import multipart
+from tests.support.uploads import send
+from tests.support.uploads import writing
+
+UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+NOW = datetime(2024, 3, 5, 12, tzinfo=UTC).timestamp()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(scope="module")
+def origin(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Handlers over one folder that differ in what they take."""
+    source = {"type": "local", "root": str(folder)}
+
+    def handler(own_name: str, /, **write: Any) -> dict[str, Any]:
+        write = {"auth": "open", **write}
+        return {"name": own_name, "prefix": f"p/{own_name}", "source": source, "write": write}
+
+    handlers = [
+        handler("plain"),
+        handler("guarded", auth={"bearer": BEARER["Authorization"].removeprefix("Bearer ")}),
+        handler("secret", auth={"form": {"field": "secret", "value": "open sesame"}}),
+        handler("uris", data_uri=True, field="image", accept=["jpg", "png"], max_bytes=3_000_000),
+        handler("unpadded", name="{year}/{month}/{uuid}"),
+        handler(
+            "c2c", name="{epoch}_{rand31}", reply={"post": {"status": 200, "json": {"filename": "{name}"}}}
+        ),
+        handler("content", name="by/{sha256}"),
+        handler("stem", name="s/{stem}"),
+        handler(
+            "replies",
+            extensions={"png": "jpg", "jpg": "jpeg"},
+            normalise={"convert": {"png": "jpg"}},
+            reply={
+                "post": {
+                    "json": {
+                        "all": ["{key}", "{name}", "{stem}", "{ext}", "{url}", "{format}"],
+                        "numbers": {"size": "{bytes}", "box": "{width}x{height}", "wide": "{width}"},
+                        "fixed": True,
+                    }
+                }
+            },
+        ),
+    ]
+    handlers.append({**handler("signed-reading"), "signing": {"keys": [KEY]}})
+    cache = {"path": str(tmp_path_factory.mktemp("cache"))}
+    with Running({"handlers": handlers, "cache": cache, "renderers": 1}, clock=lambda: NOW) as it:
+        yield it
+
+
+def post(origin: Running, name: str, body: bytes, headers: dict[str, str] | None = None) -> Answered:
+    return send(origin.port, "POST", f"/p/{name}", body, headers)
+
+
+def form(origin: Running, name: str, *parts: tuple[str, str | None, bytes]) -> Answered:
+    return post(origin, name, *multipart(*parts))
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_a_raw_body_is_stored_under_a_made_name(origin: Running, folder: Path, slash: str) -> None:
+    answer = send(origin.port, "POST", f"/p/plain{slash}", RED, {"Content-Type": "image/png"})
+    assert answer.status == 201
+    key = answer.json["key"]
+    assert re.fullmatch(rf"2024/03/{UUID}\.png", key)
+    assert answer.json == {"key": key, "url": f"/p/plain/{key}", "width": 40, "height": 30}
+    assert answer.headers["Location"] == f"/p/plain/{key}"
+    assert (folder / key).read_bytes() == RED
+    assert answer.headers["ETag"] == origin.get(f"/p/plain/{key}", "HEAD").headers["ETag"]
+
+
+def test_the_file_of_a_form_is_stored(origin: Running, folder: Path) -> None:
+    parts = [("note", None, b"x"), ("other", "a.png", BLUE), ("file", "b.png", RED), ("file", "c.png", BLUE)]
+    answer = form(origin, "plain", *parts)
+    assert (folder / answer.json["key"]).read_bytes() == RED
+
+
+def test_the_content_tells_the_format(origin: Running) -> None:
+    answer = form(origin, "plain", ("file", "wrong.txt", picture("#123456", "JPEG")))
+    assert answer.json["key"].endswith(".jpg")
+
+
+@pytest.mark.parametrize("padding", ["", "=="])
+@pytest.mark.parametrize("encoded", ["multipart", "urlencoded"])
+def test_a_data_uri_is_stored(origin: Running, folder: Path, encoded: str, padding: str) -> None:
+    body = RED + b"\0" * ((1 - len(RED)) % 3)  # so that its base64 ends with two signs of padding
+    uri = b"data:image/png;base64," + base64.b64encode(body).rstrip(b"=") + padding.encode()
+    if encoded == "multipart":
+        answer = form(origin, "uris", ("image", None, uri))
+    else:
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        answer = post(origin, "uris", urlencode({"image": uri}).encode(), kind)
+    assert answer.status == 201
+    assert (folder / answer.json["key"]).read_bytes() == RED
+
+
+def test_a_file_counts_for_more_than_a_data_uri(origin: Running, folder: Path) -> None:
+    uri = b"data:image/png;base64," + base64.b64encode(BLUE)
+    for parts in (
+        [("image", None, uri), ("image", "a.png", RED)],
+        [("image", "a.png", RED), ("image", None, uri)],
+    ):
+        answer = form(origin, "uris", *parts)
+        assert (folder / answer.json["key"]).read_bytes() == RED
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"data:image/png;base64,!!!!",
+        b"data:text/html;base64,AAAA",
+        b"https://a.example/a.png",
+        b"data:image/png;base64,A",
+    ],
+)
+def test_a_text_that_is_no_picture_is_415(origin: Running, text: bytes) -> None:
+    answer = form(origin, "uris", ("image", None, text))
+    assert (answer.status, answer.kind) == (415, "unsupported")
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (b"", {}),
+        multipart(("other", "a.png", RED)),
+        multipart(("file", None, b"data:image/png;base64,AAAA")),  # data URIs are not taken there
+        multipart(("file", "", b"")),
+        multipart(("file", "a.png", b"")),
+        multipart(),
+        (b"a=b", {"Content-Type": "application/x-www-form-urlencoded"}),
+    ],
+)
+def test_no_picture_is_400(origin: Running, body: bytes, headers: dict[str, str]) -> None:
+    answer = post(origin, "plain", body, headers)
+    assert (answer.status, answer.kind) == (400, "nothing-sent")
+    assert answer.json == {"error": "nothing-sent", "message": "there is no picture in the request"}
+
+
+def test_names_follow_the_template(origin: Running) -> None:
+    assert re.fullmatch(rf"2024/3/{UUID}\.png", post(origin, "unpadded", RED).json["key"])
+    answer = post(origin, "c2c", RED)
+    assert answer.status == 200
+    assert answer.json.keys() == {"filename"}
+    assert re.fullmatch(rf"{int(NOW)}_\d{{1,10}}\.png", answer.json["filename"])
+
+
+def test_the_same_content_has_the_same_name(origin: Running, folder: Path) -> None:
+    first, second = post(origin, "content", RED), post(origin, "content", RED)
+    assert (first.status, second.status) == (201, 201)
+    assert first.json == second.json
+    assert first.json["key"] == f"by/{hashlib.sha256(RED).hexdigest()}.png"
+    assert first.headers["ETag"] == second.headers["ETag"]
+
+
+@pytest.mark.parametrize(
+    ("file_name", "stem"),
+    [
+        ("Ferien 2024.PNG", "Ferien-2024"),
+        ("../../etc/passwd.png", "passwd"),
+        ("C:\\\\Users\\\\me\\\\photo.png", "photo"),
+        ("été.png", "été"),
+        ("...", "picture"),
+        (".png", "png"),
+        ("a" * 300 + ".png", "a" * 100),
+        ("a/../..", "picture"),
+    ],
+)
+def test_a_name_of_the_client_is_made_safe(origin: Running, folder: Path, file_name: str, stem: str) -> None:
+    (folder / "s" / f"{stem}.png").unlink(missing_ok=True)
+    answer = form(origin, "stem", ("file", file_name, RED))
+    assert (answer.status, answer.json["key"]) == (201, f"s/{stem}.png")
+
+
+def test_a_name_that_is_taken_is_412(origin: Running, folder: Path) -> None:
+    form(origin, "stem", ("file", "taken.png", RED))
+    answer = form(origin, "stem", ("file", "taken.png", BLUE))
+    assert (answer.status, answer.kind) == (412, "exists")
+    assert (folder / "s/taken.png").read_bytes() == RED
+
+
+def test_a_reply_is_filled_in(origin: Running, folder: Path) -> None:
+    answer = post(origin, "replies", RED)
+    key = answer.json["all"][0]
+    name = key.rpartition("/")[2]
+    assert answer.json["all"] == [key, name, name[:-4], "jpg", f"/p/replies/{key}", "jpg"]
+    size = (folder / key).stat().st_size
+    assert answer.json["numbers"] == {"size": size, "box": "40x30", "wide": 40}
+    assert answer.json["fixed"] is True
+    assert post(origin, "replies", picture("#0f0", "JPEG")).json["all"][3] == "jpeg"
+
+
+def test_where_reading_needs_a_token_the_url_carries_one_for_an_hour(origin: Running) -> None:
+    answer = post(origin, "signed-reading", RED)
+    url = answer.json["url"]
+    assert f"e={int(NOW) + 3600}&t=" in url
+    assert answer.headers["Location"] == url
+    assert origin.get(url).status == 200
+    assert origin.get(url.partition("?")[0]).kind == "forbidden"
+
+
+def test_a_secret_in_the_form_lets_in(origin: Running, folder: Path) -> None:
+    good = form(origin, "secret", ("file", "a.png", RED), ("secret", None, b"open sesame"))
+    assert good.status == 201
+    before = files(folder)
+    for secret in (b"open", b"", b"open sesame ", "öffne".encode()):
+        answer = form(origin, "secret", ("secret", None, secret), ("file", "a.png", RED))
+        assert (answer.status, answer.kind) == (403, "forbidden")
+    assert form(origin, "secret", ("file", "a.png", RED)).status == 403
+    assert post(origin, "secret", RED).status == 403
+    assert files(folder) == before
+
+
+def test_a_bearer_token_is_asked_for_before_the_body(origin: Running) -> None:
+    assert post(origin, "guarded", RED).status == 401
+    assert post(origin, "guarded", RED, BEARER).status == 201
+
+
+def test_a_picture_is_posted_to_the_prefix_alone(origin: Running) -> None:
+    assert send(origin.port, "POST", "/p/plain/a.png", RED).kind == "bad-request"
+
+
+def test_the_errors_of_answers_have_their_status(tmp_path: Path) -> None:
+    config = writing(tmp_path / "s", tmp_path / "c", {"auth": "open"}, error_status={"unsupported": 422})
+    (tmp_path / "s").mkdir()
+    with Running(config) as origin:
+        answer = send(origin.port, "POST", "/up", b"no picture")
+    assert (answer.status, answer.kind) == (422, "unsupported")
+    assert answer.json["message"] == "not a picture; accepted are jpg, png, webp, gif, avif"

@@ -1,0 +1,240 @@
+"""PUT and DELETE at a handler: what is stored, under which conditions, and what is served afterwards."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.support.running import Running
+from tests.support.uploads import BEARER
+from tests.support.uploads import TOKEN
+from tests.support.uploads import files
+from tests.support.uploads import send
+from tests.support.uploads import writing
+
+
+def picture(colour: str, format: str = "PNG", size: tuple[int, int] = (40, 30)) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", size, colour).save(file, format)
+    return file.getvalue()
+
+
+def colour_of(body: bytes) -> tuple[int, ...]:
+    pixel = Image.open(io.BytesIO(body)).convert("RGB").getpixel((5, 5))
+    assert isinstance(pixel, tuple)
+    return pixel
+
+
+RED, BLUE = picture("#ff0000"), picture("#0000ff")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(scope="module")
+def origin(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    config = writing(folder, tmp_path_factory.mktemp("cache"))
+    again = {"name": "again", "source": config["handlers"][0]["source"], "cache_time": 1000}
+    (folder / "inner").mkdir()
+    inner = {"name": "inner", "source": {"type": "local", "root": str(folder / "inner")}}
+    named = {**again, "name": "named", "preset_names": {"MI": "medium"}}
+    handlers = [*config["handlers"], again, inner, named]
+    with Running({**config, "handlers": handlers, "presets": {"medium": {"w": 20}}}) as it:
+        yield it
+
+
+def put(origin: Running, target: str, body: bytes, **headers: str):  # type: ignore[no-untyped-def]
+    fields = {name.replace("_", "-"): value for name, value in headers.items()}
+    return send(origin.port, "PUT", target, body, {**BEARER, **fields})
+
+
+def test_a_picture_is_put_under_its_key_and_replaced(origin: Running, folder: Path) -> None:
+    first = put(origin, "/up/a/b.png", RED)
+    assert (first.status, first.headers["Location"]) == (201, "/up/a/b.png")
+    assert first.json == {"key": "a/b.png", "url": "/up/a/b.png", "width": 40, "height": 30}
+    assert (folder / "a/b.png").read_bytes() == RED
+    second = put(origin, "/up/a/b.png", BLUE)
+    assert (second.status, (folder / "a/b.png").read_bytes()) == (200, BLUE)
+    assert first.headers["ETag"] != second.headers["ETag"]
+
+
+def test_the_etag_is_that_of_the_stored_bytes_everywhere(origin: Running) -> None:
+    tag = put(origin, "/up/tag.png", RED).headers["ETag"]
+    for _ in range(3):  # made, then a hit through ASGI, then one past it
+        assert origin.get("/up/tag.png").headers["ETag"] == tag
+        assert origin.get("/up/tag.png", "HEAD").headers["ETag"] == tag
+    assert origin.get("/up/tag.png?w=10").headers["ETag"] != tag
+    assert origin.get("/up/tag.png", headers={"If-None-Match": tag}).status == 304
+    new = put(origin, "/up/tag.png", RED, If_Match=tag)
+    assert new.status == 200
+    assert origin.get("/up/tag.png").headers["ETag"] == new.headers["ETag"] != tag
+
+
+@pytest.mark.parametrize("target", ["/up/{}", "/again/{}", "/inner/{}"])
+def test_a_replaced_picture_is_never_served_old(origin: Running, target: str) -> None:
+    key = f"replaced{target[1]}.png"
+    where, read = (f"/up/inner/{key}" if "inner" in target else f"/up/{key}"), target.format(key)
+    assert origin.get(read + "?w=20").status == 404  # which is remembered
+    for colour, body in [((255, 0, 0), RED), ((0, 0, 255), BLUE)] * 3:
+        put(origin, where, body)
+        for query in ("", "?w=20", "?w=20"):
+            assert colour_of(origin.get(read + query).body) == colour
+    assert send(origin.port, "DELETE", where, headers=BEARER).status == 204
+    assert origin.get(read + "?w=20").status == 404
+
+
+@pytest.mark.slow
+def test_no_reader_sees_what_was_replaced_before_it_asked(origin: Running) -> None:
+    """Four readers, one of each handler and size, while the picture is replaced 60 times."""
+    answered, done = [-1], threading.Event()
+    targets = ("/up/raced.png", "/up/raced.png?w=20", "/again/raced.png?w=20", "/named/raced.png?f=png&w=30")
+
+    def replace() -> None:
+        for number in range(60):
+            put(origin, "/up/raced.png", picture(f"#{4 * number:02x}8040"))
+            answered[0] = number
+        done.set()
+
+    def read(target: str) -> list[tuple[int, int]]:
+        seen = []
+        while not done.is_set():
+            before = answered[0]
+            answer = origin.get(target)
+            if answer.status == 200:
+                seen.append((before, colour_of(answer.body)[0] // 4))
+            else:
+                assert before == -1
+        return seen
+
+    with ThreadPoolExecutor(5) as threads:
+        readers = [threads.submit(read, target) for target in targets]
+        threads.submit(replace).result()
+    for reader in readers:
+        seen = reader.result()
+        assert [(before, got) for before, got in seen if got < before] == []
+        assert len(seen) > 20
+
+
+def test_a_token_is_left_out_of_the_log(origin: Running, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "origin.access")
+    secret = "an-upload-grant-that-nobody-may-read.0123456789"
+    send(origin.port, "PUT", f"/up/logged.png?t={secret}", RED, BEARER)
+    lines = [record.getMessage() for record in caplog.records if "logged.png" in record.getMessage()]
+    assert len(lines) == 1
+    assert secret not in lines[0]
+    assert "201" in lines[0]
+    assert TOKEN not in lines[0]
+
+
+def test_a_preset_in_a_file_name_follows_its_picture(origin: Running) -> None:
+    read = "/named/followedMI.webp"
+    assert origin.get(read).status == 404
+    for colour, body in [((255, 0, 0), RED), ((0, 0, 255), BLUE)]:
+        put(origin, "/up/followed.png", body)
+        for _ in range(3):
+            assert np.abs(np.subtract(colour_of(origin.get(read).body), colour)).max() < 8
+    put(origin, "/up/followedMI.webp", picture("#00ff00", "WEBP"))  # which goes before the preset
+    assert colour_of(origin.get(read).body)[1] > 240
+    for key in ("followedMI.webp", "followed.png"):
+        send(origin.port, "DELETE", f"/up/{key}", headers=BEARER)
+    assert origin.get(read).status == 404
+
+
+def test_deleting_twice_is_fine(origin: Running, folder: Path) -> None:
+    put(origin, "/up/gone.png", RED)
+    for _ in range(2):
+        answer = send(origin.port, "DELETE", "/up/gone.png", headers=BEARER)
+        assert (answer.status, answer.body, answer.headers["Content-Length"]) == (204, b"", None)
+    assert not (folder / "gone.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("headers", "kind"),
+    [
+        ({"If-None-Match": "*"}, "exists"),
+        ({"If-Match": '"another"'}, "precondition-failed"),
+        ({"If-Match": "W/{tag}"}, "precondition-failed"),
+        ({"If-None-Match": '"x", W/{tag}'}, "precondition-failed"),
+    ],
+)
+def test_a_condition_that_fails_is_412(
+    origin: Running, folder: Path, headers: dict[str, str], kind: str
+) -> None:
+    tag = put(origin, "/up/conditional.png", RED).headers["ETag"]
+    fields = {name: value.format(tag=tag) for name, value in headers.items()}
+    answer = send(origin.port, "PUT", "/up/conditional.png", BLUE, {**BEARER, **fields})
+    assert (answer.status, answer.kind, answer.json["error"]) == (412, kind, kind)
+    assert (folder / "conditional.png").read_bytes() == RED
+
+
+@pytest.mark.parametrize("value", ["*", '"x", {tag}', "{tag}"])
+def test_a_condition_that_holds_lets_it_pass(origin: Running, value: str) -> None:
+    tag = put(origin, "/up/holds.png", RED).headers["ETag"]
+    assert put(origin, "/up/holds.png", BLUE, If_Match=value.format(tag=tag)).status == 200
+
+
+def test_what_is_not_there_matches_nothing(origin: Running) -> None:
+    assert put(origin, "/up/not-there.png", RED, If_Match="*").status == 412
+    assert put(origin, "/up/not-there.png", RED, If_None_Match='"x"').status == 201
+    assert put(origin, "/up/not-there.png", RED, If_Match="nonsense").status == 400
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/up/-/x.png",
+        "/up/%2d/x.png",
+        "/up/a//b.png",
+        "/up/a/../b.png",
+        "/up/%2e%2e/b.png",
+        "/up/a%00.png",
+        "/up/.origin/tmp/x.png",
+        "/up/" + "x" * 1025,
+        "/up/" + "x" * 300,  # longer than the name of a file can be
+        "/up",
+    ],
+)
+def test_a_key_that_is_none_is_refused(origin: Running, folder: Path, target: str) -> None:
+    before = files(folder.parent)
+    answer = put(origin, target, RED)
+    assert (answer.status, answer.json["error"]) == (400, "bad-request")
+    assert files(folder.parent) - {name for name in before if "cache" in name} <= before
+
+
+def test_reserved_keys_are_not_read(origin: Running, folder: Path) -> None:
+    (folder / "-").mkdir(exist_ok=True)
+    (folder / "-" / "x.png").write_bytes(RED)
+    assert origin.get("/up/-/x.png").kind == "bad-request"
+    assert origin.get("/again/-/x.png").status == 200
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "POST"])
+def test_nothing_sent_is_401_and_a_wrong_token_403(origin: Running, method: str) -> None:
+    target = "/up" if method == "POST" else "/up/guarded.png"
+    none = send(origin.port, method, target, RED)
+    assert (none.status, none.kind, none.headers["WWW-Authenticate"]) == (401, "unauthorized", "Bearer")
+    for wrong in ("Bearer wrong", "Basic bearer-token-of-the-tests", "Bearer ", "bearer-token-of-the-tests"):
+        answer = send(origin.port, method, target, RED, {"Authorization": wrong})
+        assert (answer.status, answer.kind) == (403, "forbidden")
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert json.loads(answer.body)["message"] == "the bearer token is wrong"
+
+
+@pytest.mark.slow
+def test_a_method_that_is_off_is_405(tmp_path: Path) -> None:
+    way = {"bearer": BEARER["Authorization"].removeprefix("Bearer ")}
+    for auth, methods in ((way, ["PUT"]), ({"put": way}, ["PUT", "DELETE", "POST"])):
+        with Running(writing(tmp_path / "s", tmp_path / "c", {"auth": auth, "methods": methods})) as origin:
+            answer = send(origin.port, "DELETE", "/up/a.png", headers=BEARER)
+            assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD, PUT")

@@ -1,0 +1,189 @@
+"""Uploads that wait until they are published, as c2corg's clients send them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.ingest.test_put import RED
+from tests.support.running import Running
+from tests.support.uploads import Answered
+from tests.support.uploads import files
+from tests.support.uploads import multipart
+from tests.support.uploads import send
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+SECRET = "the secret of the application"
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def incoming(tmp_path: Path) -> Path:
+    (tmp_path / "incoming").mkdir()
+    return tmp_path / "incoming"
+
+
+@pytest.fixture
+def active(tmp_path: Path) -> Path:
+    (tmp_path / "active").mkdir()
+    return tmp_path / "active"
+
+
+@pytest.fixture
+def clock() -> Clock:
+    clock = Clock()
+    clock.now = os.stat(__file__).st_mtime + 10**8  # ahead of every file
+    return clock
+
+
+@pytest.fixture
+def origin(incoming: Path, active: Path, tmp_path: Path) -> Iterator[Running]:
+    form = {"form": {"field": "secret", "value": SECRET}}
+    said = {"status": 200, "json": {"success": True}}
+    write = {
+        "auth": {"post": "open", "publish": form, "delete": form},
+        "stage": {"source": {"type": "local", "root": str(incoming)}, "expire": 7200},
+        "name": "{epoch}_{rand31}",
+        "reply": {
+            "post": {"status": 200, "json": {"filename": "{name}"}},
+            "publish": {
+                "status": 200,
+                "json": {"success": True, "size": "{width}x{height}", "f": "{format}"},
+            },
+            "delete": said,
+        },
+        "routes": {"upload": "/upload", "publish": "/publish", "delete": "/delete"},
+        "cors": ["*"],
+    }
+    handler = {"name": "active", "source": {"type": "local", "root": str(active)}, "write": write}
+    with Running({"handlers": [handler], "cache": {"path": str(tmp_path / "cache")}, "renderers": 1}) as it:
+        yield it
+
+
+def upload(origin: Running) -> str:
+    body, headers = multipart(("file", "a.png", RED))
+    answer = send(origin.port, "POST", "/upload", body, headers)
+    assert answer.status == 200
+    name = answer.json["filename"]
+    assert isinstance(name, str)
+    return name
+
+
+def act(origin: Running, action: str, *pairs: tuple[str, str], secret: str = SECRET) -> Answered:
+    body = urlencode([("secret", secret), *pairs]).encode()
+    return send(origin.port, "POST", f"/{action}", body, FORM)
+
+
+def pictures(folder: Path) -> set[str]:
+    return {name for name in files(folder) if not name.startswith(".origin")}
+
+
+def test_an_upload_is_invisible_until_it_is_published(origin: Running, incoming: Path, active: Path) -> None:
+    name = upload(origin)
+    assert origin.get(f"/active/{name}").status == 404
+    assert (pictures(incoming), pictures(active)) == ({name}, set())
+    answer = act(origin, "publish", ("filename", name))
+    assert (answer.status, answer.json) == (200, {"success": True, "size": "40x30", "f": "png"})
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert origin.get(f"/active/{name}").status == 200  # the miss is forgotten
+    assert (pictures(incoming), pictures(active)) == (set(), {name})
+    assert (active / name).read_bytes() == RED
+
+
+def test_publishing_again_is_harmless(origin: Running, active: Path) -> None:
+    name = upload(origin)
+    first = act(origin, "publish", ("key", name))
+    again = act(origin, "publish", ("key", name))
+    assert (again.status, again.json) == (200, first.json)
+    assert (active / name).read_bytes() == RED
+
+
+def test_deleting_takes_many_and_is_harmless(origin: Running, incoming: Path, active: Path) -> None:
+    published, waiting = upload(origin), upload(origin)
+    act(origin, "publish", ("filename", published))
+    assert origin.get(f"/active/{published}").status == 200
+    for _ in range(2):
+        pairs = [("filenames", name) for name in (published, waiting, "1_2.jpg")]
+        answer = act(origin, "delete", *pairs)
+        assert (answer.status, answer.json) == (200, {"success": True})
+        assert origin.get(f"/active/{published}").status == 404
+        assert pictures(incoming) | pictures(active) == set()
+    assert act(origin, "delete").status == 200
+    assert act(origin, "publish", ("filename", waiting)).status == 404
+
+
+@pytest.mark.parametrize(
+    ("pairs", "status", "kind"),
+    [
+        ([("filename", "1_2.jpg")], 404, "not-found"),
+        ([("filename", "../../etc/passwd")], 400, "bad-request"),
+        ([("filename", "-/publish")], 400, "bad-request"),
+        ([], 400, "nothing-sent"),
+        ([("filename", "")], 400, "nothing-sent"),
+        ([("key", "a.png"), ("key", "b.png")], 400, "nothing-sent"),
+        ([("filename", "1_2.jpg"), ("crop", "10x10+0+0")], 400, "bad-request"),
+    ],
+)
+def test_what_cannot_be_published_is_refused(
+    origin: Running, pairs: list[tuple[str, str]], status: int, kind: str
+) -> None:
+    answer = act(origin, "publish", *pairs)
+    assert (answer.status, answer.kind) == (status, kind)
+
+
+@pytest.mark.parametrize("action", ["publish", "delete"])
+def test_the_secret_is_needed(origin: Running, incoming: Path, action: str) -> None:
+    name = upload(origin)
+    for secret in ("", "wrong"):
+        answer = act(origin, action, ("filename", name), secret=secret)
+        assert (answer.status, answer.kind) == (403, "forbidden")
+    assert send(origin.port, "POST", f"/{action}", b"", FORM).status == 403
+    assert send(origin.port, "POST", f"/active/-/{action}", b"x" * 70_000, FORM).status == 413
+    assert pictures(incoming) == {name}
+
+
+def test_the_actions_are_below_the_prefix_too(origin: Running) -> None:
+    name = upload(origin)
+    body = urlencode({"secret": SECRET, "key": name}).encode()
+    assert send(origin.port, "POST", "/active/-/publish", body, FORM).status == 200
+    assert send(origin.port, "POST", "/active/-/recrop", body, FORM).status == 400
+    assert send(origin.port, "PUT", f"/active/{name}", RED).status == 405
+
+
+def test_what_is_not_published_is_swept(incoming: Path, active: Path, tmp_path: Path, clock: Clock) -> None:
+    stage = {"source": {"type": "local", "root": str(incoming)}, "expire": 100}
+    write = {"auth": "open", "stage": stage}
+    handler = {"name": "active", "source": {"type": "local", "root": str(active)}, "write": write}
+    config = {"handlers": [handler], "cache": {"path": str(tmp_path / "cache")}, "renderers": 1}
+    clock.now = 1.0  # before every file: the sweep at the start removes nothing
+    with Running(config, clock=clock) as origin:
+        keys = [send(origin.port, "POST", "/active", RED).json["key"] for _ in range(2)]
+        assert send(origin.port, "POST", "/active/-/publish", f"key={keys[0]}".encode(), FORM).status == 200
+        waiting = origin.origin.writers["active"].stage
+        assert waiting is not None
+        clock.now = (incoming / keys[1]).stat().st_mtime + 99
+        assert origin.call(waiting.sweep()) == 0
+        clock.now += 2
+        assert origin.call(waiting.sweep()) == 1
+        assert (pictures(incoming), pictures(active)) == (set(), {keys[0]})
+
+
+def test_a_crash_between_the_two_steps_leaves_a_picture_that_can_be_published(
+    origin: Running, incoming: Path, active: Path
+) -> None:
+    """As it is where the copy is made and the original not yet removed."""
+    name = upload(origin)
+    body = (incoming / name).read_bytes()
+    (active / name).write_bytes(body)
+    assert act(origin, "publish", ("filename", name)).status == 200
+    assert (pictures(incoming), pictures(active)) == (set(), {name})
