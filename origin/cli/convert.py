@@ -12,11 +12,13 @@ from pathlib import Path
 import click
 
 from origin.cli.common import end_as_misused
+from origin.config.load import parse_config
 from origin.convert.conversion import CannotConvert
 from origin.convert.conversion import Conversion
 from origin.convert.linuxfr import convert as convert_linuxfr
 from origin.convert.v2ex import convert as convert_v2ex
 from origin.convert.webcompat import convert as convert_webcompat
+from origin.errors import ConfigError
 
 
 @click.group()
@@ -33,7 +35,8 @@ def linuxfr(flags: tuple[str, ...]) -> None:
     """img-LinuxFr.org, by its FLAGS: -a -l -r -d -u -e."""
     try:
         conversion = convert_linuxfr(flags)
-    except CannotConvert as error:
+        parse_config(json.dumps(conversion.config), name="what these settings become")
+    except (CannotConvert, ConfigError) as error:
         end_as_misused(str(error))
     _show(conversion)
 

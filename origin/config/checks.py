@@ -45,6 +45,7 @@ def check_together(config: Config) -> Iterator[str]:
         yield "admin.host: expected admin.port beside it"
     yield from _shared_ports(config)
     yield from _open_proxies(config)
+    yield from _names_of_no_files(config)
     yield from _unknown_names(config)
     yield from _watermark_files(config)
     yield from _impossible_presets(config)
@@ -134,6 +135,13 @@ def _open_proxies(config: Config) -> Iterator[str]:
                 f"handlers[{i}].source: expected hosts, registry, signing of the handler, "
                 'or "open": true to let anybody fetch any URL through this origin'
             )
+
+
+def _names_of_no_files(config: Config) -> Iterator[str]:
+    """Presets in file names, where keys are URLs of originals: the registry knows the URL as it stands."""
+    for i, handler in enumerate(config.handlers):
+        if handler.preset_names and isinstance(handler.source, HttpSettings) and handler.source.keys:
+            yield f'handlers[{i}].preset_names: expected none with "keys": "{handler.source.keys}" in source'
 
 
 def _unknown_names(config: Config) -> Iterator[str]:

@@ -24,6 +24,7 @@ _DEFAULTS = {
 }
 _ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^:/\[\]]*):(?P<port>[0-9]{1,5})")
 _REDIS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:/\[\]@]+)(:[0-9]{1,5})?(/[0-9]+)?")
+_FALSE = {"0", "f", "F", "false", "FALSE", "False"}  # strconv.ParseBool of Go
 
 MAX_BYTES = 5 * 1024 * 1024
 AVATAR_HEIGHT = 64
@@ -37,7 +38,9 @@ _FORMATS = ["jpg", "png", "gif", "webp", "avif", "svg", "tiff", "bmp", "ico"]
 def convert(arguments: Sequence[str]) -> Conversion:
     """The configuration for the flags of the old program. Raises CannotConvert."""
     flags = read_flags(arguments, _DEFAULTS, switches=("c", "h"))
-    if flags.get("c") == "true":
+    if "h" in flags:
+        raise CannotConvert("-h only told the flags of the old program: -a -l -r -d -u -e")
+    if flags.get("c", "false") not in _FALSE:
         raise CannotConvert("-c only looked at the registry and ended; `origin registry check` does so now")
     host, port = _address(flags["a"])
     if flags["d"].endswith("/"):

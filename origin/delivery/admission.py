@@ -1,8 +1,8 @@
 """What may be in memory at once: fetches, and bytes of originals.
 
 A source that hangs takes the places of its own handler and of no other; where a source asks many servers, one
-that hangs takes a quarter of the places at most. Each fetch holds memory for an original of the usual size,
-and asks for more before it reads a larger one.
+that hangs takes a quarter of the places and half of the memory at most, and all of them leave a quarter.
+Each fetch holds memory for an original of the usual size, and asks for more before it reads a larger one.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import asynccontextmanager
 from contextlib import contextmanager
+from functools import partial
 
 from origin.errors import Overloaded
 from origin.sources import EXPECTED_BYTES
@@ -40,6 +41,7 @@ class FetchAdmission:
         self._fetching: Counter[str] = Counter()  # by handler
         self._waiting: Counter[str] = Counter()  # for a place, by handler
         self._of_servers = [Counter[tuple[str, str]](), Counter[tuple[str, str]]()]  # fetching, waiting
+        self._bytes_of_servers = Counter[tuple[str, str]]()  # of fetches that name their server
         self._waiting_for_memory = 0
         self._changed = asyncio.Condition()
 
@@ -68,28 +70,32 @@ class FetchAdmission:
             with _counted(waiting, (handler, server)):
                 await self._wait_for_place(handler, server)
         self._fetching[handler] += 1
-        reserved = EXPECTED_BYTES
-        self.bytes += reserved
+        reserved = 0
+
+        def hold(size: int) -> None:
+            nonlocal reserved
+            self.bytes += size - reserved
+            if server:
+                _add(self._bytes_of_servers, (handler, server), size - reserved)
+            reserved = size
 
         async def reserve(size: int) -> None:
-            nonlocal reserved
             if size <= reserved:
                 return
             # Hold nothing while waiting: two originals that are larger than all memory would deadlock.
-            self.bytes -= reserved
-            reserved = 0
-            if not self._has_memory(size):
+            hold(0)
+            if not self._has_memory(size, handler, server):
                 await self._notify()
-                await self._wait_for_memory(size)
-            self.bytes += size
-            reserved = size
+                await self._wait_for_memory(size, handler, server)
+            hold(size)
 
+        hold(EXPECTED_BYTES)
         try:
             with _counted(fetching, (handler, server)):
                 yield reserve
         finally:
             self._fetching[handler] -= 1
-            self.bytes -= reserved
+            hold(0)
             await self._notify()
 
     @asynccontextmanager
@@ -107,7 +113,13 @@ class FetchAdmission:
             return False
         return self._fetching[handler] < self.max_fetches and self._has_memory(EXPECTED_BYTES)
 
-    def _has_memory(self, size: int) -> bool:
+    def _has_memory(self, size: int, handler: str = "", server: str = "") -> bool:
+        if server:
+            of_this, of_all = self._bytes_of_servers[handler, server], self._bytes_of_servers.total()
+            if (of_this and of_this + size > self.max_bytes // 2) or (
+                of_all and of_all + size > self.max_bytes * 3 // 4
+            ):
+                return False
         return self.bytes + size <= self.max_bytes or not self.bytes
 
     async def _wait_for_place(self, handler: str, server: str) -> None:
@@ -117,10 +129,11 @@ class FetchAdmission:
         finally:
             self._waiting[handler] -= 1
 
-    async def _wait_for_memory(self, size: int) -> None:
+    async def _wait_for_memory(self, size: int, handler: str, server: str) -> None:
         self._waiting_for_memory += 1
         try:
-            await self._wait(lambda: self._has_memory(size), f"no memory for an original of {size} bytes")
+            has_memory = partial(self._has_memory, size, handler, server)
+            await self._wait(has_memory, f"no memory for an original of {size} bytes")
         finally:
             self._waiting_for_memory -= 1
 
@@ -140,10 +153,14 @@ class FetchAdmission:
 @contextmanager
 def _counted(counter: Counter[tuple[str, str]], name: tuple[str, str]) -> Iterator[None]:
     """Count this name meanwhile. A name that is not counted takes no memory: there are many servers."""
-    counter[name] += 1
+    _add(counter, name, 1)
     try:
         yield
     finally:
-        counter[name] -= 1
-        if not counter[name]:
-            del counter[name]
+        _add(counter, name, -1)
+
+
+def _add(counter: Counter[tuple[str, str]], name: tuple[str, str], number: int) -> None:
+    counter[name] += number
+    if not counter[name]:
+        del counter[name]

@@ -43,6 +43,7 @@ from origin.http.message import Response
 from origin.http.message import header_value
 from origin.http.negotiation import accept_class
 from origin.http.via import has_passed
+from origin.http.via import note_passed
 from origin.sources.remote_url import parse_url
 from origin.sources.url_registry import NoRegistry
 from origin.sources.url_registry import RegistryAction
@@ -129,7 +130,7 @@ class Handler:
         return await self.renditions.purge(name)
 
     async def moderate(self, action: RegistryAction, url: str) -> None:
-        """Add, block or unblock a URL in the registry. What is blocked is forgotten as well.
+        """Add, block or unblock a URL in the registry.
 
         Raises NoRegistry, RegistryDown; BadRequest and Forbidden for what is no URL of a picture.
         """
@@ -137,7 +138,10 @@ class Handler:
             raise NoRegistry
         parse_url(url)
         await getattr(self._registry.registry, action)(url)
-        if action == "block":
+
+    async def forget_blocked(self, url: str) -> None:
+        """Forget the picture of a URL that a registry blocks, which may be that of this handler too."""
+        if self._registry is not None:
             await self.renditions.purge(name_original(self.name, self._source_id, url))
 
     def _source_key(self, key: str) -> str:
@@ -211,8 +215,11 @@ class Handler:
         """The answer to a GET or HEAD: steps 2 to 5. Raises ClientGone."""
         meant = image.otherwise[0] if image.otherwise else image
         try:
-            if self._refuses_loops and has_passed(request.header(b"via")):
-                raise Forbidden("the request has passed this origin already")
+            if self._refuses_loops:
+                via = request.header(b"via")
+                if has_passed(via):
+                    raise Forbidden("the request has passed this origin already")
+                note_passed(via)
             if image.authorized_until <= self._clock():
                 await self._authorize(image, request)
             if image.error is not None:

@@ -50,6 +50,9 @@ class Purgeable(Protocol):
         Raises NoRegistry, RegistryDown; BadRequest and Forbidden for what is no URL of a picture.
         """
 
+    async def forget_blocked(self, url: str) -> None:
+        """Forget the picture of a URL that a registry blocks."""
+
 
 class Operated(Protocol):
     """What operators look at and act on. It may change while it runs, so each request asks anew."""
@@ -193,6 +196,9 @@ async def _moderate(request: Request, origin: Operated) -> Response:
     handler = _find_handler(origin, wanted["handler"])
     try:
         await handler.moderate(wanted["action"], wanted["url"])
+        if wanted["action"] == "block":
+            for each in origin.handlers_by_name.values():  # several may share a registry
+                await each.forget_blocked(wanted["url"])
     except NoRegistry:
         return _refusal(404, "this handler has no registry")
     except (BadRequest, Forbidden):

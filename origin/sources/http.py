@@ -93,7 +93,7 @@ class HttpSettings:
     user_agent: Annotated[str | None, Setting("without one, `image-origin/{version}`")] = None
     headers: Annotated[
         dict[str, Secret],
-        Setting("sent with each request, but not to where a redirect leads to another host"),
+        Setting("sent with each request, but not to where a redirect leads to another host or port"),
     ] = field(default_factory=dict)
     retry_errors_after: Annotated[
         int,
@@ -112,6 +112,8 @@ class HttpSettings:
             raise ValueError("either base_url or keys")
         if (self.camo_key is not None) != (self.keys == "camo"):
             raise ValueError('camo_key with "keys": "camo", and only there')
+        if self.camo_key is not None and not self.camo_key.reveal():
+            raise ValueError("a camo_key: with an empty one anybody can write digests")
         if self.open and (self.hosts or self.keys is None):
             raise ValueError("open only with keys, and without hosts")
         if self.registry is not None and self.keys is None:

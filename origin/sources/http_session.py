@@ -28,7 +28,7 @@ from origin import __version__
 from origin.errors import BadRequest
 from origin.errors import Forbidden
 from origin.errors import HostUnavailable
-from origin.http.via import VIA
+from origin.http.via import via_header
 from origin.sources.addresses import Address
 from origin.sources.addresses import AddressRules
 from origin.sources.addresses import parse_network
@@ -55,7 +55,7 @@ class HttpSession:
         self._client: aiohttp.ClientSession | None = None
         agent = settings.user_agent or f"image-origin/{__version__}"
         # The bytes as they are: what is compressed has to be unpacked within bounds.
-        self._headers = {"Accept": "image/*,*/*;q=0.5", "Accept-Encoding": "identity", "Via": VIA}
+        self._headers = {"Accept": "image/*,*/*;q=0.5", "Accept-Encoding": "identity"}
         self._headers["User-Agent"] = agent
         self._own_headers = {name: str(reveal(value) or "") for name, value in settings.headers.items()}
 
@@ -92,8 +92,8 @@ class HttpSession:
         first, seen = url, {str(url)}
         while True:
             self._admit(url)
-            headers = {**self._headers, **conditions}
-            if url.host == first.host and not (first.scheme == "https" and url.scheme == "http"):
+            headers = {**self._headers, "Via": via_header(), **conditions}
+            if _is_same_server(first, url):
                 headers |= self._own_headers
             request = self._client.get(URL(str(url), encoded=True), headers=headers, allow_redirects=False)
             async with request as response:
@@ -174,6 +174,12 @@ def _follow(url: RemoteUrl, location: str) -> RemoteUrl:
         return url.join(location)
     except BadRequest as error:
         raise HostUnavailable(f"{url}: {error}") from error
+
+
+def _is_same_server(first: RemoteUrl, url: RemoteUrl) -> bool:
+    """Whether a redirect stays on the server that was asked, or leads to its TLS."""
+    is_upgrade = (first.scheme, first.port, url.scheme, url.port) == ("http", 80, "https", 443)
+    return url.origin == first.origin or (url.host == first.host and is_upgrade)
 
 
 def _tls(settings: HttpSettings) -> ssl.SSLContext:

@@ -114,11 +114,11 @@ class HttpSource:
         if self.registry is not None:
             await self._admit(key, if_none_match)
         try:
-            original = await self._fetch(url, if_none_match, reserve_memory)
+            original, modified = await self._fetch(url, if_none_match, reserve_memory)
         except _Refused as refused:
             raise await self._remember(key, refused, if_none_match) from refused.__cause__
         if self.registry is not None:
-            await self._note(key, original)
+            await self._note(key, original, self._clock() if modified is None else modified)
         return original
 
     async def check(self) -> CheckResult:
@@ -136,10 +136,12 @@ class HttpSource:
 
     async def _fetch(
         self, url: RemoteUrl, if_none_match: str | None, reserve_memory: ReserveMemory
-    ) -> Original | None:
+    ) -> tuple[Original | None, float | None]:
+        """The original, None where it is unchanged; and when the server says that it was changed."""
         async with self._answer(url, _conditions(if_none_match)) as (response, deadline):
+            modified = parse_http_date(response.headers.get("Last-Modified", ""))
             if response.status == 304 and if_none_match is not None:
-                return None
+                return None, modified
             self._judge_head(url, response)
             try:
                 body = await read_body(
@@ -149,9 +151,8 @@ class HttpSource:
                 raise _Refused(Refusal.SIZE, Unprocessable(f"{url}: {error}")) from error
         if self._settings.keys is not None and sniff(body) is None:
             raise _Refused(Refusal.TYPE, UnsupportedFormat(f"{url}: {describe_refusal(body)}"))
-        modified = parse_http_date(response.headers.get("Last-Modified", ""))
         original = Original(body, _version(response, body), modified)
-        return None if original.etag == if_none_match else original
+        return None if original.etag == if_none_match else original, modified
 
     @contextlib.asynccontextmanager
     async def _answer(
@@ -189,8 +190,7 @@ class HttpSource:
         text = f"{key}: {state.refusal.value}, not long ago"
         if if_none_match is not None:
             raise HostUnavailable(text, remember_for=0)
-        if not state.was_fetched:
-            raise _ERRORS[state.refusal](text, remember_for=0)
+        raise _ERRORS[state.refusal](text, remember_for=0)
 
     async def _remember(self, key: str, refused: _Refused, if_none_match: str | None) -> OriginError:
         """The error of a refusal, which is remembered in the registry, or else by whoever gets the error."""
@@ -206,17 +206,16 @@ class HttpSource:
                 error.remember_for = 0
         return error
 
-    async def _note(self, key: str, original: Original | None) -> None:
+    async def _note(self, key: str, original: Original | None, modified: float) -> None:
         assert self.registry is not None
         registry, seconds = self.registry.registry, self._settings.retry_errors_after
         if original is None:
-            await self.registry.note(partial(registry.note_unchanged, key, self._clock(), seconds))
+            await self.registry.note(partial(registry.note_unchanged, key, modified, seconds))
             return
         format = sniff(original.body)
         assert format is not None  # anything else was refused
         checksum = hashlib.sha1(original.body, usedforsecurity=False).hexdigest()
         etag = original.etag if _ETAG.fullmatch(original.etag) else None
-        modified = self._clock() if original.last_modified is None else original.last_modified
         record = FetchedRecord(format.mime.removeprefix("image/"), checksum, etag, modified)
         await self.registry.note(partial(registry.note_fetched, key, record, seconds))
 

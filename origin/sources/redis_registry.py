@@ -27,18 +27,21 @@ from origin.sources.url_registry import RegisteredUrl
 from origin.sources.url_registry import UrlState
 
 try:
+    from redis.asyncio import BlockingConnectionPool
     from redis.asyncio import Redis
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
     from redis.exceptions import RedisError
+    from redis.exceptions import ResponseError
 except ImportError:  # an extra: most origins have no use for it
     raise ConfigError(
         "a registry of the type redis needs the Redis client: pip install 'image-origin[fleet]'"
     ) from None
 
 LATEST = 100  # URLs in img/latest
-CONNECTIONS = 32
+CONNECTIONS = 32  # more questions at once wait for one of them
 CONNECT_SECONDS = 2.0
+ANSWER_SECONDS = 5.0  # for one answer, and for a connection that is free
 
 _PAGE = 500  # keys that one visit brings
 _FIELDS = frozenset({"created_at", "status", "type", "checksum", "etag"})
@@ -70,14 +73,17 @@ class RedisRegistry:
 
     def __init__(self, url: str, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._redis: Any = Redis.from_url(
+        pool = BlockingConnectionPool.from_url(
             url,
             decode_responses=True,
             encoding_errors="surrogateescape",
             max_connections=CONNECTIONS,
+            timeout=ANSWER_SECONDS,
             socket_connect_timeout=CONNECT_SECONDS,
+            socket_timeout=ANSWER_SECONDS,
             retry=Retry(NoBackoff(), 1),  # a connection that the server closed meanwhile
         )
+        self._redis: Any = Redis.from_pool(pool)
 
     async def close(self) -> None:
         await self._redis.aclose()
@@ -85,11 +91,16 @@ class RedisRegistry:
     async def state(self, url: str) -> UrlState:
         with _errors_become_ours():
             async with self._redis.pipeline(transaction=False) as pipeline:
-                pipeline.hmget(f"img/{url}", "created_at", "status", "checksum")
+                pipeline.hmget(f"img/{url}", "created_at", "status")
                 pipeline.get(f"img/err/{url}")
-                (created_at, status, checksum), err = await pipeline.execute()
-        refusal = None if err is None else _refusal(err)
-        return UrlState(created_at is not None, status == BLOCKED, refusal, checksum is not None)
+                record, err = await pipeline.execute(raise_on_error=False)
+            for answer in (record, err):
+                if isinstance(answer, ResponseError):
+                    if "WRONGTYPE" in str(answer):
+                        return UrlState()  # no record of a URL; those of other URLs are well
+                    raise answer
+        created_at, status = record
+        return UrlState(created_at is not None, status == BLOCKED, None if err is None else _refusal(err))
 
     async def add(self, url: str) -> bool:
         with _errors_become_ours():

@@ -37,32 +37,32 @@ def make(settings: SqliteRegistrySettings) -> SqliteRegistry:
 
 
 class SqliteRegistry:
-    """One connection, in a thread of its own. Other processes may read and write the file meanwhile."""
+    """One connection to read and one to write, so that nobody who asks waits for a write of another process.
+    Other processes may read and write the file meanwhile."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self._path = path
         self._clock = clock
-        self._thread = ThreadPoolExecutor(1, "origin-registry")
-        self._connection: sqlite3.Connection | None = None
+        file = _File(path)
+        self._reader = _Database(file, "origin-registry")
+        self._writer = _Database(file, "origin-registry-writer")
 
     async def close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await asyncio.get_running_loop().run_in_executor(self._thread, connection.close)
-        self._thread.shutdown(wait=False)
+        await self._reader.close()
+        await self._writer.close()
 
     async def state(self, url: str) -> UrlState:
         def read(database: sqlite3.Connection) -> UrlState:
             row = database.execute(
-                "SELECT created_at, status, checksum, err, err_until FROM urls WHERE url = ?", (url,)
+                "SELECT created_at, status, err, err_until FROM urls WHERE url = ?", (url,)
             ).fetchone()
             if row is None:
                 return UrlState()
-            created_at, status, checksum, err, err_until = row
+            created_at, status, err, err_until = row
             refusal = Refusal(err) if err and err_until > self._clock() else None
-            return UrlState(created_at is not None, status == BLOCKED, refusal, checksum is not None)
+            return UrlState(created_at is not None, status == BLOCKED, refusal)
 
-        return await self._run(read)
+        return await self._reader.run(read)
 
     async def add(self, url: str) -> bool:
         def write(database: sqlite3.Connection) -> bool:
@@ -70,7 +70,7 @@ class SqliteRegistry:
             database.execute("UPDATE urls SET err = NULL, err_until = NULL WHERE url = ?", (url,))
             return is_new
 
-        return await self._run(write)
+        return await self._writer.run(write)
 
     async def block(self, url: str) -> None:
         await self._set_status(url, BLOCKED)
@@ -80,7 +80,7 @@ class SqliteRegistry:
 
     async def urls(self) -> AsyncIterator[RegisteredUrl]:
         last = ""
-        while rows := await self._run(lambda database, after=last: _page(database, after)):  # type: ignore[misc]
+        while rows := await self._reader.run(lambda database, after=last: _page(database, after)):  # type: ignore[misc]
             for url, created_at, status in rows:
                 yield RegisteredUrl(url, created_at, status == BLOCKED)
             last = rows[-1][0]
@@ -104,7 +104,9 @@ class SqliteRegistry:
         await self._execute("UPDATE urls SET err = ?, err_until = ? WHERE url = ?", refusal.value, until, url)
 
     async def mistakes(self) -> AsyncIterator[str]:
-        for (line,) in await self._run(lambda database: database.execute("PRAGMA quick_check").fetchall()):
+        for (line,) in await self._reader.run(
+            lambda database: database.execute("PRAGMA quick_check").fetchall()
+        ):
             if line != "ok":
                 yield f"{self._path}: {line}"
         async for entry in self.urls():
@@ -116,24 +118,65 @@ class SqliteRegistry:
             database.execute(_ADD, (url, int(self._clock())))
             database.execute("UPDATE urls SET status = ? WHERE url = ?", (status, url))
 
-        await self._run(write)
+        await self._writer.run(write)
 
     async def _execute(self, text: str, *values: object) -> None:
-        await self._run(lambda database: database.execute(text, values))
+        await self._writer.run(lambda database: database.execute(text, values))
 
-    async def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do it in the thread, as one transaction."""
+
+class _File:
+    """Which file stands at the path."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.was_there = False
+
+    def number(self) -> tuple[int, int]:
+        """Device and inode. Raises OSError for no file."""
+        status = self.path.stat()
+        self.was_there = True
+        return status.st_dev, status.st_ino
+
+
+class _Database:
+    """A connection to the file, in a thread of its own."""
+
+    def __init__(self, file: _File, name: str) -> None:
+        self._file = file
+        self._thread = ThreadPoolExecutor(1, name)
+        self._connection: sqlite3.Connection | None = None
+        self._number: tuple[int, int] | None = None  # of the file that it is connected to
+
+    async def close(self) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
+        self._thread.shutdown(wait=False)
+
+    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do it in the thread, as one transaction. Raises RegistryDown."""
 
         def run() -> T:
-            if self._connection is None:
-                self._connection = _open(self._path)
-            with self._connection:
-                return work(self._connection)
+            with self._connect() as connection:
+                return work(connection)
 
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, run)
-        except (sqlite3.Error, ValueError, RuntimeError) as error:
-            raise RegistryDown(f"the registry {self._path}: {error}") from error
+        except (sqlite3.Error, OSError, ValueError, RuntimeError) as error:
+            raise RegistryDown(f"the registry {self._file.path}: {error}") from error
+
+    def _connect(self) -> sqlite3.Connection:
+        """The connection to the file that is there now. One that was removed is not made anew: an empty
+        registry would forbid every picture. Raises OSError and sqlite3.Error."""
+        if self._file.was_there and self._file.number() != self._number:
+            self._disconnect()
+        if self._connection is None:
+            self._connection = _open(self._file.path)
+            self._number = self._file.number()
+        return self._connection
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Annotated
 from typing import Literal
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from origin.sources.settings import Secret
 from origin.sources.settings import Setting
@@ -45,11 +46,25 @@ class RedisRegistrySettings:
     url: Annotated[Secret, Setting("`redis://host:port/db`, or `rediss://` for TLS")]
 
     def __post_init__(self) -> None:
-        if not self.url.reveal().startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError("a URL that begins with redis://, rediss:// or unix://")
+        if not _is_url_of_redis(self.url.reveal()):
+            raise ValueError("a URL such as redis://host:6379/0, rediss://host:6379/0 or unix:///path")
 
 
 RegistrySettings = SqliteRegistrySettings | RedisRegistrySettings
+
+
+def _is_url_of_redis(text: str) -> bool:
+    """Whether the client reads the URL as it was meant: it takes a database that is no number for 0."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return False
+    if parts.scheme == "unix":
+        return bool(parts.path)
+    database = parts.path.removeprefix("/")
+    is_number = not database or (database.isascii() and database.isdigit())
+    return parts.scheme in ("redis", "rediss") and bool(parts.hostname) and port != 0 and is_number
 
 
 class Refusal(enum.Enum):
@@ -64,14 +79,12 @@ class Refusal(enum.Enum):
 class UrlState:
     """What a registry knows of one URL.
 
-    `refusal` is why the last answer of its server was not taken, as long as that is remembered. `was_fetched`
-    says whether one was ever taken.
+    `refusal` is why the last answer of its server was not taken, as long as that is remembered.
     """
 
     is_registered: bool = False
     is_blocked: bool = False
     refusal: Refusal | None = None
-    was_fetched: bool = False
 
 
 @dataclass(frozen=True, slots=True)

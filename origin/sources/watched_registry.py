@@ -24,19 +24,32 @@ T = TypeVar("T")
 
 
 class WatchedRegistry:
-    """The registry of one source. It says once that it is down, and once that it is back.
+    """The registry of one source. It says once that it is down or slow, and once that it is well again.
 
-    `clock` gives seconds that never go back.
+    `fetch_seconds` is how long a fetch waits for it. `clock` gives seconds that never go back.
     """
 
-    def __init__(self, registry: UrlRegistry, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        registry: UrlRegistry,
+        clock: Callable[[], float] = time.monotonic,
+        fetch_seconds: float = FETCH_SECONDS,
+    ) -> None:
         self.registry = registry
         self.failures = 0  # since the start
         self._clock = clock
-        self._silent_until = 0.0
+        self._fetch_seconds = fetch_seconds
+        self._down_until = 0.0  # when nobody asks
+        self._slow_until = 0.0  # when nobody asks about what is cached
         self._is_down = False
+        self._is_slow = False
+        self._asking: set[asyncio.Task[UrlState]] = set()
 
     async def close(self) -> None:
+        asking = tuple(self._asking)
+        for task in asking:
+            task.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
         await self.registry.close()
 
     async def check_cached(self, url: str) -> None:
@@ -44,34 +57,47 @@ class WatchedRegistry:
 
         Returns where the registry does not answer in time: what is cached is served.
         """
+        if self._clock() < max(self._slow_until, self._down_until):
+            return
+        # It goes on when the time is over: a connection that takes longer to be made is there the next time.
+        asking = asyncio.ensure_future(self._ask(lambda: self.registry.state(url)))
+        self._asking.add(asking)
+        asking.add_done_callback(self._asked)
+        await asyncio.wait({asking}, timeout=CACHED_SECONDS)
+        if not asking.done():
+            self._was_slow()
+            return
         try:
-            state = await self._ask(lambda: self.registry.state(url), CACHED_SECONDS)
+            state = asking.result()
         except RegistryDown:
             return
+        if self._is_slow:
+            self._is_slow = False
+            log.warning("the registry of URLs answers in time again")
         _admit(state)
 
     async def check_fetch(self, url: str) -> UrlState:
         """What the registry knows of a URL that may be fetched. Raises Forbidden and RegistryDown."""
-        state = await self._ask(lambda: self.registry.state(url), FETCH_SECONDS)
+        state = await self._ask(lambda: self.registry.state(url))
         _admit(state)
         return state
 
     async def note(self, work: Callable[[], Awaitable[None]]) -> bool:
         """Write something down; whether that was possible."""
         try:
-            await self._ask(work, FETCH_SECONDS)
+            await self._ask(work)
         except RegistryDown:
             return False
         return True
 
-    async def _ask(self, work: Callable[[], Awaitable[T]], seconds: float) -> T:
-        if self._clock() < self._silent_until:
+    async def _ask(self, work: Callable[[], Awaitable[T]]) -> T:
+        if self._clock() < self._down_until:
             raise RegistryDown("the registry has just failed")
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(self._fetch_seconds):
                 result = await work()
         except TimeoutError:
-            error = RegistryDown(f"the registry does not answer within {seconds:g} s")
+            error = RegistryDown(f"the registry does not answer within {self._fetch_seconds:g} s")
             self._failed(error)
             raise error from None
         except RegistryDown as error:
@@ -82,9 +108,26 @@ class WatchedRegistry:
             log.warning("the registry of URLs answers again")
         return result
 
+    def _asked(self, task: asyncio.Task[UrlState]) -> None:
+        self._asking.discard(task)
+        if not task.cancelled():
+            task.exception()  # it is told already, and nobody may be left who waits for it
+
+    def _was_slow(self) -> None:
+        """Fetches, which have more time, go on asking."""
+        self.failures += 1
+        self._slow_until = self._clock() + PAUSE_SECONDS
+        if not self._is_slow:
+            self._is_slow = True
+            log.error(
+                "the registry of URLs does not answer within %g s; pictures in the cache are served, blocked"
+                " ones too",
+                CACHED_SECONDS,
+            )
+
     def _failed(self, error: RegistryDown) -> None:
         self.failures += 1
-        self._silent_until = self._clock() + PAUSE_SECONDS
+        self._down_until = self._clock() + PAUSE_SECONDS
         if not self._is_down:
             self._is_down = True
             log.error("%s; pictures in the cache are served, nothing new is fetched", error)

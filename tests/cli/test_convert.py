@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from origin.config.load import build_config
 from tests.support.commands import invoke
 
@@ -36,3 +38,19 @@ def test_what_cannot_be_kept_ends_with_a_line() -> None:
     done = invoke("convert", "linuxfr", "-c")
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.startswith("origin: -c only looked at the registry")
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (("-e", "default.svg"), "on_error.redirect"),  # the old program sent it as it stands
+        (("-u", "\u00e9"), "ASCII"),
+        (("-u", ""), "user_agent"),
+        (("-r", "localhost:99999/0"), "redis://host:6379/0"),
+    ],
+)
+def test_nothing_is_printed_that_would_not_start(flags: tuple[str, ...], told: str) -> None:
+    done = invoke("convert", "linuxfr", *flags)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert told in done.stderr
+    assert len(done.stderr.splitlines()) == 1

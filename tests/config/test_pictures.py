@@ -122,6 +122,11 @@ MISTAKES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
         'handlers[0].preset_names.a/b: expected the end of a file name, before its dot, got "a/b"',
     ),
     (
+        {"presets": {"a": {}}},
+        {"preset_names": {"MI": "a"}, "source": {"type": "http", "keys": "url", "open": True}},
+        'handlers[0].preset_names: expected none with "keys": "url" in source',
+    ),
+    (
         {},
         {"original_extensions": [".jpg"]},
         'handlers[0].original_extensions[0]: expected an extension of file names, without its dot, '

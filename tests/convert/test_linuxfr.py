@@ -50,6 +50,10 @@ def test_every_flag_is_kept() -> None:
     assert avatars["on_error"] == {"redirect": "https://a.example/x.svg"}
 
 
+def test_a_switch_that_is_off_changes_nothing() -> None:
+    assert convert(("-c=false",)) == convert(("-c=F",)) == convert(())
+
+
 def test_an_address_without_a_host_is_every_address() -> None:
     assert converted("-a", ":8000")["http_host"] == "0.0.0.0"
 
@@ -64,6 +68,8 @@ def test_what_differs_is_told() -> None:
     ("flags", "told"),
     [
         (("-c",), "origin registry check"),
+        (("-c=1",), "origin registry check"),
+        (("-h",), "-a -l -r -d -u -e"),
         (("-x", "1"), "'-x' is not a flag"),
         (("cache",), "'cache' is not a flag"),
         (("-a",), "needs a value"),

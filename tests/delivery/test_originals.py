@@ -157,16 +157,34 @@ async def test_no_fetch_begins_while_too_many_bytes_are_held() -> None:
 class Fetch:
     """A fetch of an original of this size."""
 
-    def __init__(self, admission: FetchAdmission, size: int) -> None:
+    def __init__(self, admission: FetchAdmission, size: int, server: str = "") -> None:
         self.read = False
         self.leave = asyncio.Event()
-        self.task = asyncio.ensure_future(self._run(admission, size))
+        self.task = asyncio.ensure_future(self._run(admission, size, server))
 
-    async def _run(self, admission: FetchAdmission, size: int) -> None:
-        async with admission.place("photos") as room:
+    async def _run(self, admission: FetchAdmission, size: int, server: str) -> None:
+        async with admission.place("sites" if server else "photos", server) as room:
             await room(size)
             self.read = True
             await self.leave.wait()
+
+
+async def test_a_server_that_dribbles_takes_half_of_the_memory_and_all_of_them_three_quarters() -> None:
+    """An answer without a length reserves the most that an original may have, for as long as it lasts."""
+    admission = FetchAdmission(max_bytes=100 * EXPECTED_BYTES)
+    first = [Fetch(admission, 20 * EXPECTED_BYTES, "http://a.example") for _ in range(8)]
+    await settle()
+    assert [fetch.read for fetch in first].count(True) == 2
+    more = [Fetch(admission, 20 * EXPECTED_BYTES, f"http://{name}.example") for name in "bcde"]
+    await settle()
+    assert [fetch.read for fetch in more].count(True) == 1
+    own = [Fetch(admission, 20 * EXPECTED_BYTES), *(Fetch(admission, 1) for _ in range(10))]
+    await settle()
+    assert all(fetch.read for fetch in own)
+    for fetch in (*first, *more, *own):
+        fetch.leave.set()
+    await asyncio.gather(*(fetch.task for fetch in (*first, *more, *own)))
+    assert (admission.bytes, admission.fetching) == (0, 0)
 
 
 async def test_a_burst_of_large_originals_never_takes_more_than_the_limit() -> None:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import pytest
 
 from origin.cache.results import ResultCache
+from origin.http.via import MAX_ORIGINS
 from origin.http.via import PSEUDONYM
 from origin.signing import UrlSigner
 from origin.sources.url_registry import RegistryAction
@@ -251,6 +252,20 @@ def test_a_request_that_has_passed_here_is_refused(origin: Running, web: WebServ
     assert kind(origin.get(path(url), headers={"Via": f"1.1 {PSEUDONYM}"})) == (404, "forbidden")
 
 
+def test_a_loop_through_other_origins_is_found(origin: Running, web: WebServer) -> None:
+    """Other sites are told of the origins on the way, and of no other proxy."""
+    url = web.put("/cat.jpg", PICTURE)
+    first = f"image-origin-{0:012x}"
+    way = f"1.1 cache7.internal (nginx), 1.1 {first}, 1.1 cdn"
+    assert origin.get(path(url), headers={"Via": way}).status == 200
+    assert web.asked[0].headers["via"] == f"1.1 {first}, 1.1 {PSEUDONYM}"
+    other = web.put("/dog.jpg", PICTURE)
+    assert origin.get(path(other)).status == 200
+    assert web.asked[1].headers["via"] == f"1.1 {PSEUDONYM}"
+    many = ", ".join(f"1.1 image-origin-{number:012x}" for number in range(MAX_ORIGINS))
+    assert kind(origin.get(path(url), headers={"Via": many})) == (404, "forbidden")
+
+
 def test_ipv6_from_end_to_end(origin: Running) -> None:
     with web_server("::1") as web:
         assert origin.get(path(web.put("/cat.jpg", PICTURE))).status == 200
@@ -267,7 +282,11 @@ def registered(request: pytest.FixtureRequest) -> str:
 
 
 def moderate(origin: Running, handler: str, action: RegistryAction, url: str) -> None:
-    origin.call(origin.origin.handlers[handler].moderate(action, url))
+    body = {"handler": handler, "action": action, "url": url}
+    place = f"http://127.0.0.1:{origin.port}/-/registry"
+    request = urllib.request.Request(place, json.dumps(body).encode(), {"Authorization": f"Bearer {TOKEN}"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        assert answer.status == 200
 
 
 def test_a_blocked_picture_is_gone_with_the_next_request(
@@ -323,6 +342,17 @@ def test_a_refusal_in_the_registry_ends_with_its_key(
     redis_server.command("DEL", f"img/err/{url}")
     assert origin.get(path(url, handler="redis")).status == 200
     assert redis_server.command("HGET", f"img/{url}", "type") == "jpeg"
+
+
+def test_a_refusal_is_remembered_of_a_url_that_the_old_program_once_fetched(
+    origin: Running, web: WebServer, redis_server: RedisServer
+) -> None:
+    """Its record has a checksum, and there is no copy here."""
+    url = f"{web.url}/cat.jpg"
+    redis_server.command("HSET", f"img/{url}", "created_at", "1", "type", "jpeg", "checksum", "0" * 40)
+    for _ in range(3):
+        assert kind(origin.get(path(url, handler="redis"))) == (404, "not-found")
+    assert len(web.asked) == 1
 
 
 @pytest.mark.slow

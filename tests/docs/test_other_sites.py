@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
+import shlex
+from pathlib import Path
 from urllib.parse import unquote
 from urllib.parse import urlsplit
 
@@ -11,6 +14,7 @@ import pytest
 
 from origin.delivery.admission import SERVERS
 from origin.delivery.admission import FetchAdmission
+from origin.ops.routes import ACTIONS
 from origin.sources import watched_registry
 from origin.sources.http import HttpSettings
 from origin.sources.http import key_reader
@@ -18,6 +22,7 @@ from origin.sources.http_source import RETRY_NETWORK
 from origin.sources.redis_registry import LATEST
 from origin.sources.settings import Secret
 from origin.urls.query import decode_query
+from tests.support.commands import invoke
 from tests.support.documents import code
 from tests.support.documents import page
 
@@ -48,5 +53,25 @@ def test_the_numbers_are_the_programs() -> None:
     assert f"waits {watched_registry.CACHED_SECONDS:g} seconds at most" in text
     assert f"is asked again after {RETRY_NETWORK:.0f} seconds" in text
     assert watched_registry.PAUSE_SECONDS == 1
-    assert "It is asked again a second later" in text
+    assert "is asked again a second later" in text
+    assert f"waits {watched_registry.FETCH_SECONDS:g} seconds for it" in text
     assert f"the last {LATEST} URLs" in text
+
+
+def test_the_commands_of_the_registry_are_understood(tmp_path: Path) -> None:
+    config = json.loads(OTHER_SITES.block("json", "ORIGIN_ADMIN_TOKEN"))
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    lines = OTHER_SITES.block("sh", "origin registry").replace("\\\n", " ").splitlines()
+    *commands, curl = lines
+    answers = {}
+    for line in commands:
+        program, *words = shlex.split(line.replace("config.json", str(tmp_path / "config.json")))
+        done = invoke(*words, ORIGIN_ADMIN_TOKEN="0123456789abcdef")
+        assert (program, done.exit_code) == (".venv/bin/origin", 0), done.stderr
+        answers[words[1]] = done.stdout
+    assert "https://example.com/a.jpg" in answers["list"]
+    words = shlex.split(curl)
+    wanted = json.loads(words[words.index("-d") + 1])
+    assert wanted.keys() == {"handler", "action", "url"}
+    assert wanted["action"] in ACTIONS
+    assert wanted["handler"] == config["handlers"][0]["name"]

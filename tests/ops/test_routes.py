@@ -157,6 +157,10 @@ def test_an_application_changes_the_registry(client: TestClient, served: Operate
     answer = client.post("/-/registry", headers=BEARER, json=wanted)
     assert (answer.status_code, answer.json()) == (200, {action: "https://example.com/a.jpg"})
     assert served.photos.moderated == [(action, "https://example.com/a.jpg")]
+    assert served.more.moderated == []
+    # Another handler may share the registry.
+    forgotten = ["https://example.com/a.jpg"] if action == "block" else []
+    assert (served.photos.forgotten, served.more.forgotten) == (forgotten, forgotten)
 
 
 @pytest.mark.parametrize(

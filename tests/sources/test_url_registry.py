@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import subprocess
 import sys
@@ -80,7 +81,7 @@ async def test_a_fetch_is_noted(registry: UrlRegistry) -> None:
     await registry.add(URL)
     await registry.note_refused(URL, Refusal.STATUS, 60)
     await registry.note_fetched(URL, RECORD, 60)
-    assert await registry.state(URL) == UrlState(is_registered=True, was_fetched=True)
+    assert await registry.state(URL) == UrlState(is_registered=True)
 
 
 async def test_all_urls_are_listed(registry: UrlRegistry) -> None:
@@ -163,6 +164,8 @@ class Registry:
         self.hangs = False
         self.answer = UrlState(is_registered=True)
 
+    async def close(self) -> None: ...
+
     async def state(self, url: str) -> UrlState:
         self.asked += 1
         if self.hangs:
@@ -172,25 +175,80 @@ class Registry:
         return self.answer
 
 
-async def test_a_registry_that_is_down_or_slow_holds_up_no_cached_picture() -> None:
+@pytest.mark.parametrize("failing", ["fails", "hangs"])
+async def test_a_registry_that_is_down_or_slow_holds_up_no_cached_picture(failing: str) -> None:
     fake, now = Registry(), [0.0]
-    watched = WatchedRegistry(fake, lambda: now[0])  # type: ignore[arg-type]
-    for failing in ("fails", "hangs"):
-        setattr(fake, failing, True)
-        asked = fake.asked
-        for _ in range(100):
-            await watched.check_cached("x")
-        assert fake.asked == asked + 1  # then it is left alone for a while
+    watched = WatchedRegistry(fake, lambda: now[0], fetch_seconds=0.3)  # type: ignore[arg-type]
+    setattr(fake, failing, True)
+    for _ in range(100):
+        await watched.check_cached("x")
+    assert fake.asked == 1  # then it is left alone for a while
+    for _ in range(2):
         with pytest.raises(RegistryDown):
             await watched.check_fetch("x")
-        now[0] += PAUSE_SECONDS
-        setattr(fake, failing, False)
-        fake.answer = UrlState(is_registered=True, is_blocked=True)
-        with pytest.raises(Forbidden):
-            await watched.check_cached("x")
-        fake.answer = UrlState(is_registered=True)
-        now[0] += PAUSE_SECONDS
-    assert watched.failures == 2
+    assert fake.asked <= 2
+    setattr(fake, failing, False)
+    now[0] += PAUSE_SECONDS
+    fake.answer = UrlState(is_registered=True, is_blocked=True)
+    with pytest.raises(Forbidden):
+        await watched.check_cached("x")
+    assert watched.failures
+    await watched.close()
+
+
+async def test_a_registry_that_is_too_slow_for_hits_is_still_asked_before_a_fetch() -> None:
+    fake, now = Registry(), [0.0]
+    watched = WatchedRegistry(fake, lambda: now[0])  # type: ignore[arg-type]
+    fake.hangs = True
+    await watched.check_cached("x")
+    fake.hangs = False
+    assert (await watched.check_fetch("x")).is_registered
+    await watched.close()
+
+
+async def test_a_question_that_took_too_long_still_makes_the_connection() -> None:
+    """Else a server that is far away would never be connected to."""
+    fake, gate = Registry(), asyncio.Event()
+    connected: list[str] = []
+
+    async def connect_slowly(url: str) -> UrlState:
+        if not connected:
+            await gate.wait()
+            connected.append(url)
+        return UrlState(is_registered=True, is_blocked=True)
+
+    fake.state = connect_slowly  # type: ignore[method-assign]
+    now = [0.0]
+    watched = WatchedRegistry(fake, lambda: now[0])  # type: ignore[arg-type]
+    await watched.check_cached("x")
+    gate.set()
+    now[0] += PAUSE_SECONDS
+    with pytest.raises(Forbidden):
+        await watched.check_cached("x")
+    assert connected == ["x"]
+    await watched.close()
+
+
+async def test_a_crowd_is_told_of_a_block_by_a_registry_that_is_well(redis_server: RedisServer) -> None:
+    """More questions at once than there are connections wait for one."""
+    redis_server.command("FLUSHALL")
+    registry = RedisRegistry(redis_server.url)
+    await registry.add(URL)
+    await registry.block(URL)
+    states = await asyncio.gather(*(registry.state(URL) for _ in range(300)))
+    assert {state.is_blocked for state in states} == {True}
+    await registry.close()
+
+
+@pytest.mark.parametrize("key", ["img", "img/err"])
+async def test_a_record_of_another_type_is_no_url_and_no_failure(redis_server: RedisServer, key: str) -> None:
+    redis_server.command("FLUSHALL")
+    redis_server.command("HSET", f"img/{URL}", "created_at", "1")
+    redis_server.command("DEL", f"{key}/{URL}")
+    redis_server.command("LPUSH", f"{key}/{URL}", "x")
+    registry = RedisRegistry(redis_server.url)
+    assert await registry.state(URL) == UrlState()
+    await registry.close()
 
 
 @pytest.mark.parametrize("url", ["redis://127.0.0.1:1/0", "redis://no-such-host.invalid/0"])
@@ -214,19 +272,61 @@ async def test_the_file_is_read_while_another_process_writes(tmp_path: Path) -> 
     await registry.add(URL)
     other = sqlite3.connect(tmp_path / "urls.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
+    waiting = asyncio.ensure_future(registry.note_refused(URL, Refusal.SIZE, 60))
+    await asyncio.sleep(0)
     assert (await registry.state(URL)).is_registered
+    assert not waiting.done()  # and nobody waits for what we would write meanwhile
     other.execute("UPDATE urls SET status = 'Blocked'")
     other.execute("COMMIT")
     assert (await registry.state(URL)).is_blocked
+    await waiting
     other.close()
+    await registry.close()
+
+
+async def test_a_file_that_is_removed_is_down_and_another_one_is_read(tmp_path: Path) -> None:
+    """What stands in a file without a name is nobody's word any more, and an empty one forbids everything."""
+    registry = SqliteRegistry(tmp_path / "urls.db")
+    await registry.add(URL)
+    for suffix in ("", "-wal", "-shm"):
+        (tmp_path / f"urls.db{suffix}").unlink()
+    for _ in range(2):
+        with pytest.raises(RegistryDown, match=r"urls\.db"):
+            await registry.state(URL)
+        with pytest.raises(RegistryDown):
+            await registry.block(URL)
+    assert os.listdir(tmp_path) == []
+    other = SqliteRegistry(tmp_path / "other.db")
+    await other.block(URL)
+    await other.close()
+    (tmp_path / "other.db").rename(tmp_path / "urls.db")
+    assert (await registry.state(URL)).is_blocked
+    await registry.unblock(URL)
+    assert not (await registry.state(URL)).is_blocked
     await registry.close()
 
 
 def test_a_url_of_redis_is_shown_to_nobody() -> None:
     settings = RedisRegistrySettings("redis", Secret("redis://:canary@127.0.0.1/0"))
     assert "canary" not in repr(settings)
-    with pytest.raises(ValueError, match="redis://"):
-        RedisRegistrySettings("redis", Secret("http://x"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "http://x",
+            "redis://:canary@host:abc/0",
+            "redis://:canary@host:99999/0",
+            "redis://:canary@host/one",
+        ),
+        *("redis://", "redis://:6379/0", "redis://[::1/0", "unix://", "redis:host"),
+    ],
+)
+def test_a_url_that_the_client_would_misread_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="a URL such as redis://") as caught:
+        RedisRegistrySettings("redis", Secret(url))
+    assert "canary" not in str(caught.value)
 
 
 @pytest.mark.slow

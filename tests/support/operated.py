@@ -21,6 +21,7 @@ class FakeHandler:
     def __init__(self) -> None:
         self.purged: list[tuple[str | None, str | None]] = []
         self.moderated: list[tuple[str, str]] = []
+        self.forgotten: list[str] = []
         self.failure: Exception | None = None  # of a moderation
 
     async def purge(self, key: str | None, prefix: str | None) -> int:
@@ -31,6 +32,9 @@ class FakeHandler:
         if self.failure is not None:
             raise self.failure
         self.moderated.append((action, url))
+
+    async def forget_blocked(self, url: str) -> None:
+        self.forgotten.append(url)
 
 
 class Operated:

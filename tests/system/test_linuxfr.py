@@ -7,7 +7,13 @@ that were observed of the old program, with the mends that docs/migrating.md lis
 from __future__ import annotations
 
 import hashlib
+import http.client
 import json
+import os
+import signal
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,11 +24,13 @@ from PIL import Image
 
 from tests.support import pictures
 from tests.support.commands import invoke
+from tests.support.documents import page
 from tests.support.redis_servers import RedisServer
 from tests.support.redis_servers import redis_server as own_redis
 from tests.support.running import Answer
 from tests.support.running import Clock
 from tests.support.running import Running
+from tests.support.running import wait_until
 from tests.support.web_servers import WebServer
 
 pytestmark = pytest.mark.slow
@@ -191,12 +199,15 @@ def test_a_block_holds_from_the_next_request_on(site: Site, web: WebServer) -> N
 
 
 def test_after_an_hour_the_server_is_asked_again(site: Site, web: WebServer, clock: Clock) -> None:
-    url = site.register(web.put("/cat.png", pictures.small()))
+    changed = {"Last-Modified": "Thu, 12 Dec 2013 12:28:47 GMT"}
+    url = site.register(web.put("/cat.png", pictures.small(), changed))
     site.image(url)
+    site.redis("DEL", f"img/updated/{url}")  # its time is over
     clock.now += HOUR + 1
     assert site.image(url).status == 200
     assert len(web.asked) == 2
     assert web.asked[1].headers["if-none-match"] == web.pages["/cat.png"].headers["ETag"]
+    assert site.redis("GET", f"img/updated/{url}") == "Thu, 12 Dec 2013 12:28:47 GMT"
     web.put("/cat.png", pictures.odd())
     clock.now += HOUR + 1
     assert site.image(url).body == pictures.odd()
@@ -248,6 +259,50 @@ def test_a_failure_of_the_network_leaves_no_key(site: Site) -> None:
 def test_five_mebibytes_pass(site: Site, web: WebServer) -> None:
     body = pictures.small() + bytes(5 * 1024 * 1024 - len(pictures.small()))
     assert site.image(site.register(web.put("/cat.jpg", body))).body == body
+
+
+def test_the_line_of_the_documentation_takes_the_old_programs_place(tmp_path: Path) -> None:
+    """As a shell runs it, with a port, a Redis and a folder of this test."""
+    with own_redis() as redis:
+        port = free_port()
+        line = page("docs/migrating.md").block("sh", "convert linuxfr").replace("\\\n", " ")
+        for old, new in (
+            ("127.0.0.1:8000", f"127.0.0.1:{port}"),
+            ("localhost:6379", f"127.0.0.1:{redis.port}"),
+            ("-d cache", f"-d {tmp_path}"),
+            (".venv/bin/origin", f"{sys.executable} -m origin"),
+        ):
+            assert old in line
+            line = line.replace(old, new)
+        shell = subprocess.Popen(["bash", "-c", line], stderr=subprocess.PIPE, start_new_session=True)
+        try:
+            wait_until(lambda: ask(port, "/status")[0] == 200, "it answers")
+            for unknown, status, location in (("img", 404, None), ("avatars", 302, AVATAR)):
+                target = f"/{unknown}/{b'http://a.example/x'.hex()}"
+                assert ask(port, target) == (status, location)
+        finally:
+            os.killpg(shell.pid, signal.SIGKILL)
+            _, said = shell.communicate()
+        assert b"note: certificates of servers are verified now" in said
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+    return port
+
+
+def ask(port: int, target: str) -> tuple[int, str | None]:
+    """Status and Location; 0 where nobody listens yet."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request("GET", target)
+        answer = connection.getresponse()
+        return answer.status, answer.headers["Location"]
+    except ConnectionError:
+        return 0, None
+    finally:
+        connection.close()
 
 
 def test_with_redis_down_what_is_cached_is_served(tmp_path: Path, web: WebServer) -> None:
