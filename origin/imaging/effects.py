@@ -23,9 +23,9 @@ MAX_PIXELS = {
     "lossless": 8_000_000,
     "bytes": 8_000_000,
 }
-"""Of all pages of a result, by option: what takes 5 s of one core. With alpha, 25 megapixels take that to blur
-or to sharpen, without it 2; 8 megapixels of WebP without loss; for `bytes` a result is encoded up to four
-times. Of `rotate`, angles that are not right."""
+"""Of all pages of a result, by option: what takes 5 s of one core. With alpha, 25 megapixels take that to
+blur or to sharpen, without it 2; 8 megapixels of WebP without loss; for `bytes` a result is encoded up to
+four times. Of `rotate`, angles that are not right."""
 MAX_GROWN = 25_000_000  # pixels of all pages of an animation that options make larger than its original
 
 # Filter Effects Module Level 1: what `grayscale` and `saturate` are equal to.
