@@ -80,6 +80,7 @@ def test_only_true_lets_a_request_in(running: Callable[..., Running], verify: Ve
         assert origin.get("/h/land.jpg?w=30&t=x").kind == "forbidden"
 
 
+@pytest.mark.slow
 def test_it_may_say_until_when(running: Callable[..., Running]) -> None:
     now = int(time.time())
     until = {"": now - 1, "soon": now + 60}

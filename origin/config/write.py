@@ -31,8 +31,8 @@ from origin.formats import OUTPUTS
 from origin.formats import Format
 
 METHODS = ("POST", "PUT", "DELETE")
-STORABLE = ("jpg", "png", "webp", "gif", "avif", "bmp")
-"""Formats that may come in: those whose metadata can be taken out."""
+STORABLE = ("jpg", "png", "webp", "gif", "avif", "bmp", "svg")
+"""Formats that may come in: those whose metadata, or scripts, can be taken out."""
 _OUTPUTS = tuple(format.name for format in OUTPUTS)
 _MIN_TOKEN = 16  # characters
 _EXTENSION = re.compile(r"[A-Za-z0-9]{1,10}")

@@ -41,7 +41,8 @@ def take_in(original: bytes, job: Job, memory: int | None = None) -> Rendered:
     width, height, orientation = _decode(original, format, job, memory)
     target = intake_format(intake, format)
     turned = intake.orient and orientation > 1
-    is_large = intake.max_dimension is not None and max(width, height) > intake.max_dimension
+    has_size = format.writer is not None  # an SVG is drawn in any
+    is_large = has_size and intake.max_dimension is not None and max(width, height) > intake.max_dimension
     if not (turned or is_large or target is not format):
         body = strip(original, format, intake.strip, upright=orientation == 1)
         if orientation > 4:

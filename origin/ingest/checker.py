@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from origin.formats import Format
 from origin.formats import refusal
 from origin.formats import sniff
 from origin.ingest.settings import WriteSettings
+from origin.ingest.svg import sanitise_svg
 from origin.render.pool import Rendered
 from origin.render.pool import RenderPool
 
@@ -35,6 +37,15 @@ class CheckedPicture:
     width: int
     height: int
     is_changed: bool  # whether the bytes are others than those sent
+
+
+async def _disarm(svg: bytes) -> bytes:
+    try:
+        return await asyncio.to_thread(sanitise_svg, svg)
+    except UnsupportedFormat as error:
+        raise Unsupported(
+            "the SVG cannot be made safe: it is damaged, too large, or uses entities"
+        ) from error
 
 
 class PictureChecker:
@@ -68,7 +79,8 @@ class PictureChecker:
             raise Unsupported(f"{refusal(body)}; accepted are {', '.join(accept) or 'none'}")
         if len(body) > self._settings.limits.max_bytes:
             raise TooLarge(f"a picture may have {self._settings.limits.max_bytes} bytes")
-        rendered = await self._render(body, accept)
+        safe = await _disarm(body) if sent is Format.SVG else body
+        rendered = await self._render(safe, accept)
         assert isinstance(rendered.format, Format)
         changed = rendered.body != body
         return CheckedPicture(rendered.body, sent, rendered.format, rendered.width, rendered.height, changed)

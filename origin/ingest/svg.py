@@ -7,15 +7,19 @@ since svg-hush lets those to the same host pass.
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from collections.abc import Iterator
 from typing import NoReturn
 from xml.etree import ElementTree
 from xml.parsers import expat
 
-import py_svg_hush
-
 from origin.errors import UnsupportedFormat
+
+# An extra: not every Python has wheels for it.
+IS_INSTALLED = importlib.util.find_spec("py_svg_hush") is not None
+if IS_INSTALLED:
+    import py_svg_hush
 
 MAX_BYTES = 4_000_000
 MAX_DEPTH = 100  # elements in each other: svg-hush indents each by its depth
@@ -42,7 +46,7 @@ def sanitise_svg(svg: bytes) -> bytes:
     """The same picture as a document that nothing can be made to happen with, in UTF-8.
 
     It takes up to a second for the largest documents: call it in a thread. Raises UnsupportedFormat for what
-    is not an SVG, has entities of its own, or is larger than the bounds above.
+    is not an SVG, has entities of its own, or is larger than the bounds above. Only where `IS_INSTALLED`.
     """
     if len(svg) > MAX_BYTES:
         raise UnsupportedFormat(f"svg: {len(svg)} bytes, more than {MAX_BYTES}")

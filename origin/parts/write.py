@@ -17,7 +17,9 @@ from origin.delivery.cors import Cors
 from origin.delivery.handler import Handler
 from origin.delivery.router import Mount
 from origin.delivery.router import Route
+from origin.errors import ConfigError
 from origin.imaging.protocol import Intake
+from origin.ingest import svg
 from origin.ingest.actions import Actions
 from origin.ingest.auth import Bearer
 from origin.ingest.auth import FormSecret
@@ -67,9 +69,16 @@ def make_writer(
     admission: FetchAdmission,
     clock: Callable[[], float],
 ) -> Writer:
-    """The handler with what is written to it. `limits` are its own over those of the top."""
+    """The handler with what is written to it. `limits` are its own over those of the top.
+
+    Raises ConfigError where it takes SVG, and what disarms that is not installed.
+    """
     write = config.write
     assert write is not None
+    if "svg" in write.accept and not svg.IS_INSTALLED:
+        raise ConfigError(
+            f"handler {config.name}: write.accept: svg needs pip install 'image-origin[server,svg]'"
+        )
     settings = _settings(write, config.error_status, limits)
     published = PictureStore(store, purge)
     stage, actions = None, None

@@ -199,6 +199,7 @@ def test_a_folder_where_all_was_read_is_culled_all_the_same(tmp_path: Path) -> N
     store.close()
 
 
+@pytest.mark.slow
 def test_the_limit_counts_what_the_disk_gives_out(tmp_path: Path) -> None:
     # A file of 33 kB takes nine blocks and, the first of its folder, that as well.
     store = DiskStore(tmp_path / "cache", 4 * MB)

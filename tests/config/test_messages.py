@@ -274,9 +274,9 @@ MISTAKES: list[tuple[Any, str, str]] = [
         'expected POST, PUT or DELETE, got "PATCH"',
     ),
     (
-        config(write={"auth": "open", "accept": ["svg"]}),
+        config(write={"auth": "open", "accept": ["tiff"]}),
         "handlers[0].write.accept[0]",
-        'expected one of jpg, png, webp, gif, avif, bmp, got "svg"',
+        'expected one of jpg, png, webp, gif, avif, bmp, svg, got "tiff"',
     ),
     (
         config(write={"auth": "open", "name": "{yyyy}/{day}"}),

@@ -115,6 +115,7 @@ def stored(answer: Answer, folder: Path, extension: str) -> Image.Image:
     return Image.open(io.BytesIO((folder / key).read_bytes()))
 
 
+@pytest.mark.slow
 def test_what_its_form_sends_is_stored_as_before(webcompat: Running, folder: Path) -> None:
     for body, extension, kind in (
         (pictures.small(), "jpeg", "JPEG"),

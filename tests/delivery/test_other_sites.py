@@ -100,6 +100,7 @@ def kind(answer: Answer) -> tuple[int, str | None]:
     return answer.status, answer.kind
 
 
+@pytest.mark.slow
 def test_a_picture_of_another_site_is_rendered_and_kept(origin: Running, web: WebServer) -> None:
     url = web.put("/a/cat.jpg", PICTURE)
     first = origin.get(path(url) + "?w=50")
@@ -183,6 +184,7 @@ def test_one_dead_server_does_not_keep_the_others_from_being_asked(
     assert "fwd-status=304" in str(origin.get(path(url)).headers["Cache-Status"])
 
 
+@pytest.mark.slow
 def test_a_server_that_hangs_leaves_places_for_the_others(origin: Running, web: WebServer) -> None:
     """Its own pictures wait for each other; those of another server go on."""
     web.gate.clear()

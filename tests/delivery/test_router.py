@@ -121,6 +121,7 @@ def test_the_paths_of_operators_have_one_spelling(origin: Running, path: str, me
     assert origin.get("/-/metrics").status == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("probes", [False, True])
 def test_probes_are_counted_and_logged_only_where_that_is_asked_for(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, probes: bool

@@ -23,6 +23,7 @@ def test_the_headers_are_those_that_are_sent(answers: list[Answer]) -> None:
     assert {code(row[0])[0].lower() for row in HTTP.table("| header |")} == sent
 
 
+@pytest.mark.slow
 def test_the_headers_on_all_answers_are_marked_so(answers: list[Answer]) -> None:
     marked = {code(row[0])[0].lower() for row in HTTP.table("| header |") if row[1] == "all"}
     everywhere = set.intersection(*({name.lower() for name in answer.headers} for answer in answers))

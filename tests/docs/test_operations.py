@@ -105,6 +105,7 @@ def test_the_metrics_are_those_that_are_counted(exposition: str) -> None:
     }
 
 
+@pytest.mark.slow
 def test_the_stages_are_those_that_are_timed(exposition: str) -> None:
     (text,) = [row[1] for row in OPERATIONS.table("| metric |") if "origin_stage_seconds" in row[0]]
     (help_text,) = re.findall(r"^# HELP origin_stage_seconds (.*)$", exposition, re.MULTILINE)

@@ -73,6 +73,7 @@ def test_the_example_of_signing_writes_a_url_that_is_accepted() -> None:
     assert Verifier("photos", [SECRET]).verify("cat.jpg", decode_query(query.encode()), 0).accepted
 
 
+@pytest.mark.slow
 def test_the_demo_shows_its_page(demo: Running) -> None:
     assert f"<{HERE}/>" in README.text
     assert demo.get("/").type == "text/html; charset=utf-8"

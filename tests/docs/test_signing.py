@@ -162,6 +162,7 @@ def verifier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return module
 
 
+@pytest.mark.slow
 def test_the_example_with_pyjwt(verifier: Any, tmp_path: Path) -> None:
     claims = {"path": "/h/land.jpg", "exp": 4_000_000_000}
     good = jwt.encode(claims, SECRET, "HS256")

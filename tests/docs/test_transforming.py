@@ -38,6 +38,7 @@ def test_the_table_has_every_name_of_the_configuration() -> None:
     assert {*NAMES, "rescale_avatar"} == set(names)
 
 
+@pytest.mark.slow
 def test_every_field_of_an_answer_is_named(origin: Running) -> None:
     for endpoint, fields in PAGE.table("| endpoint | fields |"):
         name = code(endpoint)[0]

@@ -258,6 +258,7 @@ def test_corners_are_cut_off_what_is_transparent_already() -> None:
     assert (after[..., :3] == before[..., :3]).all()
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     "original", [pictures.land, lambda: pictures.turned(6), pictures.grey, pictures.alpha]
 )

@@ -23,6 +23,7 @@ from tests.support.originals import HIGH
 from tests.support.originals import WIDE
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     "original",
     [

@@ -26,6 +26,7 @@ def still(original: bytes, **changes: Any) -> Image.Image:
     return image
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("kind", ["GIF", "WEBP"])
 @pytest.mark.parametrize("format", ["png", "webp", "gif", "original", "auto:avif", "auto:plain"])
 @pytest.mark.parametrize("frame", [0, 3, 4])

@@ -385,6 +385,7 @@ def test_a_picture_of_one_pixel_goes_through_all_of_it(
         assert middle == pytest.approx([200, 100, 50], abs=3)
 
 
+@pytest.mark.slow
 def test_a_thin_picture_that_grows_is_bounded() -> None:
     thin = pictures.encoded(pictures.field(2, 1000), "PNG")
     result = render(thin, job(width=400, height=400, enlarge=True, max_dimension=400))
@@ -426,6 +427,7 @@ def test_transparent_originals_go_through_all_of_it(format: str) -> None:
     assert got[1, 1] == pytest.approx([255, 204, 0, 255], abs=12)
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("size", [(200, 120), (400, 240), (333, 200), (800, 480), (400, 30), (50, 240)])
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
 def test_what_is_enlarged_stays_where_it_is(size: tuple[int, int], mode: str) -> None:

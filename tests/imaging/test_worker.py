@@ -194,6 +194,7 @@ def test_a_bad_message_ends_it(message: bytes) -> None:
         assert one.answers.read() == b""
 
 
+@pytest.mark.slow
 def test_memory_is_limited_and_running_out_costs_one_job() -> None:
     image = pictures.encoded(Image.new("RGB", (5000, 5000)), "WEBP", lossless=True)
     with worker("--render-memory", str(64 << 20)) as one:
@@ -231,6 +232,7 @@ def test_an_encoder_that_fails_is_told_from_a_picture_that_does_not_decode(
     assert tight.ask(JOB, large)[0]["ok"] is True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "format"), [(None, "jpg"), (500, "avif")])
 def test_where_the_format_is_ours_to_choose_the_next_is_tried(
     tight: Worker, large: bytes, width: int | None, format: str

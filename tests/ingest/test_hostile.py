@@ -102,6 +102,7 @@ NO_PICTURES = {
 }
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("name", NO_PICTURES)
 def test_what_is_no_picture_is_415(origin: Running, name: str) -> None:
     body = NO_PICTURES[name]

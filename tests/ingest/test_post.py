@@ -246,6 +246,7 @@ def test_a_picture_is_posted_to_the_prefix_alone(origin: Running) -> None:
     assert send(origin.port, "POST", "/p/plain/a.png", RED).kind == "bad-request"
 
 
+@pytest.mark.slow
 def test_the_errors_of_answers_have_their_status(tmp_path: Path) -> None:
     config = writing(tmp_path / "s", tmp_path / "c", {"auth": "open"}, error_status={"unsupported": 422})
     (tmp_path / "s").mkdir()

@@ -88,6 +88,7 @@ def pictures(folder: Path) -> set[str]:
     return {name for name in files(folder) if not name.startswith(".origin")}
 
 
+@pytest.mark.slow
 def test_an_upload_is_invisible_until_it_is_published(origin: Running, incoming: Path, active: Path) -> None:
     name = upload(origin)
     assert origin.get(f"/active/{name}").status == 404
@@ -100,6 +101,7 @@ def test_an_upload_is_invisible_until_it_is_published(origin: Running, incoming:
     assert (active / name).read_bytes() == RED
 
 
+@pytest.mark.slow
 def test_publishing_again_is_harmless(origin: Running, active: Path) -> None:
     name = upload(origin)
     first = act(origin, "publish", ("key", name))
@@ -108,6 +110,7 @@ def test_publishing_again_is_harmless(origin: Running, active: Path) -> None:
     assert (active / name).read_bytes() == RED
 
 
+@pytest.mark.slow
 def test_deleting_takes_many_and_is_harmless(origin: Running, incoming: Path, active: Path) -> None:
     published, waiting = upload(origin), upload(origin)
     act(origin, "publish", ("filename", published))
@@ -122,6 +125,7 @@ def test_deleting_takes_many_and_is_harmless(origin: Running, incoming: Path, ac
     assert act(origin, "publish", ("filename", waiting)).status == 404
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pairs", "status", "kind"),
     [

@@ -81,6 +81,7 @@ def test_an_object_has_its_bytes_and_what_stands_beside_them(origin: Running, bu
     assert head["ETag"] == answer.headers["ETag"] == origin.get(f"/up/{answer.json['key']}").headers["ETag"]
 
 
+@pytest.mark.slow
 def test_a_replaced_object_is_never_served_old(origin: Running, bucket: Bucket) -> None:
     reads = ("/up/a/b.png?w=20", "/all/originals/a/b.png?w=20", "/up/a/b.png")
     assert [origin.get(read).status for read in reads] == [404, 404, 404]
@@ -106,6 +107,7 @@ def test_what_is_refused_makes_no_object(origin: Running, bucket: Bucket) -> Non
     assert bucket.keys() == set()
 
 
+@pytest.mark.slow
 def test_a_store_that_is_away_is_503(tmp_path: Path) -> None:
     source = {"type": "s3", "bucket": "b", "endpoint_url": "http://127.0.0.1:9", "access_key": "a"}
     source |= {"secret_key": "s", "region": "us-east-1"}

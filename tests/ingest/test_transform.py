@@ -165,6 +165,7 @@ def test_a_download_has_its_name(origin: Running) -> None:
     assert "Content-Disposition" not in posted(origin, "/images?w=9", pictures.small()).headers
 
 
+@pytest.mark.slow
 def test_presets_and_watermarks_count(tmp_path: Path) -> None:
     (tmp_path / "mark.png").write_bytes(pictures.encoded(Image.new("RGB", (50, 50), "red"), "PNG"))
     whole = {
@@ -184,6 +185,7 @@ def test_presets_and_watermarks_count(tmp_path: Path) -> None:
         assert pictures.opened(posted(origin, "/images?p=photo", pictures.land()).body).size == (50, 30)
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("query", "body", "expected"),
     [

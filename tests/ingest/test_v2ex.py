@@ -202,6 +202,7 @@ def _as_shown(image: Image.Image, file: bytes) -> Any:
 # resize_avatar
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("path", ["resize_avatar", "rescale_avatar"])
 @pytest.mark.parametrize(
     ("size", "largest"),

@@ -213,6 +213,7 @@ async def test_an_answer_that_nobody_waits_for_is_no_complaint(caplog: pytest.Lo
     assert "never retrieved" not in caplog.text
 
 
+@pytest.mark.slow
 async def test_a_render_that_nobody_waits_for_is_killed() -> None:
     async with started() as pool:
         task, process = await stopped(pool)

@@ -490,6 +490,7 @@ def test_a_reader_that_takes_its_time_gets_everything(hasty: Door, last: bytes) 
         assert take_slowly(raw, last) >= BIG
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("last", [b"", b"Connection: close\r\n"])
 def test_a_reader_over_tls_that_takes_its_time_gets_everything(
     secure: tuple[Door, ssl.SSLContext], last: bytes

@@ -162,6 +162,7 @@ def test_everything_else_takes_the_long_way(
     assert not given
 
 
+@pytest.mark.slow
 def test_what_is_stale_purged_or_of_another_version_takes_the_long_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,6 +191,7 @@ def test_what_is_stale_purged_or_of_another_version_takes_the_long_way(
         assert "stale-if-error" in outcome()
 
 
+@pytest.mark.slow
 def test_hosts_are_looked_at_in_a_hit_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[int] = []
     config = {**settings(tmp_path, tmp_path / "cache"), "hosts": ["pictures.example"]}

@@ -313,6 +313,7 @@ def secured(config: dict[str, Any], context: ssl.SSLContext) -> ssl.SSLSocket:
     return context.wrap_socket(plain, server_hostname="pictures.example")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_https_serves_pictures(tls: tuple[Process, dict[str, Any]], version: ssl.TLSVersion) -> None:
     context = ssl.create_default_context(cafile=tls[1]["https_cert"])

@@ -154,6 +154,7 @@ async def test_without_region_and_endpoint_a_failure_says_that_region_is_missing
     await source.close()
 
 
+@pytest.mark.slow
 async def test_with_a_region_a_failure_says_nothing_of_it(no_region: Callable[[str], None]) -> None:
     no_region(f"http://127.0.0.1:{s3_servers.closed_port()}")
     source = s3_source("photos", access_key="a", secret_key="b", region="eu-central-1")

@@ -234,6 +234,7 @@ async def test_a_walk_goes_on_behind_any_key(store: Store) -> None:
     assert await listed(store, "a", inner[1]) == inner[2:]
 
 
+@pytest.mark.slow
 async def test_a_walk_of_more_keys_than_one_page_has(store: Store) -> None:
     assert isinstance(store, LocalStore | S3Store)
     store.page = 7
@@ -471,6 +472,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 async def test_a_reader_sees_a_whole_file_while_writers_are_killed(
     folder: LocalStore, tmp_path: Path
 ) -> None:
