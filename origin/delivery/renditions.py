@@ -326,9 +326,23 @@ class Renditions:
 
 def _suspects(variant: Variant, current: FetchedOriginal) -> tuple[str, str]:
     """What a crash is blamed on, this version of the original; and what an overrun of time is blamed on: it
-    in this format, since a large picture may be slow to encode in one and quick in the others."""
+    in this format, since a large picture may be slow to encode in one and quick in the others. What other
+    options than those of size make slow is not blamed on the picture without them."""
     version = variant.original + current.version.etag
-    return version, f"{version}|{variant.format}"
+    return version, f"{version}|{variant.format}|{'plain' if _is_plain(variant.options) else 'changed'}"
+
+
+def _is_plain(options: Options) -> bool:
+    """Whether only size, cut and format are asked for."""
+    return options == Options(
+        width=options.width,
+        height=options.height,
+        crop=options.crop,
+        format=options.format,
+        download=options.download,
+        only=options.only,
+        quality=options.quality if isinstance(options.quality, int) else None,
+    )
 
 
 def _size(variant: Variant) -> float:

@@ -356,3 +356,30 @@ def test_an_effect_that_would_take_seconds_is_refused_before_a_pixel_is_decoded(
 def test_the_frames_of_an_animation_count_for_what_an_effect_costs() -> None:
     with pytest.raises(BadRequest, match=r"^option sharpen: the result has 40000000 pixels"):
         render(pictures.many_frames(10), job(format="gif", sharpen=1.0))
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "most"),
+    [
+        ({"blur": 1.0, "sharpen": 1.0}, "blur", 12_500_000),
+        ({"blur": 1.0, "sharpen": 1.0, "rotate": 30.0}, "blur", 10_000_000),
+        ({"max_bytes": 9000, "blur": 1.0}, "bytes", 6_060_606),
+    ],
+)
+def test_options_that_come_together_share_the_time(changes: dict[str, Any], name: str, most: int) -> None:
+    huge = pictures.png(3600, 3600)  # 12.96 megapixels, of which nothing decodes
+    with pytest.raises(BadRequest, match=rf"^option {name}: .* and may have {most} with "):
+        render(huge, job(max_dimension=20_000, **changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"width": 4096, "enlarge": True}, "enlarge"),
+        ({"padding": (1900, 1900, 1900, 1900)}, "pad"),
+        ({"width": 4000, "height": 4000, "fit": "contain"}, "fit"),
+    ],
+)
+def test_options_do_not_make_an_animation_huge(changes: dict[str, Any], name: str) -> None:
+    with pytest.raises(BadRequest, match=rf"^option {name}: the result has \d+ pixels"):
+        render(pictures.animation(), job(format="webp", **changes))
