@@ -52,6 +52,7 @@ def running(tmp_path: Path) -> Callable[..., Running]:
     return start
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verify", [_sync, _async])
 def test_the_embedding_program_decides_who_sees_a_picture(
     running: Callable[..., Running], verify: Verify
@@ -67,6 +68,7 @@ def test_the_embedding_program_decides_who_sees_a_picture(
             assert pictures.opened(answer.body).width == 30
 
 
+@pytest.mark.slow
 def test_a_hit_is_verified_as_well(running: Callable[..., Running]) -> None:
     answers = iter([True, True, False])
     with running(lambda token, request: next(answers)) as origin:
@@ -74,6 +76,7 @@ def test_a_hit_is_verified_as_well(running: Callable[..., Running]) -> None:
     assert statuses == [200, 200, 404]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verify", [_broken, _truthy])
 def test_only_true_lets_a_request_in(running: Callable[..., Running], verify: Verify) -> None:
     with running(verify) as origin:
@@ -92,6 +95,7 @@ def test_it_may_say_until_when(running: Callable[..., Running]) -> None:
         assert 50 <= int(match[1]) <= 60
 
 
+@pytest.mark.slow
 def test_what_it_raises_is_logged_without_the_token(
     running: Callable[..., Running], caplog: pytest.LogCaptureFixture
 ) -> None:

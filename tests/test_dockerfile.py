@@ -33,6 +33,7 @@ def arguments(name: str) -> list[str]:
     return [text for instruction, text in INSTRUCTIONS if instruction == name]
 
 
+@pytest.mark.slow
 def test_the_linter_has_no_complaint() -> None:
     hadolint = Path(sysconfig.get_path("scripts"), "hadolint")
     result = subprocess.run([hadolint, ROOT / "Dockerfile"], capture_output=True, text=True, timeout=60)
@@ -111,6 +112,7 @@ def test_the_health_check_asks_a_path_that_is_routed_at_the_port_of_the_example(
     assert f"-p {port}:{port}" in (ROOT / "docs" / "operations.md").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1), (None, 1)])
 def test_the_health_check_follows_the_variable(health: str, status: int | None, code: int) -> None:
     with listening(status) as port:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -82,10 +83,15 @@ def room(file: Path) -> str:
     return module(file).partition(".")[0]
 
 
+@functools.cache
+def nodes_of(file: Path) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
+
+
 def imports(file: Path) -> Iterator[str]:
     """Everything a file imports, wherever in it, by its full name."""
     package = ("origin", *file.relative_to(ROOT).parts[:-1])
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in nodes_of(file):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -159,7 +165,7 @@ def test_every_home_is_lived_in() -> None:
 
 @pytest.mark.parametrize("file", FILES, ids=IDS)
 def test_only_the_command_line_prints(file: Path) -> None:
-    nodes = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+    nodes = nodes_of(file)
     printing = [node.lineno for node in nodes if isinstance(node, ast.Name) and node.id == "print"]
     assert room(file) == "cli" or printing == []
 
@@ -167,7 +173,7 @@ def test_only_the_command_line_prints(file: Path) -> None:
 @pytest.mark.parametrize("file", FILES, ids=IDS)
 def test_nothing_is_unpickled_or_evaluated(file: Path) -> None:
     assert {"pickle", "marshal", "shelve"}.isdisjoint(name.split(".")[0] for name in imports(file))
-    nodes = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+    nodes = nodes_of(file)
     names = {node.id for node in nodes if isinstance(node, ast.Name)}
     assert {"eval", "exec"}.isdisjoint(names)
 

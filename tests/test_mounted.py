@@ -42,6 +42,7 @@ def around(app: Any, path: str) -> Starlette:
     return Starlette(routes=[Route("/", home), Mount(path, app)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["", "/img", "/img/v2"])
 def test_pictures_are_served_below_the_mount(config: dict[str, Any], path: str) -> None:
     app = create_app(config)
@@ -63,6 +64,7 @@ def is_alive(process: int) -> bool:
     return os.path.exists(f"/proc/{process}") and "Z" not in Path(f"/proc/{process}/stat").read_text()
 
 
+@pytest.mark.slow
 def test_signatures_count_from_below_the_mount(config: dict[str, Any]) -> None:
     url = UrlSigner("", "s/pictures", [KEY]).url("a.jpg", w=30)
     with TestClient(around(create_app(config), "/img")) as client:
@@ -71,6 +73,7 @@ def test_signatures_count_from_below_the_mount(config: dict[str, Any]) -> None:
         assert client.get(f"/img{url}".replace("pictures", "%70ictures")).status_code == 200
 
 
+@pytest.mark.slow
 def test_a_root_path_is_no_part_of_the_key(config: dict[str, Any]) -> None:
     """As uvicorn's --root-path: the server puts it before the path that the proxy has cut."""
     with TestClient(create_app(config), root_path="/behind/a%20proxy") as client:
@@ -78,6 +81,7 @@ def test_a_root_path_is_no_part_of_the_key(config: dict[str, Any]) -> None:
         assert client.get("/h/a.jpg?w=30").status_code == 200
 
 
+@pytest.mark.slow
 def test_who_runs_the_lifespan_gets_errors_of_the_start(config: dict[str, Any]) -> None:
     app = create_app(config)
 
@@ -92,6 +96,7 @@ def test_who_runs_the_lifespan_gets_errors_of_the_start(config: dict[str, Any]) 
         assert client.get("/img/h/a.jpg?w=30").status_code == 200
 
 
+@pytest.mark.slow
 def test_it_starts_once_however_many_come_first(
     config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,6 +117,7 @@ def test_it_starts_once_however_many_come_first(
     assert starts == [1]
 
 
+@pytest.mark.slow
 def test_one_that_cannot_start_says_so(config: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     from origin.render.process import Renderer
 

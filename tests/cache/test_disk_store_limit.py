@@ -35,6 +35,7 @@ def leave_strays(store: DiskStore, count: int, age: float = 3600.0) -> list[Path
     return strays
 
 
+@pytest.mark.slow
 def test_files_without_a_row_are_deleted_behind_the_opening(tmp_path: Path) -> None:
     store = DiskStore(tmp_path / "cache", 50 * MB)
     strays = leave_strays(store, 30)
@@ -52,6 +53,7 @@ def test_files_without_a_row_are_deleted_behind_the_opening(tmp_path: Path) -> N
     again.close()
 
 
+@pytest.mark.slow
 def test_files_that_are_being_written_are_left_alone(tmp_path: Path) -> None:
     """Their row may come yet, from this process or from another one that shares the folder."""
     store = DiskStore(tmp_path / "cache", 50 * MB)
@@ -66,6 +68,7 @@ def test_files_that_are_being_written_are_left_alone(tmp_path: Path) -> None:
     again.close()
 
 
+@pytest.mark.slow
 def test_nothing_else_in_the_folder_is_swept(tmp_path: Path) -> None:
     store = DiskStore(tmp_path / "cache", 50 * MB)
     strays = leave_strays(store, 5)
@@ -221,6 +224,7 @@ def test_a_store_told_of_less_room_shrinks_with_the_next_write(tmp_path: Path) -
     smaller.close()
 
 
+@pytest.mark.slow
 def test_a_log_that_cannot_end_does_not_empty_the_cache(tmp_path: Path) -> None:
     store = DiskStore(tmp_path / "cache", 8 * MB)
     for i in range(300):

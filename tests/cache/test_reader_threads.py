@@ -68,6 +68,7 @@ async def test_what_was_handed_over_is_finished_and_nothing_more_taken() -> None
         await threads.run(str)
 
 
+@pytest.mark.slow
 async def test_a_result_is_not_held_until_the_next_one() -> None:
     class Picture:
         pass

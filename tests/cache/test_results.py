@@ -310,6 +310,7 @@ async def test_failures_are_bounded(cache: ResultCache, monkeypatch: pytest.Monk
     assert cache.failure("49", "", 0.0) is not None
 
 
+@pytest.mark.slow
 async def test_a_remembered_failure_holds_no_original(cache: ResultCache) -> None:
     class Original(bytearray):
         """Weakly referable, as bytes are not."""

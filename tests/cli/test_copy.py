@@ -74,6 +74,7 @@ def files(folder: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.slow
 def test_a_folder_becomes_a_bucket_and_a_bucket_a_folder(places: Places) -> None:
     done = places.copy("old", "s3", "--cache-control", "public, max-age=3600", "--acl", "public-read")
     assert done.exit_code == 0, done.stderr
@@ -109,6 +110,7 @@ def test_the_same_manifest_goes_on_where_it_ended(places: Places) -> None:
     assert len(places.manifest.read_text().splitlines()) == 5
 
 
+@pytest.mark.slow
 def test_a_changed_original_is_copied_again_where_it_may_replace(places: Places) -> None:
     places.copy("old", "s3")
     (places.folder / "a.jpg").write_bytes(b"new")

@@ -23,12 +23,14 @@ def test_without_the_server_extra_the_program_says_what_to_install() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_it_runs_as_a_module() -> None:
     command = [sys.executable, "-m", "origin", "--version"]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
     assert ended.stdout == f"origin, version {origin.__version__}\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["--help"], ["schema"], ["sign", "url", "--prefix", "p", "p/cat.jpg"]])
 def test_what_serves_pictures_is_loaded_only_by_the_commands_that_need_it(arguments: list[str]) -> None:
     code = (
@@ -43,6 +45,7 @@ def test_what_serves_pictures_is_loaded_only_by_the_commands_that_need_it(argume
     assert ended.stderr.split() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments", [["no-such-command"], ["serve", "--no-such-option"], ["demo", "--port", "x"]]
 )

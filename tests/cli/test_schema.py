@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.support.running import command
 
 
+@pytest.mark.slow
 def test_schema_is_json_on_stdout() -> None:
     done = command("schema")
 

@@ -25,6 +25,7 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -53,6 +54,7 @@ def test_a_wrong_configuration_is_one_line_and_exit_2(tmp_path: Path, text: str,
     assert re.fullmatch(f"origin: {message}\n", done.stderr)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "named"), [([], "config.json"), (["-c", "nowhere/photos.json"], "nowhere/photos.json")]
 )
@@ -67,12 +69,14 @@ def test_a_configuration_that_is_not_there_is_one_line_that_says_how_to_get_one(
     assert all(way in line for way in ("-c", "config.example.json", "origin demo"))
 
 
+@pytest.mark.slow
 def test_a_configuration_that_cannot_be_read_is_one_line_and_exit_2(tmp_path: Path) -> None:
     done = command("serve", "-c", str(tmp_path))
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"origin: {tmp_path.name}: cannot be read: Is a directory\n"
 
 
+@pytest.mark.slow
 def test_a_configuration_comes_from_stdin_as_well() -> None:
     done = command("check", "-c", "-", text='{"handlers": 1}')
     assert (done.returncode, done.stderr) == (2, "origin: stdin: handlers: expected a list, got 1\n")

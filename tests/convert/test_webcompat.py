@@ -127,11 +127,13 @@ def test_what_its_form_sends_is_stored_as_before(webcompat: Running, folder: Pat
         assert (image.format, image.size) == (kind, pictures.opened(body).size)
 
 
+@pytest.mark.slow
 def test_transparency_becomes_white(webcompat: Running, folder: Path) -> None:
     image = stored(upload(webcompat, pictures.alpha()), folder, "jpg").convert("RGB")
     assert np.abs(np.asarray(image).astype(int)[50, 20] - 255).max() <= 3
 
 
+@pytest.mark.slow
 def test_a_data_uri_is_taken_in_both_kinds_of_form(webcompat: Running, folder: Path) -> None:
     uri = "data:image/png;base64," + base64.b64encode(pictures.palette()).decode()
     assert stored(urlencoded(webcompat, uri), folder, "jpg").size == (400, 240)

@@ -81,6 +81,7 @@ def outcome(answers: Sequence[Answer]) -> set[tuple[int, str | None]]:
     return {(answer.status, answer.kind) for answer in answers}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("handler", ["h", "n"])
 def test_a_hundred_first_requests_make_one_get_and_one_render(
     origin: Running, shelf: Shelf, handler: str
@@ -158,6 +159,7 @@ def test_the_last_client_that_leaves_ends_the_work(origin: Running, shelf: Shelf
     assert len(shelf.gets) == 2
 
 
+@pytest.mark.slow
 def test_the_last_client_that_leaves_ends_the_render(origin: Running, shelf: Shelf) -> None:
     """By the end of the renderer, which cannot be stopped otherwise; the next one serves the next."""
     shelf.release()

@@ -275,6 +275,7 @@ async def test_equal_bytes_have_equal_identities_and_no_date(opened: Fallback, p
     assert opened.prepared("jpg").last_modified is None
 
 
+@pytest.mark.slow
 async def test_real_renderers_make_it_in_size_and_format() -> None:
     pool = RenderPool(1)
     await pool.start()

@@ -115,6 +115,7 @@ def test_a_picture_of_another_site_is_rendered_and_kept(origin: Running, web: We
     assert len(web.asked) == 1
 
 
+@pytest.mark.slow
 def test_twenty_first_requests_make_one_fetch(origin: Running, web: WebServer) -> None:
     url = web.put("/cat.jpg", PICTURE)
     web.gate.clear()
@@ -126,6 +127,7 @@ def test_twenty_first_requests_make_one_fetch(origin: Running, web: WebServer) -
     assert len(web.asked) == 1
 
 
+@pytest.mark.slow
 def test_a_server_that_refuses_is_asked_again_when_its_time_is_over(
     origin: Running, web: WebServer, clock: Clock
 ) -> None:

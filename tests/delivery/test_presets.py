@@ -84,6 +84,7 @@ def keys(shelf: Shelf) -> list[str]:
     return [key for key, _ in shelf.gets]
 
 
+@pytest.mark.slow
 def test_urls_that_mean_the_same_picture_share_one_result(served: Served) -> None:
     served.fill("h", **{"share.jpg": pictures.land()})
     first = served.origin.get("/h/share.jpg?w=80&h=50")
@@ -94,6 +95,7 @@ def test_urls_that_mean_the_same_picture_share_one_result(served: Served) -> Non
     assert served.origin.get("/h/share.jpg?p=none").kind == "bad-request"
 
 
+@pytest.mark.slow
 def test_a_file_name_is_a_preset_of_the_first_original_that_is_there(served: Served) -> None:
     shelf, get = served.fill("names", **{"d/1.png": LOGO, "d/1.gif": pictures.animation()}), served.origin.get
     answer = get("/names/d/1MI.webp")
@@ -130,6 +132,7 @@ def test_a_name_without_an_original_is_missing_in_the_size_of_the_preset(served:
     assert get("/exact/1BI.png?w=x").kind == "bad-request"
 
 
+@pytest.mark.slow
 def test_the_source_is_asked_again_when_the_time_has_come(tmp_path: Path) -> None:
     shelf, clock = Shelf(**{"1.jpg": pictures.land(), "2.png": LOGO}), Clock()
     config = settings(tmp_path, {"h": {"stale_while_revalidate": 0}})

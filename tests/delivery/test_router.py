@@ -172,6 +172,7 @@ def test_a_preflight_is_answered(origin: Running, target: str, allow: str) -> No
 # What a front-end developer may see
 
 
+@pytest.mark.slow
 def test_a_handler_under_debug_says_why_and_what_it_ignored(tmp_path: Path) -> None:
     plain = settings(tmp_path, tmp_path / "cache", debug=True, options=["w", "f"])
     token = "WV8vUaxodI2UhDPzgVq9gQnD2gUOAvAAIXmFnbsvUao"

@@ -39,6 +39,7 @@ def corner(body: bytes) -> tuple[int, ...]:
     return tuple(np.asarray(pictures.opened(body).convert("RGB"))[3, 3])
 
 
+@pytest.mark.slow
 def test_each_url_gets_the_watermark_that_it_names(tmp_path: Path) -> None:
     with Running(settings(tmp_path), source=Shelf(**{"a.png": ORIGINAL})) as origin:
         for width in (40, 50, 60, 70):  # with and without the picture at hand
@@ -58,6 +59,7 @@ def test_a_renderer_that_is_replaced_gets_the_picture_again(tmp_path: Path) -> N
         assert corner(origin.get("/h/a.png?wm=logo&w=50").body) == RED
 
 
+@pytest.mark.slow
 def test_a_new_watermark_makes_new_results_and_no_others(tmp_path: Path) -> None:
     with Running(settings(tmp_path), source=Shelf(**{"a.png": ORIGINAL})) as origin:
         first = origin.get("/h/a.png?wm=logo")
@@ -79,6 +81,7 @@ def test_a_new_watermark_makes_new_results_and_no_others(tmp_path: Path) -> None
         assert "hit" in str(origin.get("/h/a.png?wm=logo").headers["Cache-Status"])
 
 
+@pytest.mark.slow
 def test_a_fallback_image_has_none(tmp_path: Path) -> None:
     with Running(settings(tmp_path), source=Shelf()) as origin:
         missing = origin.get("/h/none.png?w=50&h=50&f=png&wm=logo")

@@ -30,6 +30,7 @@ def test_the_headers_on_all_answers_are_marked_so(answers: list[Answer]) -> None
     assert marked == everywhere - {"date", "connection"}
 
 
+@pytest.mark.slow
 def test_the_answer_at_the_top_is_that_of_the_demo(demo: Running) -> None:
     (shown,) = [text for text in HTTP.indented() if "curl" in text]
     (path,) = re.findall(r"http://127\.0\.0\.1:8080([^']+)'", shown)
@@ -57,6 +58,7 @@ def test_the_failures_that_caches_may_keep_are_those_that_are_remembered() -> No
     assert {name for name, control in rows.items() if control != "no-store"} == remembered
 
 
+@pytest.mark.slow
 def test_the_plain_answers_have_the_statuses_of_the_page(demo: Running) -> None:
     (text,) = re.findall(r"These answers are plain text and `no-store`: ([^.]*)\.", HTTP.line)
     assert re.findall(r"\b[45]\d\d\b", text) == ["404", "405", "414", "421"]

@@ -76,6 +76,7 @@ def test_the_paths_for_operators_are_those_that_are_routed() -> None:
 # --- Log and metrics -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_line_of_the_log_has_the_fields_of_the_page(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -114,6 +115,7 @@ def test_the_stages_are_those_that_are_timed(exposition: str) -> None:
     ) - {"or"}
 
 
+@pytest.mark.slow
 def test_the_queries_and_alerts_ask_for_metrics_and_labels_that_exist(exposition: str) -> None:
     queries = "".join(OPERATIONS.blocks("promql")) + (EXAMPLES / "alerts.yml").read_text(encoding="utf-8")
     counted = set(re.findall(r"^(\w+?)(?:\{| )", exposition, re.MULTILINE))

@@ -136,6 +136,7 @@ def test_a_placeholder_takes_as_many_bytes_as_the_page_says(demo: Running) -> No
     assert all(len(body) <= int(size) + 50 for body in bodies)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("picture", ["landscape.jpg", "portrait.jpg"])
 @pytest.mark.parametrize("quality", [40, 75, 90])
 def test_the_same_q_makes_no_file_that_is_larger_than_the_jpeg(
@@ -176,6 +177,7 @@ def test_the_limits_of_the_page_are_the_programs() -> None:
         assert MAX_PIXELS[option] == int(megapixels) * 1_000_000
 
 
+@pytest.mark.slow
 def test_the_steps_of_the_page_are_in_the_order_of_the_program() -> None:
     (text,) = re.findall(r"The order is fixed, whatever the order in the URL: (.*?)\.", URLS.line)
     names = {

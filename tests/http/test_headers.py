@@ -480,6 +480,7 @@ def test_a_stale_window_of_zero_is_left_out() -> None:
 SECONDS = st.integers(0, 10**6)
 
 
+@pytest.mark.slow
 @given(SECONDS, SECONDS, SECONDS, st.integers(1, 10**6))
 def test_no_cache_may_serve_a_signed_picture_past_its_expiry(
     max_age: int, revalidate: int, error: int, expires_in: int

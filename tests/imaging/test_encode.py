@@ -111,6 +111,7 @@ def grained(width: int, height: int) -> bytes:
     return pictures.encoded(Image.fromarray(noisy.astype(np.uint8)), "PNG")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quality", [30, 50, 75, 90])
 def test_an_avif_is_never_larger_than_the_jpeg_for_the_same_q(quality: int) -> None:
     for original in (grained(400, 300), LANDSCAPE.read_bytes(), pictures.land()):
@@ -230,6 +231,7 @@ def test_what_would_take_seconds_to_encode_is_refused(name: str, changes: dict[s
         render(pictures.png(3000, 3000), job(format="avif", **changes))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("format", "size"),
     [

@@ -34,6 +34,7 @@ def _seen(frame: Image.Image) -> tuple[int, int]:
     return tuple(colour[0] if colour[3] else -100 for colour in colours)  # type: ignore[return-value, index]
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("frames", "seen"),
     [

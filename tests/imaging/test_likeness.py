@@ -29,6 +29,7 @@ def jpeg(image: Image.Image, quality: int) -> pyvips.Image:
     return vips(Image.open(io.BytesIO(pictures.encoded(image, "JPEG", quality=quality))))
 
 
+@pytest.mark.slow
 def test_a_picture_is_most_like_itself_and_the_less_the_more_was_lost() -> None:
     image = landscape()
     likeness = Likeness(vips(image))

@@ -212,6 +212,7 @@ def test_what_is_none_of_them_is_refused(original: bytes, reason: str) -> None:
 # The sides of a JPEG XL: what libjxl says of its own files
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     "size", [(1, 1), (8, 8), (256, 256), (257, 3), (512, 256), (300, 200), (1600, 90), (70, 9000)]
 )

@@ -23,6 +23,7 @@ def _check(step: int) -> None:
     assert made == {name: _STORED["digests"][name] for name in made}
 
 
+@pytest.mark.slow
 def test_a_sample_is_byte_for_byte_what_it_was() -> None:
     _check(_EVERY)
 

@@ -162,6 +162,7 @@ def test_the_format_of_the_result(original: Callable[[], bytes], format: str, ex
     assert result.format is sniff(result.body) is expected
 
 
+@pytest.mark.many
 # WebP has 14 bits for a side less one; the others are what libvips and libjpeg write.
 @pytest.mark.parametrize(
     ("format", "limit"), [("webp", 16_383), ("avif", 16_384), ("jpg", 65_500), ("gif", 65_535)]

@@ -130,6 +130,7 @@ exec(sys.argv[1])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("crash", CRASHES)
 def test_a_crash_ends_it_by_the_usual_signal(crash: str) -> None:
     code, number = CRASHES[crash]
@@ -252,6 +253,7 @@ worker.main()
 """
 
 
+@pytest.mark.slow
 def test_svg_is_refused_where_nothing_would_keep_other_files_shut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Renderer, "command", (sys.executable, "-c", WITHOUT_LANDLOCK))
 

@@ -44,6 +44,7 @@ def typical(curve: Curve, shift: float = 0.0, stretch: float = 1.0) -> list[floa
     return line
 
 
+@pytest.mark.slow
 @given(RISING, st.floats(-0.1, 1.1), st.integers(1, 100))
 def test_four_tries_find_a_quality_within_the_limit_or_prove_that_there_is_none(
     values: list[float], limit: float, highest: int

@@ -169,6 +169,7 @@ def test_each_frame_of_an_animation_has_it() -> None:
         assert np.abs(corner - RED).max() <= 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("y", "tile"), [(0.0, False), (0.9, True)])
 def test_a_large_result_is_written_line_by_line(y: float, tile: bool) -> None:
     original = encoded(Image.new("RGB", (5000, 3400), GREY), "JPEG")

@@ -157,6 +157,7 @@ def test_what_pillow_decodes_it_decodes_inside_the_sandbox(shared: Worker, origi
         assert one.ask(JOB, pictures.land())[0]["ok"] is True
 
 
+@pytest.mark.slow
 def test_formats_beyond_the_common_ones_are_for_workers_that_name_them() -> None:
     wide = replace(JOB, allowed=(*ALLOWED, "tiff", "svg"))
     with worker("--formats", "jpg,png,webp,gif,avif,tiff,svg") as one:
@@ -169,11 +170,13 @@ def test_formats_beyond_the_common_ones_are_for_workers_that_name_them() -> None
         assert one.ask(wide, pictures.land())[0]["ok"] is True
 
 
+@pytest.mark.slow
 def test_the_end_of_its_input_ends_it_quietly() -> None:
     with worker() as one:
         assert one.end() == 0
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     "message",
     [
@@ -242,6 +245,7 @@ def test_where_the_format_is_ours_to_choose_the_next_is_tried(
     assert pictures.opened(body).size == (width or 4000, 375 if width else 3000)
 
 
+@pytest.mark.slow
 def test_a_picture_that_does_not_decode_is_not_tried_in_every_format(tight: Worker, large: bytes) -> None:
     head, _ = tight.ask(replace(JOB, format="auto:avif"), large[: len(large) // 2])
     assert (head["ok"], head["kind"]) == (False, "unprocessable")

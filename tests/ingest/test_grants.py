@@ -57,12 +57,14 @@ def post(origin: Running, url: str, body: bytes = RED, name: str = "a.png", path
     return send(origin.port, "POST", f"{path}?{urlsplit(url).query}", data, headers)
 
 
+@pytest.mark.slow
 def test_a_post_makes_its_name_below_the_prefix(origin: Running, folder: Path) -> None:
     answer = post(origin, SIGNER.upload("users/42/*", expires_in=60), name="below.png")
     assert (answer.status, answer.json["key"]) == (201, "users/42/below.png")
     assert origin.get(answer.headers["Location"]).status == 200
 
 
+@pytest.mark.slow
 def test_an_exact_key_is_taken(origin: Running, folder: Path) -> None:
     url = SIGNER.upload("exact/one", expires_in=60)
     assert post(origin, url).json["key"] == "exact/one"

@@ -260,6 +260,7 @@ def test_what_finds_no_memory_is_turned_away(origin: Running) -> None:
     assert answer.headers["Retry-After"]
 
 
+@pytest.mark.slow
 def test_a_renderer_that_dies_is_no_fault_of_the_picture(origin: Running, folder: Path) -> None:
     """The one that has nothing to do is killed as the upload is sent; another takes its place."""
     for pid in origin.origin.pool.processes:

@@ -84,6 +84,7 @@ def form(origin: Running, name: str, *parts: tuple[str, str | None, bytes]) -> A
     return post(origin, name, *multipart(*parts))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slash", ["", "/"])
 def test_a_raw_body_is_stored_under_a_made_name(origin: Running, folder: Path, slash: str) -> None:
     answer = send(origin.port, "POST", f"/p/plain{slash}", RED, {"Content-Type": "image/png"})

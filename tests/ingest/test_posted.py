@@ -47,6 +47,7 @@ def chunked(origin: Running, target: str, pieces: list[bytes]) -> Exchange:
     return exchange
 
 
+@pytest.mark.slow
 def test_a_body_in_chunks_is_taken(origin: Running) -> None:
     picture = pictures.land()
     exchange = chunked(origin, "/images?w=30", [picture[at : at + 999] for at in range(0, len(picture), 999)])
@@ -56,6 +57,7 @@ def test_a_body_in_chunks_is_taken(origin: Running) -> None:
     assert exchange.answer().status == 200
 
 
+@pytest.mark.slow
 def test_a_body_in_chunks_is_counted(origin: Running) -> None:
     exchange = chunked(origin, "/images?w=30", [b"\xff\xd8\xff" + bytes(9_997)] * 40)
     assert told(exchange.answer()) == (413, "too-large")

@@ -60,6 +60,7 @@ def put(origin: Running, target: str, body: bytes, **headers: str):  # type: ign
     return send(origin.port, "PUT", target, body, {**BEARER, **fields})
 
 
+@pytest.mark.slow
 def test_a_picture_is_put_under_its_key_and_replaced(origin: Running, folder: Path) -> None:
     first = put(origin, "/up/a/b.png", RED)
     assert (first.status, first.headers["Location"]) == (201, "/up/a/b.png")
@@ -70,6 +71,7 @@ def test_a_picture_is_put_under_its_key_and_replaced(origin: Running, folder: Pa
     assert first.headers["ETag"] != second.headers["ETag"]
 
 
+@pytest.mark.slow
 def test_the_etag_is_that_of_the_stored_bytes_everywhere(origin: Running) -> None:
     tag = put(origin, "/up/tag.png", RED).headers["ETag"]
     for _ in range(3):  # made, then a hit through ASGI, then one past it

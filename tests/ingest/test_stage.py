@@ -145,6 +145,7 @@ def test_what_cannot_be_published_is_refused(
     assert (answer.status, answer.kind) == (status, kind)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("action", ["publish", "delete"])
 def test_the_secret_is_needed(origin: Running, incoming: Path, action: str) -> None:
     name = upload(origin)
@@ -156,6 +157,7 @@ def test_the_secret_is_needed(origin: Running, incoming: Path, action: str) -> N
     assert pictures(incoming) == {name}
 
 
+@pytest.mark.slow
 def test_the_actions_are_below_the_prefix_too(origin: Running) -> None:
     name = upload(origin)
     body = urlencode({"secret": SECRET, "key": name}).encode()
@@ -164,6 +166,7 @@ def test_the_actions_are_below_the_prefix_too(origin: Running) -> None:
     assert send(origin.port, "PUT", f"/active/{name}", RED).status == 405
 
 
+@pytest.mark.slow
 def test_what_is_not_published_is_swept(incoming: Path, active: Path, tmp_path: Path, clock: Clock) -> None:
     stage = {"source": {"type": "local", "root": str(incoming)}, "expire": 100}
     write = {"auth": "open", "stage": stage}
@@ -182,6 +185,7 @@ def test_what_is_not_published_is_swept(incoming: Path, active: Path, tmp_path: 
         assert (pictures(incoming), pictures(active)) == (set(), {keys[0]})
 
 
+@pytest.mark.slow
 def test_a_crash_between_the_two_steps_leaves_a_picture_that_can_be_published(
     origin: Running, incoming: Path, active: Path
 ) -> None:

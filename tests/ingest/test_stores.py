@@ -70,6 +70,7 @@ def origin(bucket: Bucket, tmp_path: Path) -> Iterator[Running]:
         yield it
 
 
+@pytest.mark.slow
 def test_an_object_has_its_bytes_and_what_stands_beside_them(origin: Running, bucket: Bucket) -> None:
     answer = send(origin.port, "POST", "/up", RED, BEARER)
     assert answer.status == 201
@@ -93,6 +94,7 @@ def test_a_replaced_object_is_never_served_old(origin: Running, bucket: Bucket) 
     assert bucket.keys() == set()
 
 
+@pytest.mark.slow
 def test_conditions_hold_on_the_store(origin: Running) -> None:
     first = send(origin.port, "PUT", "/up/c.png", RED, {**BEARER, "If-None-Match": "*"})
     again = send(origin.port, "PUT", "/up/c.png", BLUE, {**BEARER, "If-None-Match": "*"})
@@ -101,6 +103,7 @@ def test_conditions_hold_on_the_store(origin: Running) -> None:
     assert [answer.status for answer in (first, again, other, right)] == [201, 412, 412, 200]
 
 
+@pytest.mark.slow
 def test_what_is_refused_makes_no_object(origin: Running, bucket: Bucket) -> None:
     for body in (b"", b"no picture", RED[:60]):
         assert send(origin.port, "POST", "/up", body, BEARER).status in (400, 415)

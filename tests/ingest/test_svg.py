@@ -170,6 +170,7 @@ def test_what_is_no_svg_or_brings_entities_is_refused(document: bytes, reason: s
         sanitise_svg(document)
 
 
+@pytest.mark.slow
 def test_depth_elements_and_bytes_are_bounded() -> None:
     with pytest.raises(UnsupportedFormat, match="in each other"):
         sanitise_svg(document("<g>" * MAX_DEPTH + "</g>" * MAX_DEPTH))

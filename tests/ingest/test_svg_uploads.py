@@ -51,6 +51,7 @@ def stored(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and ".origin" not in path.parts]
 
 
+@pytest.mark.slow
 def test_it_is_stored_without_its_scripts(origin: Running, folder: Path) -> None:
     answer = posted(origin, "/up", HOSTILE)
     assert answer.status == 201, answer.body

@@ -61,6 +61,7 @@ def told(answer: Answer) -> tuple[int, str]:
     return answer.status, content["error"]
 
 
+@pytest.mark.slow
 def test_a_raw_body_is_answered_with_the_picture(origin: Running) -> None:
     answer = posted(origin, "/images?w=300&h=300&f=png", pictures.land())
     assert (answer.status, answer.type) == (200, "image/png")
@@ -71,6 +72,7 @@ def test_a_raw_body_is_answered_with_the_picture(origin: Running) -> None:
     pictures.assert_shows(answer.body, 0.2, 0, 0.8, 1)
 
 
+@pytest.mark.slow
 def test_the_field_file_of_a_form_is_the_same(origin: Running) -> None:
     raw = posted(origin, "/images?w=200", pictures.land())
     assert uploaded(origin, "/images?w=200", pictures.land(), other="x").body == raw.body
@@ -263,6 +265,7 @@ def test_endpoints_that_are_not_named_are_not_there(origin: Running) -> None:
     assert origin.get("/images/info").status == 404
 
 
+@pytest.mark.slow
 def test_nothing_is_stored_and_nothing_cached(tmp_path: Path) -> None:
     with Running(config(tmp_path)) as origin:
         first, second = (posted(origin, "/images?w=90", pictures.land()) for _ in range(2))
@@ -290,6 +293,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield one
 
 
+@pytest.mark.slow
 def test_who_may_post(guarded: Running) -> None:
     answer = posted(guarded, "/bearer", pictures.small())
     assert told(answer) == (401, "unauthorized")
@@ -300,6 +304,7 @@ def test_who_may_post(guarded: Running) -> None:
     assert posted(guarded, "/bearer?w=9", pictures.small(), right).status == 200
 
 
+@pytest.mark.slow
 def test_a_refusal_comes_before_the_body(guarded: Running) -> None:
     exchange = post(guarded, "/bearer", b"", length=2_000_000)
     assert told(exchange.answer()) == (401, "unauthorized")
@@ -329,6 +334,7 @@ def test_a_handler_with_a_source_serves_its_pictures_too(guarded: Running) -> No
     assert guarded.get("/both/info").status == 404
 
 
+@pytest.mark.slow
 def test_a_handler_that_everyone_may_post_to_is_told_about(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -374,6 +380,7 @@ def test_a_client_that_leaves_in_the_middle_of_its_body_leaves_nothing(origin: R
     assert posted(origin, "/images?w=30", pictures.small()).status == 200
 
 
+@pytest.mark.slow
 def test_an_overload_says_when_to_come_again(tmp_path: Path) -> None:
     with Running({**config(tmp_path), "limits": {"queue": 0, "queue_timeout": 0.2}}) as origin:
         noise = pictures.encoded(pictures.noise(2000, 1500, 1), "PNG")

@@ -71,6 +71,7 @@ def on_its_side(width: int, height: int, orientation: int = 6, **options: Any) -
 # fit
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "type"),
     [("JPEG", "image/jpeg"), ("PNG", "image/png"), ("GIF", "image/gif"), ("WEBP", "image/webp")],
@@ -322,6 +323,7 @@ def test_the_box_is_a_number_of_pixels(remote: Running) -> None:
     assert failed(remote.get("/images/nothing"))[0] == 404
 
 
+@pytest.mark.slow
 def test_a_large_body_is_refused(tmp_path: Path) -> None:
     limits = {"max_original_bytes": 10_000, "max_original_pixels": 5_000}
     with Running(config(tmp_path, transform=TRANSFORM, limits=limits)) as origin:
@@ -330,6 +332,7 @@ def test_a_large_body_is_refused(tmp_path: Path) -> None:
         assert failed(uploaded(origin, "/images/fit/10", pictures.small()))[0] == 422
 
 
+@pytest.mark.slow
 def test_auth_holds_here_too(tmp_path: Path) -> None:
     auth = {"bearer": "open sesame, please"}
     with Running(config(tmp_path, transform=TRANSFORM, auth=auth)) as origin:

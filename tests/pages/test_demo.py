@@ -46,6 +46,7 @@ def test_each_picture_is_what_its_name_says(
     assert len(data) <= max_bytes
 
 
+@pytest.mark.slow
 def test_the_landscape_has_six_megapixels_and_fine_detail() -> None:
     with Image.open(DEMO / "landscape.jpg") as picture:
         grey = np.asarray(picture.convert("L"), np.float64)

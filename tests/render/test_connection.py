@@ -24,6 +24,7 @@ class Watched(RendererConnection):
         self.lost.set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("waits", [True, False])
 async def test_a_renderer_that_ends_is_told_to_whom_it_concerns(waits: bool) -> None:
     complaints: list[dict[str, Any]] = []

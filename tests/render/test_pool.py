@@ -147,6 +147,7 @@ async def test_a_picture_of_more_than_100_mb_is_rendered(
         assert pictures.opened(result.body).n_frames == frames  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("killer", [signal.SIGSEGV, signal.SIGKILL, signal.SIGRTMIN + 1])
 async def test_a_renderer_that_dies_costs_its_own_job_alone(killer: int) -> None:
     async with started(2) as pool:
@@ -172,6 +173,7 @@ async def test_a_renderer_that_dies_costs_its_own_job_alone(killer: int) -> None
         assert {outcome.width for outcome in await asyncio.gather(rendering(pool), rendering(pool))} == {50}
 
 
+@pytest.mark.slow
 async def test_an_idle_renderer_that_dies_is_replaced_before_a_request_finds_out() -> None:
     async with started() as pool:
         [victim] = pool.processes
@@ -225,6 +227,7 @@ async def test_a_render_that_nobody_waits_for_is_killed() -> None:
         assert (await rendering(pool)).width == 50
 
 
+@pytest.mark.slow
 async def test_the_queue_is_bounded_in_length_and_time() -> None:
     async with started(queue=2, queue_timeout=0.3) as pool:
         task, process = await stopped(pool)
@@ -262,6 +265,7 @@ async def test_a_job_on_its_way_has_a_place() -> None:
         await asyncio.gather(task, waiting)
 
 
+@pytest.mark.slow
 async def test_who_leaves_the_queue_frees_the_place() -> None:
     async with started(queue=1) as pool:
         task, process = await stopped(pool)
@@ -305,6 +309,7 @@ async def test_who_may_not_wait_is_told_at_once() -> None:
         await task
 
 
+@pytest.mark.slow
 async def test_a_worn_renderer_is_replaced_between_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_JOBS", 3)
     async with started() as pool:
@@ -315,6 +320,7 @@ async def test_a_worn_renderer_is_replaced_between_jobs(monkeypatch: pytest.Monk
         assert pool.restarts == 0  # nothing had gone wrong
 
 
+@pytest.mark.slow
 async def test_a_renderer_whose_memory_grew_is_replaced() -> None:
     async with started(memory=1_000_000_000) as pool:
         [first] = pool.processes
@@ -524,6 +530,7 @@ async def test_a_renderer_that_talks_nonsense_fails_its_job_and_is_replaced(
         assert pool.restarts == 1
 
 
+@pytest.mark.slow
 async def test_a_renderer_that_speaks_unasked_is_replaced_before_a_request_finds_out(script: Script) -> None:
     script.write(
         """
@@ -568,6 +575,7 @@ async def test_a_renderer_that_never_reads_is_killed_at_the_deadline(script: Scr
             await pool.render(bytes(10_000_000), JOB, 0.1)
 
 
+@pytest.mark.slow
 async def test_a_renderer_that_drips_its_answer_is_killed_at_the_deadline(script: Script) -> None:
     script.serve('[(link.sendall(b"\\0"), time.sleep(0.05)) for _ in range(1000)]')
     async with started() as pool:

@@ -377,6 +377,7 @@ def test_an_upload_over_tls_gets_its_answer(secure: tuple[Door, ssl.SSLContext])
 # Slow-loris
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("beginning", [b"", b"\r\n", b"GET /status HTTP/1.1\r\nHost: x\r\nX-A"])
 def test_slow_loris_that_stops(hasty: Door, beginning: bytes) -> None:
     with Raw(hasty.port) as raw:
@@ -387,6 +388,7 @@ def test_slow_loris_that_stops(hasty: Door, beginning: bytes) -> None:
             assert raw.is_closed()
 
 
+@pytest.mark.slow
 def test_slow_loris_that_drips(hasty: Door) -> None:
     """A byte now and then wins no time."""
     with Raw(hasty.port) as raw:
@@ -400,6 +402,7 @@ def test_slow_loris_that_drips(hasty: Door) -> None:
         assert raw.answer()[0] == 408
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("beginning", [b"\r\n", b"GET /st"])
 def test_slow_loris_in_its_second_request(hasty: Door, beginning: bytes) -> None:
     with Raw(hasty.port) as raw:
@@ -417,6 +420,7 @@ def test_slow_body(hasty: Door) -> None:
         assert hasty.gone.wait(PATIENCE)
 
 
+@pytest.mark.slow
 def test_an_idle_connection_is_kept(hasty: Door) -> None:
     with Raw(hasty.port) as raw:
         assert raw.send(STATUS).answer()[0] == 200
@@ -434,6 +438,7 @@ def test_a_slow_answer_is_waited_for() -> None:
         assert raw.refused() == 408
 
 
+@pytest.mark.slow
 def test_slow_loris_that_never_shakes_hands(secure: tuple[Door, ssl.SSLContext]) -> None:
     with Raw(secure[0].port) as raw:
         assert raw.send(b"\x16\x03\x01").is_closed()
@@ -442,6 +447,7 @@ def test_slow_loris_that_never_shakes_hands(secure: tuple[Door, ssl.SSLContext])
 # Slow readers
 
 
+@pytest.mark.slow
 def test_slow_reader_that_stops(hasty: Door) -> None:
     with Raw(hasty.port, window=4096) as raw:
         raw.send(b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -449,6 +455,7 @@ def test_slow_reader_that_stops(hasty: Door) -> None:
         wait_until(lambda: hasty.connections == 0, "it is cut off")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("last", [b"", b"Connection: close\r\n"])
 def test_slow_reader_over_tls(secure: tuple[Door, ssl.SSLContext], last: bytes) -> None:
     app, context = secure
@@ -458,6 +465,7 @@ def test_slow_reader_over_tls(secure: tuple[Door, ssl.SSLContext], last: bytes) 
         wait_until(lambda: app.connections == 0, "it is cut off")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("last", [b"", b"Connection: close\r\n"])
 def test_slow_reader_that_crawls(hasty: Door, last: bytes) -> None:
     with Raw(hasty.port, window=4096) as raw:
@@ -484,6 +492,7 @@ def take_slowly(raw: Raw, last: bytes) -> int:
     return received
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("last", [b"", b"Connection: close\r\n"])
 def test_a_reader_that_takes_its_time_gets_everything(hasty: Door, last: bytes) -> None:
     with Raw(hasty.port, window=65_536) as raw:
@@ -588,6 +597,7 @@ def test_ten_thousand_idle_connections_do_not_stop_a_hit(tmp_path: Path) -> None
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
+@pytest.mark.slow
 def test_an_idle_connection_makes_room_for_a_new_one() -> None:
     with door(Bounds(connections=20)) as app, ExitStack() as stack:
         for _ in range(50):
@@ -595,6 +605,7 @@ def test_an_idle_connection_makes_room_for_a_new_one() -> None:
             assert app.connections <= 20
 
 
+@pytest.mark.slow
 def test_a_busy_connection_makes_no_room() -> None:
     with door(Bounds(connections=2)) as app, ExitStack() as stack:
         busy = [stack.enter_context(Raw(app.port)) for _ in range(2)]

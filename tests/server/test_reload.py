@@ -225,6 +225,7 @@ def test_what_is_in_flight_ends_under_the_configuration_it_began_with(tmp_path: 
         assert origin.origin.pool.size == 2
 
 
+@pytest.mark.slow
 def test_a_new_pool_that_cannot_start_keeps_the_old_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -329,6 +329,7 @@ def test_https_serves_pictures(tls: tuple[Process, dict[str, Any]], version: ssl
             assert len(answer.read()) == int(answer.headers["Content-Length"])
 
 
+@pytest.mark.slow
 def test_https_refuses_tls_1_1(tls: tuple[Process, dict[str, Any]]) -> None:
     """RFC 8996."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

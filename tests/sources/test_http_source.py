@@ -152,6 +152,7 @@ async def test_what_does_not_speak_http_is_unavailable(
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("beginning", "endless", "kind"),
     [

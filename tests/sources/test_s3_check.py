@@ -54,6 +54,7 @@ async def test_where_neither_listing_nor_the_key_is_allowed_nothing_can_be_told(
     assert b"prefix=originals%2F" in asked[1]
 
 
+@pytest.mark.slow
 async def test_the_original_that_was_found_is_asked_for_without_its_body() -> None:
     result, asked = await checked(MISSING, listing("originals/", "originals/a/cat.jpg"), answer(200))
     assert result == CheckResult(Access.READABLE, "s3://photos/", "originals/a/cat.jpg")
@@ -73,6 +74,7 @@ async def test_the_marks_of_folders_are_no_originals() -> None:
     assert result.access is Access.UNKNOWN
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "script",
     [answer(501), answer(200, b"<html></html>"), answer(200, b"not XML")],
@@ -97,17 +99,20 @@ async def failure(url: str, **words: object) -> str:
     return line
 
 
+@pytest.mark.slow
 async def test_a_port_nobody_listens_on_is_told_in_the_words_of_the_system() -> None:
     port = s3_servers.closed_port()
     line = await failure(f"http://127.0.0.1:{port}")
     assert line == f"s3://photos/cat.jpg: cannot connect to 127.0.0.1:{port}: Connection refused"
 
 
+@pytest.mark.slow
 async def test_a_name_that_does_not_resolve_is_named() -> None:
     line = await failure("http://s3.invalid")  # RFC 6761 section 6.4
     assert "cannot connect to s3.invalid:80: " in line or "no complete answer in time" in line
 
 
+@pytest.mark.slow
 async def test_https_to_a_port_that_speaks_http_says_so() -> None:
     async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
@@ -123,6 +128,7 @@ async def test_https_to_a_port_that_speaks_http_says_so() -> None:
     )
 
 
+@pytest.mark.slow
 async def test_a_certificate_that_is_not_trusted_is_told(tmp_path: Path) -> None:
     cert, key = certificates.self_signed(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -144,6 +150,7 @@ def no_region(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str]
     return lambda url: monkeypatch.setenv("https_proxy", url)
 
 
+@pytest.mark.slow
 async def test_without_region_and_endpoint_a_failure_says_that_region_is_missing(
     no_region: Callable[[str], None],
 ) -> None:

@@ -77,6 +77,7 @@ async def health_after(
     return seen
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     "script",
     [
@@ -104,6 +105,7 @@ async def test_a_source_that_is_slow_in_any_way_times_out(
         assert await health_after(seen, server, source) == {SourceTimeout}
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     "script",
     [
@@ -214,6 +216,7 @@ async def test_more_than_the_cap_is_unprocessable(script: hostile_server.Script)
         assert await outcomes_then_health(server, source_at(server.url)) == {Unprocessable}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [400, 500])
 async def test_an_endless_error_answer_is_read_in_part(status: int) -> None:
     endless = drips(head(status, Transfer_Encoding="chunked"), CHUNK, pause=0)
@@ -230,6 +233,7 @@ async def test_bytes_after_the_body_belong_to_nobody() -> None:
         assert await outcomes_then_health(server, source_at(server.url)) == {b"0123456789"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "status", [301, 307, *(pytest.param(status, marks=pytest.mark.slow) for status in (300, 302, 303, 308))]
 )
@@ -242,6 +246,7 @@ async def test_no_redirect_is_followed(status: int) -> None:
         assert target.connections == 0
 
 
+@pytest.mark.slow
 async def test_a_redirect_tells_the_region_of_the_bucket() -> None:
     async with hostile_server.listening(answer(301, x_amz_bucket_region="eu-west-1")) as server:
         source = source_at(server.url)
@@ -250,6 +255,7 @@ async def test_a_redirect_tells_the_region_of_the_bucket() -> None:
         await source.close()
 
 
+@pytest.mark.slow
 async def test_a_port_nobody_listens_on_is_unavailable() -> None:
     source = source_at(f"http://127.0.0.1:{s3_servers.closed_port()}")
     assert await outcome(source) is SourceUnavailable
@@ -275,6 +281,7 @@ async def test_a_tls_handshake_is_within_the_deadline(
         await source.close()
 
 
+@pytest.mark.slow
 async def test_one_failure_of_the_server_is_forgiven() -> None:
     async with hostile_server.listening(answer(500), HEALTHY) as server:
         source = source_at(server.url)

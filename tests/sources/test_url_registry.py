@@ -84,6 +84,7 @@ async def test_a_fetch_is_noted(registry: UrlRegistry) -> None:
     assert await registry.state(URL) == UrlState(is_registered=True)
 
 
+@pytest.mark.slow
 async def test_all_urls_are_listed(registry: UrlRegistry) -> None:
     urls = {f"https://example.com/{number}" for number in range(1100)}
     for url in urls:

@@ -93,6 +93,7 @@ def test_what_a_reader_could_round_is_not_exact(text: bytes) -> None:
         Pixels().parse_exactly(text)
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("kind", KINDS)
 @given(text=st.binary(max_size=12) | st.from_regex(rb"[0-9]{1,3}(\.[0-9]{1,3})?|true|webp", fullmatch=True))
 def test_what_is_exact_is_taken_by_the_origin_and_means_the_same(kind: Kind, text: bytes) -> None:
@@ -119,6 +120,7 @@ def test_the_one_spelling_of_a_simple_value_means_that_value(kind: Kind, text: b
     assert kind.simplify(kind.parse(spelt.encode())) == simple
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("kind", KINDS)
 @given(text=st.from_regex(rb"[0-9]{1,3}(\.[0-9]{1,9})?|[a-zA-Z]{1,5}", fullmatch=True))
 def test_a_constant_of_a_grant_is_the_exact_value(kind: Kind, text: bytes) -> None:
