@@ -141,6 +141,7 @@ def test_a_server_that_refuses_is_asked_again_when_its_time_is_over(
     assert kind(origin.get(path(closed))) == (404, "source-unavailable")
 
 
+@pytest.mark.slow
 def test_the_stale_copy_is_in_use_while_the_server_is_down(
     origin: Running, web: WebServer, clock: Clock
 ) -> None:

@@ -43,6 +43,7 @@ def renderer() -> make_gallery.Renderer:
     return make_gallery.Renderer()
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("name", SHOWN)
 def test_the_examples_of_an_option_use_it_and_look_so(renderer: make_gallery.Renderer, name: str) -> None:
     assert any(f"{name}=" in example.query for example in EXAMPLES[name])

@@ -68,6 +68,7 @@ def test_the_plain_answers_have_the_statuses_of_the_page(demo: Running) -> None:
     assert {str(answer.type).partition(";")[0] for answer in plain} == {"text/plain"}
 
 
+@pytest.mark.slow
 def test_the_values_of_cache_status_are_the_programs(demo: Running) -> None:
     real = [demo.get(f"/demo/{path}").headers["Cache-Status"] for path in ("logo.png?w=77", "none.jpg")]
     real.append(demo.get("/demo/logo.png?w=77").headers["Cache-Status"])

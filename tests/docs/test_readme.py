@@ -79,6 +79,7 @@ def test_the_demo_shows_its_page(demo: Running) -> None:
     assert demo.get("/").type == "text/html; charset=utf-8"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", README.table("| URL |"), ids=lambda row: row[1])
 def test_the_urls_to_paste_give_what_the_readme_says(demo: Running, row: list[str]) -> None:
     answer = demo.get(row[0].strip("<>").removeprefix(HERE))

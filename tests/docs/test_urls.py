@@ -156,6 +156,7 @@ def test_the_numbers_of_the_encoders_are_the_programs() -> None:
         assert [format.encoder_quality(quality) for format in formats] == numbers
 
 
+@pytest.mark.slow
 def test_the_facts_of_a_picture_are_those_that_are_told(demo: Running) -> None:
     rows = URLS.table("| fact | meaning |")
     assert [code(row[0])[0] for row in rows] == list(json.loads(demo.get("/demo/logo.png?f=json").body))

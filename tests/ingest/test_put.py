@@ -84,6 +84,7 @@ def test_the_etag_is_that_of_the_stored_bytes_everywhere(origin: Running) -> Non
     assert origin.get("/up/tag.png").headers["ETag"] == new.headers["ETag"] != tag
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["/up/{}", "/again/{}", "/inner/{}"])
 def test_a_replaced_picture_is_never_served_old(origin: Running, target: str) -> None:
     key = f"replaced{target[1]}.png"

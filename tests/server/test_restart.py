@@ -343,6 +343,7 @@ def test_https_refuses_tls_1_1(tls: tuple[Process, dict[str, Any]]) -> None:
     assert getattr(refused.value, "reason", None) != "NO_PROTOCOLS_AVAILABLE", "the client cannot ask"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("host", "target", "location"),
     [

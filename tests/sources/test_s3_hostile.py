@@ -290,6 +290,7 @@ async def test_one_failure_of_the_server_is_forgiven() -> None:
         await source.close()
 
 
+@pytest.mark.slow
 async def test_a_server_that_keeps_failing_is_asked_twice() -> None:
     async with hostile_server.listening(answer(500)) as server:
         source = source_at(server.url)

@@ -498,6 +498,7 @@ async def test_a_reader_sees_a_whole_file_while_writers_are_killed(
 # --- S3 alone -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("script", "kind"),
     [
