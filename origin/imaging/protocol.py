@@ -66,7 +66,7 @@ class Watermark:
 
 
 @dataclass(frozen=True, slots=True)
-class Intake:
+class Normalisation:
     """What is done to a picture that comes in, before it is stored."""
 
     orient: bool = True  # turn it upright
@@ -88,7 +88,7 @@ class Job:
     max_dimension: int = 4096  # px of a side that options make longer than the original's
     auto_quality: int = 70  # what `q=auto` has to reach, in points of SSIMULACRA2
     watermark: Watermark | None = None  # where the options name one
-    intake: Intake | None = None  # with it, the original itself is checked and put in order
+    normalisation: Normalisation | None = None  # with it, the original itself is checked and put in order
     moving_png: bool = False  # an animation stays one in PNG as well
 
     def holds_animation(self, format: Format) -> bool:
@@ -114,7 +114,7 @@ class Job:
             "max_dimension": self.max_dimension,
             "auto_quality": self.auto_quality,
             **watermark,
-            **({} if self.intake is None else {"intake": asdict(self.intake)}),
+            **({} if self.normalisation is None else {"normalisation": asdict(self.normalisation)}),
             **({"moving_png": True} if self.moving_png else {}),
         }
 
@@ -123,12 +123,13 @@ class Job:
         """Raises ValueError for a head that is not a job's."""
         try:
             given = {name: _frozen(value) for name, value in head["options"].items()}
-            intake = head.get("intake")
+            normalisation = head.get("normalisation")
             own = {
                 **head,
                 "options": Options(**given),
                 "allowed": tuple(head["allowed"]),
-                "intake": intake and Intake(**{**intake, "convert": _frozen(intake["convert"])}),
+                "normalisation": normalisation
+                and Normalisation(**{**normalisation, "convert": _frozen(normalisation["convert"])}),
             }
             if "watermark" in head:
                 own["watermark"] = Watermark(b"", **head["watermark"])
@@ -165,9 +166,9 @@ def outputs(wanted: str, original: Format, animated: bool) -> list[Output]:
     ]
 
 
-def intake_format(intake: Intake, sent: Format) -> Format:
+def normalised_format(normalisation: Normalisation, sent: Format) -> Format:
     """The format in which a picture of that format is stored."""
-    return Format.named(dict(intake.convert).get(sent.name, sent.name))
+    return Format.named(dict(normalisation.convert).get(sent.name, sent.name))
 
 
 def largest_result(width: int, height: int, frames: int) -> int:

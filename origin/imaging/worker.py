@@ -114,7 +114,7 @@ def _take_socket() -> tuple[BinaryIO, BinaryIO]:
 def _start(arguments: argparse.Namespace) -> dict[str, Any]:
     """Load libvips and lock this process down. Returns what the hello says."""
     libvips = load_libvips()
-    from origin.imaging import intake  # noqa: F401 - once the sandbox is locked, nothing is imported
+    from origin.imaging import normalise  # noqa: F401 - once the sandbox is locked, nothing is imported
     from origin.imaging.decoders import allow_only
     from origin.imaging.pipeline import PIPELINE_VERSION
 
@@ -160,14 +160,14 @@ def _serve(requests: BinaryIO, answers: BinaryIO, arguments: argparse.Namespace)
 
 def _answer(head: dict[str, Any], body: bytes, memory: int) -> tuple[dict[str, Any], bytes]:
     """Head and body of the answer to a job."""
-    from origin.imaging.intake import take_in
+    from origin.imaging.normalise import normalise
     from origin.imaging.pipeline import render
 
     start = time.perf_counter()
     try:
         original = _take_watermark(head, body)
         job = Job.from_head(head)
-        result = (render if job.intake is None else take_in)(original, job, memory)
+        result = (render if job.normalisation is None else normalise)(original, job, memory)
     except UnsupportedFormat as exc:
         return _failure("unsupported-format", exc), b""
     except OriginError as exc:

@@ -38,7 +38,7 @@ from origin.formats import refusal
 from origin.formats import sniff
 from origin.http.message import ClientGone
 from origin.http.message import Request
-from origin.imaging.protocol import Intake
+from origin.imaging.protocol import Normalisation
 from origin.ingest.arrival import arriving
 from origin.ingest.arrival import check_length
 from origin.ingest.auth import Permission
@@ -136,14 +136,14 @@ class PostedPictures:
         *,
         animated: bool = True,
         moving_png: bool = False,
-        intake: Intake | None = None,
+        normalisation: Normalisation | None = None,
     ) -> Rendered:
         """`animated`: an animation stays one, with `moving_png` in PNG too; otherwise the first frame counts.
 
         Raises what a render raises, and ClientGone where the client leaves before its end.
         A picture that has ended two renderers is Unprocessable for a while, whoever posts it.
         """
-        job = replace(self._settings.job(options, format), intake=intake, moving_png=moving_png)
+        job = replace(self._settings.job(options, format), normalisation=normalisation, moving_png=moving_png)
         if not animated:
             job = replace(job, max_frames=1)
         now = asyncio.get_running_loop().time

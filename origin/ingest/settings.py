@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from dataclasses import field
 
 from origin.formats import Format
-from origin.imaging.protocol import Intake
 from origin.imaging.protocol import Job
+from origin.imaging.protocol import Normalisation
 from origin.ingest.reply import Reply
 from origin.sources.base import ObjectSettings
 from origin.urls.options import Options
@@ -34,7 +34,7 @@ class WriteSettings:
     data_uri: bool = False
     name: str = "{yyyy}/{mm}/{uuid}"
     extensions: Mapping[str, str] = field(default_factory=dict)  # by the format that was sent
-    intake: Intake = field(default_factory=Intake)
+    normalisation: Normalisation = field(default_factory=Normalisation)
     object: ObjectSettings = field(default_factory=ObjectSettings)
     reply: Reply = field(default_factory=Reply)
     statuses: Mapping[str, int] = field(default_factory=dict)  # of failures, by class
@@ -44,7 +44,13 @@ class WriteSettings:
         """The job that checks a picture in one of these formats and puts it in order."""
         limits = self.limits
         return Job(
-            Options(), "original", {}, accept, limits.max_pixels, limits.max_frames, intake=self.intake
+            Options(),
+            "original",
+            {},
+            accept,
+            limits.max_pixels,
+            limits.max_frames,
+            normalisation=self.normalisation,
         )
 
     def extension(self, sent: Format, stored: Format) -> str:

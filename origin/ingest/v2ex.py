@@ -36,7 +36,7 @@ from origin.http.message import ClientGone
 from origin.http.message import RawHeaders
 from origin.http.message import Request
 from origin.http.message import Response
-from origin.imaging.protocol import Intake
+from origin.imaging.protocol import Normalisation
 from origin.ingest.posted import Picture
 from origin.ingest.posted import PostedPictures
 from origin.ingest.reply import RETRY_AFTER
@@ -129,8 +129,10 @@ class V2ex:
         async with self._posted.received(request) as picture:
             if picture.format is not Format.JPG:
                 raise BadRequest(_NO_JPEG)
-            intake = Intake(orient=True, strip="all")
-            rendered = await self._posted.render(picture, Options(), "jpg", request, intake=intake)
+            normalisation = Normalisation(orient=True, strip="all")
+            rendered = await self._posted.render(
+                picture, Options(), "jpg", request, normalisation=normalisation
+            )
         return await self._succeeded({**_uploaded(picture), "output": rendered.body})
 
     async def _resize_avatar(self, key: str, request: Request) -> Response:

@@ -18,7 +18,7 @@ from origin.delivery.handler import Handler
 from origin.delivery.router import Mount
 from origin.delivery.router import Route
 from origin.errors import ConfigError
-from origin.imaging.protocol import Intake
+from origin.imaging.protocol import Normalisation
 from origin.ingest import svg
 from origin.ingest.actions import Actions
 from origin.ingest.auth import Bearer
@@ -146,7 +146,7 @@ def _settings(write: Write, error_status: object, limits: Limits) -> WriteSettin
         data_uri=write.data_uri,
         name=write.name,
         extensions=write.extensions,
-        intake=Intake(
+        normalisation=Normalisation(
             normalise.orient, normalise.strip, tuple(normalise.convert.items()), normalise.max_dimension
         ),
         object=ObjectSettings(

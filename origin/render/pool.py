@@ -34,8 +34,8 @@ from origin.formats import ResultFormat
 from origin.formats import named_result
 from origin.formats import sniff
 from origin.imaging.protocol import Job
-from origin.imaging.protocol import intake_format
 from origin.imaging.protocol import largest_result
+from origin.imaging.protocol import normalised_format
 from origin.imaging.protocol import outputs
 from origin.render.connection import PROTOCOL_ERRORS
 from origin.render.connection import Message
@@ -352,7 +352,7 @@ def _check_answer(
     if format not in _possible_formats(job, original):
         raise ValueError(f"the result is a {format.name}, and {job.format} was asked for")
     largest = largest_result(width, height, job.max_frames if job.holds_animation(format) else 1)
-    if len(body) > (largest if job.intake is None else max(largest, len(original) + _ADDED)):
+    if len(body) > (largest if job.normalisation is None else max(largest, len(original) + _ADDED)):
         raise ValueError(f"the result is of {width}x{height} pixels and {len(body)} bytes")
     return format, width, height
 
@@ -361,8 +361,8 @@ def _possible_formats(job: Job, original: bytes) -> set[Format]:
     sniffed = sniff(original)
     if sniffed is None or job.format in DESCRIPTION_NAMES:
         return set()
-    if job.intake is not None:
-        return {intake_format(job.intake, sniffed)}
+    if job.normalisation is not None:
+        return {normalised_format(job.normalisation, sniffed)}
     return {
         format
         for animated in {False, sniffed.may_move}

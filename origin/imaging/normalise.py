@@ -14,9 +14,9 @@ from origin.imaging import load
 from origin.imaging.decoders import open_image
 from origin.imaging.pipeline import Rendered
 from origin.imaging.pipeline import render
-from origin.imaging.protocol import Intake
 from origin.imaging.protocol import Job
-from origin.imaging.protocol import intake_format
+from origin.imaging.protocol import Normalisation
+from origin.imaging.protocol import normalised_format
 from origin.imaging.strip import metadata_of_jpeg
 from origin.imaging.strip import strip
 from origin.imaging.vendor import pyvips
@@ -29,22 +29,26 @@ QUALITY = {"jpg": 92, "webp": 90, "avif": 85}
 """Of originals that have to be encoded anew: what is made of them loses once more."""
 
 
-def take_in(original: bytes, job: Job, memory: int | None = None) -> Rendered:
+def normalise(original: bytes, job: Job, memory: int | None = None) -> Rendered:
     """The picture as it is to be stored, and its sides as it is seen.
 
     Raises UnsupportedFormat, Unprocessable, and EncodingFailed.
     """
-    intake = job.intake
-    assert intake is not None
+    normalisation = job.normalisation
+    assert normalisation is not None
     format = load.identify(original, job.allowed)
     forget_messages()
     width, height, orientation = _decode(original, format, job, memory)
-    target = intake_format(intake, format)
-    turned = intake.orient and orientation > 1
+    target = normalised_format(normalisation, format)
+    turned = normalisation.orient and orientation > 1
     has_size = format.writer is not None  # an SVG is drawn in any
-    is_large = has_size and intake.max_dimension is not None and max(width, height) > intake.max_dimension
+    is_large = (
+        has_size
+        and normalisation.max_dimension is not None
+        and max(width, height) > normalisation.max_dimension
+    )
     if not (turned or is_large or target is not format):
-        body = strip(original, format, intake.strip, upright=orientation == 1)
+        body = strip(original, format, normalisation.strip, upright=orientation == 1)
         if orientation > 4:
             width, height = height, width
         return Rendered(body, format, width, height)
@@ -68,18 +72,18 @@ def _decode(original: bytes, format: Format, job: Job, memory: int | None) -> tu
 
 
 def _encode_anew(original: bytes, format: Format, target: Format, job: Job, memory: int | None) -> Rendered:
-    intake = job.intake
-    assert intake is not None
-    options = Options(width=intake.max_dimension, height=intake.max_dimension, crop=False)
+    normalisation = job.normalisation
+    assert normalisation is not None
+    options = Options(width=normalisation.max_dimension, height=normalisation.max_dimension, crop=False)
     rendered = render(original, replace(job, options=options, format=target.name, quality=QUALITY), memory)
     if format is target is Format.JPG:
-        return replace(rendered, body=_with_metadata(rendered.body, original, intake))
+        return replace(rendered, body=_with_metadata(rendered.body, original, normalisation))
     return rendered
 
 
-def _with_metadata(body: bytes, original: bytes, intake: Intake) -> bytes:
+def _with_metadata(body: bytes, original: bytes, normalisation: Normalisation) -> bytes:
     """A JPEG with what may stay of the original's metadata."""
     try:
-        return body[:2] + metadata_of_jpeg(original, intake.strip) + body[2:]
+        return body[:2] + metadata_of_jpeg(original, normalisation.strip) + body[2:]
     except (ValueError, IndexError, struct.error) as exc:
         raise Unprocessable(f"jpg: its metadata cannot be read: {exc}") from exc

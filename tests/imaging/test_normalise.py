@@ -16,10 +16,10 @@ from PIL.PngImagePlugin import PngInfo
 
 from origin.errors import Unprocessable
 from origin.errors import UnsupportedFormat
-from origin.imaging.intake import take_in
+from origin.imaging.normalise import normalise
 from origin.imaging.pipeline import Rendered
-from origin.imaging.protocol import Intake
 from origin.imaging.protocol import Job
+from origin.imaging.protocol import Normalisation
 from origin.urls.options import Options
 
 ACCEPT = ("jpg", "png", "webp", "gif", "avif", "bmp")
@@ -55,12 +55,14 @@ def photo(format: str, orientation: int = 1, **more: Any) -> bytes:
     return file.getvalue()
 
 
-def job(**intake: Any) -> Job:
-    return Job(Options(), "original", {}, ACCEPT, 10_000_000, 50, intake=Intake(**intake))
+def job(**normalisation: Any) -> Job:
+    return Job(
+        Options(), "original", {}, ACCEPT, 10_000_000, 50, normalisation=Normalisation(**normalisation)
+    )
 
 
-def take(body: bytes, **intake: Any) -> Rendered:
-    return take_in(body, job(**intake), 1_000_000_000)
+def take(body: bytes, **normalisation: Any) -> Rendered:
+    return normalise(body, job(**normalisation), 1_000_000_000)
 
 
 def opened(body: bytes) -> Image.Image:
@@ -212,7 +214,7 @@ def test_what_is_damaged_is_refused() -> None:
         with pytest.raises(Unprocessable):
             take(body[: len(body) * 2 // 3])
     with pytest.raises(UnsupportedFormat):
-        take_in(photo("PNG"), replace(job(), allowed=("jpg",)), None)
+        normalise(photo("PNG"), replace(job(), allowed=("jpg",)), None)
 
 
 @pytest.mark.parametrize("cut", range(4, 200, 3))
