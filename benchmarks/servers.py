@@ -70,6 +70,12 @@ def running_already(name: str, template: str) -> Server:
     return Server(name, parts.port or 80, path, None, host=parts.hostname)
 
 
+def handler(originals: Path, quality: Mapping[str, int] | None = None) -> dict[str, Any]:
+    """Our handler, as configured. What fills its cache has to have the same: results are named by it."""
+    source = {"type": "local", "root": str(originals)}
+    return {"name": "p", "source": source, "quality": quality or QUALITY}
+
+
 @contextlib.contextmanager
 def origin(
     work: Path,
@@ -88,9 +94,7 @@ def origin(
     port, folder = free_port(), work / home
     folder.mkdir(parents=True, exist_ok=True)
     config = {
-        "handlers": [
-            {"name": "p", "source": {"type": "local", "root": str(originals)}, "quality": quality or QUALITY}
-        ],
+        "handlers": [handler(originals, quality)],
         "drain": 0,
         "http_host": "127.0.0.1",
         "http_port": port,

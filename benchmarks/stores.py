@@ -16,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from benchmarks import servers
 from origin.app import create_app
 from origin.cache.disk_store import DiskStore
 from origin.cache.records import Record
@@ -80,7 +81,7 @@ async def _samples(folder: Path, originals: Path) -> list[_Sample]:
     """What the origin keeps when it is asked for the variants of the first original."""
     app = create_app(
         {
-            "handlers": [{"name": "p", "source": {"type": "local", "root": str(originals)}}],
+            "handlers": [servers.handler(originals)],
             "cache": {"path": str(folder)},
             "renderers": 1,
         }

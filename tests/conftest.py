@@ -15,7 +15,9 @@ from tests.support import web_servers
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of a test that is marked `many`, let every eighth case be quick."""
+    """Begin with the files that take longest, or one process would end with them alone; and of a test that is
+    marked `many`, let every eighth case be quick."""
+    items.sort(key=lambda item: "tests/system/" not in item.nodeid)
     seen: Counter[str] = Counter()
     for item in items:
         if item.get_closest_marker("many") is not None:

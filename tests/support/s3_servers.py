@@ -72,6 +72,7 @@ def seaweed(folder: Path) -> Iterator[S3Server]:
     settings.write_text(json.dumps({"identities": [_administrator(server)]}))
     (folder / "data").mkdir()
     command = [program, "mini", f"-dir={folder}/data", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-webdav=false"]
+    command += ["-volume.max=2000"]  # each bucket takes some, and without them writes are refused
     command += ["-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0", f"-s3.config={settings}"]
     command += [f"-{name}.port={port}" for name, port in ports.items()]
     with (folder / "log").open("wb") as log:
