@@ -238,6 +238,7 @@ def test_what_would_take_seconds_to_encode_is_refused(name: str, changes: dict[s
         *(("jpg", (200, 150)), ("webp", (200, 150)), ("avif", (200, 150))),
         ("jpg", (900, 700)),  # of which a sample is taken
         pytest.param("avif", (900, 700), marks=pytest.mark.slow),
+        ("jpg", (2100, 1950)),  # whose sample alone decides
     ],
 )
 def test_auto_takes_few_encodings_and_more_bytes_for_more_likeness(
