@@ -43,8 +43,6 @@ from origin.sources.local_metadata import read_metadata
 from origin.sources.local_metadata import remove_metadata
 from origin.sources.local_metadata import write_metadata
 
-ABANDONED = 3600.0  # seconds after which the process that wrote an unfinished file must be dead
-
 _STORE_IS_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _KEY_IS_NO_FILE_NAME = frozenset(
     {errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EINVAL, errno.EILSEQ}
@@ -180,7 +178,7 @@ class LocalStore(LocalSource):
 
     def _sweep(self) -> None:
         with ExitStack() as stack, contextlib.suppress(OSError):  # a folder that is read-only has no need
-            remove_abandoned(self._open_root(stack), ABANDONED)
+            remove_abandoned(self._open_root(stack))
 
     @contextlib.contextmanager
     def _write_errors_become_ours(self, path: list[str]) -> Iterator[None]:
