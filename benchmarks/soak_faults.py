@@ -82,6 +82,17 @@ class Store:
             return True
         return False
 
+    def delete(self, key: str) -> None:
+        self._client.delete_object(Bucket=BUCKET, Key=key)
+
+    def get(self, key: str) -> bytes:
+        return bytes(self._client.get_object(Bucket=BUCKET, Key=key)["Body"].read())
+
+    def names(self) -> list[str]:
+        """The keys of all objects."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
+        return [entry["Key"] for page in pages for entry in page.get("Contents", ())]
+
     def _answers(self) -> bool:
         """Whether it takes and gives objects: its port opens earlier."""
         with contextlib.suppress(BotoCoreError, ClientError):
