@@ -193,6 +193,17 @@ def test_a_condition_that_holds_lets_it_pass(origin: Running, value: str) -> Non
     assert put(origin, "/up/holds.png", BLUE, If_Match=value.format(tag=tag)).status == 200
 
 
+def test_behind_a_condition_that_failed_everybody_sees_what_is_there(origin: Running, folder: Path) -> None:
+    """The store has another version than is served: as after a crash behind a write, before its answer."""
+    tag = put(origin, "/up/behind.png", RED).headers["ETag"]
+    assert origin.get("/again/behind.png?w=20").status == 200
+    (folder / "behind.png").write_bytes(BLUE)
+    assert put(origin, "/up/behind.png", RED, If_Match=tag).status == 412
+    for read in ("/up/behind.png", "/again/behind.png?w=20"):
+        assert colour_of(origin.get(read).body) == (0, 0, 255)
+    send(origin.port, "DELETE", "/up/behind.png", headers=BEARER)
+
+
 def test_what_is_not_there_matches_nothing(origin: Running) -> None:
     assert put(origin, "/up/not-there.png", RED, If_Match="*").status == 412
     assert put(origin, "/up/not-there.png", RED, If_None_Match='"x"').status == 201
