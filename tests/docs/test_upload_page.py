@@ -35,6 +35,7 @@ PHOTO = pictures.encoded(pictures.noise(600, 400, 1), "PNG")  # more than one ev
 
 
 UNUSABLE = "This file cannot be used. Please choose a JPEG or a PNG"
+STORED = "Your picture is stored."
 TOO_LATE = "This page has been open for too long. Please load it again."
 
 
@@ -96,11 +97,11 @@ def test_a_picture_is_sent_to_another_site_and_shown(page: Page, origin: Running
         "window.steps = []; new MutationObserver(() => steps.push(progress.value))"
         ".observe(progress, {attributes: true, attributeFilter: ['value']})"
     )
-    said = send(page, tmp_path, PHOTO)
-    assert said.startswith("Stored as users/42/")
+    assert send(page, tmp_path, PHOTO) == STORED
     shown = "[...document.images].map(i => [i.alt, i.complete, i.naturalWidth, i.naturalHeight])"
     page.wait_for("document.images[0]?.complete", "the picture is there")
     assert page.evaluate(shown) == [["cat.jpg", True, 600, 400]]
+    assert page.evaluate("document.images[0].dataset.key").startswith("users/42/")
     assert not page.evaluate("progress.checkVisibility()")
     assert any(0 < step <= 1 for step in page.evaluate("steps"))
     methods = [method for method, url in page.requests if f":{origin.port}/up" in url]
@@ -126,7 +127,7 @@ def test_a_refusal_is_told_in_plain_words(page: Page, tmp_path: Path, body: byte
     assert send(page, tmp_path, body).startswith(said)
     assert page.evaluate("said.classList.contains('bad')")
     assert page.evaluate("document.images.length") == 0
-    assert send(page, tmp_path, pictures.small()).startswith("Stored as ")  # the page goes on
+    assert send(page, tmp_path, pictures.small()) == STORED  # the page goes on
     assert not page.evaluate("said.classList.contains('bad')")
 
 
