@@ -413,6 +413,23 @@ async def test_a_start_beside_takes_no_file_away_that_is_being_written(folder: L
         await other.close()
 
 
+async def test_what_is_told_to_have_failed_is_not_stored_later(tmp_path: Path) -> None:
+    """A file system that stands still: the write is given up in time, and must not replace a later one."""
+    root = tmp_path / "originals"
+    root.mkdir()
+    store = LocalStore(LocalSettings(root), timeout=0.2)
+    await store.put("cat.jpg", b"old")
+    held = os.open(root, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    for operation in (store.put("cat.jpg", b"late"), store.delete("cat.jpg")):
+        with pytest.raises(SourceTimeout):
+            await operation
+    os.close(held)
+    await asyncio.to_thread(store._threads.shutdown)  # when both have ended
+    assert (root / "cat.jpg").read_bytes() == b"old"
+    await store.close()
+
+
 async def test_no_descriptor_stays_open(folder: LocalStore) -> None:
     await folder.put("a/cat.jpg", BODY)
     before = len(os.listdir("/proc/self/fd"))
