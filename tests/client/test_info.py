@@ -50,10 +50,10 @@ def test_a_tag_asks_a_running_origin_once(tmp_path: Path) -> None:
 
 def test_a_page_goes_without_what_it_does_not_get(web: WebServer, caplog: pytest.LogCaptureFixture) -> None:
     images = Images(web.url, "h")
-    web.put("/h/broken?f=json", b"<html>")
-    web.put("/h/failed?f=json", b'{"error": "not-found"}', status=404)
-    web.put("/h/moved?f=json", b"", {"Location": "/h/good?f=json"}, status=302)
-    web.put("/h/good?f=json", json.dumps(FACTS).encode())
+    web.put("/h/broken", b"<html>")
+    web.put("/h/failed", b'{"error": "not-found"}', status=404)
+    web.put("/h/moved", b"", {"Location": "/h/good?f=json"}, status=302)
+    web.put("/h/good", json.dumps(FACTS).encode())
     assert read_tag(images.img("good", alt="", info="fetch"))["width"] == "30"
     for key in ("broken", "failed", "moved"):
         with caplog.at_level(logging.WARNING, "origin.client"):
