@@ -110,6 +110,7 @@ def fetch_text(url: str, patience: float) -> bytes:
 
 def _ask(url: str, patience: float, outcome: list[bytes | Exception]) -> None:
     from http.client import HTTPException  # here, so that what writes URLs alone imports no HTTP
+    from urllib.error import HTTPError
     from urllib.request import HTTPRedirectHandler
     from urllib.request import Request
     from urllib.request import build_opener
@@ -126,6 +127,9 @@ def _ask(url: str, patience: float, outcome: list[bytes | Exception]) -> None:
             while len(body) <= MAX_BYTES and time.monotonic() < end and (part := answer.read1(MAX_BYTES)):
                 body += part
         outcome.append(body if len(body) <= MAX_BYTES else ValueError(f"more than {MAX_BYTES} bytes"))
+    except HTTPError as error:
+        error.close()
+        outcome.append(OSError(f"the origin answers {error.code}"))
     except (OSError, ValueError) as error:
         outcome.append(error)
     except HTTPException as error:
