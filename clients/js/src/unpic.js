@@ -1,8 +1,9 @@
 // unpic: a transformer for `<Image transformer={transform}>` of @unpic/* (their `base` components) and @unpic/core.
 
 import { createWriter, dropEmpty } from "./adapters.js";
-import { canonicalize } from "./urls.js";
+import { canonicalize, escape } from "./urls.js";
 
+const ABSOLUTE = /^([a-z][a-z0-9+.-]*:\/\/[^/?#]*)?\/?([^?#]*)(?:\?([^#]*))?/i;
 const writers = new Map();
 
 /**
@@ -15,17 +16,17 @@ export function transform(src, operations = {}, options = {}) {
   if (baseUrl !== undefined) {
     return writer({ baseUrl, prefix: prefix ?? "", ...rest })(String(src), dropEmpty(operations));
   }
-  const [, base, path, query = ""] = /^([a-z][a-z0-9+.-]*:\/\/[^/?#]*)?\/?([^?#]*)(?:\?([^#]*))?/i.exec(String(src));
+  const { grant, ...unknown } = rest;
+  const [, base, path, query = ""] = ABSOLUTE.exec(String(src));
   const { t, token, e, expires, ...given } = Object.fromEntries(new URLSearchParams(query));
-  const grant = t ?? token;
-  if (grant && !grant.includes(".")) {
+  const signature = grant ?? t ?? token;
+  if (signature && !signature.includes(".")) {
     throw new TypeError("a signed URL is for one picture alone and cannot be changed: give transform a grant");
   }
-  const key = decodeURIComponent(path);
-  return writer({ baseUrl: base ?? "", ...rest, ...(grant ? { grant } : {}) })(key, {
-    ...canonicalize(given),
-    ...canonicalize(dropEmpty(operations)),
-  });
+  const wanted = { ...canonicalize(given), ...canonicalize(dropEmpty(operations)) };
+  const url = writer({ baseUrl: base ?? "", ...unknown })(decodeURIComponent(path), wanted);
+  // Which part of the path is the prefix is not known here, and so the grant is not looked into.
+  return signature ? `${url}${url.includes("?") ? "&" : "?"}t=${escape(signature)}` : url;
 }
 
 function writer(settings) {

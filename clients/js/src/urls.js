@@ -61,7 +61,7 @@ export class Address {
     if (/^[a-z][a-z0-9+.-]*:/i.test(start) && src.startsWith(start)) {
       return decodeURIComponent(src.slice(start.length).split(/[?#]/)[0]);
     }
-    return /^(?:[a-z][a-z0-9+.-]*:|\/\/)/i.test(src) ? null : src.replace(/^\//, "");
+    return /^(?:[a-z][a-z0-9+.-]*:\/\/|\/\/|data:|blob:)/i.test(src) ? null : src.replace(/^\//, "");
   }
 
   #join(key, pairs) {
