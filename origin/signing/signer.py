@@ -194,7 +194,8 @@ def _spell_tuples(name: str, bound: Any) -> Any:
         return bound
     if isinstance(bound, list):
         return [_spell_tuples(name, value) for value in bound]
-    return spell(bound) if isinstance(bound, tuple | int | float) else bound
+    is_number = isinstance(bound, int | float) and not isinstance(bound, bool)
+    return spell(bound) if is_number or isinstance(bound, tuple) else bound
 
 
 def _check_key(key: str) -> None:

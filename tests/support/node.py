@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.documents import ROOT
+from tests.support.documents import miss
 from tests.support.documents import need
 
 CLIENT = ROOT / "clients" / "js"
@@ -60,3 +62,20 @@ def _run(*command: str | Path, cwd: Path, given: str | None = None) -> str:
         f"{' '.join(map(str, command))}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
     )
     return str(done.stdout)
+
+
+def need_node(major: int, minor: int) -> None:
+    """Skip the test, or on CI fail it, without a node that is as new, or without the registry."""
+    need("node", "nodejs")
+    need("npm", "npm")
+    found = _run("node", "--version", cwd=ROOT).strip()
+    if tuple(map(int, found.lstrip("v").split(".")[:2])) < (major, minor):
+        miss(f"node is {found}, and {major}.{minor} is needed")
+    if not _has_registry():
+        miss("npm does not reach its registry")
+
+
+@functools.cache
+def _has_registry() -> bool:
+    patience = ("--fetch-retries=0", "--fetch-timeout=20000")
+    return subprocess.run(["npm", "ping", *patience], capture_output=True, check=False).returncode == 0

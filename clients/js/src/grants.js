@@ -30,7 +30,8 @@ function checkRange(option, range) {
     throw new TypeError(`option ${option.name}: a bound is ${may}, got ${quote(JSON.stringify(range))}`);
   }
   const [low, high] = [range.min, range.max].map((end) => (end === undefined ? undefined : readEnd(option, end)));
-  const { min = option.kind === "pixels" ? 1 : -360, max = Infinity, clamped } = option;
+  const [least, most] = { pixels: [1, Infinity], degrees: [-360, 360], aspect: [0, Infinity] }[option.kind] ?? [];
+  const { min = least, max = most, clamped } = option;
   if (low > high || (!clamped && (low > max || high < min)) || (option.kind === "aspect" && high <= 0)) {
     throw new RangeError(`option ${option.name}: no value lies between min and max of ${JSON.stringify(range)}`);
   }
