@@ -124,9 +124,13 @@ def _ask(url: str, patience: float, outcome: list[bytes | Exception]) -> None:
         request = Request(url, headers={"Accept": "application/json"})
         with build_opener(_NoRedirects).open(request, timeout=patience) as answer:
             body = b""
-            while len(body) <= MAX_BYTES and time.monotonic() < end and (part := answer.read1(MAX_BYTES)):
+            while part := answer.read1(MAX_BYTES):
                 body += part
-        outcome.append(body if len(body) <= MAX_BYTES else ValueError(f"more than {MAX_BYTES} bytes"))
+                if len(body) > MAX_BYTES:
+                    raise ValueError(f"more than {MAX_BYTES} bytes")
+                if time.monotonic() > end:
+                    raise TimeoutError("the answer takes too long")
+        outcome.append(body)
     except HTTPError as error:
         error.close()
         outcome.append(OSError(f"the origin answers {error.code}"))

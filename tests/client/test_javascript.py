@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from clients.js import make_options
 from origin.client import Images
@@ -15,10 +12,7 @@ from origin.signing import UrlSigner
 from origin.urls.options import OPTIONS
 from tests.support.documents import ROOT
 from tests.support.node import CLIENT
-from tests.support.node import install
-from tests.support.node import pack
 from tests.support.node import run_node
-from tests.support.node import run_tool
 from tests.support.options import CONTRACT
 from tests.support.signing import KEY
 from tests.support.signing import NOW
@@ -188,30 +182,3 @@ def test_both_make_the_same_grants_and_refuse_the_same_bounds() -> None:
         if answer.get("value") != expected:
             different.append((bounds, expected, answer))
     assert different == []
-
-
-# --- As it is published ----------------------------------------------------------------------------
-
-
-@pytest.mark.slow
-def test_an_empty_folder_gets_a_package_that_works_and_types_that_hold(tmp_path: Path) -> None:
-    install(tmp_path, pack(tmp_path), "typescript@5.9.3")
-    (tmp_path / "page.js").write_text(
-        'import { ImageOrigin } from "image-origin";\n'
-        'import { createLoader } from "image-origin/next";\n'
-        'import provider, { getImage } from "image-origin/nuxt";\n'
-        'import { transform } from "image-origin/unpic";\n'
-        'const images = new ImageOrigin({ baseUrl: "https://img.example.com", prefix: "photos" });\n'
-        'console.log(images.url("cat.jpg", { w: 300 }));\n'
-        "console.log(!!createLoader && !!provider && !!getImage && !!transform);\n"
-    )
-    assert run_node("page.js", cwd=tmp_path) == "https://img.example.com/photos/cat.jpg?w=300\ntrue\n"
-    for name in ("types.ts", "tsconfig.json"):
-        (tmp_path / name).write_text((CLIENT / "test" / name).read_text())
-    assert run_tool(tmp_path, "typescript/bin/tsc", "-p", ".") == ""
-    packed = {
-        path.relative_to(tmp_path / "node_modules/image-origin")
-        for path in (tmp_path / "node_modules/image-origin").rglob("*.*")
-    }
-    assert {str(path) for path in packed} >= {"package.json", "README.md", "src/index.js", "src/index.d.ts"}
-    assert not any("test" in path.parts or path.suffix == ".py" for path in packed)

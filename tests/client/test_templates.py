@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import django
 import flask
 import jinja2
 import pytest
-from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.template import Context
 from django.template import Template
@@ -18,10 +16,11 @@ from origin.client import Images
 from origin.client import jinja
 from origin.client.flask import ImageOrigin
 from origin.client.settings import read_settings
+from tests.support import django_site
 from tests.support.signing import KEY
 from tests.support.tags import read_tag
 
-SETTINGS = {"base_url": "https://img.example.com", "prefix": "photos"}
+SETTINGS = django_site.IMAGE_ORIGIN
 CAT = "https://img.example.com/photos/cat.jpg"
 PLAIN = Images(**SETTINGS)
 SIGNED = Images(**SETTINGS, keys=[KEY])
@@ -70,12 +69,7 @@ def test_flask_without_the_setting_does_not_start() -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def _django() -> None:
-    settings.configure(
-        INSTALLED_APPS=["origin.client.django"],
-        IMAGE_ORIGIN=SETTINGS,
-        TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}],
-    )
-    django.setup()
+    django_site.set_up()
 
 
 def in_django(text: str, **names: Any) -> str:

@@ -9,38 +9,31 @@ import json
 import re
 import runpy
 import subprocess
-from html import unescape
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 from urllib.parse import urlsplit
 
-import django
 import pytest
-from django.conf import settings as django_settings
+from django.conf import settings
 from django.template import Context
 from django.template import Template
 from django.test import override_settings
 
 from origin.client import Images
-from origin.signing import Verifier
 from origin.signing import decode_query
-from origin.urls.parsing import OptionDefaults
-from origin.urls.parsing import parse_options
+from tests.support import django_site
 from tests.support.documents import ROOT
 from tests.support.documents import code
 from tests.support.documents import need
 from tests.support.documents import page
 from tests.support.node import CLIENT
-from tests.support.node import install
-from tests.support.node import need_node
-from tests.support.node import pack
 from tests.support.node import run_node
+from tests.support.signing import KEY
+from tests.support.tags import check_urls
 from tests.support.tags import read_tags
 
 PAGE = page("docs/front-ends.md")
 PACKAGE = page("clients/js/README.md")
-KEY = "correct-horse-battery-staple-0123456789"
 VECTORS = json.loads((ROOT / "tests/vectors/signing.json").read_text())
 INFO = {"width": 1200, "height": 800, "dominant": "#a1b2c3"}
 
@@ -52,20 +45,6 @@ def run_python(block: str, folder: Path) -> dict[str, Any]:
     """What the block defines."""
     (folder / "block.py").write_text(block)
     return runpy.run_path(str(folder / "block.py"))
-
-
-def check_urls(text: str, least: int = 1) -> list[str]:
-    """The URLs in a text, all of which the origin takes; a token in one is right."""
-    urls = re.findall(r"https://img\.example\.com/photos/[^\s\"'<>)]+", unescape(text))
-    assert len(urls) >= least, text
-    for url in urls:
-        parts = urlsplit(url)
-        pairs = decode_query(parts.query.encode())
-        parse_options([pair for pair in pairs if pair[0] not in (b"t", b"e")], OptionDefaults())
-        if any(name == b"t" for name, _ in pairs):
-            key = unquote(parts.path.removeprefix("/photos/"))
-            assert Verifier("photos", [KEY]).verify(key, pairs, 0).accepted, url
-    return urls
 
 
 def test_the_html_is_a_tag_that_the_origin_answers() -> None:
@@ -100,16 +79,12 @@ def test_jinja_and_flask_render_the_block(tmp_path: Path) -> None:
 
 
 def test_django_renders_the_block(tmp_path: Path) -> None:
+    django_site.set_up()
     names = run_python(PAGE.block("python", "INSTALLED_APPS"), tmp_path)
-    if not django_settings.configured:
-        django_settings.configure(INSTALLED_APPS=names["INSTALLED_APPS"], IMAGE_ORIGIN=names["IMAGE_ORIGIN"])
-        django.setup()
+    assert names["INSTALLED_APPS"] == settings.INSTALLED_APPS
     photo = {"key": "été/my cat.jpg", "title": "<Cat>", "info": INFO}
     with override_settings(IMAGE_ORIGIN=names["IMAGE_ORIGIN"]):
-        engine = django.template.Engine(
-            libraries={"image_origin": f"{names['INSTALLED_APPS'][0]}.templatetags.image_origin"}
-        )
-        html = Template(PAGE.block("django", "{% img"), engine=engine).render(Context({"photo": photo}))
+        html = Template(PAGE.block("django", "{% img")).render(Context({"photo": photo}))
     check_urls(html, 10)
     assert 'alt="&lt;Cat&gt;"' in html
 
@@ -151,59 +126,6 @@ def test_the_page_of_the_package_lists_every_method() -> None:
     types = (CLIENT / "src/index.d.ts").read_text()
     methods = set(re.findall(r"^  (\w+)\(", types, re.MULTILINE)) - {"constructor"}
     assert {code(row[0])[0].partition("(")[0] for row in PACKAGE.table("| method |")} == methods
-
-
-CASES = {
-    "react": 'import { Picture } from "./react.mjs"; import { createElement } from "react";'
-    ' import { renderToStaticMarkup } from "react-dom/server";'
-    ' console.log(renderToStaticMarkup(createElement(Picture, { src: "é.jpg", alt: "A cat", w: 3, h: 2 })));',
-    "unpic": 'import { Cat } from "./unpic.mjs"; import { createElement } from "react";'
-    ' import { renderToStaticMarkup } from "react-dom/server";'
-    " console.log(renderToStaticMarkup(createElement(Cat)));",
-    "vue": 'import { createSSRApp } from "vue"; import { renderToString } from "vue/server-renderer";'
-    ' import Picture from "./vue.mjs"; console.log(await renderToString(createSSRApp(Picture,'
-    ' { src: "é.jpg", tag: { alt: "A cat", w: 300, h: 200 } })));',
-    "svelte": 'import { render } from "svelte/server"; import Picture from "./svelte.mjs";'
-    ' console.log(render(Picture, { props: { src: "é.jpg", alt: "A cat", widths: [300, 600] } }).body);',
-}
-COMPILE = """
-import { readFileSync, writeFileSync } from "node:fs";
-import { compileScript, parse } from "vue/compiler-sfc";
-import { compile } from "svelte/compiler";
-import ts from "typescript";
-const read = (name) => readFileSync(name, "utf8");
-const jsx = { jsx: ts.JsxEmit.ReactJSX, module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 };
-for (const name of ["react", "unpic"]) {
-  writeFileSync(`${name}.mjs`, ts.transpileModule(read(`${name}.jsx`), { compilerOptions: jsx }).outputText);
-}
-const { descriptor } = parse(read("page.vue"));
-const ssr = { inlineTemplate: true, id: "page", templateOptions: { ssr: true, ssrCssVars: [] } };
-writeFileSync("vue.mjs", compileScript(descriptor, ssr).content);
-writeFileSync("svelte.mjs", compile(read("page.svelte"), { generate: "server" }).js.code);
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_the_components_render(tmp_path: Path) -> None:
-    """The blocks for React, unpic, Vue and Svelte, compiled and rendered by what they are for."""
-    need_node(20, 19)
-    install(
-        tmp_path,
-        pack(tmp_path),
-        *("react@19", "react-dom@19", "@unpic/react@1.0.2", "vue@3.5", "svelte@5", "typescript@5.9.3"),
-    )
-    (tmp_path / "react.jsx").write_text(PAGE.block("jsx", "function Picture"))
-    (tmp_path / "unpic.jsx").write_text(PAGE.block("jsx", "transformer="))
-    (tmp_path / "page.vue").write_text(PAGE.block("vue", "v-html"))
-    (tmp_path / "page.svelte").write_text(PAGE.block("svelte", "$props"))
-    (tmp_path / "compile.mjs").write_text(COMPILE)
-    run_node("compile.mjs", cwd=tmp_path)
-    for name, text in CASES.items():
-        (tmp_path / "show.mjs").write_text(text)
-        html = run_node("show.mjs", cwd=tmp_path)
-        assert 'alt="A cat"' in html, name
-        check_urls(html, 3)
 
 
 def test_the_frontmatter_of_astro_makes_the_html(tmp_path: Path) -> None:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from html.parser import HTMLParser
 from urllib.parse import unquote
 from urllib.parse import urlsplit
+
+from origin.signing import decode_query
+from origin.urls.parsing import OptionDefaults
+from origin.urls.parsing import parse_options
+from tests.support.signing import verifier
 
 Tag = tuple[str, dict[str, str | None]]
 
@@ -49,3 +56,16 @@ def list_urls(text: str) -> list[str]:
 
 def key_of(url: str, prefix: str) -> str:
     return unquote(urlsplit(url).path).removeprefix(f"/{prefix}/")
+
+
+def check_urls(text: str, least: int = 1) -> list[str]:
+    """The URLs of img.example.com in a text, all of which the origin takes; a token in one is right."""
+    urls = re.findall(r"https://img\.example\.com/photos/[^\s\"'<>)]+", unescape(text))
+    assert len(urls) >= least, text
+    for url in urls:
+        parts = urlsplit(url)
+        pairs = decode_query(parts.query.encode())
+        parse_options([pair for pair in pairs if pair[0] not in (b"t", b"e")], OptionDefaults())
+        if any(name == b"t" for name, _ in pairs):
+            assert verifier.verify(key_of(url, "photos"), pairs, 0).accepted, url
+    return urls

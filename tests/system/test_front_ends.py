@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from origin.signing import UrlSigner
+from tests.support.documents import page
+from tests.support.node import CLIENT
 from tests.support.node import environment
 from tests.support.node import install
 from tests.support.node import need_node
@@ -32,7 +34,9 @@ from tests.support.running import Running
 from tests.support.running import Shelf
 from tests.support.running import settings
 from tests.support.signing import KEY
+from tests.support.tags import check_urls
 
+PAGE = page("docs/front-ends.md")
 # npm and the builds take most of a minute on a busy machine.
 pytestmark = pytest.mark.timeout(600)
 WIDTH, HEIGHT = 120, 80  # of the original: small, so that many results cost little
@@ -57,11 +61,11 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def react(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("react")
-    install(
-        folder, package, "next@16.4.6", "react@19", "react-dom@19", "@unpic/core@1.0.3", "@unpic/react@1.0.2"
-    )
+def project(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that was empty, with the package as the registry would get it, and the frameworks."""
+    folder = tmp_path_factory.mktemp("project")
+    frameworks = ("next@16.4.6", "react@19", "react-dom@19", "vue@3.5", "svelte@5")
+    install(folder, package, *frameworks, "@unpic/core@1.0.3", "@unpic/react@1.0.2", "typescript@5.9.3")
     return folder
 
 
@@ -80,7 +84,7 @@ def ask_all(origin: Running, html: str) -> list[str]:
     return urls
 
 
-def test_next(origin: Running, react: Path) -> None:
+def test_next(origin: Running, project: Path) -> None:
     """`next build` of a site with a loader in its configuration, and one for one picture under a grant."""
     grant = UrlSigner("", "s", [KEY]).grant("été/*", w={"min": 1}, q=[75])
     at = json.dumps(base(origin))
@@ -106,19 +110,19 @@ def test_next(origin: Running, react: Path) -> None:
             </main>;""",
     }
     for name, text in files.items():
-        (react / name).parent.mkdir(exist_ok=True)
-        (react / name).write_text(text)
-    run_tool(react, "next/dist/bin/next", "build")
-    urls = ask_all(origin, (react / "out/index.html").read_text())
+        (project / name).parent.mkdir(exist_ok=True)
+        (project / name).write_text(text)
+    run_tool(project, "next/dist/bin/next", "build")
+    urls = ask_all(origin, (project / "out/index.html").read_text())
     assert len([url for url in urls if f"?w=64&q=75&t={grant}" in url]) == 1
     assert f"{base(origin)}/h/cat.jpg?w=64" in urls
     assert f"{base(origin)}/h/%C3%A9t%C3%A9/my%20cat.jpg?w=640&q=60" in urls
 
 
-def test_unpic(origin: Running, react: Path) -> None:
+def test_unpic(origin: Running, project: Path) -> None:
     """The component of React, rendered on the server, and the functions that all its components share."""
     grant = UrlSigner("", "s", [KEY]).grant("cat.jpg", w={"min": 1}, h={"min": 1}, f=["webp"])
-    (react / "page.mjs").write_text(f"""
+    (project / "page.mjs").write_text(f"""
         import {{ createElement }} from "react";
         import {{ renderToStaticMarkup }} from "react-dom/server";
         import {{ transformBaseImageProps, transformBaseSourceProps }} from "@unpic/core/base";
@@ -135,7 +139,7 @@ def test_unpic(origin: Running, react: Path) -> None:
         const granted = {{ src: "{base(origin)}/s/cat.jpg?t={grant}", transformer, ...size }};
         console.log(transformBaseSourceProps({{ ...granted, type: "image/webp" }}).srcset);
     """)
-    urls = ask_all(origin, run_node("page.mjs", cwd=react))
+    urls = ask_all(origin, run_node("page.mjs", cwd=project))
     assert f"{base(origin)}/h/%C3%A9t%C3%A9/my%20cat.jpg?w=24&h=16" in urls  # its background
     assert f"{base(origin)}/h/cat.jpg?w=60&h=40&gray=true&q=60" in urls
     assert f"{base(origin)}/s/cat.jpg?w=120&h=80&f=webp&t={grant}" in urls
@@ -190,3 +194,72 @@ def test_nuxt(origin: Running, package: Path, tmp_path: Path) -> None:
     assert f"{base(origin)}/h/%C3%A9t%C3%A9/my%20cat.jpg?w=640&f=avif&q=60" in urls
     assert f"{base(origin)}/h/cat.jpg?w=30&g=top&gray=true&f=png" in urls
     assert any("blur=3" in url for url in urls)
+
+
+# --- The package, and the recipes of docs/front-ends.md --------------------------------------------
+
+
+def test_the_package_works_and_its_types_hold(project: Path) -> None:
+    (project / "cat.mjs").write_text(
+        'import { ImageOrigin } from "image-origin";\n'
+        'import { createLoader } from "image-origin/next";\n'
+        'import provider, { getImage } from "image-origin/nuxt";\n'
+        'import { transform } from "image-origin/unpic";\n'
+        'const images = new ImageOrigin({ baseUrl: "https://img.example.com", prefix: "photos" });\n'
+        'console.log(images.url("cat.jpg", { w: 300 }));\n'
+        "console.log(!!createLoader && !!provider && !!getImage && !!transform);\n"
+    )
+    assert run_node("cat.mjs", cwd=project) == "https://img.example.com/photos/cat.jpg?w=300\ntrue\n"
+    (project / "types").mkdir()  # not beside the site of Next, which would look for types there
+    for name in ("types.ts", "tsconfig.json"):
+        (project / "types" / name).write_text((CLIENT / "test" / name).read_text())
+    assert run_tool(project, "typescript/bin/tsc", "-p", "types") == ""
+    installed = project / "node_modules/image-origin"
+    packed = {path.relative_to(installed).as_posix() for path in installed.rglob("*.*")}
+    assert packed >= {"package.json", "README.md", "src/index.js", "src/index.d.ts"}
+    assert not any(name.startswith("test") or name.endswith(".py") for name in packed)
+
+
+CASES = {
+    "react": 'import { Picture } from "./react.mjs"; import { createElement } from "react";'
+    ' import { renderToStaticMarkup } from "react-dom/server";'
+    ' console.log(renderToStaticMarkup(createElement(Picture, { src: "é.jpg", alt: "A cat", w: 3, h: 2 })));',
+    "unpic": 'import { Cat } from "./unpic.mjs"; import { createElement } from "react";'
+    ' import { renderToStaticMarkup } from "react-dom/server";'
+    " console.log(renderToStaticMarkup(createElement(Cat)));",
+    "vue": 'import { createSSRApp } from "vue"; import { renderToString } from "vue/server-renderer";'
+    ' import Picture from "./vue.mjs"; console.log(await renderToString(createSSRApp(Picture,'
+    ' { src: "é.jpg", tag: { alt: "A cat", w: 300, h: 200 } })));',
+    "svelte": 'import { render } from "svelte/server"; import Picture from "./svelte.mjs";'
+    ' console.log(render(Picture, { props: { src: "é.jpg", alt: "A cat", widths: [300, 600] } }).body);',
+}
+COMPILE = """
+import { readFileSync, writeFileSync } from "node:fs";
+import { compileScript, parse } from "vue/compiler-sfc";
+import { compile } from "svelte/compiler";
+import ts from "typescript";
+const read = (name) => readFileSync(name, "utf8");
+const jsx = { jsx: ts.JsxEmit.ReactJSX, module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 };
+for (const name of ["react", "unpic"]) {
+  writeFileSync(`${name}.mjs`, ts.transpileModule(read(`${name}.jsx`), { compilerOptions: jsx }).outputText);
+}
+const { descriptor } = parse(read("page.vue"));
+const ssr = { inlineTemplate: true, id: "page", templateOptions: { ssr: true, ssrCssVars: [] } };
+writeFileSync("vue.mjs", compileScript(descriptor, ssr).content);
+writeFileSync("svelte.mjs", compile(read("page.svelte"), { generate: "server" }).js.code);
+"""
+
+
+def test_the_components_of_the_page_render(project: Path) -> None:
+    """The blocks for React, unpic, Vue and Svelte, compiled and rendered by what they are for."""
+    (project / "react.jsx").write_text(PAGE.block("jsx", "function Picture"))
+    (project / "unpic.jsx").write_text(PAGE.block("jsx", "transformer="))
+    (project / "page.vue").write_text(PAGE.block("vue", "v-html"))
+    (project / "page.svelte").write_text(PAGE.block("svelte", "$props"))
+    (project / "compile.mjs").write_text(COMPILE)
+    run_node("compile.mjs", cwd=project)
+    for name, text in CASES.items():
+        (project / "show.mjs").write_text(text)
+        html = run_node("show.mjs", cwd=project)
+        assert 'alt="A cat"' in html, name
+        check_urls(html, 3)
