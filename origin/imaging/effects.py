@@ -34,13 +34,11 @@ def tone(image: pyvips.Image, options: Options, frame: Frame) -> pyvips.Image:
     """Brightness, contrast, then saturation or grey; each clips what the one before it gave."""
     if options.brightness != 1 or options.contrast != 1:
         image = image.maplut(_levels(options, image.bands, bool(image.hasalpha())))
-    if image.bands < 3:
-        return image  # grey already
+    if not (options.gray or options.saturation != 1) or image.bands < 3:
+        return image  # as it is, or grey already
     if options.gray:
         return _recombine(image, [_GRAY]).copy(interpretation="b-w")
-    if options.saturation != 1:
-        return _recombine(image, list(_saturated(options.saturation)))
-    return image
+    return _recombine(image, list(_saturated(options.saturation)))
 
 
 def blur(image: pyvips.Image, options: Options, frame: Frame) -> pyvips.Image:
