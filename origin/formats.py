@@ -259,7 +259,7 @@ FORMATS: tuple[Format, ...] = (
         loader="gifload_buffer",
         decoding=0.012,
         # Effort 3 takes 84 ms; 7 takes 500.
-        writer=Writer(".gif", {"effort": 3}, efforts=(Effort(Price(0.300, 10), Price(0.240, 13)),)),
+        writer=Writer(".gif", {"effort": 3}, efforts=(Effort(Price(0.300, 10), Price(0.300, 13)),)),
         holds_animation=True,
         max_side=65_535,
     ),

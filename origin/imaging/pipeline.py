@@ -20,6 +20,7 @@ from origin.formats import ResultFormat
 from origin.formats import find_description
 from origin.imaging import animation
 from origin.imaging import load
+from origin.imaging.apng import read_delays
 from origin.imaging.colour import to_srgb
 from origin.imaging.cost import Bounds
 from origin.imaging.cost import Charge
@@ -34,6 +35,7 @@ from origin.imaging.effects import sharpen
 from origin.imaging.effects import tone
 from origin.imaging.encode import encode
 from origin.imaging.frame import Frame
+from origin.imaging.frame import Header
 from origin.imaging.frame import settle
 from origin.imaging.geometry import is_askew
 from origin.imaging.protocol import Job
@@ -179,11 +181,18 @@ def _describe(
     """What the original is, told from a small picture that the same steps make of its first page."""
     job = replace(job, options=Options(width=SMALL_SIDE, height=SMALL_SIDE), format=Format.PNG.name)
     opened, header = load.open_original(original, format, job, memory)
-    duration = sum(field(opened, "delay", [])) if header.animated else 0
+    duration = _measure_duration(original, opened, header)
     frame, *_ = settle(header, job)
     small = run_steps(load.load(original, opened, frame), job.options, frame)
     body = describe(description, small, Facts(header, len(original), duration))
     return Rendered(body, description, *header.upright)
+
+
+def _measure_duration(original: bytes, opened: pyvips.Image, header: Header) -> int:
+    """Milliseconds of all frames; 0 of a still picture."""
+    if not header.animated:
+        return 0
+    return sum(read_delays(original) if header.format is Format.PNG else field(opened, "delay", []))
 
 
 def _find_cut_of_animation(original: bytes, frame: Frame, options: Options) -> Frame:
