@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from origin.formats import Format
+from origin.formats import Price
 from origin.imaging import search
 from origin.imaging.decoders import open_image
 from origin.imaging.likeness import Likeness
+from origin.imaging.sample import LARGEST_WHOLE
 from origin.imaging.sample import take_sample
 from origin.imaging.vendor import pyvips
 
@@ -20,7 +22,17 @@ LARGEST_MEASURED = 4_000_000
 sample alone decides."""
 _SLACK = 0.7  # points, for which a large picture is not encoded once more
 
+MEASURING = Price(0.05, 16)
+"""What it costs to look at a picture each time, after a first look."""
+
 Write = Callable[[pyvips.Image, int], bytes]  # a picture in a quality of URLs
+
+
+def count_encodings(pixels: int, pages: int) -> int:
+    """How often at most a picture of so many pixels, all pages together, is encoded as a whole."""
+    if pages > 1 or pixels > LARGEST_MEASURED:
+        return 1
+    return search.MAX_TRIES if pixels <= LARGEST_WHOLE else search.MAX_TRIES - 1
 
 
 def write_near(image: pyvips.Image, wanted: float, format: Format, write: Write) -> bytes:
@@ -33,7 +45,7 @@ def write_near(image: pyvips.Image, wanted: float, format: Format, write: Write)
     tries = _Tries(sample, format, write)
     if sample is image:
         return tries.bodies[search.find_near(tries.score, wanted, curve)]
-    if image.get_page_height() < image.height or image.width * image.height > LARGEST_MEASURED:
+    if count_encodings(image.width * image.height, image.height // image.get_page_height()) == 1:
         return write(image, search.find_near(tries.score, wanted, curve, tries=search.MAX_TRIES - 1))
     first = search.guess_near(tries.score, wanted, curve)
     tries = _Tries(image, format, write)
