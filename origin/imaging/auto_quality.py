@@ -28,14 +28,19 @@ MEASURING = Price(0.05, 16)
 Write = Callable[[pyvips.Image, int], bytes]  # a picture in a quality of URLs
 
 
-def count_encodings(pixels: int, pages: int) -> int:
-    """How often at most a picture of so many pixels, all pages together, is encoded as a whole."""
-    if pages > 1 or pixels > LARGEST_MEASURED:
-        return 1
-    return search.MAX_TRIES if pixels <= LARGEST_WHOLE else search.MAX_TRIES - 1
+def count_encodings(pixels: int, pages: int, *, hurried: bool = False) -> int:
+    """How often at most a picture of so many pixels, all pages together, is encoded as a whole.
+
+    `hurried`: the sample alone decides, since there is no time for more.
+    """
+    if pages == 1 and pixels <= LARGEST_WHOLE:
+        return search.MAX_TRIES
+    return 1 if hurried or pages > 1 or pixels > LARGEST_MEASURED else search.MAX_TRIES - 1
 
 
-def write_near(image: pyvips.Image, wanted: float, format: Format, write: Write) -> bytes:
+def write_near(
+    image: pyvips.Image, wanted: float, format: Format, write: Write, *, hurried: bool = False
+) -> bytes:
     """The file whose score is nearest to what is wanted, in points of SSIMULACRA2.
 
     `image` lies in memory. Encodes at most `search.MAX_TRIES` times. Raises pyvips.Error.
@@ -45,7 +50,8 @@ def write_near(image: pyvips.Image, wanted: float, format: Format, write: Write)
     tries = _Tries(sample, format, write)
     if sample is image:
         return tries.bodies[search.find_near(tries.score, wanted, curve)]
-    if count_encodings(image.width * image.height, image.height // image.get_page_height()) == 1:
+    pages = image.height // image.get_page_height()
+    if count_encodings(image.width * image.height, pages, hurried=hurried) == 1:
         return write(image, search.find_near(tries.score, wanted, curve, tries=search.MAX_TRIES - 1))
     first = search.guess_near(tries.score, wanted, curve)
     tries = _Tries(image, format, write)

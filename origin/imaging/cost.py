@@ -227,8 +227,9 @@ def _encoding(frame: Frame, options: Options, alpha: bool) -> tuple[_Cost, dict[
         more_tries = plain.seconds * (_TIMES_FINEST * search.MAX_TRIES - 1)
         dearer["bytes"] = _Cost(more_tries, pixels * _COPY)
     elif options.quality == "auto":
-        encodings, look = count_encodings(pixels, frame.pages), _cost(MEASURING, pixels)
+        encodings = count_encodings(pixels, frame.pages, hurried=frame.effort > 0)
         if encodings > 1:
+            look = _cost(MEASURING, pixels)
             dearer["q"] = _Cost(plain.seconds * (encodings - 1) + look.seconds * (encodings + 1), look.memory)
     elif times > 1:
         dearer["q"] = _Cost(plain.seconds * (times - 1))

@@ -123,7 +123,7 @@ def _least_that_looks_good(image: pyvips.Image, format: Format, frame: Frame) ->
     def write(picture: pyvips.Image, quality: int) -> bytes:
         return _write(picture, format, {**effort, "Q": format.encoder_quality(quality)})
 
-    return write_near(image.copy_memory(), frame.auto_quality, format, write)
+    return write_near(image.copy_memory(), frame.auto_quality, format, write, hurried=frame.effort > 0)
 
 
 def _effort(

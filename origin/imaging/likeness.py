@@ -19,7 +19,7 @@ from origin.imaging.vendor import pyvips
 _WHITE = 255
 # px of a side. What is smaller goes on as in a mirror: a sixteenth of it would leave nothing to measure.
 _LEAST_SIDE = 256
-_LARGEST_WHOLE = 600_000  # pixels of a picture that is measured whole at full size
+_LARGEST_WHOLE = 1_000_000  # pixels of a picture that is measured whole at full size
 _STRIP = 64  # px, of a larger one
 
 # The channels of XYB are made of what three kinds of cones get of linear light; its roots are differed.
@@ -142,10 +142,10 @@ def _levels(picture: pyvips.Image) -> Iterator[_Level]:
 
 
 def _strips(picture: pyvips.Image) -> pyvips.Image:
-    """Of a large picture a quarter, in strips from all over it."""
-    if picture.width * picture.height <= _LARGEST_WHOLE or picture.height < 8 * _STRIP:
+    """Of a large picture a half, in strips from all over it."""
+    if picture.width * picture.height <= _LARGEST_WHOLE or picture.height < 4 * _STRIP:
         return picture
-    strips = range(0, picture.height - _STRIP, 4 * _STRIP)
+    strips = range(0, picture.height - _STRIP, 2 * _STRIP)
     return pyvips.Image.arrayjoin([picture.crop(0, top, picture.width, _STRIP) for top in strips], across=1)
 
 
