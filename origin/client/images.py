@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import time
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -26,6 +27,8 @@ from origin.signing import UrlSigner
 from origin.signing.grants import check_grant
 from origin.urls.address import Address
 from origin.urls.options import TOKEN
+from origin.urls.options import find_option
+from origin.urls.options import suggest_option
 from origin.urls.srcset import Candidate
 from origin.urls.srcset import list_candidates
 from origin.urls.writing import Given
@@ -34,6 +37,7 @@ from origin.urls.writing import write_options
 
 # Attributes of HTML that may stand among the options, since no option has their name.
 _ATTRIBUTES = ("id", "class", "style", "title", "decoding", "fetchpriority", "crossorigin", "referrerpolicy")
+_ARGUMENTS = ("alt", "widths", "densities", "sizes", "formats", "info", "placeholder", "loading", "attrs")
 _PLACEHOLDERS = ("lqip", "dominant", None)
 # What a picture lets show through, whatever its original: at its corners, and around it.
 _OPENINGS = {"radius", "rotate", "pad"}
@@ -257,6 +261,10 @@ def _split(
     if "class_" in options:  # as Python has to write it
         options["class"] = options.pop("class_")
     own = {name: options.pop(name) for name in _ATTRIBUTES if name in options}
+    for name in options:
+        if find_option(name) is None and suggest_option(name) is None:
+            near = difflib.get_close_matches(name, (*_ARGUMENTS, *_ATTRIBUTES), n=1)
+            raise TypeError(f"{name} is not an option{f'; did you mean {near[0]}?' if near else ''}")
     return {**own, **(attrs or {})}, canonicalize_names(options)
 
 

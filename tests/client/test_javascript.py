@@ -16,6 +16,7 @@ from tests.support.node import run_node
 from tests.support.options import CONTRACT
 from tests.support.signing import KEY
 from tests.support.signing import NOW
+from tests.support.tags import ATTACKS
 
 BASE = {"baseUrl": "https://img.example.com", "prefix": "photos"}
 PLAIN = Images("https://img.example.com", "photos")
@@ -123,6 +124,10 @@ def test_both_write_the_same_tags() -> None:
         for settings in (BASE, {**BASE, "keys": [KEY]})
         for method in ("img", "picture")
         for tag in asked
+    ]
+    calls += [
+        [BASE, "picture", text, {"alt": text, "widths": [9], "sizes": text, "title": text, "dl": "cat.jpg"}]
+        for text in ATTACKS
     ]
     answers = ask(calls)
     for (settings, method, key, tag), answer in zip(calls, answers, strict=True):
