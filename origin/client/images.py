@@ -19,6 +19,7 @@ from origin.client.html import Attribute
 from origin.client.html import Html
 from origin.client.html import write_tag
 from origin.client.info import FETCH
+from origin.client.info import PATIENCE
 from origin.client.info import Info
 from origin.client.info import InfoFetcher
 from origin.client.size import find_size
@@ -64,13 +65,20 @@ class Images:
     """
 
     def __init__(
-        self, base_url: str, prefix: str, keys: Sequence[str] | None = None, grant: str | None = None
+        self,
+        base_url: str,
+        prefix: str,
+        keys: Sequence[str] | None = None,
+        grant: str | None = None,
+        *,
+        patience: float = PATIENCE,
     ) -> None:
+        """`patience` is for how many seconds a tag waits for the origin where its info is "fetch"."""
         self._address = Address(base_url, prefix)
         self._signer = None if keys is None else UrlSigner(base_url, prefix, keys)
         self._grant = grant
         self._can_fetch = bool(urlsplit(base_url).netloc)
-        self._fetcher = InfoFetcher()
+        self._fetcher = InfoFetcher(patience)
 
     def url(
         self,
@@ -140,7 +148,7 @@ class Images:
         `alt` says what the picture shows; it is empty where it only decorates. With `widths`, a browser picks
         by `sizes` (100vw unless given); with `w` or `h` alone it gets a second URL for dense screens, or one
         for each of `densities`. `info` is what `f=json` of the picture answers, or "fetch", which asks the
-        origin, for up to two seconds, and keeps the answer for an hour. From it come exact sides, and as
+        origin and keeps the answer for an hour. From it come exact sides, and as
         `placeholder` the blurred picture ("lqip"), its colour ("dominant") or nothing (None); transparent
         pictures get none, since it would show through. `attrs` are more attributes; `class`, `id`, `style`,
         `fetchpriority` and the like may stand among the options. `loading` is "eager" for what is seen first.

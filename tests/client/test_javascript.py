@@ -36,7 +36,7 @@ def ask(calls: list[list[Any]]) -> list[dict[str, Any]]:
 
 
 def test_its_own_tests_pass() -> None:
-    out = run_node("--test", *sorted((CLIENT / "test").glob("*.test.js")))
+    out = run_node("--test", "--test-reporter=tap", *sorted((CLIENT / "test").glob("*.test.js")))
     assert "\n# fail 0\n" in out
     assert "\n# skipped 0\n" in out
 

@@ -110,7 +110,10 @@ def test_a_setting_of_django_may_be_overridden() -> None:
         (None, 'IMAGE_ORIGIN: expected {"base_url": …, "prefix": …}, got NoneType'),
         ({"base_url": "https://a.example"}, "IMAGE_ORIGIN: prefix is missing"),
         ({**SETTINGS, "key": [KEY]}, "IMAGE_ORIGIN: 'key' is unknown; did you mean keys?"),
-        ({**SETTINGS, "x": 1}, "IMAGE_ORIGIN: 'x' is unknown; it takes base_url, prefix, keys, grant"),
+        (
+            {**SETTINGS, "x": 1},
+            "IMAGE_ORIGIN: 'x' is unknown; it takes base_url, prefix, keys, grant, patience",
+        ),
         ({**SETTINGS, "keys": ["short"]}, "IMAGE_ORIGIN: a signing key has fewer than 32 characters"),
         ({**SETTINGS, "keys": KEY}, "IMAGE_ORIGIN: signing needs a list of at least one key"),
         ({"base_url": "https://a.example?x", "prefix": "p"}, "IMAGE_ORIGIN: a base URL ends with its path"),
