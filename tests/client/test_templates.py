@@ -22,8 +22,8 @@ from tests.support.tags import read_tag
 
 SETTINGS = django_site.IMAGE_ORIGIN
 CAT = "https://img.example.com/photos/cat.jpg"
-PLAIN = Images(**SETTINGS)
-SIGNED = Images(**SETTINGS, keys=[KEY])
+PLAIN = Images("https://img.example.com", "photos")
+SIGNED = Images("https://img.example.com", "photos", [KEY])
 TAG = PLAIN.img("cat.jpg", alt='"A" <cat>', w=300, h=200)
 
 
