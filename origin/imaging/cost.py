@@ -42,7 +42,7 @@ _FINEST = 90  # of `q`: from there on encoders take twice as long
 _TIMES_FINEST = 2.0
 
 Image = TypeVar("Image")
-Basis = Literal["original", "resized", "result"]
+Basis = Literal["decoded", "resized", "result"]
 """Of which picture the pixels count, in all of its pages."""
 
 
@@ -89,6 +89,10 @@ class Bounds:
             None if timeout is None else timeout * _SHARE_OF_TIME,
             None if memory is None else max(0, memory - _RESERVE - 2 * len(original)),
         )
+
+    def without(self, memory: int) -> Bounds:
+        """What is left of them beside so many bytes."""
+        return self if self.memory is None else replace(self, memory=max(0, self.memory - memory))
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +184,7 @@ def _check_options(bill: _Bill, left: _Cost, frame: Frame) -> None:
     need = f"{asked.seconds:.1f} s" if by_time else f"{asked.memory / 1e6:.0f} MB"
     most = f"{left.seconds:.1f} s" if by_time else f"{left.memory / 1e6:.0f} MB"
     raise BadRequest(
-        f"option {first}: takes {need}{together} for {_pixels(frame)} pixels, and may take {most}"
+        f"option {first}: takes {need}{together}, and may take {most}; the result has {_pixels(frame)} pixels"
     )
 
 
@@ -189,7 +193,11 @@ def _add_up(frame: Frame, options: Options, charges: Iterable[Charge]) -> _Bill:
     pages = frame.pages
     original = header.width * header.height * pages
     resized = frame.geometry.width * frame.geometry.height * pages
-    pixels: dict[Basis, int] = {"original": original, "resized": resized, "result": _pixels(frame)}
+    pixels: dict[Basis, int] = {
+        "decoded": original // frame.shrink**2,
+        "resized": resized,
+        "result": _pixels(frame),
+    }
     alpha = header.alpha or _makes_transparent(frame, options)
     asked: dict[str, _Cost] = {}
     for charge in charges:

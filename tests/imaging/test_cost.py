@@ -117,7 +117,6 @@ def test_with_auto_another_format_is_taken(format: str, chosen: str) -> None:
         (9000, {"blur": 1.0}, "blur"),
         (6500, {"sharpen": 1.0, "of": ALPHA}, "sharpen"),
         (9999, {"rotate": 10.0, "radius": 5.0, "watermark": "a", "of": ALPHA}, "rotate"),
-        (9999, {"trim": 1, "of": ALPHA}, "trim"),
         (6000, {"max_bytes": 9000, "format": "webp"}, "bytes"),
         (6000, {"lossless": True, "format": "avif"}, "lossless"),
         (
@@ -138,7 +137,7 @@ def test_options_that_come_together_share_the_time() -> None:
     side = 5200
     frames(side, side, blur=1.0, format="jpg")
     frames(side, side, sharpen=1.0, format="jpg", of=ALPHA)
-    with pytest.raises(BadRequest, match=r"^option blur: takes 12.0 s with sharpen for 27040000 pixels"):
+    with pytest.raises(BadRequest, match=r"^option blur: takes 12.0 s with sharpen, .* 27040000 pixels$"):
         frames(side, side, blur=1.0, sharpen=1.0, format="jpg", of=ALPHA)
 
 
@@ -196,9 +195,13 @@ def test_every_option_has_its_row_under_its_name() -> None:
 def test_refused_before_a_pixel_is_decoded() -> None:
     huge = pictures.png(9000, 9000)  # nothing of it decodes
     with pytest.raises(
-        BadRequest, match=r"^option blur: takes 9.7 s for 81000000 pixels, and may take 5.5 s$"
+        BadRequest, match=r"^option blur: takes 9.7 s, and may take 5.5 s; the result has 81000000 pixels$"
     ):
         render(huge, job(blur=1.0, timeout=10.0))
+    with pytest.raises(
+        BadRequest, match=r"^option trim: takes 1.1 s, and may take 0.0 s; the result has 10000 pixels$"
+    ):
+        render(huge, job(trim=1, width=100, timeout=0.2))
     with pytest.raises(BadRequest, match=r"^option flip: takes "):
         render(huge, job(flip="v"), memory=300_000_000)
 
