@@ -36,7 +36,7 @@ from origin.urls.options import Options
 _SHARE_OF_TIME = 0.7  # of a render's deadline: renderers share cores, and pictures differ
 _RESERVE = 50_000_000  # bytes of a renderer's memory that are not there for pixels
 _SMALL = 0.1  # of time and memory: what a result may take, whatever decoding takes
-_LEAST = 1  # the number of the least effort that an encoder may have
+_LEAST = 2  # the number of the least effort that any encoder has
 _COPY = 4  # bytes of a pixel that is in memory once more
 _FINEST = 90  # of `q`: from there on encoders take twice as long
 _TIMES_FINEST = 2.0
@@ -218,19 +218,16 @@ def _encoding(frame: Frame, options: Options, alpha: bool) -> tuple[_Cost, dict[
     assert format.writer is not None, f"{format.name} is never written"
     pixels = _pixels(frame)
     lossless = options.lossless and format.holds_lossless
-    usual, taken = format.writer.effort(frame.effort, False), format.writer.effort(frame.effort, lossless)
-    plain = _cost(usual.alpha if alpha else usual.opaque, pixels)
+    effort = format.writer.effort(frame.effort, lossless)
+    plain = _cost(effort.alpha if alpha else effort.opaque, pixels)
     if frame.original.orientation > 1 or format is not frame.format:
         plain += _Cost(0.0, pixels * _COPY)
-    if lossless:
-        more = _cost(taken.alpha if alpha else taken.opaque, pixels)
-        return plain, {"lossless": _Cost(more.seconds - plain.seconds, more.memory - plain.memory)}
-    if format.default_quality is None:
+    if lossless or format.default_quality is None:
         return plain, {}
     dearer: dict[str, _Cost] = {}
     times = _TIMES_FINEST if isinstance(options.quality, int) and options.quality >= _FINEST else 1.0
     if options.max_bytes is not None:
-        more_tries = plain.seconds * (_TIMES_FINEST * search.MAX_TRIES - 1)
+        more_tries = plain.seconds * (search.MAX_TRIES - 1)
         dearer["bytes"] = _Cost(more_tries, pixels * _COPY)
     elif times > 1:
         dearer["q"] = _Cost(plain.seconds * (times - 1))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.costs import STEPPED
 from origin.errors import BadRequest
 from origin.errors import Unprocessable
 from origin.formats import Format
@@ -21,6 +22,7 @@ from origin.imaging.pipeline import CHARGES
 from origin.imaging.pipeline import render
 from origin.imaging.protocol import Normalisation
 from origin.urls.options import NAMES
+from origin.urls.options import Options
 from tests.support import pictures
 from tests.support.jobs import job
 
@@ -103,6 +105,13 @@ def test_a_large_picture_with_transparency_is_compressed_less_and_stays_as_it_is
     assert (slow["compression"], fast["compression"]) == (6, 1)
 
 
+def test_without_loss_less_effort_comes_before_fewer_pixels() -> None:
+    for side, effort in ((3000, 0), (4500, 1), (5500, 2)):
+        (frame,) = frames(side, side, format="webp", lossless=True)
+        assert (frame.upright.size, frame.effort) == ((side, side), effort)
+    assert megapixels(frames(8000, 8000, format="webp", lossless=True)[0]) < 40
+
+
 @pytest.mark.parametrize(
     ("format", "chosen"), [("auto:avif", "jpg"), ("auto:webp", "webp"), ("auto:plain", "jpg")]
 )
@@ -117,8 +126,7 @@ def test_with_auto_another_format_is_taken(format: str, chosen: str) -> None:
         (9000, {"blur": 1.0}, "blur"),
         (6500, {"sharpen": 1.0, "of": ALPHA}, "sharpen"),
         (9999, {"rotate": 10.0, "radius": 5.0, "watermark": "a", "of": ALPHA}, "rotate"),
-        (6000, {"max_bytes": 9000, "format": "webp"}, "bytes"),
-        (6000, {"lossless": True, "format": "avif"}, "lossless"),
+        (8000, {"max_bytes": 9000, "format": "webp"}, "bytes"),
         (
             9000,
             {"flip": "hv", "rotate": 90.0, "radius": "max", "of": {"alpha": True, "decoding": 700_000_000}},
@@ -185,8 +193,14 @@ def test_a_longer_deadline_and_more_memory_allow_more() -> None:
     assert frame.upright.size == (10_000, 10_000)
 
 
-def test_every_option_has_its_row_under_its_name() -> None:
+def test_what_has_a_price_is_measured() -> None:
     assert {charge.option for charge in CHARGES} <= NAMES
+    measured = [
+        Options(**{name: value for name, value in options.items() if name != "format"})
+        for options in (*STEPPED.values(), {"trim": 5}, {"contrast": 2.0})
+    ]  # which is brightness
+    for charge in CHARGES:
+        assert any(map(charge.applies, measured)), charge.option
 
 
 # As the renderer does it
