@@ -19,7 +19,7 @@ LAYERS = (
     "formats",
     "http urls",
     "signing",
-    "sources cache",
+    "client sources cache",
     "imaging",
     "render",
     "ops",
@@ -43,6 +43,9 @@ PUBLIC_OF_IMAGING = {"origin.imaging.protocol"}
 # Where each package from outside is at home: a room, or a file of one.
 HOMES = {
     "PIL": "imaging.pillow",
+    "django": "client.django client.django.apps client.django.templatetags.image_origin",
+    "flask": "client.flask",
+    "jinja2": "client.jinja",
     "py_svg_hush": "ingest.svg",
     "pillow_heif": "imaging.heif",
     "pillow_jxl": "imaging.jxl",

@@ -37,6 +37,7 @@ _SHARE_OF_TIME = 0.7  # of a render's deadline: renderers share cores, and pictu
 _RESERVE = 50_000_000  # bytes of a renderer's memory that are not there for pixels
 _SMALL = 0.1  # of time and memory: what a result may take, whatever decoding takes
 _LEAST = 2  # the number of the least effort that any encoder has
+_RESIZING = 0.003, 0.012  # seconds for a million pixels that are decoded, opaque and with alpha
 _COPY = 4  # bytes of a pixel that is in memory once more
 _FINEST = 90  # of `q`: from there on encoders take twice as long
 _TIMES_FINEST = 2.0
@@ -205,6 +206,8 @@ def _add_up(frame: Frame, options: Options, charges: Iterable[Charge]) -> _Bill:
             cost = _cost(charge.alpha if alpha else charge.opaque, pixels[charge.of])
             asked[charge.option] = asked.get(charge.option, _Cost()) + cost
     decoding = _Cost(original / 1e6 * header.format.decoding, header.decoding)
+    if resized < pixels["decoded"]:
+        decoding += _Cost(pixels["decoded"] / 1e6 * _RESIZING[alpha])
     if _is_copied(frame, asked):
         return _Bill(decoding, asked, _Cost())
     shows = alpha and not (_is_opaque(options.background) and not options.radius)
