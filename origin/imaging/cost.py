@@ -34,9 +34,10 @@ from origin.urls.options import OPTIONS
 from origin.urls.options import Options
 
 _SHARE_OF_TIME = 0.7  # of a render's deadline: renderers share cores, and pictures differ
-_RESERVE = 50_000_000  # bytes of a renderer's memory that are not there for pixels
+_SHARE_OF_MEMORY = 0.85  # of a renderer's: some is taken for other things, and what jobs left is in pieces
 _SMALL = 0.1  # of time and memory: what a result may take, whatever decoding takes
 _LEAST = 2  # the number of the least effort that any encoder has
+_SHRINKS_AGAIN = 2_000_000  # pixels of a result from which on memory may be what its encoder lacked
 _RESIZING = 0.003, 0.012  # seconds for a million pixels that are decoded, opaque and with alpha
 _COPY = 4  # bytes of a pixel that is in memory once more
 _FINEST = 90  # of `q`: from there on encoders take twice as long
@@ -88,12 +89,16 @@ class Bounds:
         """Of a render with that deadline, in seconds, in a process with that memory."""
         return Bounds(
             None if timeout is None else timeout * _SHARE_OF_TIME,
-            None if memory is None else max(0, memory - _RESERVE - 2 * len(original)),
+            None
+            if memory is None
+            else int(max(memory * _SHARE_OF_MEMORY - 2 * len(original), memory * _SMALL)),
         )
 
     def without(self, memory: int) -> Bounds:
         """What is left of them beside so many bytes."""
-        return self if self.memory is None else replace(self, memory=max(0, self.memory - memory))
+        if self.memory is None:
+            return self
+        return replace(self, memory=int(max(self.memory - memory, self.memory * _SMALL)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +148,21 @@ def afford(
     left = _left(bill, bounds)
     _check_options(bill, left, last)
     if whole:
+        cost = bill.total
         raise Unprocessable(
-            f"{last.format.name} of {_pixels(last)} pixels takes too much to encode: {bill.total}"
+            f"{last.format.name} of {_pixels(last)} pixels: takes {cost.seconds:.1f} s and "
+            f"{cost.memory / 1e6:.0f} MB to encode, more than there are"
         )
     share = min(left.seconds / bill.total.seconds, left.memory / max(bill.total.memory, 1))
     return (last.within(max(1, int(last.upright.longest * math.sqrt(share)))),)
+
+
+def without_memory(frame: Frame) -> tuple[Frame, ...]:
+    """What to try where an encoder failed: half as many pixels, where there are so many that memory may be
+    the reason. How much there is cannot be known: what jobs before have left of it may be in small pieces."""
+    if _pixels(frame) < _SHRINKS_AGAIN:
+        return ()
+    return (frame.within(int(frame.upright.longest * math.sqrt(0.5))),)
 
 
 def _fitting(frame: Frame, options: Options, charges: Sequence[Charge], bounds: Bounds) -> Frame | None:

@@ -26,6 +26,7 @@ from origin.imaging.cost import Bounds
 from origin.imaging.cost import Charge
 from origin.imaging.cost import Step
 from origin.imaging.cost import afford
+from origin.imaging.cost import without_memory
 from origin.imaging.describe import SMALL_SIDE
 from origin.imaging.describe import Facts
 from origin.imaging.describe import describe
@@ -163,7 +164,9 @@ def _render(original: bytes, format: Format, job: Job, memory: int | None) -> Re
         afford(settle(header, bare), Options(trim=job.options.trim), CHARGES, bounds)
         trimmed, frames = trim(original, opened, header, job, memory)
         bounds = bounds.without(memory_of(trimmed))
-    for frame in afford(frames, job.options, CHARGES, bounds, whole=job.normalisation is not None):
+    whole = job.normalisation is not None
+    frames = afford(frames, job.options, CHARGES, bounds, whole=whole)
+    for frame in (*frames, *(() if whole else without_memory(frames[-1]))):
         frame = _find_cut_of_animation(original, frame, job.options)
         loaded = trimmed or load.load(original, opened, frame)
         image = run_steps(loaded, job.options, frame)
