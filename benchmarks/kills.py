@@ -120,7 +120,9 @@ def _stored_wrongly(contents: dict[str, bytes], ledger: Ledger) -> list[str]:
         body = contents.pop(f"{PICTURES}/{key}", None)
         number = NOTHING if body is None else _number(body)
         if number not in held:
-            wrong.append(f"{key} holds {number}, and may hold {held}")
+            wrong.append(f"{key} holds {number}, and may hold {held}: {ledger.writes.get(key)}")
+    for key in ledger.published:
+        contents.pop(f"{STAGE}/{key}", None)  # a copy that the sweep removes, where the store was away
     for key, expected in ledger.waiting.items():
         body = contents.pop(f"{STAGE}/{key}", None)
         if body is None or _number(body) != expected:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ class Ledger:
     """What there may be, and what went wrong."""
 
     may_hold: dict[str, set[int | None]] = field(default_factory=dict)  # numbers of pictures, by key
+    writes: dict[str, list[str]] = field(default_factory=dict)  # by key: second, number and answer of each
     waiting: dict[str, int] = field(default_factory=dict)  # acknowledged in the stage, and not published
     published: set[str] = field(default_factory=set)  # keys of those that waited
     unanswered: set[int] = field(default_factory=set)  # pictures whose POST was not answered
@@ -181,6 +183,8 @@ class Uploader:
 
     def _note(self, key: str, number: int | None, reply: Reply, is_kept: bool) -> None:
         """What the key may hold after that answer to a write of `number`."""
+        write = f"{time.monotonic():.1f} s: {number}, {reply.status}"
+        self._ledger.writes.setdefault(key, []).append(write)
         if reply.status in UNKNOWN:
             self._ledger.may_hold.setdefault(key, {NOTHING}).add(number)
             self._mine[key] = None
