@@ -90,6 +90,7 @@ class Job:
     watermark: Watermark | None = None  # where the options name one
     normalisation: Normalisation | None = None  # with it, the original itself is checked and put in order
     moving_png: bool = False  # an animation stays one in PNG as well
+    timeout: float | None = None  # seconds after which the renderer is killed, where it is to plan with them
 
     def holds_animation(self, format: Format) -> bool:
         """Whether a result in this format may be an animation."""
@@ -116,6 +117,7 @@ class Job:
             **watermark,
             **({} if self.normalisation is None else {"normalisation": asdict(self.normalisation)}),
             **({"moving_png": True} if self.moving_png else {}),
+            **({} if self.timeout is None else {"timeout": self.timeout}),
         }
 
     @classmethod
