@@ -73,13 +73,14 @@ class Copier:
         if self.manifest.has(key, found.etag):
             return Outcome(key)
         try:
-            return await self._copy(key)
+            return await self._copy(found)
         except NotFound:
             return Outcome(key)  # removed meanwhile
         except (OriginError, Differs, PreconditionFailed) as exc:
             return Outcome(key, failure=str(exc))
 
-    async def _copy(self, key: str) -> Outcome:
+    async def _copy(self, found: StoredObject) -> Outcome:
+        key = found.key
         original = await self.source.get(key)
         assert original is not None  # no version was named
         metadata = (await self.source.head(key)).metadata
@@ -92,7 +93,7 @@ class Copier:
             if not await self._is_there(key, digest):
                 raise Differs(f"{key!r}: what came back is not what was stored")
             written = len(original.body)
-        self.manifest.add(Copied(key, original.etag, len(original.body), digest))
+        self.manifest.add(Copied(key, found.etag, len(original.body), digest))
         return Outcome(key, written)
 
     async def _is_there(self, key: str, digest: str) -> bool:
