@@ -30,6 +30,7 @@ from origin.imaging.effects import sharpen
 from origin.imaging.effects import tone
 from origin.imaging.encode import encode
 from origin.imaging.frame import Frame
+from origin.imaging.frame import find_part
 from origin.imaging.frame import settle
 from origin.imaging.protocol import Job
 from origin.imaging.resize import resize
@@ -144,8 +145,10 @@ def _describe(
     duration = sum(field(opened, "delay", [])) if header.animated else 0
     frame, *_ = settle(header, job)
     small = _run_steps(load.load(original, opened, frame), job.options, frame)
-    body = describe(description, small, Facts(header, len(original), duration))
-    return Rendered(body, description, *header.upright)
+    seen = find_part(header, job)
+    facts = Facts(header, len(original), duration, seen.width, seen.height)
+    body = describe(description, small, facts)
+    return Rendered(body, description, facts.width, facts.height)
 
 
 def _find_cut_of_animation(original: bytes, frame: Frame, options: Options) -> Frame:
