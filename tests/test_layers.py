@@ -48,13 +48,13 @@ HOMES = {
     "pypdfium2": "imaging.pdf",
     "pyseccomp": "imaging.seccomp",
     "aiobotocore": "sources.s3_source sources.s3_session",
-    "botocore": "sources.s3_source sources.s3_errors",
-    "aiohttp": "sources.s3_errors sources.s3_session "
+    "botocore": "sources.s3_source sources.s3_errors sources.s3_get",
+    "aiohttp": "sources.s3_errors sources.s3_session sources.s3_get "
     "sources.http_session sources.http_source sources.http_body",
-    "yarl": "sources.http_session",
+    "yarl": "sources.http_session sources.s3_get",
     "idna": "sources.remote_url",
     "redis": "sources.redis_registry",
-    "types_aiobotocore_s3": "sources.s3_source",
+    "types_aiobotocore_s3": "sources.s3_source sources.s3_get",
     "diskcache": "cache.diskcache_safe",
     "itsdangerous": "signing",
     "uvicorn": "server",

@@ -11,7 +11,15 @@ from aiobotocore.httpsession import AIOHTTPSession
 _ERROR_BYTES = 65_536  # read of an error answer; those of S3 are under 1 kB
 
 
+class RedirectRefused(aiohttp.ClientError):
+    """The server sends us elsewhere."""
+
+
 class NoRedirectSession(AIOHTTPSession):  # type: ignore[misc]
+    async def client(self) -> _Client:
+        """What asks servers directly, with the connections that botocore's calls use too."""
+        return await self._get_session(None)
+
     async def _get_session(self, proxy_url: str | None) -> _Client:
         return _Client(await super()._get_session(proxy_url))
 
@@ -30,7 +38,7 @@ class _Client:
             # Raised, because botocore answers a 3xx by a search for the bucket's region that never ends.
             if response.status < 400 and response.status != 304:
                 region = response.headers.get("x-amz-bucket-region", "unknown")
-                raise aiohttp.ClientError(f"{response.status} redirect refused; bucket region: {region}")
+                raise RedirectRefused(f"{response.status} redirect refused; bucket region: {region}")
             return _ErrorAnswer(response, await _read_beginning(response))
 
 

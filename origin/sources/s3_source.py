@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 from collections.abc import AsyncIterator
+from collections.abc import Awaitable
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import botocore
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
+from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import ClientError
 from botocore.loaders import create_loader
 
@@ -42,8 +44,11 @@ from origin.sources.s3_errors import code_of
 from origin.sources.s3_errors import head_refusal
 from origin.sources.s3_errors import library_errors_become_ours
 from origin.sources.s3_errors import parsed
-from origin.sources.s3_errors import status_of
+from origin.sources.s3_get import Getter
+from origin.sources.s3_get import ObjectAnswer
+from origin.sources.s3_get import find_getter
 from origin.sources.s3_session import NoRedirectSession
+from origin.sources.s3_signature import Credentials
 from origin.sources.settings import reveal
 
 if TYPE_CHECKING:
@@ -51,7 +56,6 @@ if TYPE_CHECKING:
 
 # One for all sources: botocore's model of S3 takes 14 MB and 0.14 s of CPU to load.
 _MODELS = create_loader()
-_CHUNK = 65_536  # bytes read at once; aiobotocore's own default is 1024
 _CHECKED_KEYS = 10  # listed by `check`: the first may be the marks that consoles leave for folders
 
 
@@ -76,8 +80,9 @@ class S3Source:
         self._folder = settings.folder.strip("/")
         self._timeout = settings.timeout or timeout
         self._max_bytes = max_bytes
-        self._client_arguments = _client_arguments(settings, connections)
+        self._connections = connections
         self._client: S3Client | None = None
+        self.getter: Getter | None = None
         self._region_is_missing = False
         self._opening = asyncio.Lock()
         self._exits = contextlib.AsyncExitStack()
@@ -99,9 +104,10 @@ class S3Source:
             if (await self._head(path)).etag == if_none_match:
                 return None
             if_none_match = None
-        async with self._connected(path) as (client, deadline):
+        async with self._connected(path) as (_, deadline):
+            assert self.getter is not None  # connected
             return await self._fetch(
-                client, path, if_none_match, lambda size: reserve(reserve_memory, size, deadline)
+                self.getter, path, if_none_match, lambda size: reserve(reserve_memory, size, deadline)
             )
 
     async def check(self) -> CheckResult:
@@ -178,49 +184,70 @@ class S3Source:
         session.register_component("data_loader", _MODELS)
         settings = self._settings
         asks_the_chain = not (settings.anonymous or settings.access_key or settings.secret_key)
+        chain = await session.get_credentials() if asks_the_chain else None
         # A client made without credentials would never look for them again.
-        if asks_the_chain and await session.get_credentials() is None:
+        if asks_the_chain and chain is None:
             raise SourceUnavailable(f"s3://{self._bucket}: {NO_CREDENTIALS}")
-        creation = session.create_client("s3", **self._client_arguments)
+        sessions: list[NoRedirectSession] = []
+
+        def make_session(**arguments: Any) -> NoRedirectSession:
+            sessions.append(NoRedirectSession(**arguments))
+            return sessions[-1]
+
+        creation = session.create_client("s3", **_client_arguments(settings, self._connections, make_session))
         client: S3Client = await self._exits.enter_async_context(creation)
+        self.getter = await find_getter(client, self._bucket, sessions[0], self._credentials(chain))
         has_region = bool(settings.region or session.get_config_variable("region"))
         self._region_is_missing = not has_region and client.meta.endpoint_url.endswith(".amazonaws.com")
         return client
 
+    def _credentials(self, chain: Any) -> Callable[[], Awaitable[Credentials]] | None:
+        """What tells the credentials of the moment: those of a chain may end and are renewed."""
+        settings = self._settings
+        if settings.anonymous:
+            return None
+        if chain is not None:
+            renewed: Callable[[], Awaitable[Credentials]] = chain.get_frozen_credentials
+            return renewed
+        keys = (settings.access_key, settings.secret_key, settings.session_token)
+        fixed: Credentials = ReadOnlyCredentials(*map(reveal, keys))
+
+        async def same() -> Credentials:
+            return fixed
+
+        return same
+
     async def _fetch(
-        self, client: S3Client, path: str, if_none_match: str | None, reserve_memory: ReserveMemory
+        self, getter: Getter, path: str, if_none_match: str | None, reserve_memory: ReserveMemory
     ) -> Original | None:
-        conditions: Any = {"IfNoneMatch": if_none_match} if if_none_match else {}
-        try:
-            answer = await parsed(client.get_object(Bucket=self._bucket, Key=path, **conditions))
-        except ClientError as error:
-            if if_none_match and status_of(error) == 304:
+        async with getter.get(path, if_none_match) as answer:
+            if answer is None:
                 return None
-            raise
-        async with answer["Body"] as stream:
-            if not _is_whole(answer["ResponseMetadata"]):
+            if not answer.is_whole:
                 raise SourceUnavailable(f"s3://{self._bucket}/{path}: perhaps not the whole object")
-            body = await self._read(stream, answer.get("ContentLength"), reserve_memory)
-        modified = answer["LastModified"].timestamp() if "LastModified" in answer else None
-        etag = marked(answer.get("ETag") or body_etag(body), answer.get("Metadata", {}))
-        original = Original(body, etag, modified)
+            body = await self._read(answer, reserve_memory)
+        etag = marked(answer.etag or body_etag(body), answer.metadata)
+        original = Original(body, etag, answer.last_modified)
         # There are servers that answer every conditional GET with a 200.
         return None if original.etag == if_none_match else original
 
-    async def _read(self, stream: Any, announced: int | None, reserve_memory: ReserveMemory) -> bytes:
-        """The body to its end. The stream itself raises when it ends before `Content-Length`."""
-        body = bytearray()
-        if (announced or 0) > self._max_bytes:
-            raise Unprocessable(f"an original of {announced} bytes; {self._max_bytes} are allowed")
-        await reserve_memory(self._max_bytes if announced is None else announced)
-        async for chunk in stream.iter_chunks(_CHUNK):
-            body += chunk
-            if len(body) > self._max_bytes:
+    async def _read(self, answer: ObjectAnswer, reserve_memory: ReserveMemory) -> bytes:
+        """The body to its end. The chunks themselves raise where it ends before the announced length."""
+        if (answer.length or 0) > self._max_bytes:
+            raise Unprocessable(f"an original of {answer.length} bytes; {self._max_bytes} are allowed")
+        await reserve_memory(self._max_bytes if answer.length is None else answer.length)
+        chunks, size = [], 0
+        async for chunk in answer.chunks:
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > self._max_bytes:
                 raise Unprocessable(f"an original of more than {self._max_bytes} bytes")
-        return bytes(body)
+        return b"".join(chunks)
 
 
-def _client_arguments(settings: S3Settings, connections: int) -> dict[str, Any]:
+def _client_arguments(
+    settings: S3Settings, connections: int, session: Callable[..., NoRedirectSession]
+) -> dict[str, Any]:
     # Bucket names as host names need DNS that most servers of one's own do not have.
     addressing_style = settings.addressing_style or ("path" if settings.endpoint_url else "auto")
     return {
@@ -239,19 +266,10 @@ def _client_arguments(settings: S3Settings, connections: int) -> dict[str, Any]:
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
             signature_version=botocore.UNSIGNED if settings.anonymous else None,
-            http_session_cls=NoRedirectSession,
+            http_session_cls=session,
             warm_up_loader_caches=True,  # otherwise opening reads 100 ms of files in the event loop
         ),
     }
-
-
-def _is_whole(metadata: Any) -> bool:
-    """Whether this is an answer with all of the object, and with an end that can be told from a cut.
-
-    Not a 206 nobody asked for, and not a body that ends where the connection does (RFC 9112 section 6.3).
-    """
-    delimiters = {"content-length", "transfer-encoding"}
-    return metadata["HTTPStatusCode"] == 200 and not delimiters.isdisjoint(metadata["HTTPHeaders"])
 
 
 def body_etag(body: bytes) -> str:

@@ -223,7 +223,8 @@ def test_zero_bytes_on_the_disk_leave_the_memory_and_the_other_way_round(tmp_pat
 def test_the_policy_allows_what_the_source_calls() -> None:
     policy = json.loads(OPERATIONS.block("json", "Statement"))
     allowed = {statement["Action"] for statement in policy["Statement"]}
-    source = (ROOT / "origin" / "sources" / "s3_source.py").read_text(encoding="utf-8")
+    files = (ROOT / "origin" / "sources" / name for name in ("s3_source.py", "s3_get.py"))
+    source = "".join(file.read_text(encoding="utf-8") for file in files)
     assert set(re.findall(r"client\.(\w+)\(", source)) == {"get_object", "list_objects_v2", "head_object"}
     assert allowed == {"s3:GetObject", "s3:ListBucket"}
 

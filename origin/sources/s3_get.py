@@ -1,0 +1,245 @@
+"""GETs of objects: sent and read here, where botocore has found out from where.
+
+A GET through botocore takes 1 ms of CPU beside the body: it finds endpoint, region and kind of signature anew
+each time, and reads every header that an object can have. So botocore is asked once, when the source
+connects; a GET of 1.2 MB then takes a third of the CPU. A bucket whose requests are signed in a way of its
+own (S3 Express, access points of many regions), or that is behind a proxy, is read through botocore;
+`FAST = False` switches that on for every bucket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import re
+from collections.abc import AsyncIterator
+from collections.abc import Awaitable
+from collections.abc import Callable
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import Protocol
+from urllib.parse import quote
+from urllib.parse import urlsplit
+
+import aiohttp
+import botocore
+from botocore.exceptions import BotoCoreError
+from botocore.exceptions import ClientError
+from botocore.utils import get_environ_proxies
+from yarl import URL
+
+from origin.http.dates import parse_http_date
+from origin.sources.base import PROBE_KEY
+from origin.sources.s3_errors import code_of
+from origin.sources.s3_errors import parsed
+from origin.sources.s3_errors import status_of
+from origin.sources.s3_session import NoRedirectSession
+from origin.sources.s3_session import RedirectRefused
+from origin.sources.s3_signature import Credentials
+from origin.sources.s3_signature import GetSigner
+
+if TYPE_CHECKING:
+    from types_aiobotocore_s3 import S3Client
+
+FAST = True
+RETRY_PAUSE = 1.0  # seconds at most before the second try, at random, so that clients do not come all at once
+_RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
+_RETRIED_CODES = frozenset({"RequestTimeout", "PriorRequestNotComplete"})
+_CHUNK = 65_536  # bytes read at once from botocore, whose own default is 1024
+_BUFFER = 262_144  # bytes that aiohttp may read ahead
+_CODE = re.compile(rb"<Code>\s*(\w{1,100})\s*</Code>")
+_METADATA = "x-amz-meta-"
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectAnswer:
+    """An object on its way. What the server does not tell is None."""
+
+    is_whole: bool  # all of the object is announced, with an end that can be told from a cut
+    etag: str | None
+    last_modified: float | None  # Unix seconds
+    length: int | None  # bytes
+    metadata: Mapping[str, str]
+    chunks: AsyncIterator[bytes]
+
+
+class Getter(Protocol):
+    """Asks one bucket for objects."""
+
+    def get(self, path: str, if_none_match: str | None) -> AbstractAsyncContextManager[ObjectAnswer | None]:
+        """None where the object still has that ETag. Raises ClientError and what the libraries raise."""
+
+
+async def find_getter(
+    client: S3Client,
+    bucket: str,
+    session: NoRedirectSession | None,
+    credentials: Callable[[], Awaitable[Credentials]] | None,
+) -> Getter:
+    """The fastest way to the objects of this bucket. `credentials` is None where nothing is signed."""
+    told = await _ask_botocore(client, bucket) if FAST and session is not None else None
+    if told is None or session is None or get_environ_proxies(told.url):
+        return BotocoreGetter(client, bucket)
+    place = told.url.removesuffix(PROBE_KEY)
+    is_plain = place != told.url and place.endswith("/") and "?" not in place
+    if told.signature_version == botocore.UNSIGNED and is_plain:
+        return FastGetter(place, session, None, None)
+    if told.signature_version != "s3v4" or told.signing_name != "s3" or credentials is None or not is_plain:
+        return BotocoreGetter(client, bucket)
+    signer = GetSigner(str(URL(place).host_port_subcomponent), told.region)
+    return FastGetter(place, session, signer, credentials)
+
+
+class FastGetter:
+    """Asks without botocore. `place` is the URL that the key is written behind."""
+
+    def __init__(
+        self,
+        place: str,
+        session: NoRedirectSession,
+        signer: GetSigner | None,
+        credentials: Callable[[], Awaitable[Credentials]] | None,
+    ) -> None:
+        self.place = place
+        self._path = urlsplit(place).path
+        self._session = session
+        self._signer = signer
+        self._credentials = credentials
+
+    @contextlib.asynccontextmanager
+    async def get(self, path: str, if_none_match: str | None) -> AsyncIterator[ObjectAnswer | None]:
+        try:
+            response = await self._ask(path, if_none_match)
+        except (aiohttp.ClientError, TimeoutError, ClientError) as error:
+            if not _may_pass(error):
+                raise
+            await asyncio.sleep(random.uniform(0, RETRY_PAUSE))
+            response = await self._ask(path, if_none_match)
+        if response is None:
+            yield None
+            return
+        async with response:
+            yield _answer(response)
+
+    async def _ask(self, path: str, if_none_match: str | None) -> aiohttp.ClientResponse | None:
+        """The answer with an object, or None for 304. Raises ClientError for an answer with an error."""
+        quoted = quote(path, safe="/~")
+        headers = {"accept-encoding": "identity"}
+        if self._signer is not None and self._credentials is not None:
+            headers |= self._signer.headers(self._path + quoted, await self._credentials())
+        if if_none_match is not None:
+            headers["if-none-match"] = if_none_match
+        http = await self._session.client()
+        url = URL(self.place + quoted, encoded=True)
+        response = await http.request("GET", url=url, headers=headers, read_bufsize=_BUFFER)
+        if isinstance(response, aiohttp.ClientResponse):
+            return response
+        if response.status == 304 and if_none_match is not None:
+            return None
+        code = _CODE.search(await response.read())
+        raise ClientError(
+            {
+                "Error": {"Code": code[1].decode() if code else ""},
+                "ResponseMetadata": {"HTTPStatusCode": response.status},
+            },
+            "GetObject",
+        )
+
+
+class BotocoreGetter:
+    """Asks as botocore does."""
+
+    def __init__(self, client: S3Client, bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    @contextlib.asynccontextmanager
+    async def get(self, path: str, if_none_match: str | None) -> AsyncIterator[ObjectAnswer | None]:
+        conditions: Any = {"IfNoneMatch": if_none_match} if if_none_match is not None else {}
+        try:
+            answer = await parsed(self._client.get_object(Bucket=self._bucket, Key=path, **conditions))
+        except ClientError as error:
+            if if_none_match is None or status_of(error) != 304:
+                raise
+            yield None
+            return
+        told = answer["ResponseMetadata"]
+        async with answer["Body"] as stream:
+            yield ObjectAnswer(
+                _is_whole(told["HTTPStatusCode"], told["HTTPHeaders"]),
+                answer.get("ETag"),
+                answer["LastModified"].timestamp() if "LastModified" in answer else None,
+                answer.get("ContentLength"),
+                answer.get("Metadata", {}),
+                stream.iter_chunks(_CHUNK),
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What botocore would ask, and how it would sign that."""
+
+    url: str
+    signature_version: Any
+    signing_name: str
+    region: str
+
+
+class _NothingIsSent(Exception):
+    """Ends a call of botocore once it has told what it would ask."""
+
+
+async def _ask_botocore(client: S3Client, bucket: str) -> _Told | None:
+    told: list[_Told] = []
+
+    def listen(
+        request: Any, signing_name: str, region_name: str, signature_version: Any, **_others: object
+    ) -> None:
+        context = request.context.get("signing", {})
+        name = context.get("signing_name") or signing_name
+        told.append(_Told(request.url, signature_version, name, context.get("region") or region_name))
+        raise _NothingIsSent
+
+    client.meta.events.register_last("before-sign.s3.GetObject", listen)
+    try:
+        await client.get_object(Bucket=bucket, Key=PROBE_KEY)
+    except _NothingIsSent:
+        return told[0]
+    except BotoCoreError:  # which it will say again of each GET
+        return None
+    finally:
+        client.meta.events.unregister("before-sign.s3.GetObject", listen)
+    return None
+
+
+def _answer(response: aiohttp.ClientResponse) -> ObjectAnswer:
+    headers = response.headers
+    modified = headers.get("Last-Modified")
+    return ObjectAnswer(
+        _is_whole(response.status, response.headers),
+        headers.get("ETag"),
+        None if modified is None else parse_http_date(modified),
+        response.content_length,
+        {
+            name.lower().removeprefix(_METADATA): value
+            for name, value in headers.items()
+            if name.lower().startswith(_METADATA)
+        },
+        response.content.iter_any(),
+    )
+
+
+def _is_whole(status: int, headers: Mapping[str, Any]) -> bool:
+    """Not a 206 nobody asked for, nor a body that ends where the connection does (RFC 9112 section 6.3)."""
+    return status == 200 and ("content-length" in headers or "transfer-encoding" in headers)
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether the same request may succeed a moment later."""
+    if isinstance(error, ClientError):
+        return status_of(error) in _RETRIED_STATUSES or code_of(error) in _RETRIED_CODES
+    return not isinstance(error, RedirectRefused)
