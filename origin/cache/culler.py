@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 
 from origin.cache.engine import Engine
+from origin.cache.records import Pieces
 
-Values = Sequence[tuple[str, bytes]]
+Values = Sequence[tuple[str, Pieces]]
 MAX_TOUCHED = 100_000
 _ENTRY_OVERHEAD = 65_536  # bytes that SQLite's file and log grow by with a new entry, at most
 _MAX_RENEWED = 1_000  # entries that one culling spares, or it would not end where everything was read
@@ -27,13 +28,13 @@ class Culler:
         if len(self._touched) < MAX_TOUCHED:
             self._touched.update(map(hash, names))
 
-    def is_too_large(self, value: bytes) -> bool:
+    def is_too_large(self, value: Pieces) -> bool:
         """Whether a value alone would take a twentieth of the folder."""
-        return len(value) > self.max_size // 20
+        return sum(map(len, value)) > self.max_size // 20
 
     def portions(self, values: Values) -> Iterator[Values]:
         """The values in portions so small that space for one does not empty a small folder."""
-        portion: list[tuple[str, bytes]] = []
+        portion: list[tuple[str, Pieces]] = []
         left = 0
         for name, value in values:
             left -= _space(value)
@@ -74,6 +75,6 @@ class Culler:
                     return
 
 
-def _space(value: bytes) -> int:
+def _space(value: Pieces) -> int:
     """Bytes that the folder grows by with a new value, at most."""
-    return 2 * len(value) + _ENTRY_OVERHEAD
+    return 2 * sum(map(len, value)) + _ENTRY_OVERHEAD

@@ -29,6 +29,7 @@ from origin.cache.engine import is_damage
 from origin.cache.folder_lock import FolderLock
 from origin.cache.health import Health
 from origin.cache.health import Operation
+from origin.cache.records import Pieces
 from origin.cache.records import seal
 from origin.cache.records import unseal
 from origin.errors import ConfigError
@@ -99,6 +100,9 @@ class DiskStore:
 
         `heard` is `self.heard` of the moment in which the value was still valid.
         """
+        self._put(name, (value,), heard)
+
+    def _put(self, name: str, value: Pieces, heard: int | None) -> None:
         if self._culler.is_too_large(value):
             return
         if self._pending_deletes:
@@ -114,7 +118,7 @@ class DiskStore:
             if len(portion) > 1 and not self._pending_deletes and self._attempt("write", write, False):
                 continue
             for name, value in portion:  # one of them may be what failed
-                self.put(name, value, heard)
+                self._put(name, value, heard)
 
     def delete(self, name: str) -> bool:
         """Remove one value; whether it was there."""

@@ -19,6 +19,7 @@ from origin.cache.diskcache_safe import DATABASE
 from origin.cache.diskcache_safe import LOCK_TIMEOUT
 from origin.cache.diskcache_safe import SafeCache
 from origin.cache.diskcache_safe import SafeDisk
+from origin.cache.records import Pieces
 
 # Bytes from which a value has a file. In SQLite it is a chain of pages, for which the system reads ahead:
 # 44 pages from the disk for a value of 7. With smaller files a disk could run out of inodes before space.
@@ -92,7 +93,7 @@ class Engine:
     def get(self, name: str) -> bytes | None:
         return self._cache.get(name)
 
-    def put_all(self, values: Iterable[tuple[str, bytes]], heard: int | None = None) -> None:
+    def put_all(self, values: Iterable[tuple[str, Pieces]], heard: int | None = None) -> None:
         """Put all of them, or none where one fails. diskcache leaves the files of rows that it could not
         write.
 

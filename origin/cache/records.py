@@ -117,7 +117,11 @@ def weigh(record: Record) -> int:
     return 0 if isinstance(record, Version) else len(record.body)
 
 
-def pack(record: Record) -> bytes:
+Pieces = tuple[bytes, ...]
+"""Bytes that follow each other. Originals are large: to join them would be a copy more of each."""
+
+
+def pack(record: Record) -> Pieces:
     """A record as bytes: one line of JSON, then the body."""
     head: dict[str, Any]
     body = b""
@@ -132,7 +136,7 @@ def pack(record: Record) -> bytes:
             "last_modified": record.last_modified,
         }
         body = record.body
-    return b"".join((json.dumps(head).encode(), b"\n", body))
+    return json.dumps(head).encode() + b"\n", body
 
 
 def unpack(name: str, packed: bytes | memoryview) -> Record | None:
@@ -160,9 +164,9 @@ def _split(packed: bytes | memoryview) -> tuple[dict[str, Any], bytes]:
     return json.loads(head.decode()), bytes(packed[len(head) + 1 :])
 
 
-def seal(name: str, packed: bytes) -> bytes:
+def seal(name: str, packed: Pieces) -> Pieces:
     """Packed bytes with a digest of name and bytes in front, which `unseal` checks."""
-    return _digest(name, packed) + packed
+    return _digest(name, *packed), *packed
 
 
 def unseal(name: str, sealed: bytes) -> memoryview:
@@ -174,7 +178,8 @@ def unseal(name: str, sealed: bytes) -> memoryview:
     return packed
 
 
-def _digest(name: str, packed: bytes | memoryview) -> bytes:
+def _digest(name: str, *packed: bytes | memoryview) -> bytes:
     digest = hashlib.sha256(f"{len(name)}:{name}".encode())
-    digest.update(packed)
+    for piece in packed:
+        digest.update(piece)
     return digest.digest()

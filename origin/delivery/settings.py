@@ -70,11 +70,12 @@ class RenderSettings:
             self.auto_quality,
             None if options.watermark is None else self.watermarks[options.watermark],
             part=None if crop is None else (crop.left, crop.top, crop.width, crop.height),
+            timeout=self.timeout,
         )
 
     def digest(self, pipeline: str) -> str:
         """Part of the name of every result, so that new settings make new results."""
-        limits = [self.max_pixels, self.max_frames, self.max_dimension, self.auto_quality]
+        limits = [self.max_pixels, self.max_frames, self.max_dimension, self.auto_quality, self.timeout]
         text = json.dumps([pipeline, self.quality, self.allowed, *limits])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -47,6 +47,11 @@ def count_frames(original: bytes) -> int:
     return 1
 
 
+def read_delays(original: bytes) -> list[int]:
+    """Milliseconds of each frame. Raises Unprocessable."""
+    return [frame.milliseconds for frame in _read(original)[1]]
+
+
 def load_frames(original: bytes, count: int, first: int = 0) -> pyvips.Image:
     """`count` frames from the first one on, one below the other, as libvips' loaders give animations.
 

@@ -9,24 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from origin.errors import BadRequest
 from origin.imaging.frame import Frame
-from origin.imaging.geometry import is_askew
 from origin.imaging.resize import enlarge
 from origin.imaging.vendor import pyvips
 from origin.urls.options import Options
-
-MAX_PIXELS = {
-    "blur": 25_000_000,
-    "sharpen": 25_000_000,
-    "rotate": 50_000_000,
-    "lossless": 8_000_000,
-    "bytes": 8_000_000,
-}
-"""Of all pages of a result, by option: what takes 5 s of one core. With alpha, 25 megapixels take that to
-blur or to sharpen, without it 2; 8 megapixels of WebP without loss; for `bytes` a result is encoded up to
-four times. Of `rotate`, angles that are not right."""
-MAX_GROWN = 25_000_000  # pixels of all pages of an animation that options make larger than its original
 
 # Filter Effects Module Level 1: what `grayscale` and `saturate` are equal to.
 _GRAY = (0.2126, 0.7152, 0.0722)
@@ -44,53 +30,15 @@ _SEEN = 128  # of 255: alpha from which the colour of a pixel counts
 _SLOPE, _BRIGHTEST, _DARKEST = 2.0, 10.0, 20.0  # for strength 1
 
 
-def check_cost(options: Options, frame: Frame) -> None:
-    """Raise BadRequest, before a pixel is decoded, for what would take too long.
-
-    Options that come together share the time: each takes its part of the pixels that it may have alone.
-    """
-    width, height = frame.geometry.size
-    pixels = width * height * frame.pages
-    wanted = {
-        "blur": options.blur,
-        "sharpen": options.sharpen,
-        "rotate": is_askew(options.rotate),
-        "lossless": options.lossless and frame.format.holds_lossless,
-        "bytes": options.max_bytes,
-    }
-    named = sorted((name for name in MAX_PIXELS if wanted[name]), key=MAX_PIXELS.__getitem__)
-    most = int(1 / sum(1 / MAX_PIXELS[name] for name in named)) if named else pixels
-    if pixels > most:
-        together = f" with {' and '.join(named[1:])}" if len(named) > 1 else ""
-        raise BadRequest(f"option {named[0]}: the result has {pixels} pixels, and may have {most}{together}")
-    _check_growth(options, frame, pixels)
-
-
-def _check_growth(options: Options, frame: Frame, pixels: int) -> None:
-    """What one page may grow to is bounded by its sides; an animation has many pages."""
-    growing = {
-        "enlarge": options.enlarge,
-        "pad": any(options.padding),
-        "rotate": is_askew(options.rotate),
-        "fit": options.fit == "contain",
-    }
-    name = next((name for name, grows in growing.items() if grows), None)
-    most = max(MAX_GROWN, frame.original.width * frame.original.height * frame.pages)
-    if name is not None and frame.pages > 1 and pixels > most:
-        raise BadRequest(f"option {name}: the result has {pixels} pixels, and may have {most}")
-
-
 def tone(image: pyvips.Image, options: Options, frame: Frame) -> pyvips.Image:
     """Brightness, contrast, then saturation or grey; each clips what the one before it gave."""
     if options.brightness != 1 or options.contrast != 1:
         image = image.maplut(_levels(options, image.bands, bool(image.hasalpha())))
-    if image.bands < 3:
-        return image  # grey already
+    if not (options.gray or options.saturation != 1) or image.bands < 3:
+        return image  # as it is, or grey already
     if options.gray:
         return _recombine(image, [_GRAY]).copy(interpretation="b-w")
-    if options.saturation != 1:
-        return _recombine(image, list(_saturated(options.saturation)))
-    return image
+    return _recombine(image, list(_saturated(options.saturation)))
 
 
 def blur(image: pyvips.Image, options: Options, frame: Frame) -> pyvips.Image:

@@ -60,7 +60,7 @@ def _encode(
     if not format.holds_alpha and image.hasalpha():
         image = make_opaque(image, options, frame)
     if format is Format.PNG and frame.pages > 1:
-        return write_apng(image, frame.pages, _effort(image, format)), format
+        return write_apng(image, frame.pages, _effort(image, format, frame)), format
     if format.default_quality is None or (options.lossless and format.holds_lossless):
         body = _write(image, format, _settings(image, format, options, frame, unchanged))
     else:
@@ -74,7 +74,7 @@ def _settings(
     image: pyvips.Image, format: Format, options: Options, frame: Frame, unchanged: bytes | None
 ) -> Settings:
     """Those of a saver that has no quality to choose."""
-    settings = _effort(image, format)
+    settings = _effort(image, format, frame, lossless=format.holds_lossless)
     if format.holds_lossless:
         settings["lossless"] = True
     if format is Format.PNG and unchanged is not None:
@@ -85,21 +85,21 @@ def _settings(
 def _write_at_quality(image: pyvips.Image, format: Format, options: Options, frame: Frame) -> bytes:
     """The file in the quality that is asked for, or that a search finds."""
     if options.max_bytes is not None:
-        return _best_within(image, format, options, options.max_bytes)
+        return _best_within(image, format, options, frame, options.max_bytes)
     if options.quality == "auto":
         return _least_that_looks_good(image, format, frame)
     quality = frame.quality[format.name]
     if isinstance(options.quality, int):
         quality = format.encoder_quality(options.quality)
-    return _write(image, format, {**_effort(image, format), "Q": quality})
+    return _write(image, format, {**_effort(image, format, frame), "Q": quality})
 
 
-def _best_within(image: pyvips.Image, format: Format, options: Options, most: int) -> bytes:
+def _best_within(image: pyvips.Image, format: Format, options: Options, frame: Frame, most: int) -> bytes:
     """The largest file found that is within so many bytes, and else the smallest that was tried."""
     image = image.copy_memory()
     bodies: dict[int, bytes] = {}
     # All tries together take as long as one of a picture that is so much larger.
-    effort = _effort(image, format, times=search.MAX_TRIES)
+    effort = _effort(image, format, frame, times=search.MAX_TRIES)
     pixels = image.width * image.height
 
     def measure(quality: int) -> float:
@@ -127,7 +127,7 @@ def _least_that_looks_good(image: pyvips.Image, format: Format, frame: Frame) ->
     sample = take_sample(image)
     is_whole = sample is image
     likeness = Likeness(sample)
-    effort = _effort(image, format)
+    effort = _effort(image, format, frame)
     bodies: dict[int, bytes] = {}
 
     def measure(quality: int) -> float:
@@ -147,10 +147,16 @@ def _least_that_looks_good(image: pyvips.Image, format: Format, frame: Frame) ->
     return _write(image, format, {**effort, "Q": format.encoder_quality(found)})
 
 
-def _effort(image: pyvips.Image, format: Format, times: int = 1) -> Settings:
+def _effort(
+    image: pyvips.Image, format: Format, frame: Frame, *, times: int = 1, lossless: bool = False
+) -> Settings:
     assert format.writer is not None, f"{format.name} is never written"
-    pixels = image.width * image.height * times
-    return format.writer.options_for(alpha=bool(image.hasalpha()), pixels=pixels)
+    return format.writer.options_for(
+        alpha=bool(image.hasalpha()),
+        pixels=image.width * image.height * times,
+        effort=frame.effort,
+        lossless=lossless,
+    )
 
 
 def _write(image: pyvips.Image, format: Format, settings: Settings) -> bytes:

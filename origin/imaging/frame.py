@@ -41,6 +41,8 @@ class Header:
     colour_bands: int = 0  # of a TIFF whose other bands mean nothing; 0: all mean something
     palette_bits: int = 0  # for a pixel of a PNG with a palette; 0: it has none
     page: int | None = None  # the one of several that was asked for, from 0
+    alpha: bool = False  # it has an alpha channel
+    decoding: int = 0  # bytes that its decoder takes
 
     @property
     def animated(self) -> bool:
@@ -66,6 +68,7 @@ class Frame:
     format_if_transparent: Format  # to write where a pixel of the result is transparent
     region: Region | None  # of one page, as the file lies: the part that counts; None: all of it
     geometry: Geometry  # of that part, as the file lies
+    upright: Geometry  # the same as it is seen
     pages: int  # of the result; more than one: an animation
     shrink: int  # by which the JPEG decoder shrinks the picture
     scale: float  # to which the WebP decoder shrinks the picture, and the SVG decoder enlarges it
@@ -73,6 +76,12 @@ class Frame:
     quality: Mapping[str, int]  # by format, where the options name none
     auto_quality: int  # what `q=auto` has to reach, in points of SSIMULACRA2
     watermark: Watermark | None = None
+    effort: int = 0  # of the encoder: its usual one, or a number of those that take less time
+
+    def within(self, side: int) -> Frame:
+        """The same for a result whose sides are at most so long."""
+        upright = self.upright.within(side)
+        return replace(self, upright=upright, geometry=upright.turned(self.original.orientation))
 
 
 def settle(header: Header, job: Job, region: Region | None = None) -> tuple[Frame, ...]:
@@ -123,13 +132,15 @@ def _holds(output: Output, side: int) -> bool:
 
 def _frame(header: Header, job: Job, region: Region, upright: Geometry, output: Output) -> Frame:
     format = output.format
-    geometry = upright.within(format.max_side).turned(header.orientation)
+    upright = upright.within(format.max_side)
+    geometry = upright.turned(header.orientation)
     return Frame(
         original=header,
         region=None if (region.width, region.height) == (header.width, header.height) else region,
         format=format,
         format_if_transparent=output.if_transparent,
         geometry=geometry,
+        upright=upright,
         pages=min(header.pages, job.max_frames) if header.animated and job.holds_animation(format) else 1,
         shrink=_shrink(header, region, geometry),
         scale=_scale(header, region, geometry),

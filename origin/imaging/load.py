@@ -63,8 +63,10 @@ def open_original(
     """
     if format.loader is None:
         image, page, pages = _decode(original, format, job, memory)
+        memory_per_pixel = format.memory_per_pixel
     else:
         image, page, pages = _open(original, format, job, memory)
+        memory_per_pixel = _memory_per_pixel(image, format, pages)
     # The end of a file, where libvips itself never misses it: in a GIF, and after the last pixel of a PNG.
     gif = read_gif(original) if format is Format.GIF else None
     if (format is Format.GIF and gif is None) or (format is Format.PNG and _PNG_END not in original):
@@ -84,6 +86,8 @@ def open_original(
         colour_bands=tiff.colour_bands,
         palette_bits=_palette_bits(image) if format is Format.PNG else 0,
         page=page,
+        alpha=bool(image.hasalpha()),
+        decoding=image.width * image.height * memory_per_pixel,
     )
 
 

@@ -2,36 +2,43 @@
 
 It knows pixels; no web, no configuration. libvips runs the steps in one pass when the encoder pulls lines.
 To add an effect, write a function `(image, options, frame) -> image` that returns the image itself where
-the options do not ask for it, and give it a place in STEPS.
+the options do not ask for it, and give it a row in STEPS with what it costs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import replace
 
 from origin.errors import EncodingFailed
 from origin.errors import Unprocessable
+from origin.formats import FREE
 from origin.formats import Description
 from origin.formats import Format
+from origin.formats import Price
 from origin.formats import ResultFormat
 from origin.formats import find_description
 from origin.imaging import animation
 from origin.imaging import load
+from origin.imaging.apng import read_delays
 from origin.imaging.colour import to_srgb
+from origin.imaging.cost import Bounds
+from origin.imaging.cost import Charge
+from origin.imaging.cost import Step
+from origin.imaging.cost import afford
 from origin.imaging.describe import SMALL_SIDE
 from origin.imaging.describe import Facts
 from origin.imaging.describe import describe
 from origin.imaging.effects import blur
-from origin.imaging.effects import check_cost
 from origin.imaging.effects import round_corners
 from origin.imaging.effects import sharpen
 from origin.imaging.effects import tone
 from origin.imaging.encode import encode
 from origin.imaging.frame import Frame
+from origin.imaging.frame import Header
 from origin.imaging.frame import find_part
 from origin.imaging.frame import settle
+from origin.imaging.geometry import is_askew
 from origin.imaging.protocol import Job
 from origin.imaging.resize import resize
 from origin.imaging.shape import cut
@@ -53,28 +60,61 @@ from origin.urls.options import Options
 PIPELINE_VERSION = "4"
 """Part of every result's key: goes up whenever the bytes of results change."""
 
-Step = Callable[[pyvips.Image, Options, Frame], pyvips.Image]
-
-STEPS: tuple[Step, ...] = (
-    select,  # rect, trim
-    resize,
-    cut,
-    to_srgb,
-    turn_upright,
-    place,  # in the box of `contain`
-    turn,  # rotate, flip
-    tone,
-    blur,
-    sharpen,
-    surround,  # pad, bg
-    round_corners,
-    lay_watermark,
+# fmt: off
+STEPS: tuple[Step[pyvips.Image], ...] = (
+    #    function       option that costs               opaque               with alpha
+    Step(select, (
+        Charge("trim",                                   Price(0.040, 4),     Price(0.080, 4), of="original"),
+    )),
+    Step(resize, (
+        Charge("enlarge",                                Price(0.050),        Price(0.075)),
+    )),
+    Step(cut, (
+        Charge("g",                                      Price(0.010, 4),     Price(0.045, 4), of="resized",
+               when=lambda options: options.crop and isinstance(options.gravity, str)),
+    )),
+    Step(to_srgb),
+    Step(turn_upright),
+    Step(place, (  # in the box of `contain`
+        Charge("fit",                                    Price(0.005),        Price(0.005),
+               when=lambda options: options.fit == "contain"),
+    )),
+    Step(turn, (
+        Charge("rotate",                                 Price(0.010, 4),     Price(0.010, 4)),
+        Charge("rotate",                                 Price(0.060),        Price(0.060),
+               when=lambda options: is_askew(options.rotate)),
+        Charge("flip",                                   Price(0.010, 4),     Price(0.010, 4)),
+    )),
+    Step(tone, (
+        Charge("brightness",                             Price(0.004),        Price(0.004)),
+        Charge("contrast",                               Price(0.004),        Price(0.004)),
+        Charge("saturation",                             Price(0.012),        Price(0.015)),
+        Charge("gray",                                   Price(0.006),        Price(0.008)),
+    )),
+    Step(blur, (
+        Charge("blur",                                   Price(0.120),        Price(0.230)),
+    )),
+    Step(sharpen, (
+        Charge("sharpen",                                Price(0.065),        Price(0.215, 4)),
+    )),
+    Step(surround, (
+        Charge("pad",                                    Price(0.003),        Price(0.003)),
+        Charge("bg",                                     FREE,                Price(0.007)),
+    )),
+    Step(round_corners, (
+        Charge("radius",                                 Price(0.010),        Price(0.010)),
+    )),
+    Step(lay_watermark, (
+        Charge("wm",                                     Price(0.025, 4),     Price(0.025, 4)),
+    )),
 )
+# fmt: on
 """What happens to the pixels, in this order; to each page of an animation alone.
 
 To users the picture is upright from the beginning. It is turned where few pixels are left: a `Geometry` tells
-the steps before of the picture as it lies in its file.
+the steps before of the picture as it lies in its file. What they cost is measured by benchmarks/costs.py.
 """
+CHARGES = tuple(charge for step in STEPS for charge in step.charges)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +159,11 @@ def _render(original: bytes, format: Format, job: Job, memory: int | None) -> Re
         frames = settle(header, job)
     else:
         trimmed, frames = trim(original, opened, header, job, memory)
-    for frame in frames:
-        check_cost(job.options, frame)
+    bounds = Bounds.of(job.timeout, memory, original)
+    for frame in afford(frames, job.options, CHARGES, bounds, whole=job.normalisation is not None):
         frame = _find_cut_of_animation(original, frame, job.options)
         loaded = trimmed or load.load(original, opened, frame)
-        image = _run_steps(loaded, job.options, frame)
+        image = run_steps(loaded, job.options, frame)
         try:
             body, written = encode(image, job.options, frame, original if image is loaded else None)
             return Rendered(body, written, image.width, image.get_page_height())
@@ -131,7 +171,7 @@ def _render(original: bytes, format: Format, job: Job, memory: int | None) -> Re
             failure = f"{frame.format.name}: {reason(exc)}"
         # libvips decodes when the encoder pulls lines. Where it is not the encoder that fails, this does.
         opened = load.reopen(original, header)
-        _run_steps(trimmed or load.load(original, opened, frame), job.options, frame).avg()
+        run_steps(trimmed or load.load(original, opened, frame), job.options, frame).avg()
         opened = load.reopen(original, header)
     raise EncodingFailed(failure)
 
@@ -142,13 +182,20 @@ def _describe(
     """What the original is, told from a small picture that the same steps make of its first page."""
     job = replace(job, options=Options(width=SMALL_SIDE, height=SMALL_SIDE), format=Format.PNG.name)
     opened, header = load.open_original(original, format, job, memory)
-    duration = sum(field(opened, "delay", [])) if header.animated else 0
+    duration = _measure_duration(original, opened, header)
     frame, *_ = settle(header, job)
-    small = _run_steps(load.load(original, opened, frame), job.options, frame)
+    small = run_steps(load.load(original, opened, frame), job.options, frame)
     seen = find_part(header, job)
     facts = Facts(header, len(original), duration, seen.width, seen.height)
     body = describe(description, small, facts)
     return Rendered(body, description, facts.width, facts.height)
+
+
+def _measure_duration(original: bytes, opened: pyvips.Image, header: Header) -> int:
+    """Milliseconds of all frames; 0 of a still picture."""
+    if not header.animated:
+        return 0
+    return sum(read_delays(original) if header.format is Format.PNG else field(opened, "delay", []))
 
 
 def _find_cut_of_animation(original: bytes, frame: Frame, options: Options) -> Frame:
@@ -163,7 +210,7 @@ def _find_cut_of_animation(original: bytes, frame: Frame, options: Options) -> F
     return replace(frame, geometry=frame.geometry.with_cut_at(*find_cut(page, frame)))
 
 
-def _run_steps(image: pyvips.Image, options: Options, frame: Frame) -> pyvips.Image:
+def run_steps(image: pyvips.Image, options: Options, frame: Frame) -> pyvips.Image:
     if frame.pages > 1:
         before = animation.split(image, frame.pages)
         after = [_run(page, options, frame) for page in before]
@@ -175,5 +222,5 @@ def _run_steps(image: pyvips.Image, options: Options, frame: Frame) -> pyvips.Im
 
 def _run(page: pyvips.Image, options: Options, frame: Frame) -> pyvips.Image:
     for step in STEPS:
-        page = step(page, options, frame)
+        page = step.run(page, options, frame)
     return page

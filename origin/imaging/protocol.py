@@ -91,6 +91,7 @@ class Job:
     normalisation: Normalisation | None = None  # with it, the original itself is checked and put in order
     moving_png: bool = False  # an animation stays one in PNG as well
     part: tuple[int, int, int, int] | None = None  # all of the upright original that counts: x, y, w, h
+    timeout: float | None = None  # seconds after which the renderer is killed, where it is to plan with them
 
     def holds_animation(self, format: Format) -> bool:
         """Whether a result in this format may be an animation."""
@@ -118,6 +119,7 @@ class Job:
             **({} if self.normalisation is None else {"normalisation": asdict(self.normalisation)}),
             **({"moving_png": True} if self.moving_png else {}),
             **({} if self.part is None else {"part": self.part}),
+            **({} if self.timeout is None else {"timeout": self.timeout}),
         }
 
     @classmethod

@@ -12,7 +12,6 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from dataclasses import field
-from urllib.parse import parse_qsl
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser
@@ -23,6 +22,8 @@ from origin.errors import NothingSent
 from origin.errors import Unsupported
 from origin.http.message import Request
 from origin.ingest.spool import Spool
+from origin.ingest.urlencoded import UrlencodedParser
+from origin.ingest.urlencoded import unescape_data_uri
 
 MULTIPART = b"multipart/form-data"
 URLENCODED = b"application/x-www-form-urlencoded"
@@ -39,6 +40,7 @@ class Form:
     spool: Spool
     file_name: str = ""  # as the client calls it
     is_data_uri: bool = False
+    is_escaped: bool = False  # whether its text is still that of application/x-www-form-urlencoded
     pairs: list[tuple[str, str]] = field(default_factory=list)
 
     @property
@@ -51,7 +53,10 @@ class Form:
         body = await self.spool.read()
         if not body:
             raise NothingSent("there is no picture in the request")
-        return await asyncio.to_thread(decode_data_uri, body) if self.is_data_uri else body
+        return await asyncio.to_thread(self._decode, body) if self.is_data_uri else body
+
+    def _decode(self, text: bytes) -> bytes:
+        return decode_data_uri(unescape_data_uri(text) if self.is_escaped else text)
 
 
 def decode_data_uri(text: bytes) -> bytes:
@@ -92,22 +97,22 @@ async def read_form(
 
 
 async def _read_urlencoded(pieces: AsyncIterator[bytes], form: Form, name: str, data_uri: bool) -> None:
-    with Spool() as whole:
-        async for piece in pieces:
-            whole.write(piece)
-        text = await whole.read()
-    try:
-        pairs = await asyncio.to_thread(
-            parse_qsl, text.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_PARTS
-        )
-    except ValueError:
-        raise Malformed(f"a form has at most {MAX_PARTS} fields") from None
-    for field_name, value in pairs:
-        if field_name == name and data_uri and not form.spool.size:
-            form.is_data_uri = True
-            form.spool.write(value.encode())
-        elif len(value) <= MAX_TEXT:
-            form.pairs.append((field_name, value))
+    def is_picture(field_name: str) -> bool:
+        if field_name != name or not data_uri or form.spool.size:
+            return False
+        form.is_data_uri = form.is_escaped = True
+        return True
+
+    parser = UrlencodedParser(
+        is_picture,
+        form.spool.write,
+        lambda field_name, value: form.pairs.append((field_name, value)),
+        max_fields=MAX_PARTS,
+        max_text=MAX_TEXT,
+    )
+    async for piece in pieces:
+        parser.write(piece)
+    parser.end()
 
 
 class _Multipart:

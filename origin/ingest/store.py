@@ -15,6 +15,7 @@ from origin.errors import BadRequest
 from origin.errors import Malformed
 from origin.errors import NotFound
 from origin.errors import StoreFilled
+from origin.errors import WriteRefused
 from origin.ingest.preconditions import Preconditions
 from origin.sources.base import ObjectSettings
 from origin.sources.base import PreconditionFailed
@@ -49,9 +50,17 @@ class PictureStore:
             return None
 
     async def check(self, key: str, conditions: Preconditions) -> Preconditions:
-        """The conditions, for what is under the key now. Raises Exists and PreconditionMissed."""
+        """The conditions, for what is under the key now. Raises Exists and PreconditionMissed.
+
+        Where they do not hold, the client may have been shown another version than the store has, such as
+        that before a write which a crash has kept from being purged.
+        """
         found = await self.find(key)
-        conditions.check(found.etag if found else None)
+        try:
+            conditions.check(found.etag if found else None)
+        except WriteRefused:
+            await self._purge(key)
+            raise
         return conditions.at(found.etag if found else None)
 
     async def put(self, key: str, body: bytes, conditions: Preconditions, settings: ObjectSettings) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +56,19 @@ class Grant:
             if not self.bounds[name](values[name]):
                 return f"{name}={values[name]}"
         return ""
+
+
+def check_grant(token: str, key: str, pairs: Sequence[Pair], now: float) -> None:
+    """Raise ValueError where the origin would refuse this request with that grant, as far as a program
+    without the signing key can tell."""
+    payload, dot, _ = token.rpartition(".")
+    if not dot:
+        raise ValueError("not a grant: it has no dot")
+    grant = Grant.read(payload.encode())
+    if grant.expires is not None and now > grant.expires:
+        raise ValueError(f"the grant has expired {now - grant.expires:.0f} s ago")
+    if violation := grant.violation(key, read_values(pairs)):
+        raise ValueError(f"outside the grant: {violation}")
 
 
 def read_values(pairs: Iterable[Pair]) -> dict[str, Exact]:

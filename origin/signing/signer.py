@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-import re
 import time
 from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import quote
 
 from origin.signing.grants import Grant
 from origin.signing.message import message
@@ -17,6 +15,7 @@ from origin.signing.tokens import exact_signer
 from origin.signing.tokens import make_grant
 from origin.signing.uploads import write_upload_grant
 from origin.signing.verifier import Verifier
+from origin.urls.address import Address
 from origin.urls.options import BY_NAME
 from origin.urls.options import EXPIRES
 from origin.urls.options import TOKEN
@@ -24,8 +23,6 @@ from origin.urls.options import Option
 from origin.urls.options import find_option
 from origin.urls.path import find_key_violation
 from origin.urls.query import Pair
-from origin.urls.query import escape_pairs
-from origin.urls.query import join_pairs
 from origin.urls.srcset import list_candidates
 from origin.urls.values import spell
 from origin.urls.writing import Given
@@ -46,11 +43,8 @@ class UrlSigner:
     def __init__(self, base_url: str, prefix: str, keys: Sequence[str], bucket: int = 3600) -> None:
         if bucket < 1:
             raise ValueError(f"bucket: expected seconds >= 1, got {bucket!r}")
-        if re.search(r"[?#\s]", base_url):
-            raise ValueError("a base URL ends with its path: it has no query, no fragment and no space")
-        self._base = base_url.rstrip("/")
-        self._prefix = prefix.strip("/")
-        self._verifier = Verifier(self._prefix, keys)
+        self._address = Address(base_url, prefix)
+        self._verifier = Verifier(self._address.prefix, keys)
         self._signer = exact_signer(keys)
         self._secrets = list(keys)
         self._bucket = bucket
@@ -79,11 +73,11 @@ class UrlSigner:
         verdict = self._verifier.verify(key, pairs, now)
         if not verdict.accepted:
             raise ValueError(f"the origin would refuse this URL: {verdict}")
-        return f"{self._base}/{quote(self._prefix)}/{quote(key)}?{join_pairs(escape_pairs(pairs))}"
+        return self._address.url(key, pairs)
 
     def token(self, key: str, pairs: Iterable[Pair]) -> str:
         """The exact token of a URL that is written elsewhere, from its `decode_query`."""
-        return self._signer.get_signature(message(self._prefix, key, pairs)).decode()
+        return self._signer.get_signature(message(self._address.prefix, key, pairs)).decode()
 
     def srcset(
         self,
@@ -166,8 +160,9 @@ class UrlSigner:
         if expires is None:
             raise TypeError("an upload grant needs expires_in or expires_at")
         token = write_upload_grant(self._secrets, key, expires, max_bytes, formats, may_replace)
-        place = quote(self._prefix) + ("" if key.endswith("/*") else f"/{quote(key)}")
-        return f"{self._base}/{place}?{TOKEN.name}={token}"
+        if key.endswith("/*"):
+            return self._address.mount(f"{TOKEN.name}={token}")
+        return self._address.url(key, [(TOKEN.name.encode(), token.encode())])
 
     def _expiry(self, expires_in: float | None, expires_at: float | None, now: float) -> int | None:
         if expires_in is not None and expires_at is not None:
@@ -199,7 +194,8 @@ def _spell_tuples(name: str, bound: Any) -> Any:
         return bound
     if isinstance(bound, list):
         return [_spell_tuples(name, value) for value in bound]
-    return spell(bound) if isinstance(bound, tuple | int | float) else bound
+    is_number = isinstance(bound, int | float) and not isinstance(bound, bool)
+    return spell(bound) if is_number or isinstance(bound, tuple) else bound
 
 
 def _check_key(key: str) -> None:

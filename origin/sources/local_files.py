@@ -102,12 +102,13 @@ class UnfinishedFile:
 
 @contextlib.contextmanager
 def unfinished_file(root: int, body: bytes) -> Iterator[UnfinishedFile]:
-    """A new file below `.origin/tmp`. It is gone at the end, unless it was moved away."""
+    """A new file below `.origin/tmp`. It is gone at the end, unless it was moved away.
+
+    It is locked for as long as its process writes it. What a crash leaves there has no lock any more.
+    """
     with ExitStack() as stack:
         folder = make_folder(UNFINISHED, stack, root, 0o700)
-        name = os.urandom(16).hex()
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-        file = os.open(name, flags, 0o666, dir_fd=folder)
+        name, file = _new_locked_file(folder)
         stack.callback(os.close, file)
         stack.callback(_remove, name, folder)
         rest = memoryview(body)
@@ -120,18 +121,35 @@ def unfinished_file(root: int, body: bytes) -> Iterator[UnfinishedFile]:
         yield UnfinishedFile(name, folder, version(os.fstat(file)))
 
 
+def _new_locked_file(folder: int) -> tuple[str, int]:
+    """Its name, and itself. A sweep may take a file away before it is locked; then there is another."""
+    while True:
+        name = os.urandom(16).hex()
+        file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666, dir_fd=folder)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if os.fstat(file).st_nlink:
+                return name, file
+        except OSError:
+            _remove(name, folder)
+            os.close(file)
+            raise
+        os.close(file)
+
+
 def _remove(name: str, folder: int) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(name, dir_fd=folder)
 
 
-def remove_abandoned(root: int, age: float) -> None:
-    """Remove unfinished files that were last written to `age` seconds ago: those of dead processes."""
+def remove_abandoned(root: int) -> None:
+    """Remove unfinished files that nobody has locked: those of dead processes."""
     with ExitStack() as stack, contextlib.suppress(FileNotFoundError):
         folder = open_folder(UNFINISHED, stack, root)
         for name in os.listdir(folder):
-            status = status_of(name, folder)
-            if status is not None and status.st_mtime < time.time() - age:
+            with contextlib.suppress(FileNotFoundError, BlockingIOError), ExitStack() as opened:
+                file = open_file(name, opened, folder)
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 _remove(name, folder)
 
 

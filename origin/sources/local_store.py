@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import stat
+import threading
 from collections.abc import AsyncIterator
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from itertools import islice
 from origin.errors import BadRequest
 from origin.errors import NotFound
 from origin.errors import OriginError
+from origin.errors import SourceTimeout
 from origin.errors import SourceUnavailable
 from origin.sources.base import RESERVED
 from origin.sources.base import Note
@@ -49,8 +51,6 @@ from origin.sources.local_notes import read_notes
 from origin.sources.local_notes import write_note
 from origin.sources.marks import marked
 
-ABANDONED = 3600.0  # seconds after which the process that wrote an unfinished file must be dead
-
 _STORE_IS_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _KEY_IS_NO_FILE_NAME = frozenset(
     {errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EINVAL, errno.EILSEQ}
@@ -66,6 +66,7 @@ class _Write:
     if_match: str | None = None
     if_none_match: bool = False
     metadata: Mapping[str, str] = field(default_factory=dict)
+    given_up: threading.Event = field(default_factory=threading.Event)  # nobody waits for it any more
 
     @property
     def key(self) -> str:
@@ -108,11 +109,18 @@ class LocalStore(LocalSource):
             raise BadRequest(str(error)) from error
         metadata = settings.metadata if settings else {}
         write = _Write(path, body, if_match, if_none_match, metadata)
-        return await self._run(f"put {key!r}", partial(self._put, write))
+        try:
+            return await self._run(f"put {key!r}", partial(self._put, write))
+        finally:
+            write.given_up.set()
 
     async def delete(self, key: str) -> None:
-        with contextlib.suppress(NotFound):
-            await self._run(f"delete {key!r}", partial(self._delete, key_path(key)))
+        given_up = threading.Event()
+        try:
+            with contextlib.suppress(NotFound):
+                await self._run(f"delete {key!r}", partial(self._delete, key_path(key), given_up))
+        finally:
+            given_up.set()
 
     async def head(self, key: str) -> StoredObject:
         return await self._run(f"head {key!r}", partial(self._head, key_path(key)))
@@ -129,6 +137,7 @@ class LocalStore(LocalSource):
             with unfinished_file(root, write.body) as file:
                 folder = self._folder_of(write, root, stack)
                 with locked(folder):
+                    _check_wanted(write.given_up)
                     old = status_of(write.path[-1], folder)
                     write.check(old)
                     if write.if_match is not None:
@@ -149,11 +158,12 @@ class LocalStore(LocalSource):
         except (FileNotFoundError, NotADirectoryError):
             raise PreconditionFailed(f"{write.key!r} is not there") from None
 
-    def _delete(self, path: list[str]) -> None:
+    def _delete(self, path: list[str], given_up: threading.Event) -> None:
         with ExitStack() as stack, self._write_errors_become_ours(path), _no_such_name_is_fine():
             root = self._open_root(stack)
             folder = open_folder(path[:-1], stack, root)
             with locked(folder):
+                _check_wanted(given_up)
                 old = status_of(path[-1], folder)
                 if old is None or not stat.S_ISREG(old.st_mode):
                     return
@@ -212,7 +222,7 @@ class LocalStore(LocalSource):
 
     def _sweep(self) -> None:
         with ExitStack() as stack, contextlib.suppress(OSError):  # a folder that is read-only has no need
-            remove_abandoned(self._open_root(stack), ABANDONED)
+            remove_abandoned(self._open_root(stack))
 
     @contextlib.contextmanager
     def _write_errors_become_ours(self, path: list[str]) -> Iterator[None]:
@@ -230,6 +240,12 @@ def _no_such_name_is_fine() -> Iterator[None]:
     except OSError as error:
         if error.errno not in _KEY_IS_NO_FILE_NAME | {errno.ENOENT}:
             raise
+
+
+def _check_wanted(given_up: threading.Event) -> None:
+    """What its client was told to have failed must not undo a later write. Raises SourceTimeout."""
+    if given_up.is_set():
+        raise SourceTimeout("given up before it was done")
 
 
 def _write_error(where: str, error: OSError) -> OriginError:

@@ -229,8 +229,14 @@ def _answer(response: aiohttp.ClientResponse) -> ObjectAnswer:
             for name, value in headers.items()
             if name.lower().startswith(_METADATA)
         },
-        response.content.iter_any(),
+        _chunks(response.content),
     )
+
+
+async def _chunks(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+    """As they come in: aiohttp's other ways to read copy them into one."""
+    async for chunk, _ in content.iter_chunks():
+        yield chunk
 
 
 def _is_whole(status: int, headers: Mapping[str, Any]) -> bool:

@@ -21,7 +21,7 @@ from origin.urls.values import spell
 
 CENTER = (0.5, 0.5)
 _HALF = Decimal("0.5")
-_POSITIONS: dict[str, tuple[int | Decimal, int | Decimal]] = {
+POSITIONS: dict[str, tuple[int | Decimal, int | Decimal]] = {
     "center": (_HALF, _HALF),
     "top": (_HALF, 0),
     "right": (1, _HALF),
@@ -32,7 +32,7 @@ _POSITIONS: dict[str, tuple[int | Decimal, int | Decimal]] = {
     "bottom-left": (0, 1),
     "bottom-right": (1, 1),
 }
-_POSITION_NAMES = {position: name for name, position in _POSITIONS.items()}
+_POSITION_NAMES = {position: name for name, position in POSITIONS.items()}
 _FULL_TURN = 360  # degrees
 
 
@@ -59,25 +59,25 @@ class Position(_Compound):
     """A place in a picture: a name, a point as shares of the sides from the top left, or the name of a way to
     find one."""
 
-    __slots__ = ("_found",)
+    __slots__ = ("found",)
 
     def __init__(self, *found: str) -> None:
-        self._found = found
+        self.found = found
 
     @property
     def values(self) -> str:
-        return " ".join(f"`{name}`" for name in (*_POSITIONS, "0.3,0.6", *self._found))
+        return " ".join(f"`{name}`" for name in (*POSITIONS, "0.3,0.6", *self.found))
 
     @property
     def expected(self) -> str:
-        return f"{', '.join((*_POSITIONS, *self._found))} or x,y from 0 to 1"
+        return f"{', '.join((*POSITIONS, *self.found))} or x,y from 0 to 1"
 
     def parse(self, text: bytes) -> str | tuple[int | Decimal, ...]:
         name = text.decode("latin-1").lower()
-        if name in self._found:
+        if name in self.found:
             return name
-        if name in _POSITIONS:
-            return _POSITIONS[name]
+        if name in POSITIONS:
+            return POSITIONS[name]
         point = _parse_numbers(text, 2)
         if max(point) > 1:
             raise ValueError("out of bounds")

@@ -254,27 +254,27 @@ class Flag(Kind):
 class Choice(Kind):
     """One of some names, in any case; `aliases` are other spellings of them."""
 
-    __slots__ = ("_meanings",)
+    __slots__ = ("meanings",)
     constant_types = (str,)
 
     def __init__(self, *names: str, aliases: Mapping[str, str] | None = None) -> None:
         others = aliases or {}
-        self._meanings: dict[bytes, str] = {}
+        self.meanings: dict[bytes, str] = {}
         for name in names:
             spellings = (name, *(alias for alias, meant in others.items() if meant == name))
-            self._meanings.update((spelling.encode(), name) for spelling in spellings)
+            self.meanings.update((spelling.encode(), name) for spelling in spellings)
 
     @property
     def values(self) -> str:
-        return " ".join(f"`{name.decode()}`" for name in self._meanings)
+        return " ".join(f"`{name.decode()}`" for name in self.meanings)
 
     @property
     def expected(self) -> str:
-        *names, last = (name.decode() for name in self._meanings)
+        *names, last = (name.decode() for name in self.meanings)
         return f"{', '.join(names)} or {last}"
 
     def parse(self, text: bytes) -> str:
-        return _look_up(self._meanings, text)
+        return _look_up(self.meanings, text)
 
     def simplify(self, value: Any) -> str:
         return str(value)
@@ -282,7 +282,7 @@ class Choice(Kind):
     def from_constant(self, constant: Any) -> str:
         """A name that this version does not know stays, and no value equals it."""
         name: str = constant
-        return self._meanings.get(name.lower().encode(errors="replace"), name)
+        return self.meanings.get(name.lower().encode(errors="replace"), name)
 
 
 class Token(Kind):

@@ -38,10 +38,11 @@ def canonicalize_names(options: Mapping[str, Given]) -> dict[str, Given]:
     given: dict[str, Given] = {}
     for name, value in options.items():
         option = find_picture_option(name)
+        if value is None:
+            continue
         if option.name in given:
             raise TypeError(f"option {option.name} comes twice")
-        if value is not None:
-            given[option.name] = value
+        given[option.name] = value
     return given
 
 

@@ -142,7 +142,7 @@ def test_the_folder_never_passes_its_limit_with_values_put_together(tmp_path: Pa
     kept = []
     for i in range(20):
         found = [random.Random(i).randbytes(size) for size in sizes(i, 32, limit // 20)]
-        store.put_all([(f"key{i} {n}", value) for n, value in enumerate(found)])
+        store.put_all([(f"key{i} {n}", (value,)) for n, value in enumerate(found)])
         assert du(store.path) <= limit
         assert get(store, f"key{i} 31") == found[31]
         kept.append(du(store.path))

@@ -11,7 +11,6 @@ import traceback
 import weakref
 from collections.abc import AsyncIterator
 from collections.abc import Callable
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -19,10 +18,12 @@ import pytest
 from origin.cache import memory
 from origin.cache import purges
 from origin.cache import write_queue
+from origin.cache.culler import Values
 from origin.cache.disk import DiskTier
 from origin.cache.disk_store import DiskStore
 from origin.cache.memory import MemoryTier
 from origin.cache.records import Lookup
+from origin.cache.records import Pieces
 from origin.cache.records import Result
 from origin.cache.records import Version
 from origin.cache.records import name_body
@@ -71,15 +72,15 @@ class WaitingStore(DiskStore):
         self.noted.append("get")
         return value
 
-    def put(self, name: str, value: bytes, heard: int | None = None) -> None:
+    def put_one(self, name: str, value: Pieces, heard: int | None = None) -> None:
         self.writing.set()
         assert self.writes.wait(10)
         self.noted.append("put")
-        super().put(name, value, heard)
+        super().put_all([(name, value)], heard)
 
-    def put_all(self, values: Sequence[tuple[str, bytes]], heard: int | None = None) -> None:
+    def put_all(self, values: Values, heard: int | None = None) -> None:
         for name, value in values:
-            self.put(name, value, heard)
+            self.put_one(name, value, heard)
 
 
 def cache_over(store: DiskStore, memory: int = 1_000_000) -> ResultCache:
@@ -552,7 +553,7 @@ async def test_what_comes_within_a_moment_is_written_together(
     monkeypatch.setattr(write_queue, "MAX_GATHERED", 4)
     store, batches = DiskStore(tmp_path, 50_000_000), []
 
-    def put_all(values: Sequence[tuple[str, bytes]], heard: int | None) -> None:
+    def put_all(values: Values, heard: int | None) -> None:
         batches.append(len(values))
         DiskStore.put_all(store, values, heard)
 

@@ -12,6 +12,7 @@ import pytest
 
 from tests.support import pictures
 from tests.support import s3_servers
+from tests.support.commands import invoke
 from tests.support.commands import write_config
 from tests.support.running import command
 from tests.support.running import settings
@@ -43,9 +44,9 @@ def test_check_tells_of_each_handler_and_exits_0_when_all_work(
     config["handlers"].append(s3(moto_server, bucket))
     config["handlers"].append({"name": "images", "transform": ["render", "fit"]})
 
-    done = command("check", "-c", write_config(tmp_path, config))
+    done = invoke("check", "-c", write_config(tmp_path, config))
 
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.exit_code, done.stderr) == (0, "")
     first, second, third, fourth, fifth = done.stdout.splitlines()
     assert first == f"handler h at /h/: ok: {root}/ is readable, such as 'cat.jpg'"
     assert second == f"handler {bucket} at /{bucket}/: warning: no objects below s3://{bucket}/"
@@ -83,9 +84,9 @@ def test_check_tells_what_does_not_work_and_exits_1(
     nobody = {"endpoint_url": f"http://127.0.0.1:{s3_servers.closed_port()}"}
     config["handlers"] += [gone, s3(moto_server, "no-such-bucket"), s3(moto_server, "no-server", **nobody)]
 
-    done = command("check", "-c", write_config(tmp_path, config))
+    done = invoke("check", "-c", write_config(tmp_path, config))
 
-    assert done.returncode == 1
+    assert done.exit_code == 1
     lines = done.stdout.splitlines()
     assert [line for line in lines if "FAILED" not in line] == [lines[0], *lines[-2:]]
     assert re.fullmatch(r"handler h: error_image \S+error\.jpg: FAILED: it is not a picture", lines[1])
@@ -110,8 +111,8 @@ def test_check_follows_one_key_from_the_source_to_a_result(
     config["handlers"].append(s3(moto_server, bucket))
     path = write_config(tmp_path, config)
     for handler, key, kind in (("h", "cat.jpg", "jpg"), (bucket, "2024/dog.png", "png")):
-        done = command("check", "-c", path, "--handler", handler, "--key", key)
-        assert (done.returncode, done.stderr) == (0, "")
+        done = invoke("check", "-c", path, "--handler", handler, "--key", key)
+        assert (done.exit_code, done.stderr) == (0, "")
         pattern = (
             rf"handler {handler}: {key}: ok: {kind} of \d+ bytes fetched in \d+ ms, "
             rf"{kind} of \d+x\d+ and \d+ bytes rendered in \d+ ms"
@@ -134,8 +135,8 @@ def test_check_says_why_a_key_does_not_work(
     if content is not None:
         (root / name).write_bytes(content)
     path = write_config(tmp_path, settings(root, tmp_path / "cache"))
-    done = command("check", "-c", path, "--key", name)
-    assert done.returncode == 1
+    done = invoke("check", "-c", path, "--key", name)
+    assert done.exit_code == 1
     (line,) = [line for line in done.stdout.splitlines() if line.startswith(f"handler h: {name}: FAILED: ")]
     assert reason in line
 
@@ -146,8 +147,8 @@ def test_a_key_needs_its_handler_where_there_are_several(tmp_path: Path, root: P
     config["handlers"].append({**config["handlers"][0], "name": "other"})
     path = write_config(tmp_path, config)
     for arguments in (["--key", "cat.jpg"], ["--key", "cat.jpg", "--handler", "nobody"], ["--handler", "h"]):
-        done = command("check", "-c", path, *arguments)
-        assert done.returncode == 2
+        done = invoke("check", "-c", path, *arguments)
+        assert done.exit_code == 2
         assert done.stderr.startswith("origin: --handler")
 
 
@@ -157,8 +158,8 @@ def test_check_warns_of_variants_that_strangers_can_use_up(
     tmp_path: Path, root: Path, more: dict[str, Any], warned: bool
 ) -> None:
     path = write_config(tmp_path, settings(root, tmp_path / "cache", variants=5, **more))
-    done = command("check", "-c", path)
-    assert done.returncode == 0
+    done = invoke("check", "-c", path)
+    assert done.exit_code == 0
     assert ("handler h: warning: `variants` without `widths`" in done.stdout) == warned
 
 
@@ -167,14 +168,14 @@ def test_check_tells_who_may_write_and_tries_the_stage(tmp_path: Path, root: Pat
     (tmp_path / "waiting").mkdir()
     write = {"auth": "open", "stage": {"source": {"type": "local", "root": str(tmp_path / "waiting")}}}
     path = write_config(tmp_path, settings(root, tmp_path / "cache", write=write))
-    done = command("check", "-c", path)
-    assert done.returncode == 0
+    done = invoke("check", "-c", path)
+    assert done.exit_code == 0
     assert (
         "handler h: warning: write.auth is open: anybody may send POST and publish and delete" in done.stdout
     )
     assert f"handler h, stage at /h/: warning: no objects below {tmp_path}/waiting/" in done.stdout
     (tmp_path / "waiting").rmdir()
-    assert command("check", "-c", path).returncode == 1
+    assert invoke("check", "-c", path).exit_code == 1
 
 
 @pytest.mark.slow
@@ -185,10 +186,10 @@ def test_check_tries_to_make_what_the_cache_needs(tmp_path: Path, root: Path) ->
         (str(tmp_path / "file"), f"nothing can be made in {tmp_path}/file: Not a directory"),
         (str(tmp_path / "new" / "cache"), None),
     ):
-        done = command("check", "-c", write_config(tmp_path, settings(root, Path(path))))
+        done = invoke("check", "-c", write_config(tmp_path, settings(root, Path(path))))
         told = [line for line in done.stdout.splitlines() if line.startswith("cache ")]
         assert told == ([] if fault is None else [f"cache {path}: FAILED: {fault}"])
-        assert done.returncode == (0 if fault is None else 1)
+        assert done.exit_code == (0 if fault is None else 1)
     assert not (tmp_path / "new").exists()
 
 
@@ -205,11 +206,11 @@ def test_check_tells_of_sources_of_other_sites(tmp_path: Path, root: Path, web: 
     config = settings(root, tmp_path / "cache")
     config["handlers"] += [{"name": name, "source": source} for name, source in sources.items()]
 
-    done = command(
+    done = invoke(
         *("check", "-c", write_config(tmp_path, config), "--handler", "any", "--key", url.encode().hex())
     )
 
-    assert done.returncode == 1
+    assert done.exit_code == 1
     lines = "\n".join(done.stdout.splitlines())
     assert "handler any at /any/: ok: other web servers (any host) are asked for single originals" in lines
     assert f"handler any: {url.encode().hex()}: ok: jpg of {len(pictures.small())} bytes fetched in" in lines

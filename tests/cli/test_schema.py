@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
-from tests.support.running import command
+from tests.support.commands import invoke
 
 
-@pytest.mark.slow
 def test_schema_is_json_on_stdout() -> None:
-    done = command("schema")
+    done = invoke("schema")
 
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.exit_code, done.stderr) == (0, "")
     schema = json.loads(done.stdout)
     assert schema["properties"].keys() >= {"handlers", "http_port", "cache", "limits", "admin", "log"}

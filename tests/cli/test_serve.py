@@ -12,6 +12,7 @@ import pytest
 
 from tests.support import pictures
 from tests.support import s3_servers
+from tests.support.commands import invoke
 from tests.support.running import PATIENCE
 from tests.support.running import command
 from tests.support.running import settings
@@ -48,9 +49,9 @@ def root(tmp_path: Path) -> Path:
 )
 def test_a_wrong_configuration_is_one_line_and_exit_2(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "config.json").write_text(text)
-    done = command("serve", "-c", str(tmp_path / "config.json"))
+    done = invoke("serve", "-c", str(tmp_path / "config.json"))
 
-    assert (done.returncode, done.stdout) == (2, "")
+    assert (done.exit_code, done.stdout) == (2, "")
     assert re.fullmatch(f"origin: {message}\n", done.stderr)
 
 
@@ -62,8 +63,8 @@ def test_a_configuration_that_is_not_there_is_one_line_that_says_how_to_get_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], named: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    done = command("serve", *arguments)
-    assert (done.returncode, done.stdout) == (2, "")
+    done = invoke("serve", *arguments)
+    assert (done.exit_code, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"origin: {named}: there is no such file; ")
     assert all(way in line for way in ("-c", "config.example.json", "origin demo"))
@@ -78,8 +79,8 @@ def test_a_configuration_that_cannot_be_read_is_one_line_and_exit_2(tmp_path: Pa
 
 @pytest.mark.slow
 def test_a_configuration_comes_from_stdin_as_well() -> None:
-    done = command("check", "-c", "-", text='{"handlers": 1}')
-    assert (done.returncode, done.stderr) == (2, "origin: stdin: handlers: expected a list, got 1\n")
+    done = invoke("check", "-c", "-", text='{"handlers": 1}')
+    assert (done.exit_code, done.stderr) == (2, "origin: stdin: handlers: expected a list, got 1\n")
 
 
 @pytest.mark.slow

@@ -25,7 +25,15 @@ each_page = pytest.mark.parametrize("page", PAGES, ids=str)
 _FILE = re.compile(r"(?:[\w.-]+/)*[\w-][\w.-]*\.(?:py|md|json|vcl|conf|js|php|sh|toml|yml|service|html|lua)")
 _FOLDER = re.compile(r"\.?\w[\w.-]*(?:/[\w.-]+)*/")
 _OURS = re.compile(r"(?:origin|tests|docs|benchmarks|\.ci)/.*")
-_OF_THE_READER = {"config.json", "urls.txt"}  # files that the reader writes
+# Files that the reader writes.
+_OF_THE_READER = {
+    "config.json",
+    "urls.txt",
+    "image-loader.js",
+    "settings.py",
+    "app/helpers.php",
+    "composer.json",
+}
 _KEYS = {"on_error.json"}  # of the configuration, which look like files
 _MADE_BY_A_RUN = re.compile(r"benchmarks/(?:results|\.work|\.peers)/.*")
 # Files that docs/architecture.md names and that are still to come.

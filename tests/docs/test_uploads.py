@@ -46,4 +46,4 @@ def test_the_classes_of_failure_are_the_programs() -> None:
 @pytest.mark.parametrize("name", ["POST", "file", "url", "key", "message"])
 def test_the_page_for_browsers_speaks_the_words_of_the_origin(name: str) -> None:
     text = (EXAMPLES / "upload.html").read_text(encoding="utf-8")
-    assert re.search(rf'"{name}"|response\.{name}\b', text)
+    assert re.search(rf'"{name}"|[{{,] {name}[ ,].*= request.response|show\({{.*\b{name}\b', text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,14 +12,21 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from origin.config.model import Limits
 from origin.errors import BadRequest
+from origin.formats import QUALITY
 from origin.formats import Format
-from origin.imaging.effects import MAX_PIXELS
+from origin.imaging.cost import Bounds
+from origin.imaging.cost import afford
 from origin.imaging.effects import blur
 from origin.imaging.effects import round_corners
 from origin.imaging.effects import sharpen
 from origin.imaging.effects import tone
+from origin.imaging.frame import Header
+from origin.imaging.frame import settle
+from origin.imaging.pipeline import CHARGES
 from origin.imaging.pipeline import STEPS
+from origin.imaging.protocol import Job
 from origin.imaging.shape import cut
 from origin.imaging.shape import select
 from origin.imaging.shape import turn
@@ -164,18 +172,30 @@ def test_the_facts_of_a_picture_are_those_that_are_told(demo: Running) -> None:
     assert (hash.type, demo.get("/demo/none.png?f=blurhash").body) == ("text/plain", b"not-found")
 
 
-def test_the_limits_of_the_page_are_the_programs() -> None:
-    (blur, sharpen) = re.findall(
-        r"`blur` of a result of more than (\d+) mega.*?`sharpen` of more than (\d+)", URLS.line
-    )[0]
-    (searched,) = re.findall(r"Results of more than (\d+) megapixels, all frames", URLS.line)
-    for option, megapixels in (
-        ("blur", blur),
-        ("sharpen", sharpen),
-        ("bytes", searched),
-        ("lossless", searched),
-    ):
-        assert MAX_PIXELS[option] == int(megapixels) * 1_000_000
+def test_the_megapixels_of_the_page_are_those_that_are_made() -> None:
+    rows = URLS.table("| asked for | megapixels | with transparency | twice as many are |")
+    assert len(rows) >= 7
+    for asked, opaque, transparent, beyond in rows:
+        query = code(asked)[0]
+        for alpha, megapixels in ((False, int(opaque)), (True, int(transparent))):
+            outcomes = [_outcome(query, alpha, megapixels * times) for times in (0.95, 1.05, 2)]
+            assert (outcomes[0], outcomes[2]) == ("kept", beyond), (query, alpha)
+            assert outcomes[1] != "kept", (query, alpha)
+
+
+def _outcome(query: str, alpha: bool, megapixels: float) -> str:
+    """What becomes of a PNG of that size with the default limits."""
+    limits = Limits()
+    options = parse_options(decode_query(query.encode()), OptionDefaults())
+    side = round(math.sqrt(megapixels * 1e6))
+    job = Job(options, options.format, dict(QUALITY), ("png",), 10**9, 100)
+    bounds = Bounds.of(limits.render_timeout, limits.render_memory, b"")
+    frames = settle(Header(Format.PNG, side, side, alpha=alpha), job)
+    try:
+        (frame,) = afford(frames, options, CHARGES, bounds)
+    except BadRequest:
+        return "refused"
+    return "kept" if frame.upright.size == (side, side) else "smaller"
 
 
 @pytest.mark.slow
@@ -191,6 +211,7 @@ def test_the_steps_of_the_page_are_in_the_order_of_the_program() -> None:
             "watermark": lay_watermark,
         },
     }
+    order = [step.run for step in STEPS]
     told = [step for step in text.split(", ") if step not in ("upright", "`trim`", "encode")]
     assert set(told) == names.keys()
-    assert [STEPS.index(names[step]) for step in told] == sorted(STEPS.index(names[step]) for step in told)
+    assert [order.index(names[step]) for step in told] == sorted(order.index(names[step]) for step in told)

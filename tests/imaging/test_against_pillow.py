@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -69,19 +70,32 @@ def random_case(seed: int) -> Case:
 
 
 def check(case: Case) -> None:
-    picture = pictures.field(*case.size)
-    if case.transparent:
-        picture.putalpha(Image.fromarray(pictures.pixels(_png(picture))[..., 0].astype(np.uint8)))
-    settings: dict[str, dict[str, Any]] = {
-        "PNG": {},
-        "JPEG": {"quality": 98, "subsampling": 0},
-        "WEBP": {"lossless": True, "exact": True},
-    }
-    original = pictures.stored_as(picture, case.orientation, case.kind, **settings[case.kind])
-    result = render(original, job(**_options(case.wanted)))
+    picture = _picture(case.size, case.transparent)
+    result = render(
+        _stored(case.size, case.transparent, case.orientation, case.kind), job(**_options(case.wanted))
+    )
     got = pictures.pixels(result.body, "RGBA")
     readings = (np.asarray(apply(picture, case.wanted, *reading)).astype(int) for reading in READINGS)
     assert any(_agree(got, expected) for expected in readings), case
+
+
+@cache
+def _picture(size: tuple[int, int], transparent: bool) -> Image.Image:
+    picture = pictures.field(*size)
+    if transparent:
+        picture.putalpha(Image.fromarray(pictures.pixels(_png(picture))[..., 0].astype(np.uint8)))
+    return picture
+
+
+@cache
+def _stored(size: tuple[int, int], transparent: bool, orientation: int, kind: str) -> bytes:
+    """The cases are many, but these few: to encode one takes longer than all the rest of a case."""
+    settings: dict[str, dict[str, Any]] = {
+        "PNG": {},
+        "JPEG": {"quality": 98, "subsampling": 0},
+        "WEBP": {"lossless": True, "exact": True, "quality": 0, "method": 0},
+    }
+    return pictures.stored_as(_picture(size, transparent), orientation, kind, **settings[kind])
 
 
 def _agree(got: NDArray[np.int_], expected: NDArray[np.int_]) -> bool:

@@ -75,6 +75,7 @@ def test_every_description_has_the_form_that_is_let_through(original: Callable[[
         (pictures.tiff, {"format": "tiff"}),
         (pictures.animation, {"width": 100, "height": 80, "format": "gif", "frames": 5, "duration_ms": 350}),
         (lambda: pictures.animation("WEBP"), {"format": "webp", "frames": 5, "duration_ms": 350}),
+        (lambda: pictures.animation("PNG"), {"format": "png", "frames": 5, "duration_ms": 350}),
     ],
 )
 def test_the_facts_are_those_of_the_upright_original(

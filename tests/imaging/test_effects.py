@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL import ImageDraw
 
-from origin.errors import BadRequest
 from origin.imaging.pipeline import render
 from tests.support import pictures
 from tests.support.jobs import job
@@ -342,44 +341,3 @@ def test_neutral_values_change_no_byte(neutral: dict[str, Any]) -> None:
     for original in (pictures.land(), pictures.animation()):
         plain, same = (render(original, job(format="original", **changes)) for changes in ({}, neutral))
         assert plain == same
-
-
-@pytest.mark.parametrize(("effect", "name"), [({"blur": 1.0}, "blur"), ({"sharpen": 1.0}, "sharpen")])
-def test_an_effect_that_would_take_seconds_is_refused_before_a_pixel_is_decoded(
-    effect: dict[str, Any], name: str
-) -> None:
-    huge = pictures.png(9000, 9000)  # nothing of it decodes
-    with pytest.raises(BadRequest, match=f"^option {name}: the result has 81000000 pixels"):
-        render(huge, job(**effect))
-
-
-def test_the_frames_of_an_animation_count_for_what_an_effect_costs() -> None:
-    with pytest.raises(BadRequest, match=r"^option sharpen: the result has 40000000 pixels"):
-        render(pictures.many_frames(10), job(format="gif", sharpen=1.0))
-
-
-@pytest.mark.parametrize(
-    ("changes", "name", "most"),
-    [
-        ({"blur": 1.0, "sharpen": 1.0}, "blur", 12_500_000),
-        ({"blur": 1.0, "sharpen": 1.0, "rotate": 30.0}, "blur", 10_000_000),
-        ({"max_bytes": 9000, "blur": 1.0}, "bytes", 6_060_606),
-    ],
-)
-def test_options_that_come_together_share_the_time(changes: dict[str, Any], name: str, most: int) -> None:
-    huge = pictures.png(3600, 3600)  # 12.96 megapixels, of which nothing decodes
-    with pytest.raises(BadRequest, match=rf"^option {name}: .* and may have {most} with "):
-        render(huge, job(max_dimension=20_000, **changes))
-
-
-@pytest.mark.parametrize(
-    ("changes", "name"),
-    [
-        ({"width": 4096, "enlarge": True}, "enlarge"),
-        ({"padding": (1900, 1900, 1900, 1900)}, "pad"),
-        ({"width": 4000, "height": 4000, "fit": "contain"}, "fit"),
-    ],
-)
-def test_options_do_not_make_an_animation_huge(changes: dict[str, Any], name: str) -> None:
-    with pytest.raises(BadRequest, match=rf"^option {name}: the result has \d+ pixels"):
-        render(pictures.animation(), job(format="webp", **changes))

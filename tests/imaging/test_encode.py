@@ -13,7 +13,6 @@ from PIL import Image
 from PIL.ImageFilter import GaussianBlur
 
 from benchmarks.pictures import LANDSCAPE
-from origin.errors import BadRequest
 from origin.errors import Unprocessable
 from origin.formats import QUALITY
 from origin.formats import Format
@@ -221,14 +220,6 @@ def test_an_animation_is_within_the_bytes_as_a_whole(encodings: Encodings) -> No
     assert len(body) <= 5000
     assert pictures.opened(body).n_frames == 5  # type: ignore[attr-defined]
     assert encodings.count <= 4
-
-
-@pytest.mark.parametrize(
-    ("name", "changes"), [("bytes", {"max_bytes": 50_000}), ("lossless", {"lossless": True})]
-)
-def test_what_would_take_seconds_to_encode_is_refused(name: str, changes: dict[str, Any]) -> None:
-    with pytest.raises(BadRequest, match=rf"^option {name}: the result has 9000000 pixels, and may"):
-        render(pictures.png(3000, 3000), job(format="avif", **changes))
 
 
 @pytest.mark.slow

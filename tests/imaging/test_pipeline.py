@@ -13,11 +13,11 @@ from PIL import Image
 from origin.formats import Format
 from origin.formats import sniff
 from origin.imaging import pipeline
+from origin.imaging.cost import Step
 from origin.imaging.frame import Frame
 from origin.imaging.frame import Header
 from origin.imaging.frame import settle
 from origin.imaging.pipeline import STEPS
-from origin.imaging.pipeline import Step
 from origin.imaging.pipeline import render
 from origin.imaging.vendor import pyvips
 from origin.urls.options import Options
@@ -298,7 +298,7 @@ def test_an_effect_is_one_more_step_and_sees_each_frame_alone(
 
     sizes: list[tuple[int, int, int | None, int]] = []
     plain = _frames(render(original(), job(width=50, format="webp")).body)
-    monkeypatch.setattr(pipeline, "STEPS", (*STEPS, invert))
+    monkeypatch.setattr(pipeline, "STEPS", (*STEPS, Step(invert)))
     inverted = _frames(render(original(), job(width=50, format="webp")).body)
     assert len(inverted) == len(plain) == len(sizes)
     assert set(sizes) == {(*plain[0][0].size, 50, 50)}
@@ -308,7 +308,7 @@ def test_an_effect_is_one_more_step_and_sees_each_frame_alone(
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_step_with_nothing_to_do_returns_the_image_itself(step: Step) -> None:
+def test_a_step_with_nothing_to_do_returns_the_image_itself(step: Step[pyvips.Image]) -> None:
     image = pyvips.Image.black(100, 80, bands=3).copy(interpretation="srgb")
     frame, *_ = settle(Header(Format.PNG, 100, 80), job())
-    assert step(image, job().options, frame) is image
+    assert step.run(image, job().options, frame) is image

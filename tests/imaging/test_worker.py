@@ -65,6 +65,7 @@ def worker(*arguments: str) -> Iterator[Worker]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env=environment,
+        start_new_session=True,  # a renderer lowers the priority of its session: not that of the tests
     )
     try:
         yield Worker(process)
@@ -257,7 +258,7 @@ def test_it_is_killed_with_its_parent() -> None:
         f"""
         import os, subprocess, sys
         worker = [sys.executable, "-m", "origin.imaging.worker"]
-        process = subprocess.Popen(worker, stdin={requests}, stdout=subprocess.PIPE)
+        process = subprocess.Popen(worker, stdin={requests}, stdout=subprocess.PIPE, start_new_session=True)
         process.stdout.read(12)
         print(process.pid, flush=True)
         os.kill(os.getpid(), 9)

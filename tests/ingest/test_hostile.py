@@ -82,6 +82,7 @@ def animation(frames: int, size: int) -> bytes:
     return file.getvalue()
 
 
+FORM = multipart(("file", "a.png", RED))
 PHOTO = picture("#335577", "JPEG", (400, 300))
 NO_PICTURES = {
     "text": b"hello",
@@ -177,6 +178,11 @@ def test_a_client_that_leaves_in_the_middle_leaves_nothing(origin: Running) -> N
         (multipart(("file", "a.png", RED))[0], {"Content-Type": "multipart/form-data; boundary=" + "b" * 71}),
         multipart(*[("a", None, b"")] * 60),
         multipart(("a", None, bytes(9000)), ("file", "a.png", RED)),
+        (FORM[0].replace(b"\r\n\r\n", b"\r\nX-A: " + b"a" * 2_000_000 + b"\r\n\r\n", 1), FORM[1]),
+        (FORM[0].replace(b"\r\n\r\n", b"\r\n" + b"a" * 2_000_000 + b": b\r\n\r\n", 1), FORM[1]),
+        (FORM[0].replace(b"\r\n\r\n", b"\r\nX-A: b" * 200_000 + b"\r\n\r\n", 1), FORM[1]),
+        (FORM[0].replace(b'name="file"', b'name="file"' + b"; a=b" * 400_000, 1), FORM[1]),
+        (FORM[0].replace(b"--border--", b"--border\r\n\r\n\r\n" * 20_000 + b"--border--", 1), FORM[1]),
         (b"a=b&" * 100, {"Content-Type": "application/x-www-form-urlencoded"}),
         (RED, {"Content-Encoding": "gzip"}),
     ],

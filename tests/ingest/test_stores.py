@@ -1,13 +1,9 @@
-"""Uploads into real stores: what lies there, what is served, and what a crash leaves."""
+"""Uploads into real stores: what lies there, and what is served. Of crashes: system/test_kills.py."""
 
 from __future__ import annotations
 
-import http.client
-import threading
 import uuid
-from collections.abc import Callable
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +13,7 @@ import pytest
 from tests.ingest.test_put import BLUE
 from tests.ingest.test_put import RED
 from tests.ingest.test_put import colour_of
-from tests.ingest.test_put import picture
-from tests.support.origin_process import Process
-from tests.support.origin_process import on_loopback
 from tests.support.running import Running
-from tests.support.running import wait_until
 from tests.support.s3_servers import S3Server
 from tests.support.uploads import BEARER
 from tests.support.uploads import TOKEN
@@ -122,53 +114,3 @@ def test_a_store_that_is_away_is_503(tmp_path: Path) -> None:
             assert (answer.status, answer.kind) == (503, "source-unavailable")
             assert answer.headers["Retry-After"]
             assert "127.0.0.1" not in answer.body.decode()
-
-
-@pytest.mark.slow
-def test_kills_lose_nothing_that_was_acknowledged_and_show_nothing_half(tmp_path: Path) -> None:
-    """kill -9 in the middle of uploads from 20 clients, again and again: what was answered with 201 or 200 is
-    there whole, and what is there is whole."""
-    folder = tmp_path / "store"
-    folder.mkdir()
-    write = {"auth": {"bearer": TOKEN}, "methods": ["PUT"]}
-    config = on_loopback(folder, tmp_path / "cache")
-    config["handlers"] = [{"name": "up", "source": {"type": "local", "root": str(folder)}, "write": write}]
-    pictures = {f"{n}.png": picture(f"#{n:02x}{n:02x}{255 - n:02x}", "PNG", (300, 200)) for n in range(200)}
-    acknowledged: set[str] = set()
-    waiting = iter(pictures.items())
-    lock, done = threading.Lock(), threading.Event()
-
-    def client() -> None:
-        while True:
-            with lock:
-                entry = next(waiting, None)
-            if entry is None:
-                return
-            key, body = entry
-            while key not in acknowledged and not done.is_set():
-                try:
-                    if send(config["http_port"], "PUT", f"/up/{key}", body, BEARER).status in (200, 201):
-                        acknowledged.add(key)
-                except (OSError, http.client.HTTPException):
-                    continue  # it was killed
-
-    def stored_at_least(count: int) -> Callable[[], bool]:
-        return lambda: len(acknowledged) >= min(count, len(pictures))
-
-    with ThreadPoolExecutor(20) as clients:
-        running = [clients.submit(client) for _ in range(20)]
-        try:
-            for _ in range(4):
-                origin = Process(tmp_path / "origin", config).started()
-                wait_until(stored_at_least(len(acknowledged) + 10), "uploads go on")
-                origin.kill()
-            origin = Process(tmp_path / "origin", config).started()
-            wait_until(lambda: all(future.done() for future in running), "every picture is stored")
-            origin.kill()
-        finally:
-            done.set()
-    for future in running:
-        future.result()
-    assert acknowledged == set(pictures)
-    stored = {path.name: path.read_bytes() for path in folder.glob("*.png")}
-    assert stored == pictures

@@ -275,3 +275,8 @@ def test_no_grant_is_written_that_grants_nothing(key: str, bounds: Any) -> None:
 def test_a_srcset_has_whole_widths() -> None:
     with pytest.raises(TypeError, match="whole"):
         signer.srcset("cat.jpg", widths=[300.5])  # type: ignore[list-item]
+
+
+def test_yes_is_no_name() -> None:
+    with pytest.raises(ValueError, match="another type"):
+        signer.grant("cat.jpg", p=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from origin.client import Images
 from origin.signing import UrlSigner
 from origin.signing import Verifier
 from origin.signing import decode_query
@@ -64,4 +65,26 @@ def test_signing_imports_the_standard_library_and_itsdangerous_alone() -> None:
     modules = {name.split(".")[0] for name in done.stdout.split()} - sys.stdlib_module_names
     ours = {name.split(".")[1] for name in done.stdout.split() if name.startswith("origin.")}
     assert modules == {"origin", "itsdangerous"}
-    assert ours == {"signing", "urls", "errors", "formats"}
+    assert ours == {"signing", "urls", "errors", "formats", "signatures"}
+
+
+@pytest.mark.parametrize("row", VECTORS["urls"], ids=lambda row: row["name"])
+def test_a_url_is_that_of_the_vectors(row: dict[str, Any]) -> None:
+    images = Images(row["base_url"], row["prefix"], row["keys"])
+    ends = {"expires_at": row["expires"], "now": row["now"]}
+    assert images.url(row["key"], **ends, **row["options"]) == row["url"]
+
+
+@pytest.mark.parametrize("row", VECTORS["made_grants"], ids=lambda row: row["name"])
+def test_a_grant_is_that_of_the_vectors(row: dict[str, Any]) -> None:
+    signer = UrlSigner("", "photos", row["keys"])
+    ends = {"expires_at": row["expires"], "now": row["now"]}
+    assert signer.grant(row["key"], **ends, **row["bounds"]) == row["token"]
+
+
+@pytest.mark.parametrize("row", VECTORS["made_uploads"], ids=lambda row: row["name"])
+def test_an_upload_grant_is_that_of_the_vectors(row: dict[str, Any]) -> None:
+    signer = UrlSigner("", "photos", row["keys"])
+    ends = {"expires_at": row["expires"], "now": row["now"]}
+    url = signer.upload(row["key"], **ends, **row["arguments"])
+    assert url.partition("?t=")[2] == row["token"]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import fcntl
 import os
 import resource
 import signal
 import sys
+import threading
 import time
 import uuid
 from collections.abc import AsyncIterator
@@ -28,7 +30,6 @@ from origin.sources.base import Store
 from origin.sources.base import StoreFull
 from origin.sources.local import LocalSettings
 from origin.sources.local import LocalSource
-from origin.sources.local_store import ABANDONED
 from origin.sources.local_store import LocalStore
 from origin.sources.marks import CROP
 from origin.sources.marks import DERIVED
@@ -439,14 +440,53 @@ async def test_the_version_changes_although_size_and_bytes_do_not(folder: LocalS
 async def test_unfinished_files_of_dead_processes_go_at_the_next_start(
     folder: LocalStore, tmp_path: Path
 ) -> None:
+    """At once: what is being written is locked (flock(2)), and a lock ends with its process."""
     await folder.put("cat.jpg", BODY)
     ours = tmp_path / "originals" / RESERVED / "tmp"
-    old, new = ours / "old", ours / "new"
-    for path in (old, new):
-        path.write_bytes(b"half")
-    os.utime(old, (time.time() - ABANDONED - 60,) * 2)
+    (ours / "dead").write_bytes(b"half")
+    with (ours / "alive").open("wb") as alive:
+        fcntl.flock(alive, fcntl.LOCK_EX)
+        await folder.open()
+        assert unfinished(tmp_path) == ["alive"]
     await folder.open()
-    assert unfinished(tmp_path) == ["new"]
+    assert unfinished(tmp_path) == []
+
+
+@pytest.mark.slow
+async def test_a_start_beside_takes_no_file_away_that_is_being_written(folder: LocalStore) -> None:
+    """Another origin on the folder sweeps all the time, also in the moment before a new file is locked."""
+    done = threading.Event()
+    other = LocalStore(folder._settings)
+
+    def sweep() -> None:
+        while not done.is_set():
+            other._sweep()
+
+    sweeping = asyncio.gather(*(asyncio.to_thread(sweep) for _ in range(2)))
+    try:
+        for number in range(60):
+            await folder.put(f"{number % 7}.jpg", BODY)
+    finally:
+        done.set()
+        await sweeping
+        await other.close()
+
+
+async def test_what_is_told_to_have_failed_is_not_stored_later(tmp_path: Path) -> None:
+    """A file system that stands still: the write is given up in time, and must not replace a later one."""
+    root = tmp_path / "originals"
+    root.mkdir()
+    store = LocalStore(LocalSettings(root), timeout=0.2)
+    await store.put("cat.jpg", b"old")
+    held = os.open(root, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    for operation in (store.put("cat.jpg", b"late"), store.delete("cat.jpg")):
+        with pytest.raises(SourceTimeout):
+            await operation
+    os.close(held)
+    await asyncio.to_thread(store._threads.shutdown)  # when both have ended
+    assert (root / "cat.jpg").read_bytes() == b"old"
+    await store.close()
 
 
 async def test_no_descriptor_stays_open(folder: LocalStore) -> None:
@@ -513,8 +553,6 @@ async def test_what_the_disk_says_has_its_class(tmp_path: Path, number: int, kin
 WRITER = """
 import asyncio, sys
 from pathlib import Path
-from origin.sources.base import RESERVED
-from origin.sources.base import Note
 from origin.sources.base import ObjectSettings
 from origin.sources.local import LocalSettings
 from origin.sources.local_store import LocalStore

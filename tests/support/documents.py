@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
+from typing import NoReturn
 from unittest import mock
 
 import click
@@ -111,6 +112,7 @@ def _anchor(heading: str) -> str:
 
 def _pages() -> list[Page]:
     paths = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")]
+    paths += (ROOT / "clients" / "js").glob("*.md")
     paths += [*(ROOT / "benchmarks").glob("*.md"), *PICTURES.glob("*.md")]
     return [Page(path) for path in sorted(paths)]
 
@@ -224,7 +226,11 @@ def configuration_fragments(text: str) -> Iterator[dict[str, Any]]:
 def need(program: str, package: str) -> None:
     """Skip the test where the program is absent; on CI, where nothing may be absent, fail it."""
     if shutil.which(program) is None:
-        reason = f"{program} is not installed (Debian: {package})"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        miss(f"{program} is not installed (Debian: {package})")
+
+
+def miss(reason: str) -> NoReturn:
+    """Skip the test for that reason; on CI fail it."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)

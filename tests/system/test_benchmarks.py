@@ -63,7 +63,7 @@ def test_the_tiny_form_measures_and_finds_no_wrong_answer(tmp_path: Path) -> Non
     assert rows["2MP to jpg", "origin"]["cpu"] > 1  # milliseconds: nobody renders 2 megapixels in less
     assert "| hot 20 kB | origin |" in run.stdout
     assert "| replay: errors | <= 0 | 0 | met |" in run.stdout
-    assert run.stderr.count("filling a store with 2,000 entries:") == 1  # for both that want it
+    assert run.stderr.count("filling a store with 1,200 entries:") == 1  # for both that want it
 
 
 @pytest.mark.parametrize("form", [QUICK, FULL])

@@ -13,6 +13,7 @@ import pytest
 from origin.app import create_app
 from origin.errors import ConfigError
 from origin.server.run import run
+from tests.support.commands import invoke
 from tests.support.origin_process import on_loopback
 from tests.support.origin_process import process
 from tests.support.pictures import land
@@ -51,8 +52,8 @@ def test_a_second_origin_on_one_cache_folder_is_refused(root: Path, tmp_path: Pa
                 'a folder of its own, or set "shared": true under "cache" for all that use this one'
             )
             assert "Traceback" not in done.stderr
-        checked = command("check", "-c", "-", text=json.dumps(config(root, folder)))
-        assert (checked.returncode, checked.stderr) == (0, "")
+        checked = invoke("check", "-c", "-", text=json.dumps(config(root, folder)))
+        assert (checked.exit_code, checked.stderr) == (0, "")
         assert running.get("/h/a.jpg?w=10").headers["Cache-Status"].startswith("origin; hit")
     with process(tmp_path / "two", config(root, folder)) as running:  # the first one was killed
         assert running.get("/h/a.jpg?w=10").headers["Cache-Status"].startswith("origin; hit")
@@ -132,8 +133,8 @@ def test_without_a_disk_memory_keeps_the_results_and_no_folder_is_made(root: Pat
         assert b"origin_cache_memory_bytes" in origin.get("/-/metrics").body
     assert not (tmp_path / "cache").exists()
     settings["cache"]["path"] = "/proc/cache"
-    checked = command("check", "-c", "-", text=json.dumps(settings))
-    assert (checked.returncode, checked.stderr) == (0, "")
+    checked = invoke("check", "-c", "-", text=json.dumps(settings))
+    assert (checked.exit_code, checked.stderr) == (0, "")
     with Running(settings) as origin:
         assert "stored" in cache_status(origin, "/h/a.jpg?w=10")  # what memory had has gone with the process
 

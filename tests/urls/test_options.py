@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,9 @@ from origin.urls.options import Options
 from origin.urls.options import describe_options
 from origin.urls.options import find_option
 from origin.urls.options import suggest_option
+from origin.urls.parsing import OptionDefaults
 from origin.urls.parsing import parse_options
+from origin.urls.query import decode_query
 from origin.urls.values import Choice
 from tests.support.options import CONTRACT
 from tests.support.options import DEFAULTS
@@ -97,6 +100,42 @@ def test_an_option_at_its_neutral_value_adds_nothing_to_the_canonical_text(
     options: Options, text: str
 ) -> None:
     assert options.canonical() == text
+
+
+# What asks for nothing beside `w=300`, by option. Of the others, nothing does but an empty value.
+ASKS_FOR_NOTHING = {
+    "h": ["h=0"],
+    "fit": ["fit=cover", "fit=inside", "fit=contain", "fit=outside", "fit=fill"],  # without the other side
+    "c": ["c=true", "c=false"],
+    "g": ["g=center", "g=0.5,0.5", "g=top", "g=smart"],  # nothing is cut
+    "rect": ["rect=0,0,1,1"],
+    "enlarge": ["enlarge=false"],
+    "rotate": ["rotate=0", "rotate=360", "rotate=-360", "rotate=0.0"],
+    "brightness": ["brightness=1", "brightness=1.0"],
+    "contrast": ["contrast=1"],
+    "saturation": ["saturation=1"],
+    "gray": ["gray=false", "gray=0"],
+    "pad": ["pad=0", "pad=0,0,0,0"],
+    "bg": ["bg=00000000", "bg=transparent"],
+    "radius": ["radius=0"],
+    "anim": ["anim=true"],
+    "f": ["f=original"],
+    "lossless": ["lossless=false"],
+    "dl": ["dl=cat.jpg"],  # of the answer, not of the picture
+    "dpr": ["dpr=1", "dpr=1.0"],
+    "e": ["e=1790000000"],
+    "t": ["t=abc"],
+}
+
+
+@pytest.mark.parametrize("option", ROWS)
+def test_what_asks_for_nothing_is_the_same_picture_under_the_same_name(option: Option) -> None:
+    plain = parse_options(decode_query(b"w=300"), OptionDefaults())
+    empty = [] if option.name == "w" else [f"{name}=" for name in option.names]
+    for pair in (*ASKS_FOR_NOTHING.get(option.name, []), *empty):
+        options = parse_options(decode_query(f"w=300&{pair}".encode()), OptionDefaults())
+        assert options.canonical() == plain.canonical() == "w=300", pair
+        assert replace(options, download=None) == plain, pair
 
 
 def test_different_options_have_different_canonical_texts() -> None:

@@ -30,6 +30,7 @@ def written(**options: Any) -> str:
         ({}, ""),
         ({"f": "webp", "height": 200, "w": 300}, "w=300&h=200&f=webp"),
         ({"w": None, "width": 300, "q": None}, "w=300"),
+        ({"w": 300, "width": None}, "w=300"),
         ({"c": True, "dpr": 2.0}, "c=true&dpr=2"),
         ({"dpr": 7}, "dpr=7"),  # the origin takes it for 5
         ({"f": "JPEG", "w": "300"}, "w=300&f=JPEG"),

@@ -266,6 +266,123 @@ GRANTS = [
     grant("a misspelt bound", {"k": "c", "o": {"w": {"maximum": 9}}}, [("c", "w=1", "malformed")]),
 ]
 
+
+def url(
+    name: str,
+    key: str,
+    path: str,
+    options: dict[str, Any],
+    pairs: Pairs,
+    *,
+    prefix: str = "photos",
+    secret: str | None = None,
+    expires: int | None = None,
+) -> dict[str, Any]:
+    """What a program gives to write a URL, and the URL: `path` is prefix and key as they are on the wire,
+    `pairs` the options in the order of the table. The expiry is a multiple of an hour."""
+    pairs = pairs + ([("e", str(expires))] if expires else [])
+    if secret is not None:
+        signed = exact("", "", key, "", pairs, prefix=prefix, secret=secret)
+        pairs = [*pairs, ("t", signed["token"])]
+    query = "&".join(f"{escaped(name)}={escaped(value)}" for name, value in pairs)
+    return {
+        "name": name,
+        "base_url": "https://img.example.com",
+        "prefix": prefix,
+        "keys": None if secret is None else [OLD, secret],
+        "key": key,
+        "options": options,
+        "expires": expires,
+        "now": NOW,
+        "url": f"https://img.example.com/{path}" + (f"?{query}" if query else ""),
+    }
+
+
+def made(
+    salt: str, name: str, key: str, arguments: dict[str, Any], payload: str, *, secret: str = NEW
+) -> dict[str, Any]:
+    """What a program gives to make a grant, and the token. HOUR in the payload stands for that second."""
+    encoded = base64url(payload.replace("HOUR", str(HOUR)).encode())
+    token = f"{encoded}.{signature(secret, salt, encoded)}"
+    return {"name": name, "keys": [OLD, secret], "key": key, **arguments, "now": NOW, "token": token}
+
+
+HOUR = NOW - NOW % 3600 + 3600
+CAT = "photos/cat.jpg"
+URLS = [
+    url("plain", "cat.jpg", CAT, {}, []),
+    url("an order of its own", "cat.jpg", CAT, {"f": "webp", "w": 300}, [("w", "300"), ("f", "webp")]),
+    url("aliases", "cat.jpg", CAT, {"format": "webp", "width": 300}, [("w", "300"), ("f", "webp")]),
+    url("nothing given", "cat.jpg", CAT, {"w": 300, "h": None}, [("w", "300")]),
+    url(
+        "a key to escape",
+        "a/é +%?#&'(1)~*.jpg",
+        "photos/a/%C3%A9%20%2B%25%3F%23%26%27%281%29~%2A.jpg",
+        {},
+        [],
+    ),
+    url("a nested prefix", "🐈", "shop/photos/%F0%9F%90%88", {"w": 3}, [("w", "3")], prefix="shop/photos"),
+    url(
+        "decimals",
+        "cat.jpg",
+        CAT,
+        {"w": 12.5, "dpr": 2.0, "blur": 0.3, "rotate": -0.5},
+        [("w", "12.5"), ("rotate", "-0.5"), ("blur", "0.3"), ("dpr", "2")],
+    ),
+    url("yes and no", "cat.jpg", CAT, {"c": False, "gray": True}, [("c", "false"), ("gray", "true")]),
+    url("several numbers", "cat.jpg", CAT, {"g": [0.3, 0.6], "pad": 5}, [("g", "0.3,0.6"), ("pad", "5")]),
+    url("a colour", "cat.jpg", CAT, {"bg": "#fff"}, [("bg", "#fff")]),
+    url("a file name", "cat.jpg", CAT, {"dl": "mein Bild & é.jpg"}, [("dl", "mein Bild & é.jpg")]),
+    url("signed", "cat.jpg", CAT, {"w": 300}, [("w", "300")], secret=NEW),
+    url("signed without options", "cat.jpg", CAT, {}, [], secret=NEW),
+    url("signed by any text", "é/1.jpg", "photos/%C3%A9/1.jpg", {"w": 3}, [("w", "3")], secret=ODD),
+    url("signed by a long key", "cat.jpg", CAT, {"ar": "16:9"}, [("ar", "16:9")], secret=LONG),
+    url("signed for a time", "cat.jpg", CAT, {"w": 300}, [("w", "300")], secret=NEW, expires=HOUR),
+]
+MADE_GRANTS = [
+    made(
+        "origin/v1/grant",
+        "a srcset",
+        "users/42/*",
+        {"bounds": {"w": {"min": 1, "max": 1600}, "f": ["webp", "avif", "jpg"], "c": True}, "expires": HOUR},
+        '{"k":"users/42/*","o":{"w":{"min":1,"max":1600},"f":["webp","avif","jpg"],"c":true},"e":HOUR}',
+    ),
+    made(
+        "origin/v1/grant",
+        "a key that is not ASCII, and no end",
+        'é "\\ 🐈.jpg',
+        {"bounds": {"ar": [1.5, "16:9"], "rect": "0,0,1,1"}, "expires": None},
+        '{"k":"é \\"\\\\ 🐈.jpg","o":{"ar":[1.5,"16:9"],"rect":"0,0,1,1"}}',
+        secret=ODD,
+    ),
+]
+MADE_UPLOADS = [
+    made(
+        "origin/v1/upload",
+        "all that one may say",
+        "users/42/*",
+        {
+            "arguments": {"max_bytes": 5000000, "formats": ["jpeg", "png"], "may_replace": True},
+            "expires": HOUR,
+        },
+        '{"k":"users/42/*","e":HOUR,"b":5000000,"f":["jpg","png"],"r":true}',
+    ),
+    made(
+        "origin/v1/upload",
+        "no more than needed",
+        "users/42/é.jpg",
+        {"arguments": {}, "expires": HOUR},
+        '{"k":"users/42/é.jpg","e":HOUR}',
+    ),
+]
+VECTORS = {
+    "exact": EXACT,
+    "grants": GRANTS,
+    "urls": URLS,
+    "made_grants": MADE_GRANTS,
+    "made_uploads": MADE_UPLOADS,
+}
+
 if __name__ == "__main__":
-    json.dump({"exact": EXACT, "grants": GRANTS}, sys.stdout, ensure_ascii=True, indent=1)
+    json.dump(VECTORS, sys.stdout, ensure_ascii=True, indent=1)
     sys.stdout.write("\n")

