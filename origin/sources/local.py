@@ -44,6 +44,7 @@ from origin.sources.settings import Setting
 from origin.sources.settings import identity_digest
 
 _THREADS = 4
+_REPLACED_TRIES = 10  # to read a file that others replace meanwhile
 _CHECKED_NAMES = 10_000  # at most so many are looked at in search of one original
 _PERMISSION_ERRORS = frozenset({errno.EACCES, errno.EPERM})
 # What can be wrong with the name of a file. Anything else (EIO, ESTALE, EMFILE) is the disk's or ours.
@@ -140,10 +141,11 @@ class LocalSource:
     def _read(self, path: list[str], if_none_match: str | None, limit: int) -> Original | int | None:
         """The original; its size where that is more than `limit`."""
         try:
-            while True:
+            for _ in range(_REPLACED_TRIES):
                 with ExitStack() as stack, contextlib.suppress(_Replaced):
                     root = self._open_root(stack)
                     return self._read_file(path, root, self._open(path, stack, root), if_none_match, limit)
+            raise SourceUnavailable(f"{self._root}: {'/'.join(path)!r}: is replaced all the time")
         except OSError as error:
             self._raise_read_error(path, error)
 
