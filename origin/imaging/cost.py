@@ -28,6 +28,8 @@ from origin.errors import Unprocessable
 from origin.formats import Format
 from origin.formats import Price
 from origin.imaging import search
+from origin.imaging.auto_quality import MEASURING
+from origin.imaging.auto_quality import count_encodings
 from origin.imaging.frame import Frame
 from origin.imaging.geometry import is_askew
 from origin.urls.options import OPTIONS
@@ -247,6 +249,11 @@ def _encoding(frame: Frame, options: Options, alpha: bool) -> tuple[_Cost, dict[
     if options.max_bytes is not None:
         more_tries = plain.seconds * (search.MAX_TRIES - 1)
         dearer["bytes"] = _Cost(more_tries, pixels * _COPY)
+    elif options.quality == "auto":
+        encodings = count_encodings(pixels, frame.pages, hurried=frame.effort > 0)
+        if encodings > 1:
+            look = _cost(MEASURING, pixels)
+            dearer["q"] = _Cost(plain.seconds * (encodings - 1) + look.seconds * (encodings + 1), look.memory)
     elif times > 1:
         dearer["q"] = _Cost(plain.seconds * (times - 1))
     return plain, dearer

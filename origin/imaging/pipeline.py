@@ -37,6 +37,7 @@ from origin.imaging.effects import tone
 from origin.imaging.encode import encode
 from origin.imaging.frame import Frame
 from origin.imaging.frame import Header
+from origin.imaging.frame import find_part
 from origin.imaging.frame import settle
 from origin.imaging.geometry import is_askew
 from origin.imaging.protocol import Job
@@ -191,8 +192,10 @@ def _describe(
     duration = _measure_duration(original, opened, header)
     frame, *_ = settle(header, job)
     small = run_steps(load.load(original, opened, frame), job.options, frame)
-    body = describe(description, small, Facts(header, len(original), duration))
-    return Rendered(body, description, *header.upright)
+    seen = find_part(header, job)
+    facts = Facts(header, len(original), duration, seen.width, seen.height)
+    body = describe(description, small, facts)
+    return Rendered(body, description, facts.width, facts.height)
 
 
 def _measure_duration(original: bytes, opened: pyvips.Image, header: Header) -> int:

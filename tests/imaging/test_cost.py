@@ -142,6 +142,14 @@ def test_options_that_are_too_much_are_refused_by_name(
         frames(side, side, **changes)
 
 
+def test_the_tries_of_auto_count_and_without_time_for_them_a_sample_decides() -> None:
+    (usual,) = frames(1900, 2000, format="avif", options_quality="auto")
+    (hurried,) = frames(1900, 2000, format="avif", options_quality="auto", bounds=Bounds(0.8, MEMORY))
+    (plain,) = frames(1900, 2000, format="avif", bounds=Bounds(0.8, MEMORY))
+    assert (usual.effort, hurried.effort, plain.effort) == (0, 1, 0)
+    assert usual.upright.size == hurried.upright.size
+
+
 def test_options_that_come_together_share_the_time() -> None:
     side = 5200
     frames(side, side, blur=1.0, format="jpg")
