@@ -52,6 +52,7 @@ from origin.ingest.stage import CONTENT_TYPE
 from origin.ingest.stage import Stage
 from origin.ingest.store import PictureStore
 from origin.sources.base import ObjectSettings
+from origin.urls.path import path_above
 
 NAME_TRIES = 3  # for a name that is taken and has a random part
 WriteUrl = Callable[[str], str]
@@ -230,7 +231,7 @@ class Uploads:
 
 
 def path_of(prefix: str, key: str) -> str:
-    return f"/{quote(prefix)}/{quote(key)}"
+    return quote(path_above(prefix) + key)
 
 
 def _headers(stored: Stored) -> list[tuple[bytes, bytes]]:
