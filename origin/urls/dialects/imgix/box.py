@@ -58,7 +58,7 @@ def _take_fit(query: ImgixQuery) -> str:
     try:
         return read_fit(query)
     except Refusal as refusal:
-        query.mistakes.append(str(refusal))
+        query.note(refusal)
         del query.given["fit"]
         return read_fit(query)
 
@@ -209,7 +209,7 @@ def _settle_focus(query: ImgixQuery, has_both: bool) -> None:
 
 
 def settle_rect(query: ImgixQuery) -> None:
-    """`rect`: all of it in pixels, or all in shares, which have a point. 0 and the words are either."""
+    """`rect`: all of it in pixels, or all in shares, where one of them has a point."""
     text = query.given.get("rect")
     if text is None:
         return
@@ -217,12 +217,9 @@ def settle_rect(query: ImgixQuery) -> None:
     numbers = [read_number(value.replace("full", "1")) for value in values]
     if len(numbers) != 4 or any(number is None or number < 0 for number in numbers):
         raise Refusal("rect", "expected x,y,w,h in pixels or in shares of the sides", text)
-    plain = [value for value in values if value not in ("0", "full")]
-    in_pixels = [value for value in plain if "." not in value]
-    if in_pixels and len(in_pixels) < len(plain):
-        raise Refusal("rect", "expected either pixels or shares of the sides", text)
-    if not in_pixels and any(Decimal(value) > 1 for value in plain):
-        raise Refusal("rect", "expected shares of at most 1.0", text)
-    if in_pixels and set(values) <= {"0", "1"}:
+    in_shares = "." in text or set(values) <= {"0", "full"}
+    if in_shares and any(number is not None and number > 1 for number in numbers):
+        raise Refusal("rect", "expected either pixels or shares of the sides, up to 1.0", text)
+    if not in_shares and set(values) <= {"0", "1"}:
         raise Refusal("rect", "expected more than a pixel", text)
-    query.set("rect", ",".join(values).replace("full", _WHOLE if in_pixels else "1"))
+    query.set("rect", ",".join(values).replace("full", "1" if in_shares else _WHOLE))

@@ -45,9 +45,9 @@ class Imgix:
             try:
                 step(query)
             except Refusal as refusal:
-                query.mistakes.append(str(refusal))
+                query.note(refusal)
         return Translation(
-            key, query.pairs, query.beyond, query.without_effect(), list(query.unknown), query.mistakes
+            key, query.pairs, query.beyond, query.without_effect(), list(query.unknown), list(query.mistakes)
         )
 
     def read_signature(self, raw_path: bytes, query: bytes) -> Signature:

@@ -39,7 +39,7 @@ class ImgixQuery:
         self.pairs: list[Pair] = []  # of ours
         self.beyond: dict[str, Any] = {}  # as in `Translation`
         self.unknown: dict[str, None] = {}
-        self.mistakes: list[str] = []
+        self.mistakes: dict[str, None] = {}
         for pair in pairs:
             self._take(*pair)
 
@@ -50,19 +50,23 @@ class ImgixQuery:
         spelled, text = raw_name.decode("utf-8", "replace"), raw_text.decode("utf-8", "replace")
         name = find_name(spelled)
         if name is None and spelled.endswith("64") and find_name(spelled[:-2]):
-            self.mistakes.append(str(Refusal(spelled, "base64 is not read here")))
+            self.note(Refusal(spelled, "base64 is not read here"))
         elif name is None:
             self.unknown[spelled] = None
         elif name in self.given:
-            self.mistakes.append(str(Refusal(name, "comes twice")))
+            self.note(Refusal(name, "comes twice"))
         elif text and name not in (SIGNATURE, EXPIRES):
             self.given[name] = text
+
+    def note(self, refusal: Refusal) -> None:
+        """Keep what is wrong, once."""
+        self.mistakes[str(refusal)] = None
 
     def refuse(self) -> None:
         """Note what cannot be done whatever its value is, all of it, so that the log has each name."""
         for name, text in self.given.items():
             if name not in LOOKED_AT and not _asks_for_nothing(name, text):
-                self.mistakes.append(str(Refusal(name, "not available here", text)))
+                self.note(Refusal(name, "not available here", text))
 
     def refuse_name(self, name: str, *neutral: str) -> None:
         """Raise Refusal where it is given, and asks for something."""
