@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import time
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from origin.client.html import Attribute
 from origin.client.html import Html
 from origin.client.html import write_tag
 from origin.client.info import FETCH
+from origin.client.info import PATIENCE
 from origin.client.info import Info
 from origin.client.info import InfoFetcher
 from origin.client.size import find_size
@@ -26,6 +28,8 @@ from origin.signing import UrlSigner
 from origin.signing.grants import check_grant
 from origin.urls.address import Address
 from origin.urls.options import TOKEN
+from origin.urls.options import find_option
+from origin.urls.options import suggest_option
 from origin.urls.srcset import Candidate
 from origin.urls.srcset import list_candidates
 from origin.urls.writing import Given
@@ -34,6 +38,7 @@ from origin.urls.writing import write_options
 
 # Attributes of HTML that may stand among the options, since no option has their name.
 _ATTRIBUTES = ("id", "class", "style", "title", "decoding", "fetchpriority", "crossorigin", "referrerpolicy")
+_ARGUMENTS = ("alt", "widths", "densities", "sizes", "formats", "info", "placeholder", "loading", "attrs")
 _PLACEHOLDERS = ("lqip", "dominant", None)
 # What a picture lets show through, whatever its original: at its corners, and around it.
 _OPENINGS = {"radius", "rotate", "pad"}
@@ -60,13 +65,20 @@ class Images:
     """
 
     def __init__(
-        self, base_url: str, prefix: str, keys: Sequence[str] | None = None, grant: str | None = None
+        self,
+        base_url: str,
+        prefix: str,
+        keys: Sequence[str] | None = None,
+        grant: str | None = None,
+        *,
+        patience: float = PATIENCE,
     ) -> None:
+        """`patience` is for how many seconds a tag waits for the origin where its info is "fetch"."""
         self._address = Address(base_url, prefix)
         self._signer = None if keys is None else UrlSigner(base_url, prefix, keys)
         self._grant = grant
         self._can_fetch = bool(urlsplit(base_url).netloc)
-        self._fetcher = InfoFetcher()
+        self._fetcher = InfoFetcher(patience)
 
     def url(
         self,
@@ -136,7 +148,7 @@ class Images:
         `alt` says what the picture shows; it is empty where it only decorates. With `widths`, a browser picks
         by `sizes` (100vw unless given); with `w` or `h` alone it gets a second URL for dense screens, or one
         for each of `densities`. `info` is what `f=json` of the picture answers, or "fetch", which asks the
-        origin, for up to two seconds, and keeps the answer for an hour. From it come exact sides, and as
+        origin and keeps the answer for an hour. From it come exact sides, and as
         `placeholder` the blurred picture ("lqip"), its colour ("dominant") or nothing (None); transparent
         pictures get none, since it would show through. `attrs` are more attributes; `class`, `id`, `style`,
         `fetchpriority` and the like may stand among the options. `loading` is "eager" for what is seen first.
@@ -257,6 +269,10 @@ def _split(
     if "class_" in options:  # as Python has to write it
         options["class"] = options.pop("class_")
     own = {name: options.pop(name) for name in _ATTRIBUTES if name in options}
+    for name in options:
+        if find_option(name) is None and suggest_option(name) is None:
+            near = difflib.get_close_matches(name, (*_ARGUMENTS, *_ATTRIBUTES), n=1)
+            raise TypeError(f"{name} is not an option{f'; did you mean {near[0]}?' if near else ''}")
     return {**own, **(attrs or {})}, canonicalize_names(options)
 
 

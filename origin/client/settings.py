@@ -9,7 +9,7 @@ from origin.client.images import Images
 
 SETTING = "IMAGE_ORIGIN"
 _NEEDED = ("base_url", "prefix")
-_NAMES = (*_NEEDED, "keys", "grant")
+_NAMES = (*_NEEDED, "keys", "grant", "patience")
 
 
 def read_settings(given: Any) -> Images:

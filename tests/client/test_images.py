@@ -17,6 +17,7 @@ from origin.signing import decode_query
 from tests.support.signing import KEY
 from tests.support.signing import NOW
 from tests.support.signing import verifier
+from tests.support.tags import ATTACKS
 from tests.support.tags import key_of
 from tests.support.tags import list_urls
 from tests.support.tags import read_tag
@@ -245,7 +246,10 @@ def test_attributes_of_html_stand_among_the_options() -> None:
         ({"info": {"width": 1}}, ValueError, "info: expected what f=json answers, with width and height"),
         ({"info": {**INFO, "dominant": "red;x"}}, ValueError, "info: dominant is not what f=json answers"),
         ({"info": {**INFO, "lqip": "javascript:"}}, ValueError, "info: lqip is not what f=json answers"),
-        ({"klass": "x"}, TypeError, "klass is not an option"),
+        ({"klass": "x"}, TypeError, "klass is not an option; did you mean class?"),
+        ({"szies": "50vw"}, TypeError, "szies is not an option; did you mean sizes?"),
+        ({"widht": 3}, TypeError, "widht is not an option; did you mean width?"),
+        ({"frobnicate": 3}, TypeError, "frobnicate is not an option"),
         ({"attrs": {"on load": "x"}}, ValueError, "'on load' is not the name of an attribute"),
         ({"w": "300px"}, ValueError, "option w: expected a number of CSS pixels, got '300px'"),
     ],
@@ -338,20 +342,6 @@ def test_a_format_that_no_result_has(formats: Any, message: str) -> None:
 
 
 # --- Under attack ----------------------------------------------------------------------------------
-
-ATTACKS = [
-    '"><script>alert(1)</script>',
-    "' onerror='alert(1)",
-    '" onerror="alert(1)',
-    "</picture><script>",
-    "<!-- -->",
-    "&quot;&#34;&amp;",
-    "`x`",
-    "\u2028\u2029\ufeff\u202e",
-    "日本語 🐈",
-    "{{ 7*7 }}{% x %}",
-    "a, b 2x",
-]
 
 
 @pytest.mark.parametrize("text", [*ATTACKS, "two\nlines\ttabs\r\n"])

@@ -40,7 +40,7 @@ def test_a_tag_asks_a_running_origin_once(tmp_path: Path) -> None:
     shelf = Shelf(**{"é 1.png": encoded(field(30, 20), "PNG")})
     config = settings(tmp_path, tmp_path / "cache", signing={"keys": [KEY]})
     with Running(config, source=shelf) as origin:
-        images = Images(f"http://127.0.0.1:{origin.port}", "h", [KEY])
+        images = Images(f"http://127.0.0.1:{origin.port}", "h", [KEY], patience=PATIENCE)
         tags = [read_tag(images.img("é 1.png", alt="", w=15, info="fetch")) for _ in range(3)]
         assert (tags[0]["width"], tags[0]["height"]) == ("15", "10")
         assert (tags[0]["style"] or "").startswith("background: #")
@@ -49,7 +49,7 @@ def test_a_tag_asks_a_running_origin_once(tmp_path: Path) -> None:
 
 
 def test_a_page_goes_without_what_it_does_not_get(web: WebServer, caplog: pytest.LogCaptureFixture) -> None:
-    images = Images(web.url, "h")
+    images = Images(web.url, "h", patience=PATIENCE)
     web.put("/h/broken", b"<html>")
     web.put("/h/failed", b'{"error": "not-found"}', status=404)
     web.put("/h/moved", b"", {"Location": "/h/good?f=json"}, status=302)
@@ -73,7 +73,7 @@ def test_the_log_holds_no_token(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_answers_and_failures_are_kept_for_their_time(web: WebServer) -> None:
     now = 0.0
-    fetcher = InfoFetcher(clock=lambda: now)
+    fetcher = InfoFetcher(PATIENCE, clock=lambda: now)
     url = web.put("/a", b"no")
     assert fetcher.fetch(url) is None
     web.put("/a", json.dumps(FACTS).encode())

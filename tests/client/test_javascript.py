@@ -16,6 +16,7 @@ from tests.support.node import run_node
 from tests.support.options import CONTRACT
 from tests.support.signing import KEY
 from tests.support.signing import NOW
+from tests.support.tags import ATTACKS
 
 BASE = {"baseUrl": "https://img.example.com", "prefix": "photos"}
 PLAIN = Images("https://img.example.com", "photos")
@@ -35,7 +36,7 @@ def ask(calls: list[list[Any]]) -> list[dict[str, Any]]:
 
 
 def test_its_own_tests_pass() -> None:
-    out = run_node("--test", *sorted((CLIENT / "test").glob("*.test.js")))
+    out = run_node("--test", "--test-reporter=tap", *sorted((CLIENT / "test").glob("*.test.js")))
     assert "\n# fail 0\n" in out
     assert "\n# skipped 0\n" in out
 
@@ -123,6 +124,10 @@ def test_both_write_the_same_tags() -> None:
         for settings in (BASE, {**BASE, "keys": [KEY]})
         for method in ("img", "picture")
         for tag in asked
+    ]
+    calls += [
+        [BASE, "picture", text, {"alt": text, "widths": [9], "sizes": text, "title": text, "dl": "cat.jpg"}]
+        for text in ATTACKS
     ]
     answers = ask(calls)
     for (settings, method, key, tag), answer in zip(calls, answers, strict=True):

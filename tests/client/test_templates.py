@@ -22,8 +22,8 @@ from tests.support.tags import read_tag
 
 SETTINGS = django_site.IMAGE_ORIGIN
 CAT = "https://img.example.com/photos/cat.jpg"
-PLAIN = Images(**SETTINGS)
-SIGNED = Images(**SETTINGS, keys=[KEY])
+PLAIN = Images("https://img.example.com", "photos")
+SIGNED = Images("https://img.example.com", "photos", [KEY])
 TAG = PLAIN.img("cat.jpg", alt='"A" <cat>', w=300, h=200)
 
 
@@ -110,7 +110,10 @@ def test_a_setting_of_django_may_be_overridden() -> None:
         (None, 'IMAGE_ORIGIN: expected {"base_url": …, "prefix": …}, got NoneType'),
         ({"base_url": "https://a.example"}, "IMAGE_ORIGIN: prefix is missing"),
         ({**SETTINGS, "key": [KEY]}, "IMAGE_ORIGIN: 'key' is unknown; did you mean keys?"),
-        ({**SETTINGS, "x": 1}, "IMAGE_ORIGIN: 'x' is unknown; it takes base_url, prefix, keys, grant"),
+        (
+            {**SETTINGS, "x": 1},
+            "IMAGE_ORIGIN: 'x' is unknown; it takes base_url, prefix, keys, grant, patience",
+        ),
         ({**SETTINGS, "keys": ["short"]}, "IMAGE_ORIGIN: a signing key has fewer than 32 characters"),
         ({**SETTINGS, "keys": KEY}, "IMAGE_ORIGIN: signing needs a list of at least one key"),
         ({"base_url": "https://a.example?x", "prefix": "p"}, "IMAGE_ORIGIN: a base URL ends with its path"),

@@ -13,6 +13,21 @@ from origin.urls.parsing import OptionDefaults
 from origin.urls.parsing import parse_options
 from tests.support.signing import verifier
 
+# Texts that end an attribute, a tag or a candidate where something writes them as they are.
+ATTACKS = (
+    '"><script>alert(1)</script>',
+    "' onerror='alert(1)",
+    '" onerror="alert(1)',
+    "</picture><script>",
+    "<!-- -->",
+    "&quot;&#34;&amp;",
+    "`x`",
+    "\u2028\u2029\ufeff\u202e",
+    "日本語 🐈",
+    "{{ 7*7 }}{% x %}",
+    "a, b 2x",
+)
+
 Tag = tuple[str, dict[str, str | None]]
 
 
