@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import urllib.request
 from collections.abc import Iterator
 from email.message import Message
 from pathlib import Path
@@ -41,6 +42,10 @@ HANDLERS: dict[str, dict[str, Any]] = {
     "named": {"dialect": "imgix", "preset_names": {"MI": "medium"}},
     "h": {},
 }
+UPLOADS = {  # each with a folder of its own
+    "full": {"dialect": "imgix", "signing": {"imgix_token": TOKEN}},
+    "cdn": {"dialect": "imgix", "signing": {"imgix_token": TOKEN, "signed_path": "key"}},
+}
 
 
 class Served(NamedTuple):
@@ -61,7 +66,16 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder: Path = tmp_path_factory.mktemp("imgix")
     source = {"type": "local", "root": str(folder)}
     config = {
-        "handlers": [{"name": name, "source": source, **own} for name, own in HANDLERS.items()],
+        "handlers": [
+            *({"name": name, "source": source, **own} for name, own in HANDLERS.items()),
+            *(
+                {
+                    **{"name": name, "source": {"type": "local", "root": str(folder / name)}, **own},
+                    "write": {"auth": "open"},
+                }
+                for name, own in UPLOADS.items()
+            ),
+        ],
         "presets": {"medium": {"w": 40}, "fixed": {"w": 20, "locked": True}},
         "cache": {"path": str(folder / "cache")},
         "renderers": 1,
@@ -69,7 +83,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     picture = encoded(field(WIDTH, HEIGHT), "PNG")
     shelf = Shelf(**dict.fromkeys(KEYS, picture), **{"moves.gif": pictures.animation()})
     clock = Clock()
-    with Running(config, source=shelf, clock=clock) as origin:
+    for name in UPLOADS:
+        (folder / name).mkdir()
+    with Running(config, sources=dict.fromkeys(HANDLERS, shelf), clock=clock) as origin:
         yield Served(origin, clock)
 
 
@@ -244,6 +260,18 @@ def test_an_expiry_ends_a_url_and_what_caches_are_told(served: Served, handler: 
 def _max_age(headers: Message) -> int:
     parts = dict(part.strip().partition("=")[::2] for part in headers["Cache-Control"].split(","))
     return int(parts["max-age"]) + int(parts.get("stale-while-revalidate", 0))
+
+
+@pytest.mark.parametrize("handler", UPLOADS)
+def test_the_url_in_the_answer_to_an_upload_is_signed_as_imgix_signs(served: Served, handler: str) -> None:
+    url = f"http://127.0.0.1:{served.origin.port}/{handler}"
+    picture = encoded(field(30, 20), "PNG")
+    request = urllib.request.Request(url, picture, {"Content-Type": "image/png"}, method="POST")
+    with urllib.request.urlopen(request) as answer:
+        location = str(answer.headers["Location"])
+    assert f"expires={int(served.clock.now) + 3600}&s=" in location
+    assert served.size(location) == (30, 20)
+    assert served.get(location.partition("?")[0]).kind == "forbidden"
 
 
 # What is refused, and what a handler settles
