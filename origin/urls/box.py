@@ -47,7 +47,8 @@ def settle_box(
     if not (width or height):
         fields.pop("enlarge", None)
     _settle_fit(fields, crop, bool(width and height))
-    _settle_beyond(fields, beyond)
+    if beyond:
+        _settle_beyond(fields, beyond)
 
 
 def _settle_fit(fields: dict[str, Any], crop: bool, both: bool) -> None:

@@ -185,10 +185,10 @@ def _settle(
     # The configuration has chosen the size of a preset already.
     is_free = any(given.get(option) is not None and given[option] == values[option] for option in _SIZES)
     widths = defaults.widths if is_free else ()
-    taken = {
-        field: beyond[field] for field in beyond if defaults.takes(BY_NAME[BEYOND_OPTIONS[field].encode()])
-    }
-    settle_box(fields, ratio, defaults.crop, defaults.max_dimension, widths, taken)
+    if beyond:
+        needs = {field: BY_NAME[BEYOND_OPTIONS[field].encode()] for field in beyond}
+        beyond = {field: value for field, value in beyond.items() if defaults.takes(needs[field])}
+    settle_box(fields, ratio, defaults.crop, defaults.max_dimension, widths, beyond)
     settle_surroundings(fields, ratio)
     if isinstance(fields.get("radius"), float):
         fields["radius"] = min(round(fields["radius"] * ratio, 2), float(defaults.max_dimension))
