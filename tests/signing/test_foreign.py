@@ -66,8 +66,9 @@ def test_what_a_token_signs_is_accepted_and_nothing_else() -> None:
 def test_a_signature_has_one_spelling() -> None:
     signed = sign("/cat.jpg")
     for query in (signed.upper().replace("S=", "s="), signed + "0", signed[:-1], f"{signed}&{signed}", "s=é"):
-        assert verify("/cat.jpg", query) is Reason.MALFORMED, query
+        assert verify("/cat.jpg", query) is Reason.WRONG, query
     assert verify("/cat.jpg", signed.replace("s=", "%73=")) is Reason.MISSING
+    assert verify("/cat.jpg", "s=400", tokens=()) is Reason.UNSIGNED  # and not a signature at all
 
 
 @pytest.mark.parametrize("query", ["", "w=300", "s="])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from origin.errors import BadRequest
 from origin.urls.dialects import DIALECTS
@@ -18,6 +21,7 @@ from origin.urls.options import BY_NAME
 from origin.urls.options import Options
 from origin.urls.parsing import OptionDefaults
 from origin.urls.parsing import parse_options
+from origin.urls.parsing import parse_options_leniently
 from origin.urls.presets import Preset
 from origin.urls.query import decode_query
 
@@ -200,6 +204,7 @@ REFUSALS = {
     "rect=0,0,1,1": "rect",
     "rect=0,0,1.5,1": "rect",
     "rect=1,2,3": "rect",
+    "rect=fullfull,0,1,1": "rect",
     "dpr=x": "dpr",
     "fm=jp2": "fm",
     "fm=json": "fm",
@@ -260,6 +265,40 @@ def test_a_refusal_does_not_repeat_what_may_be_a_secret() -> None:
 def test_what_is_ignored_is_told_apart() -> None:
     said = translate("w=300&ixlib=js&utm=1&cs=strip&s=1")
     assert (said.unknown, said.without_effect) == (["utm"], ["ixlib", "cs"])
+
+
+_NAMES = st.sampled_from([*sorted({*LOOKED_AT, *WITHOUT_EFFECT, *REFUSED}), "p", "s", "expires", "mark64"])
+_WORDS = (
+    "crop",
+    "fill",
+    "min",
+    "full",
+    "top",
+    "faces",
+    "center",
+    "focalpoint",
+    "0",
+    "0.5",
+    "1",
+    "300",
+    "fff",
+)
+_TEXTS = st.one_of(
+    st.text(max_size=8),
+    st.text("0123456789.,:-", max_size=12),
+    st.lists(st.sampled_from(_WORDS)).map(",".join),
+)
+
+
+@given(st.lists(st.tuples(_NAMES, _TEXTS), max_size=12))
+def test_whatever_a_query_holds_it_is_translated_or_refused(given_pairs: list[tuple[str, str]]) -> None:
+    said = IMGIX.translate("cat.jpg", [(name.encode(), text.encode()) for name, text in given_pairs])
+    options = parse_options_leniently(said.pairs, OptionDefaults(), None, said.beyond)
+    assert max(options.width or 0, options.height or 0) <= 4096
+    assert options.zoom >= 1
+    assert 0 < options.scale <= 1
+    with suppress(BadRequest):
+        parse_options(said.pairs, OptionDefaults(), None, said.beyond)
 
 
 # What a handler settles about options

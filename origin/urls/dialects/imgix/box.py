@@ -214,7 +214,7 @@ def settle_rect(query: ImgixQuery) -> None:
     if text is None:
         return
     values = [_EDGES.get(value, value) for value in text.split(",")]
-    numbers = [read_number(value.replace("full", "1")) for value in values]
+    numbers = [read_number("1" if value == "full" else value) for value in values]
     if len(numbers) != 4 or any(number is None or number < 0 for number in numbers):
         raise Refusal("rect", "expected x,y,w,h in pixels or in shares of the sides", text)
     in_shares = "." in text or set(values) <= {"0", "full"}
@@ -222,4 +222,5 @@ def settle_rect(query: ImgixQuery) -> None:
         raise Refusal("rect", "expected either pixels or shares of the sides, up to 1.0", text)
     if not in_shares and set(values) <= {"0", "1"}:
         raise Refusal("rect", "expected more than a pixel", text)
-    query.set("rect", ",".join(values).replace("full", "1" if in_shares else _WHOLE))
+    whole = "1" if in_shares else _WHOLE
+    query.set("rect", ",".join(whole if value == "full" else value for value in values))
