@@ -14,6 +14,7 @@ from origin.cli.common import read_config
 from origin.cli.common import takes_config
 from origin.config.model import Config
 from origin.config.model import Handler
+from origin.config.signing import foreign_verifier
 from origin.delivery.settings import passes_through
 from origin.errors import BadRequest
 from origin.errors import Forbidden
@@ -26,6 +27,9 @@ from origin.signing import Verifier
 from origin.signing import decode_query
 from origin.sources import make_key_reader
 from origin.sources.http import HttpSettings
+from origin.urls.dialects import DIALECTS
+from origin.urls.dialects.dialect import Translation
+from origin.urls.dialects.dialect import keep_words
 from origin.urls.geometry_values import CENTER
 from origin.urls.options import Options
 from origin.urls.options import suggest_option
@@ -33,8 +37,10 @@ from origin.urls.parsing import OptionDefaults
 from origin.urls.parsing import find_ignored
 from origin.urls.parsing import parse_options
 from origin.urls.parsing import spell_options
+from origin.urls.path import ROOT
 from origin.urls.path import decode_path
 from origin.urls.path import find_mount
+from origin.urls.path import raw_key
 from origin.urls.presets import NamedPreset
 
 _SHOWN = 40  # characters of a name that no option has
@@ -72,33 +78,45 @@ def explain_url(config: Config, url: str, now: float) -> tuple[list[str], bool]:
     if path in mounts and mounts[path].transform is not None:
         mount = mounts[path], ""
     if mount is None:
-        prefixes = ", ".join(f"/{handler.prefix}/" for handler in config.handlers)
+        prefixes = ", ".join(handler.path_above for handler in config.handlers)
         return [f"no handler is mounted there; there are {prefixes}", "answer: 404, plain text"], False
     handler, key = mount
     defaults = config.option_defaults(handler)
     pairs = decode_query(parts.query.encode("utf-8", "surrogateescape"))
-    lines = [f"handler: {handler.name}, mounted at /{handler.prefix}/"]
+    lines = [f"handler: {handler.name}, mounted at {handler.path_above}"]
     if handler.transform is not None and not (key and handler.has_source):
         return _explain_posted(handler, key, pairs, defaults, lines)
     lines.append(f"key: {key}")
-    lines += _describe_ignored(pairs, defaults)
-    try:
+    raw_path = parts.path.encode("utf-8", "surrogateescape")
+    said = keep_words(key, pairs)
+    if handler.dialect is not None:
+        said = DIALECTS[handler.dialect].translate(key, pairs)
+        lines += _describe_translation(handler.dialect, said)
+        raw_query = parts.query.encode("utf-8", "surrogateescape")
+        signature, accepted = _describe_foreign_signature(handler, handler.dialect, raw_path, raw_query, now)
+    else:
         signature, accepted = _describe_signature(handler, key, pairs, now)
-        lines += signature
+    pairs = list(said.pairs)
+    lines += _describe_ignored(pairs, defaults)
+    lines += signature
+    try:
         if not accepted:
             return [*lines, _describe_failure(handler, Forbidden())], False
+        if said.mistakes:
+            raise BadRequest("; ".join(said.mistakes))
         read_key = make_key_reader(handler.source, signed=handler.signing is not None)
-        source_key = read_key(key, pairs, parts.path.encode("utf-8", "surrogateescape"))
+        source_key = read_key(said.key, pairs, raw_path)
         named = defaults.preset_names.read(key) if source_key == key else None
         passes = passes_through(handler.passthrough, pairs, defaults)
         is_derived = named is not None and named.is_derived
         if passes and (named is None or (handler.passthrough == "always" and not is_derived)):
             return [*lines, *_describe_passthrough(handler, source_key)], True
-        options = parse_options(pairs, defaults, named)
+        options = parse_options(pairs, defaults, named, said.beyond)
     except OriginError as error:
         return [*lines, f"refused: {error}", _describe_failure(handler, error)], False
     if named is not None:
-        alone = "as it is" if passes else f"with {_spell(parse_options(pairs, defaults), defaults)}"
+        own = parse_options(pairs, defaults, None, said.beyond)
+        alone = "as it is" if passes else f"with {_spell(own, defaults)}"
         lines += _describe_name(key, named, alone)
         source_key = named.originals[0] if named.originals else key
     return [*lines, *_describe_outcome(handler, source_key, options, defaults)], True
@@ -137,6 +155,24 @@ def _describe_name(key: str, named: NamedPreset, alone: str) -> Iterator[str]:
     yield f"  but where the source has {key} itself, that one, {alone}"
 
 
+def _describe_translation(dialect: str, said: Translation) -> Iterator[str]:
+    """What a query is in our words, and what of it is not."""
+    yield f"dialect: {dialect}; in our words: " + ("&".join(_spell_pairs(said)) or "no option")
+    for name in said.unknown:
+        yield f"ignored: {_show(name)}: neither an option of {dialect} nor p"
+    for name in said.without_effect:
+        yield f"ignored: {name}: changes no pixel that anybody asked for"
+
+
+def _spell_pairs(said: Translation) -> Iterator[str]:
+    for name, text in said.pairs:
+        yield f"{name.decode('latin-1')}={_show(text.decode('utf-8', 'replace'))}"
+
+
+def _show(text: str) -> str:
+    return text if text.isprintable() and len(text) <= _SHOWN else repr(text[:_SHOWN])
+
+
 def _spell(options: Options, defaults: OptionDefaults) -> str:
     return " ".join(spell_options(options, defaults)) or "none"
 
@@ -146,8 +182,9 @@ def _describe_ignored(pairs: list[Pair], defaults: OptionDefaults) -> Iterator[s
     unknown, not_taken = find_ignored(pairs, defaults)
     for name in unknown:
         similar = suggest_option(name)
-        shown = name if name.isprintable() and len(name) <= _SHOWN else repr(name[:_SHOWN])
-        yield f"ignored: {shown}: no option has this name" + (f"; did you mean {similar}?" if similar else "")
+        yield f"ignored: {_show(name)}: no option has this name" + (
+            f"; did you mean {similar}?" if similar else ""
+        )
     for name in not_taken:
         yield f"ignored: {name}: not among the options that this handler takes"
 
@@ -159,6 +196,22 @@ def _describe_signature(handler: Handler, key: str, pairs: list[Pair], now: floa
     verifier = Verifier(handler.prefix, keys, handler.signing.required)
     lines = [f"  {line}" for line in verifier.describe(key, pairs, now)]
     return ["signature:", *lines], verifier.verify(key, pairs, now).accepted
+
+
+def _describe_foreign_signature(
+    handler: Handler, dialect: str, raw_path: bytes, query: bytes, now: float
+) -> tuple[list[str], bool]:
+    signing = handler.signing
+    behind = handler.prefix if signing is not None and signing.signed_path == "key" else ROOT
+    path = raw_key(raw_path, behind)
+    if path is None:
+        return ["signature: the slash behind the prefix is escaped"], False
+    verifier = foreign_verifier(signing, dialect)
+    lines = [f"  {line}" for line in verifier.describe(path, query, now)]
+    accepted = verifier.verify(path, query, now).accepted
+    if signing is None and accepted:
+        return ["signature: not needed here"], True
+    return ["signature:", *lines], accepted
 
 
 def _describe_failure(handler: Handler, error: OriginError) -> str:
@@ -213,22 +266,24 @@ def _describe_size(options: Options) -> str:
     grows = "small originals grow" if options.enlarge else "never enlarged"
     if options.width and options.height:
         how = _FITS[options.fit or ("cover" if options.crop else "inside")].format(around=_around(options))
-        return f"{options.width}x{options.height}, {how}, {grows}"
+        size = f"{options.width}x{options.height}, {how}, {grows}"
+        return f"{size}; lowered in proportion for a smaller original" if options.keeps_shape else size
     if options.width or options.height:
         side = f"{options.width} wide" if options.width else f"{options.height} high"
         return f"{side}, in proportion, {grows}"
     if options.aspect:
         return f"the original's, cut to {options.aspect[0]}:{options.aspect[1]} {_around(options)}"
-    return "the original's"
+    return "the original's" if options.scale == 1 else f"{options.scale:g} of the original's"
 
 
 def _around(options: Options) -> str:
     if isinstance(options.gravity, str):
         return "around what is found by " + options.gravity
-    if options.gravity == CENTER:
+    if options.gravity == CENTER and options.zoom == 1:
         return "at the centre"
     x, y = options.gravity
-    return f"around the point {x:g},{y:g}"
+    zoomed = "" if options.zoom == 1 else f", {options.zoom:g} times as near"
+    return f"around the point {x:g},{y:g}{zoomed}"
 
 
 def _describe_format(handler: Handler, format: str) -> Iterator[str]:
