@@ -1,4 +1,4 @@
-"""The work of `origin rebuild`, which brings the whole server with it: imported where the command is called."""
+"""The work of `origin rebuild`. It brings the whole server with it, so it is imported in the command alone."""
 
 from __future__ import annotations
 

@@ -6,8 +6,8 @@ costs one render at most, and the next picture is served.
 
 from __future__ import annotations
 
-import socket
 import os
+import socket
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
