@@ -366,8 +366,9 @@ class Admin(Part):
     host: Annotated[Text | None, meaning("address of the listener of `port`; `http_host` when absent")] = None
     port: Annotated[
         Port | None,
-        meaning("a listener of its own for purge and metrics, which then leave the public one"),
+        meaning("a listener of its own for purge, metrics and playground, which then leave the public one"),
     ] = None
+    playground: Annotated[Flag, meaning("`/-/playground`, a page on which to try every option")] = False
 
 
 class Log(Part):

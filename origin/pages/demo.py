@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from importlib import resources
 from pathlib import Path
+from typing import Protocol
 
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.routing import Router
 
 from origin.http.caching import NO_STORE
 from origin.http.message import SECURITY_HEADERS
@@ -18,13 +19,26 @@ from origin.http.message import SECURITY_HEADERS
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'"
 
 
+PICTURES = ("landscape.jpg", "portrait.jpg", "logo.png", "spinner.gif")
+
+
 def pictures_folder() -> Path:
     """The folder of the demo's pictures and of its page."""
     return Path(str(resources.files("origin.pages").joinpath("pictures")))
 
 
-def add_demo_page(app: Starlette) -> None:
-    """Serve the page at `/`, and the icon that browsers ask for."""
+class Demo(Protocol):
+    """The app that gets the page."""
+
+    shown: tuple[str, ...] | None
+
+    @property
+    def router(self) -> Router: ...
+
+
+def add_demo_page(app: Demo) -> None:
+    """Serve the page at `/`, and the icon that browsers ask for; let everybody use the playground."""
+    app.shown = PICTURES
     text = (pictures_folder() / "index.html").read_text(encoding="utf-8")
     picture = (pictures_folder() / "icon.png").read_bytes()
     common = {name.decode(): value.decode() for name, value in SECURITY_HEADERS}
