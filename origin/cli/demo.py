@@ -25,6 +25,10 @@ _QUERIES = (
     "spinner.gif?w=120&f=webp",
     "no-such-picture.jpg?w=300&h=200",
 )
+_PRESETS = {
+    "card": {"w": 320, "h": 200, "fit": "cover", "f": "auto"},
+    "faded": {"saturation": 0.3, "brightness": 1.1},
+}
 
 
 @click.command()
@@ -61,6 +65,8 @@ def demo_config(port: int) -> Iterator[Config]:
                     {"name": "demo", **handler},
                     {"name": "signed", "signing": signing, **handler},
                 ],
+                "presets": _PRESETS,
+                "watermarks": {"logo": {"picture": str(pictures_folder() / "logo.png"), "opacity": 0.8}},
                 "admin": {"playground": True},
                 "http_host": "127.0.0.1",
                 "http_port": port,

@@ -49,11 +49,11 @@ class Wanted:
         return cls(key, options, info=info, expires_in=expires_in, **texts)
 
 
-def write_code(wanted: Wanted, prefix: str, keys: tuple[str, ...] | None) -> dict[str, Any]:
+def write_code(wanted: Wanted, prefix: str, keys: tuple[str, ...] | None, now: float) -> dict[str, Any]:
     """`path`, with which the page itself asks, and what there is to copy. What cannot be written is None, and
     `errors` says why. Raises ValueError where there is not even a URL.
 
-    With `keys` every URL is signed.
+    With `keys` every URL is signed; what ends is counted from `now`, in Unix seconds.
     """
     if len(wanted.widths.replace(",", " ").split()) > MAX_WIDTHS:
         raise ValueError(f"widths: at most {MAX_WIDTHS}")
@@ -61,7 +61,7 @@ def write_code(wanted: Wanted, prefix: str, keys: tuple[str, ...] | None) -> dic
     try:
         # Names of options alone: any other would be an argument of `Images`, which may ask other servers.
         given: dict[str, Any] = dict(canonicalize_names(wanted.options))
-        given |= {"expires_in": wanted.expires_in} if keys else {}
+        given |= {"expires_in": wanted.expires_in, "now": now} if keys else {}
         url = images.url(wanted.key, **given)
         path = Images("", prefix, keys).url(wanted.key, **given)
     except TypeError as error:
@@ -78,6 +78,8 @@ def write_code(wanted: Wanted, prefix: str, keys: tuple[str, ...] | None) -> dic
 
 def _parts(images: Images, wanted: Wanted, given: Mapping[str, Any]) -> dict[str, Callable[[], str]]:
     """What writes each part; it raises TypeError and ValueError where there is no such part."""
+    if wanted.widths:
+        given = _over_widths(given)
     tag: dict[str, Any] = {
         **given,
         "alt": wanted.alt,
@@ -97,4 +99,14 @@ def _parts(images: Images, wanted: Wanted, given: Mapping[str, Any]) -> dict[str
         "srcset": lambda: images.srcset(wanted.key, **given, **steps),
         "img": lambda: images.img(wanted.key, **tag),
         "picture": lambda: images.picture(wanted.key, **tag),
+    }
+
+
+def _over_widths(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what the widths take the place of: one side alone, and the density."""
+    sides = {"w", "h"} & given.keys()
+    return {
+        name: value
+        for name, value in given.items()
+        if name != "dpr" and (name not in sides or len(sides) == 2)
     }

@@ -15,8 +15,11 @@ from starlette.routing import Router
 from origin.http.caching import NO_STORE
 from origin.http.message import SECURITY_HEADERS
 
-# The page shows pictures of this very server, which the policy for pictures forbids.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'"
+# The page shows pictures of this very server and asks for their bytes, which the policy for pictures forbids.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 
 
 PICTURES = ("landscape.jpg", "portrait.jpg", "logo.png", "spinner.gif")
@@ -40,6 +43,7 @@ def add_demo_page(app: Demo) -> None:
     """Serve the page at `/`, and the icon that browsers ask for; let everybody use the playground."""
     app.shown = PICTURES
     text = (pictures_folder() / "index.html").read_text(encoding="utf-8")
+    script = (pictures_folder() / "demo.js").read_bytes()
     picture = (pictures_folder() / "icon.png").read_bytes()
     common = {name.decode(): value.decode() for name, value in SECURITY_HEADERS}
     common["cache-status"] = "origin; detail=demo"
@@ -48,8 +52,12 @@ def add_demo_page(app: Demo) -> None:
         own = {"content-security-policy": _POLICY, "cache-control": NO_STORE}
         return HTMLResponse(text, headers={**common, **own})
 
+    async def facts(_: Request) -> Response:
+        own = {"cache-control": NO_STORE}
+        return Response(script, headers={**common, **own}, media_type="text/javascript")
+
     async def icon(_: Request) -> Response:
         own = {"cache-control": "public, max-age=86400"}
         return Response(picture, headers={**common, **own}, media_type="image/png")
 
-    app.router.routes += [Route("/", page), Route("/favicon.ico", icon)]
+    app.router.routes += [Route("/", page), Route("/demo.js", facts), Route("/favicon.ico", icon)]

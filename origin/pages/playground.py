@@ -86,6 +86,7 @@ class Playground:
     explain: Callable[[str], list[str]]  # the account of a URL, line by line
     public_url: str | None  # where there are hosts
     public_port: int
+    now: float  # Unix seconds
     pictures: tuple[str, ...] = ()  # keys that are offered
     is_open: bool = False  # nobody needs the token
 
@@ -177,7 +178,7 @@ async def _code(request: Request, site: Site) -> Response:
 
     async def write(_: Request) -> Response:
         try:
-            return _json(write_code(Wanted.read(given), handler.prefix, keys))
+            return _json(write_code(Wanted.read(given), handler.prefix, keys, playground.now))
         except ValueError as error:
             raise _refused(str(error)) from None
 

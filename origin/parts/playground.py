@@ -13,7 +13,7 @@ from origin.urls.options import OPTIONS
 def make_playground(
     config: Config, now: float, pictures: tuple[str, ...] = (), *, is_open: bool = False
 ) -> Playground | None:
-    """None where the configuration has none. `now` is in Unix seconds; the rest is as in `Playground`."""
+    """None where the configuration has none. The rest is as in `Playground`."""
     if not config.admin.playground:
         return None
     return Playground(
@@ -22,6 +22,7 @@ def make_playground(
         explain=lambda url: explain_url(config, url, now)[0],
         public_url=f"https://{config.hosts[0]}" if config.hosts else None,
         public_port=config.http_port,
+        now=now,
         pictures=pictures,
         is_open=is_open,
     )

@@ -149,7 +149,7 @@ function show() {
   $("token-field").hidden = site.signs !== "with token";
   for (const { control, box, field, helper } of controls) {
     const text = chosen.options[control.name] ?? "";
-    box.hidden = !takes(control.name);
+    box.hidden = !takes(control.name) || (control.suggestions_of && !site.names[control.suggestions_of].length);
     box.classList.toggle("set", text !== "");
     if (control.control === "choice") pick(field, text);
     else if (document.activeElement !== field) field.value = text;
@@ -262,6 +262,9 @@ async function showResult(got) {
   const size = isPicture ? ` · ${$("result").naturalWidth} × ${$("result").naturalHeight}` : "";
   $("result-facts").replaceChildren(
     make("b", { textContent: bytes(got.blob.size) }), ` · ${got.type.replace("image/", "")}${size} · ${Math.round(got.ms)} ms`);
+  $("mini-facts").textContent = $("result-facts").textContent;
+  $("mini").src = $("result").src;
+  $("mini").hidden = !isPicture;
   const rows = { Bytes: share(got), Type: got.type, Time: `${got.ms.toFixed(1)} ms in this browser` };
   for (const name of ["Cache-Status", "Server-Timing", "X-Origin-Error", "Vary"]) rows[name] = got.answer.headers.get(name);
   $("details").replaceChildren(...Object.entries(rows).flatMap(([name, text]) => (text ? [make("dt", { textContent: name }), make("dd", { textContent: text })] : [])));
@@ -323,7 +326,7 @@ function showCode(code) {
   codes.url.title.textContent = signs() ? "Signed URL" : "URL";
   for (const name of ["url", "srcset", "img", "picture"]) {
     if (code[name] === null) write(name, code.errors[name], false);
-    else write(name, code[name].replace(/, (?=\S+ [\d.]+[wx])/g, ",\n  ").replace(/(?<=>)(?=<)/g, "\n"));
+    else write(name, code[name].replace(/, (?=\S+ [\d.]+[wx])/g, ",\n").replace(/(?<=>)(?=<)/g, "\n"));
   }
 }
 
@@ -382,7 +385,8 @@ async function start() {
   $("picture").append(...site.pictures.map((key) => new Option(key, key)), new Option("another, by its key", ""));
   $("picture-field").hidden = !site.pictures.length;
   controls = site.controls.map(buildControl);
-  $("controls").append(...controls.map(({ box }) => box));
+  for (const { control, box } of controls) $(control.shape ? "group-shape" : "group-look").lastElementChild.append(box);
+  if (matchMedia("(max-width: 48rem)").matches) $("group-shape").open = $("group-look").open = false;
   $("codes").append(...Object.keys(PARTS).map(buildCode));
   $("base").value = publicUrl();
   listen();
