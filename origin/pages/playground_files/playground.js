@@ -172,11 +172,16 @@ function pick(field, text) {
 function changed() {
   show();
   history.replaceState(null, "", `#${address()}`);
+  setBusy(true);
   clearTimeout(timer);
   timer = setTimeout(refresh, PAUSE);
 }
 
 // The origin's answers
+
+function setBusy(busy) {
+  document.querySelectorAll(".frame").forEach((frame) => frame.classList.toggle("busy", busy));
+}
 
 function wanted(options, own = {}) {
   return {
@@ -209,7 +214,7 @@ async function showPicture(id, { blob }) {
 async function refresh() {
   const mine = ++turn;
   const late = () => mine !== turn;
-  document.querySelectorAll(".frame").forEach((frame) => frame.classList.add("busy"));
+  setBusy(true);
   try {
     if (!chosen.key) throw new Error("Write the key of a picture.");
     if (signs() && site.signs === "never") throw new Error("This handler signs its URLs. The configuration has no admin token, so nobody gets one here.");
@@ -230,7 +235,7 @@ async function refresh() {
   } catch (error) {
     if (!late()) say("problem", error.message);
   } finally {
-    if (!late()) document.querySelectorAll(".frame").forEach((frame) => frame.classList.remove("busy"));
+    if (!late()) setBusy(false);
   }
 }
 
