@@ -1,7 +1,8 @@
 """Clients that upload while the origin is killed, and know what each key may hold.
 
 A write that was answered has happened or has not, as the answer says. One that was not answered may have
-happened: both are right from then on, until the next answer.
+happened: both are right from then on, until the next answer. An S3 server may carry out a write to whose end
+nobody waited even later: it is right from then on.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -40,14 +42,22 @@ class Ledger:
     """What there may be, and what went wrong."""
 
     may_hold: dict[str, set[int | None]] = field(default_factory=dict)  # numbers of pictures, by key
+    writes: dict[str, list[str]] = field(default_factory=dict)  # by key: second, number and answer of each
+    late: dict[str, set[int | None]] = field(default_factory=dict)  # what the store may still carry out
+    is_remote: bool = False  # whether it may carry out later what was answered with 503
     waiting: dict[str, int] = field(default_factory=dict)  # acknowledged in the stage, and not published
     published: set[str] = field(default_factory=set)  # keys of those that waited
     unanswered: set[int] = field(default_factory=set)  # pictures whose POST was not answered
     statuses: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
+    overtaken: list[str] = field(default_factory=list)  # keys that hold a late write in place of a later one
     answered: int = 0  # uploads that were acknowledged or refused
     reads: int = 0
     unread: int = 0  # reads without an answer, or while S3 was away
+
+    def held(self, key: str) -> set[int | None]:
+        """All that is right of a key that was written."""
+        return self.may_hold.get(key, {NOTHING}) | self.late.get(key, set())
 
 
 class Uploader:
@@ -102,7 +112,7 @@ class Uploader:
     async def _conditional(self) -> None:
         key, number = self._one_of_mine(), next(self._numbers)
         body, is_kept = kills_pictures.picture(number)
-        held, version = self._ledger.may_hold.get(key, {NOTHING}), self._mine.get(key)
+        held, version = self._ledger.held(key), self._mine.get(key)
         condition = self._dice.choice(["If-None-Match: *", 'If-Match: "x"', f"If-Match: {version}"])
         if version is None and condition.startswith("If-Match: N"):
             return
@@ -181,6 +191,10 @@ class Uploader:
 
     def _note(self, key: str, number: int | None, reply: Reply, is_kept: bool) -> None:
         """What the key may hold after that answer to a write of `number`."""
+        write = f"{time.monotonic():.1f} s: {number}, {reply.status}"
+        self._ledger.writes.setdefault(key, []).append(write)
+        if reply.status == 503 and self._ledger.is_remote:
+            self._ledger.late.setdefault(key, set()).add(number)
         if reply.status in UNKNOWN:
             self._ledger.may_hold.setdefault(key, {NOTHING}).add(number)
             self._mine[key] = None
@@ -191,7 +205,7 @@ class Uploader:
     async def _read(self, key: str) -> None:
         """What is served is what the last answer has said, by whichever handler and in whichever size."""
         target = self._dice.choice(list(targets(key)))
-        held = self._ledger.may_hold[key]
+        held = self._ledger.held(key)
         reply = await self._send("GET", target)
         if reply.status in UNANSWERED:
             self._ledger.unread += 1

@@ -16,6 +16,8 @@ from benchmarks.soak_faults import Store
 class Place(Protocol):
     """A store as the configuration names it, and a look at all that is in it."""
 
+    is_remote: bool  # whether a write goes on where nobody waits for its end any more
+
     def source(self, name: str) -> dict[str, Any]:
         """The settings of the source with that folder."""
 
@@ -30,6 +32,8 @@ class Place(Protocol):
 
 
 class Folder:
+    is_remote = False
+
     def __init__(self, root: Path) -> None:
         self._root = root
         root.mkdir()
@@ -51,6 +55,8 @@ class Folder:
 
 class Bucket:
     """A bucket of SeaweedFS, whose objects outlive its being killed."""
+
+    is_remote = True
 
     def __init__(self, folder: Path) -> None:
         self._store = Store(folder)

@@ -25,7 +25,7 @@ from benchmarks.machine import tree
 
 PUBLIC, STAGE = "public", "stage"  # folders: what is served, and where uploads wait
 PICTURES = f"{PUBLIC}/{FOLDER}"
-_PATIENCE = 60.0  # seconds until it has started
+_PATIENCE = 100.0  # seconds until it has started
 
 
 def configuration(place: Place, folder: Path, port: int, expire: int) -> dict[str, Any]:

@@ -3,12 +3,11 @@
     python -m benchmarks.scale
 
 What was measured is kept in `.work/scale/points.json`, and only other files are measured again; remove it
-where an encoder or the likeness has changed.
+where an encoder has changed.
 
-Prints what stands in the program: `scale` of the rows of `origin/formats.py`, SIZES and SCORES of
-`origin/imaging/search.py`, and how far `origin/imaging/likeness.py` is from SSIMULACRA2. Takes ten minutes on
-any machine, busy or not, since it measures no time. Pictures are those of the case `quality`; what they are
-compared with is the very picture that the encoder was given.
+Prints what stands in the program: `scale` of the rows of `origin/formats.py`, and SIZES of
+`origin/imaging/search.py`. Takes ten minutes on any machine, busy or not, since it measures no time. Pictures
+are those of the case `quality`; what they are compared with is the very picture that the encoder was given.
 """
 
 from __future__ import annotations
@@ -23,13 +22,10 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from dataclasses import dataclass
-from dataclasses import replace
 from itertools import pairwise
 from itertools import product
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 from PIL import ImageOps
 
@@ -43,10 +39,6 @@ from origin.formats import FORMATS
 from origin.formats import JPEG_SCALE
 from origin.formats import QUALITY
 from origin.formats import Format
-from origin.imaging.decoders import open_image
-from origin.imaging.likeness import POWER
-from origin.imaging.likeness import Likeness
-from origin.imaging.likeness import missing_points
 from origin.imaging.pipeline import render
 from origin.imaging.protocol import Job
 from origin.urls.options import Options
@@ -57,10 +49,6 @@ WIDER = 1080
 """Files of this width are made for their size alone: scores take long."""
 QUALITIES = JPEG_SCALE
 """Of the encoders, those that are measured, and of JPEG those whose likes are looked for."""
-AUTO = 70
-"""What `q=auto` is tried for."""
-CALIBRATED = (40, 92)
-"""Scores that the estimate is for."""
 
 
 Key = tuple[str, str, int]
@@ -77,7 +65,6 @@ class Point:
     wider_size: int  # of the file of the other width
     pixels: int
     score: float  # SSIMULACRA2
-    differences: tuple[float, ...]  # of likeness.py
 
     @property
     def key(self) -> Key:
@@ -94,7 +81,7 @@ def main() -> None:
         judge = Judge(process, work)
         points += measure(judge, {point.key for point in points})
         kept.write_text(json.dumps([dataclasses.asdict(point) for point in points]))
-        for line in (*report(points), *try_auto(judge)):
+        for line in report(points):
             print(line)
 
 
@@ -115,7 +102,6 @@ def measure(judge: Judge, known: set[Key]) -> Iterator[Point]:
         tell(f"scale: {name}")
         shown = rendered(original, WIDTH, "png")
         reference = Image.open(io.BytesIO(shown)).convert("RGB")
-        likeness = Likeness(open_image(shown, Format.PNG))
         for format, quality in product(QUALITY, QUALITIES):
             if (name, format, quality) in known:
                 continue
@@ -128,30 +114,14 @@ def measure(judge: Judge, known: set[Key]) -> Iterator[Point]:
                 wider_size=len(rendered(original, WIDER, format, quality)),
                 pixels=reference.width * reference.height,
                 score=judge.score(reference, body),
-                differences=likeness.measure_differences(open_image(body, Format.named(format))),
             )
 
 
-def rendered(
-    original: bytes, width: int, format: str, quality: int = 1, *, options: Options | None = None
-) -> bytes:
+def rendered(original: bytes, width: int, format: str, quality: int = 1) -> bytes:
     names = tuple(each.name for each in FORMATS)
-    options = replace(options or Options(), width=width)
-    job = Job(options, format, dict.fromkeys(QUALITY, quality), names, 10**8, 1, AUTO)
-    return render(original, job).body
-
-
-def try_auto(judge: Judge) -> Iterator[str]:
-    """What `q=auto` reaches, in pictures that are looked at whole and in ones of which samples are taken."""
-    for width, format in product((WIDTH, WIDER), QUALITY):
-        scores = []
-        for _, original in originals():
-            shown = Image.open(io.BytesIO(rendered(original, width, "png"))).convert("RGB")
-            scores.append(
-                judge.score(shown, rendered(original, width, format, options=Options(quality="auto")))
-            )
-        told = " ".join(f"{score:.0f}" for score in scores)
-        yield f"q=auto for {AUTO}, {width} px, {format}: {told}; {statistics.mean(scores):.1f} in the mean"
+    return render(
+        original, Job(Options(width=width), format, dict.fromkeys(QUALITY, quality), names, 10**8, 1)
+    ).body
 
 
 def report(points: list[Point]) -> Iterator[str]:
@@ -166,31 +136,6 @@ def report(points: list[Point]) -> Iterator[str]:
         files = [by_picture[name, format] for name in names]
         sizes = _curve(files, lambda point: math.log(point.size / point.pixels), alike)
         yield f"SIZES of {format}: {[round(size, 2) for size in sizes]}"
-    scores = _curve([by_picture[name, Format.JPG.name] for name in names], lambda point: point.score, {})
-    yield f"SCORES: {[round(score, 1) for score in scores]}"
-    points = [point for point in points if CALIBRATED[0] <= point.score <= CALIBRATED[1]]
-    weights = _fit(points)
-    yield f"weights of the likeness: {[round(float(weight), 1) for weight in weights]}"
-    for format in QUALITY:
-        of_format = [point for point in points if point.format == format]
-        off = [
-            100 - missing_points(float(np.array(point.differences) @ weights)) - point.score
-            for point in of_format
-        ]
-        yield (
-            f"the estimate for {format}: {statistics.mean(off):+.1f} points in the mean, standard deviation "
-            f"{statistics.stdev(off):.1f}, at most {max(map(abs, off)):.1f}"
-        )
-
-
-def _fit(points: list[Point]) -> NDArray[np.float64]:
-    """The weights of the differences for which the estimate is nearest to the scores."""
-    missing = np.array([100 - point.score for point in points])
-    sums = (missing / 10) ** (1 / POWER)  # `missing_points` turned around
-    slopes = (missing / sums)[:, None]  # points for a change of the sum, in proportion
-    differences = np.array([point.differences for point in points])
-    weights, *_ = np.linalg.lstsq(differences * slopes, sums * slopes[:, 0], rcond=None)
-    return np.asarray(weights)
 
 
 def _by_quality(point: Point) -> int:

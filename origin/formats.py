@@ -241,7 +241,8 @@ FORMATS: tuple[Format, ...] = (
             efforts=(Effort(Price(0.040, 7), Price(0.110, 27)),),
             lossless=(
                 Effort(Price(0.650, 34), Price(0.720, 36)),
-                Effort(Price(0.300, 27), Price(0.300, 28), {"effort": 0}),
+                Effort(Price(0.260, 34), Price(0.280, 36), {"Q": 0}),  # of lossless WebP, another effort
+                Effort(Price(0.080, 27), Price(0.100, 28), {"Q": 0, "effort": 0}),
             ),
         ),
         default_quality=78,

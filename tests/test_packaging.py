@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ import tomllib
 import venv
 import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
@@ -89,47 +91,59 @@ def test_the_wheel_holds_both_licences_and_the_command(wheel: Path) -> None:
         ]
 
 
+@dataclass(frozen=True)
+class Environment:
+    """Where its programs are, and the command that is its pip."""
+
+    programs: Path
+    pip: tuple[str | Path, ...]
+
+
 @pytest.fixture(scope="module")
-def base(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The programs of an environment with this package and no extra. itsdangerous comes from here, and pip
-    asks no index: were anything else needed, it would fail."""
+def base(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """An environment with this package and no extra. itsdangerous comes from here, and pip asks no index:
+    were anything else needed, it would fail."""
     folder = tmp_path_factory.mktemp("base")
-    venv.create(folder, with_pip=True)
+    has_pip = importlib.util.find_spec("pip") is not None  # not where uv made the environment of the tests
+    venv.create(folder, with_pip=not has_pip)  # which takes five seconds
+    programs = folder / "bin"
+    ours = (sys.executable, "-m", "pip", "--python", programs / "python")
+    environment = Environment(programs, ours if has_pip else (programs / "pip",))
     site = Path(sysconfig.get_path("purelib", "venv", {"base": str(folder), "platbase": str(folder)}))
     distribution = metadata.distribution("itsdangerous")
     for file in distribution.files or ():
         if file.suffix != ".pyc":
             (site / file).parent.mkdir(exist_ok=True)
             shutil.copy(str(distribution.locate_file(file)), site / file)
-    done = run(folder / "bin" / "pip", "install", "--no-index", wheel)
+    done = run(*environment.pip, "install", "--no-index", wheel)
     assert done.returncode == 0, done.stdout + done.stderr
-    return folder / "bin"
+    return environment
 
 
 @pytest.mark.slow
-def test_the_base_install_brings_itsdangerous_alone(base: Path) -> None:
-    lines = run(base / "pip", "list", "--format", "freeze").stdout.splitlines()
+def test_the_base_install_brings_itsdangerous_alone(base: Environment) -> None:
+    lines = run(*base.pip, "list", "--format", "freeze").stdout.splitlines()
     names = {line.partition("==")[0] for line in lines}
     assert names - {"pip", "setuptools"} == {"image-origin", "itsdangerous"}
 
 
 @pytest.mark.slow
-def test_the_base_install_signs(base: Path) -> None:
-    done = run(base / "python", "-I", "-c", SIGN)
+def test_the_base_install_signs(base: Environment) -> None:
+    done = run(base.programs / "python", "-I", "-c", SIGN)
     signed = UrlSigner("https://img.example.com", "photos", ["k" * 32]).url("cat.jpg", w=300)
     assert (done.stdout, done.stderr) == (f"{signed}\n", "")
 
 
 @pytest.mark.slow
-def test_the_base_install_writes_tags(base: Path) -> None:
-    done = run(base / "python", "-I", "-c", TAG)
+def test_the_base_install_writes_tags(base: Environment) -> None:
+    done = run(base.programs / "python", "-I", "-c", TAG)
     tag = Images("https://img.example.com", "photos").img("cat.jpg", alt="A cat", w=300, h=200)
     assert (done.stdout, done.stderr) == (f"{tag}\n", "")
 
 
 @pytest.mark.slow
-def test_the_base_install_has_the_command_which_says_what_is_missing(base: Path) -> None:
-    done = run(base / "origin", "demo")
+def test_the_base_install_has_the_command_which_says_what_is_missing(base: Environment) -> None:
+    done = run(base.programs / "origin", "demo")
     assert done.returncode == 1
     assert done.stderr == (
         "origin: click is not installed; install the package with its extra: '.[server]'\n"

@@ -238,6 +238,9 @@ async def _check_writes(config: Config) -> AsyncIterator[Finding]:
         if write.list_open():
             what = " and ".join(write.list_open())
             yield f"handler {handler.name}: warning: write.auth is open: anybody may send {what}", True
+        if write.derive:
+            files = ", ".join(f"{suffix} ({names})" for suffix, names in write.derive.items())
+            yield f"handler {handler.name}: ok: derive stores with each original: {files}", True
         if write.stage is not None:
             waiting = handler.model_copy(
                 update={"name": f"{handler.name}, stage", "source": write.stage.source}

@@ -13,6 +13,7 @@ import click
 
 from origin.cli.common import end_as_misused
 from origin.config.load import parse_config
+from origin.convert.c2corg import convert as convert_c2corg
 from origin.convert.conversion import CannotConvert
 from origin.convert.conversion import Conversion
 from origin.convert.linuxfr import convert as convert_linuxfr
@@ -35,6 +36,18 @@ def linuxfr(flags: tuple[str, ...]) -> None:
     """img-LinuxFr.org, by its FLAGS: -a -l -r -d -u -e."""
     try:
         conversion = convert_linuxfr(flags)
+        parse_config(json.dumps(conversion.config), name="what these settings become")
+    except (CannotConvert, ConfigError) as error:
+        end_as_misused(str(error))
+    _show(conversion)
+
+
+@convert.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def c2corg(arguments: tuple[str, ...]) -> None:
+    """camptocamp.org's image service, by its environment; -b HOST:PORT to listen at."""
+    try:
+        conversion = convert_c2corg(arguments, os.environ)
         parse_config(json.dumps(conversion.config), name="what these settings become")
     except (CannotConvert, ConfigError) as error:
         end_as_misused(str(error))

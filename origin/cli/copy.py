@@ -110,7 +110,7 @@ async def _copy(
     """Copy, with a bar on stderr and a line of totals on stdout. Returns how many objects failed."""
     if source.identity() == target.identity():
         end_as_misused("FROM and TO are one place")
-    with Manifest(manifest_path, source.describe(), target.describe()) as manifest:
+    with Manifest(manifest_path, {"from": source.describe(), "to": target.describe()}) as manifest:
         async with _opened(source) as from_store, _opened(target) as to_store:
             total = await _count(from_store, prefix)
             copier = Copier(from_store, to_store, manifest, kept, may_replace)

@@ -15,6 +15,7 @@ from origin.cli.copy import copy
 from origin.cli.demo import demo
 from origin.cli.explain import explain
 from origin.cli.purge import purge
+from origin.cli.rebuild import rebuild
 from origin.cli.registry import registry
 from origin.cli.schema import schema
 from origin.cli.serve import serve
@@ -27,5 +28,5 @@ def main() -> None:
     """An image origin for CDNs: originals from S3, rendered with libvips, cached on disk."""
 
 
-for command in (serve, demo, check, explain, sign, purge, registry, convert, copy, schema):
+for command in (serve, demo, check, explain, sign, purge, registry, convert, copy, rebuild, schema):
     main.add_command(command)

@@ -9,9 +9,11 @@ from dataclasses import replace
 from origin.config.model import Config
 from origin.config.model import Handler
 from origin.config.pictures import MAX_FILE
+from origin.config.pictures import Preset
 from origin.config.types import one_of
 from origin.config.write import Write
 from origin.errors import BadRequest
+from origin.formats import DESCRIPTION_NAMES
 from origin.formats import OUTPUTS
 from origin.formats import sniff
 from origin.sources.http import HttpSettings
@@ -33,6 +35,7 @@ def check_together(config: Config) -> Iterator[str]:
     for i, handler in enumerate(config.handlers):
         if handler.write is not None:
             yield from _unwritable(f"handlers[{i}]", handler, handler.write)
+    yield from _impossible_files(config)
     yield from _visible_stages(config)
     yield from _claimed_paths(config)
     if config.https_enabled and not (config.https_cert and config.https_key):
@@ -79,6 +82,39 @@ def _unwritable(place: str, handler: Handler, write: Write) -> Iterator[str]:
         yield f"{place}.write.reply.delete: expected no placeholder, since keys may be many, got {mistake}"
     if mistake := find_reply_mistake(write.reply):
         yield f"{place}.write.reply: expected placeholders of {', '.join(REPLY_PARTS)}, got {mistake}"
+
+
+def _impossible_files(config: Config) -> Iterator[str]:
+    """Files made of originals whose names or presets contradict others."""
+    for i, handler in enumerate(config.handlers):
+        derive = {} if handler.write is None else handler.write.derive
+        for suffix, names in derive.items():
+            place = f"handlers[{i}].write.derive.{suffix}"
+            presets = [config.presets[name] for name in names.split(",") if name in config.presets]
+            for other in derive:
+                if other != suffix and other.endswith(suffix):
+                    yield f"{place}: expected a suffix in which no other ends, got the end of {other}"
+            if handler.preset_names.get(suffix, names) != names:
+                other = handler.preset_names[suffix]
+                yield f"{place}: expected what preset_names has there, {other}, got {names}"
+            if any(_format_of(preset) in DESCRIPTION_NAMES for preset in presets):
+                yield f"{place}: expected a preset that makes a picture, got {names}"
+            try:
+                parse_options([(b"p", names.encode())], replace(config.option_defaults(handler), names=None))
+            except BadRequest as exc:
+                if all(name in config.presets for name in names.split(",")):
+                    yield f"{place}: expected presets that go together, got: {exc}"
+            kept = handler.write is not None and handler.write.normalise.strip == "none"
+            if kept and any(preset.only is not None for preset in presets):
+                yield (
+                    f"{place}: expected a preset without only beside normalise.strip none, got {names}: it "
+                    "would copy where pictures were taken"
+                )
+
+
+def _format_of(preset: Preset) -> object:
+    """The format that a preset names."""
+    return next((value for option, value in preset.to_values().values.items() if option.name == "f"), None)
 
 
 def _visible_stages(config: Config) -> Iterator[str]:
@@ -153,6 +189,9 @@ def _unknown_names(config: Config) -> Iterator[str]:
         used |= {
             f"handlers[{i}].preset_names.{suffix}": name for suffix, name in handler.preset_names.items()
         }
+        if handler.write is not None:
+            derive = handler.write.derive.items()
+            used |= {f"handlers[{i}].write.derive.{suffix}": name for suffix, name in derive}
     for place, names in used.items():
         for name in names.split(","):
             if name not in config.presets:

@@ -322,7 +322,18 @@ class Handler(Part):
             quality=self.quality,
             names=None if self.options is None else frozenset(self.options),
             preset=self.preset,
-            preset_names=PresetNames(self.preset_names, self.original_extensions),
+            preset_names=self._names_of_presets(),
+        )
+
+    def _names_of_presets(self) -> PresetNames:
+        """Presets in file names; those of files that are made when an original is stored are among them."""
+        if self.write is None or not self.write.derive:
+            return PresetNames(self.preset_names, self.original_extensions)
+        stored = (*self.write.accept, *self.write.extensions.values())
+        return PresetNames(
+            {**self.preset_names, **self.write.derive},
+            tuple(dict.fromkeys((*self.original_extensions, *stored))),
+            frozenset(self.write.derive),
         )
 
     @property

@@ -18,6 +18,8 @@ from pydantic_core import CoreSchema
 from origin.config.part import Part
 from origin.config.part import defaults
 from origin.config.part import meaning
+from origin.config.pictures import PresetList
+from origin.config.pictures import Suffix
 from origin.config.sources import SourceOrName
 from origin.config.types import Count
 from origin.config.types import Flag
@@ -31,12 +33,13 @@ from origin.formats import OUTPUTS
 from origin.formats import Format
 
 METHODS = ("POST", "PUT", "DELETE")
+ACTIONS = ("publish", "recrop", "delete")
 STORABLE = ("jpg", "png", "webp", "gif", "avif", "bmp", "svg")
 """Formats that may come in: those whose metadata, or scripts, can be taken out."""
 _OUTPUTS = tuple(format.name for format in OUTPUTS)
 _MIN_TOKEN = 16  # characters
 _EXTENSION = re.compile(r"[A-Za-z0-9]{1,10}")
-_REPLY_NAMES = ("post", "publish", "delete")
+_REPLY_NAMES = ("post", "publish", "recrop", "delete")
 _REPLY_SCHEMA = {
     "type": "object",
     "properties": {"status": {"type": "integer", "minimum": 200, "maximum": 299}, "json": {}},
@@ -120,6 +123,7 @@ class Ways(Part):
     put: Annotated[AnyWay | None, meaning("who may put under a key")] = None
     delete: Annotated[AnyWay | None, meaning("who may delete")] = None
     publish: Annotated[AnyWay | None, meaning("who may publish what waits in the stage")] = None
+    recrop: Annotated[AnyWay | None, meaning("who may publish another part under a new name")] = None
 
     def of(self, name: str) -> Way | None:
         """Of a method or an action."""
@@ -210,6 +214,7 @@ class WriteRoutes(Part):
 
     upload: Annotated[_RoutePath | None, meaning("for POST to the prefix")] = None
     publish: Annotated[_RoutePath | None, meaning("for POST to `-/publish`")] = None
+    recrop: Annotated[_RoutePath | None, meaning("for POST to `-/recrop`")] = None
     delete: Annotated[_RoutePath | None, meaning("for POST to `-/delete`")] = None
 
 
@@ -250,7 +255,8 @@ class Write(Part):
         _WaysField(),
         meaning(
             'who may write: `{"bearer": "env:…"}`, `{"signed": true}`, `{"form": {"field", "value"}}` or '
-            '`"open"`; or one for each of `post`, `put`, `delete` and `publish`, and those not named are off'
+            '`"open"`; or one for each of `post`, `put`, `delete`, `publish` and `recrop`, and those not '
+            "named are off"
         ),
     ]
     methods: Annotated[
@@ -276,6 +282,13 @@ class Write(Part):
         meaning("extensions of names by the format sent; without one, that of the format stored"),
     ] = defaults()
     normalise: Annotated[Normalise, meaning("what is done to a picture before it is stored")] = defaults()
+    derive: Annotated[
+        dict[Suffix, PresetList],
+        meaning(
+            'files that are made of each original and stored with it: with `{"MI": "medium"}`, 1MI.jpg of '
+            "1.jpg"
+        ),
+    ] = defaults()
     object: Annotated[StoredAs, meaning("what is kept beside the bytes")] = defaults()
     reply: Annotated[
         dict[str, Any],
@@ -289,7 +302,8 @@ class Write(Part):
             }
         ),
         meaning(
-            "status and JSON of the answers to `post`, `publish` and `delete`, with `{key}` and others in it"
+            "status and JSON of the answers to `post`, `publish`, `recrop` and `delete`, with `{key}` and "
+            "others in it"
         ),
     ] = defaults()
     cors: Annotated[
@@ -302,8 +316,6 @@ class Write(Part):
 
     @model_validator(mode="after")
     def _check_ways(self) -> Write:
-        if self.stage is not None and "PUT" in self.methods:
-            raise expected("no PUT beside stage: what is put would not wait", key="methods", got="")
         for method in self.methods:
             way = self.auth.of(method)
             if way is not None and way.form is not None and method != "POST":
@@ -312,7 +324,7 @@ class Write(Part):
 
     def list_open(self) -> list[str]:
         """The methods and actions that everyone may send."""
-        names = [*self.open_methods, *(["publish", "delete"] if self.stage else [])]
+        names = [*self.open_methods, *(ACTIONS if self.stage else ())]
         return [name for name in names if (way := self.auth.of(name)) is not None and way.is_open]
 
     @property

@@ -44,6 +44,7 @@ from origin.http.message import header_value
 from origin.http.negotiation import accept_class
 from origin.http.via import has_passed
 from origin.http.via import note_passed
+from origin.sources.marks import is_derived
 from origin.sources.remote_url import parse_url
 from origin.sources.url_registry import NoRegistry
 from origin.sources.url_registry import RegistryAction
@@ -190,7 +191,9 @@ class Handler:
     def _read_name(self, image: ImageRequest, parse: Callable[..., Options]) -> tuple[ImageRequest, ...]:
         """What the key means where the source has no such key: presets of other originals."""
         named = self._defaults.preset_names.read(image.key)
-        if named is None or image.source_key != image.key or self._passthrough == "always":
+        if named is None or image.source_key != image.key:
+            return ()
+        if self._passthrough == "always" and not named.is_derived:
             return ()
         options = parse(image.pairs, self._defaults, named)
         return tuple(
@@ -268,6 +271,8 @@ class Handler:
         outcome = self.renditions.fresh_in_memory(variant)
         if outcome is None or not variant_headers.fit(outcome):
             return None
+        if image.otherwise and is_derived(outcome.version):
+            return None
         return self._responses.cached(outcome, variant_headers, self._expires_in(image), headers)
 
     # 4  Make
@@ -301,8 +306,18 @@ class Handler:
         raise missing
 
     async def _get_one(self, image: ImageRequest, request: Request) -> Outcome:
-        format = _format(image, request.headers)
-        return await self.renditions.get(self.renditions.variant(image, format), request)
+        """The result of one choice. Raises OriginError and ClientGone.
+
+        A file that was made of an original (`derive`) is not looked at: what the name means is made of the
+        original itself, which is replaced in one step.
+        """
+        variant = self.renditions.variant(image, _format(image, request.headers))
+        if image.otherwise and is_derived(await self.renditions.version(variant)):
+            raise NotFound("a file that was made of an original, which is asked in its place")
+        outcome = await self.renditions.get(variant, request)
+        if image.otherwise and is_derived(outcome.version):
+            raise NotFound("a file that was made of an original, since it was last looked at")
+        return outcome
 
     # 5  Answer
 

@@ -53,6 +53,7 @@ from origin.http.message import Request
 from origin.render.pool import Rendered
 from origin.render.pool import RenderPool
 from origin.render.quarantine import Quarantine
+from origin.sources.marks import crop_of
 from origin.urls.options import Options
 
 log = logging.getLogger(__name__)
@@ -131,6 +132,16 @@ class Renditions:
                 image.source_key, image.options, image.original, format, name, image.original + name
             )
         return variant
+
+    async def version(self, variant: Variant) -> str:
+        """The version of a variant's original: the last one known, else the one that the source has.
+
+        Raises what `get` raises.
+        """
+        lookup = await self._look_up(variant)
+        if lookup.version is not None:
+            return lookup.version.etag
+        return (await self.originals.current(variant.original, variant.key, None)).version.etag
 
     def fresh_in_memory(self, variant: Variant) -> Outcome | None:
         """The result, where memory has it and the source need not be asked."""
@@ -309,7 +320,7 @@ class Renditions:
         version, in_format = _suspects(variant, current)
         try:
             async with self.originals.admission.holding(len(body)):
-                job = self._settings.job(options, target)
+                job = self._settings.job(options, target, crop_of(current.version.etag))
                 rendered = await self._pool.render(body, job, self._settings.timeout, handler=self._handler)
         except EncodingFailed:
             raise

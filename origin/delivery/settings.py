@@ -12,6 +12,7 @@ from typing import Literal
 
 from origin.imaging.protocol import Job
 from origin.imaging.protocol import Watermark
+from origin.sources.marks import Crop
 from origin.urls.options import Options
 from origin.urls.parsing import OptionDefaults
 from origin.urls.query import Pair
@@ -55,8 +56,9 @@ class RenderSettings:
     auto_quality: int = 70  # what `q=auto` has to reach, in points of SSIMULACRA2
     watermarks: Mapping[str, Watermark] = field(default_factory=dict)  # by the name in the configuration
 
-    def job(self, options: Options, format: str) -> Job:
-        """The render job for these options. `format` is a format's name, "original" or an auto class."""
+    def job(self, options: Options, format: str, crop: Crop | None = None) -> Job:
+        """The render job for these options. `format` is a format's name, "original" or an auto class; with
+        `crop`, that part of the original stands for it."""
         return Job(
             options,
             format,
@@ -67,6 +69,7 @@ class RenderSettings:
             self.max_dimension,
             self.auto_quality,
             None if options.watermark is None else self.watermarks[options.watermark],
+            part=None if crop is None else (crop.left, crop.top, crop.width, crop.height),
             timeout=self.timeout,
         )
 

@@ -28,21 +28,25 @@ from origin.errors import Unprocessable
 from origin.formats import Format
 from origin.formats import Price
 from origin.imaging import search
+from origin.imaging.auto_quality import MEASURING
+from origin.imaging.auto_quality import count_encodings
 from origin.imaging.frame import Frame
 from origin.imaging.geometry import is_askew
 from origin.urls.options import OPTIONS
 from origin.urls.options import Options
 
 _SHARE_OF_TIME = 0.7  # of a render's deadline: renderers share cores, and pictures differ
-_RESERVE = 50_000_000  # bytes of a renderer's memory that are not there for pixels
+_SHARE_OF_MEMORY = 0.85  # of a renderer's: some is taken for other things, and what jobs left is in pieces
 _SMALL = 0.1  # of time and memory: what a result may take, whatever decoding takes
-_LEAST = 1  # the number of the least effort that an encoder may have
+_LEAST = 2  # the number of the least effort that any encoder has
+_SHRINKS_AGAIN = 2_000_000  # pixels of a result from which on memory may be what its encoder lacked
+_RESIZING = 0.003, 0.012  # seconds for a million pixels that are decoded, opaque and with alpha
 _COPY = 4  # bytes of a pixel that is in memory once more
 _FINEST = 90  # of `q`: from there on encoders take twice as long
 _TIMES_FINEST = 2.0
 
 Image = TypeVar("Image")
-Basis = Literal["original", "resized", "result"]
+Basis = Literal["decoded", "resized", "result"]
 """Of which picture the pixels count, in all of its pages."""
 
 
@@ -87,8 +91,16 @@ class Bounds:
         """Of a render with that deadline, in seconds, in a process with that memory."""
         return Bounds(
             None if timeout is None else timeout * _SHARE_OF_TIME,
-            None if memory is None else max(0, memory - _RESERVE - 2 * len(original)),
+            None
+            if memory is None
+            else int(max(memory * _SHARE_OF_MEMORY - 2 * len(original), memory * _SMALL)),
         )
+
+    def without(self, memory: int) -> Bounds:
+        """What is left of them beside so many bytes."""
+        if self.memory is None:
+            return self
+        return replace(self, memory=int(max(self.memory - memory, self.memory * _SMALL)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +150,21 @@ def afford(
     left = _left(bill, bounds)
     _check_options(bill, left, last)
     if whole:
+        cost = bill.total
         raise Unprocessable(
-            f"{last.format.name} of {_pixels(last)} pixels takes too much to encode: {bill.total}"
+            f"{last.format.name} of {_pixels(last)} pixels: takes {cost.seconds:.1f} s and "
+            f"{cost.memory / 1e6:.0f} MB to encode, more than there are"
         )
     share = min(left.seconds / bill.total.seconds, left.memory / max(bill.total.memory, 1))
     return (last.within(max(1, int(last.upright.longest * math.sqrt(share)))),)
+
+
+def without_memory(frame: Frame) -> tuple[Frame, ...]:
+    """What to try where an encoder failed: half as many pixels, where there are so many that memory may be
+    the reason. How much there is cannot be known: what jobs before have left of it may be in small pieces."""
+    if _pixels(frame) < _SHRINKS_AGAIN:
+        return ()
+    return (frame.within(int(frame.upright.longest * math.sqrt(0.5))),)
 
 
 def _fitting(frame: Frame, options: Options, charges: Sequence[Charge], bounds: Bounds) -> Frame | None:
@@ -180,7 +202,7 @@ def _check_options(bill: _Bill, left: _Cost, frame: Frame) -> None:
     need = f"{asked.seconds:.1f} s" if by_time else f"{asked.memory / 1e6:.0f} MB"
     most = f"{left.seconds:.1f} s" if by_time else f"{left.memory / 1e6:.0f} MB"
     raise BadRequest(
-        f"option {first}: takes {need}{together} for {_pixels(frame)} pixels, and may take {most}"
+        f"option {first}: takes {need}{together}, and may take {most}; the result has {_pixels(frame)} pixels"
     )
 
 
@@ -189,7 +211,11 @@ def _add_up(frame: Frame, options: Options, charges: Iterable[Charge]) -> _Bill:
     pages = frame.pages
     original = header.width * header.height * pages
     resized = frame.geometry.width * frame.geometry.height * pages
-    pixels: dict[Basis, int] = {"original": original, "resized": resized, "result": _pixels(frame)}
+    pixels: dict[Basis, int] = {
+        "decoded": original // frame.shrink**2,
+        "resized": resized,
+        "result": _pixels(frame),
+    }
     alpha = header.alpha or _makes_transparent(frame, options)
     asked: dict[str, _Cost] = {}
     for charge in charges:
@@ -197,6 +223,8 @@ def _add_up(frame: Frame, options: Options, charges: Iterable[Charge]) -> _Bill:
             cost = _cost(charge.alpha if alpha else charge.opaque, pixels[charge.of])
             asked[charge.option] = asked.get(charge.option, _Cost()) + cost
     decoding = _Cost(original / 1e6 * header.format.decoding, header.decoding)
+    if resized < pixels["decoded"]:
+        decoding += _Cost(pixels["decoded"] / 1e6 * _RESIZING[alpha])
     if _is_copied(frame, asked):
         return _Bill(decoding, asked, _Cost())
     shows = alpha and not (_is_opaque(options.background) and not options.radius)
@@ -210,20 +238,22 @@ def _encoding(frame: Frame, options: Options, alpha: bool) -> tuple[_Cost, dict[
     assert format.writer is not None, f"{format.name} is never written"
     pixels = _pixels(frame)
     lossless = options.lossless and format.holds_lossless
-    usual, taken = format.writer.effort(frame.effort, False), format.writer.effort(frame.effort, lossless)
-    plain = _cost(usual.alpha if alpha else usual.opaque, pixels)
+    effort = format.writer.effort(frame.effort, lossless)
+    plain = _cost(effort.alpha if alpha else effort.opaque, pixels)
     if frame.original.orientation > 1 or format is not frame.format:
         plain += _Cost(0.0, pixels * _COPY)
-    if lossless:
-        more = _cost(taken.alpha if alpha else taken.opaque, pixels)
-        return plain, {"lossless": _Cost(more.seconds - plain.seconds, more.memory - plain.memory)}
-    if format.default_quality is None:
+    if lossless or format.default_quality is None:
         return plain, {}
     dearer: dict[str, _Cost] = {}
     times = _TIMES_FINEST if isinstance(options.quality, int) and options.quality >= _FINEST else 1.0
     if options.max_bytes is not None:
-        more_tries = plain.seconds * (_TIMES_FINEST * search.MAX_TRIES - 1)
+        more_tries = plain.seconds * (search.MAX_TRIES - 1)
         dearer["bytes"] = _Cost(more_tries, pixels * _COPY)
+    elif options.quality == "auto":
+        encodings = count_encodings(pixels, frame.pages, hurried=frame.effort > 0)
+        if encodings > 1:
+            look = _cost(MEASURING, pixels)
+            dearer["q"] = _Cost(plain.seconds * (encodings - 1) + look.seconds * (encodings + 1), look.memory)
     elif times > 1:
         dearer["q"] = _Cost(plain.seconds * (times - 1))
     return plain, dearer

@@ -36,6 +36,8 @@ class Facts:
     header: Header
     bytes: int
     duration: int  # ms of all frames
+    width: int  # px of what counts of it, upright
+    height: int
 
 
 def describe(description: Description, small: pyvips.Image, facts: Facts) -> bytes:
@@ -51,11 +53,10 @@ def describe(description: Description, small: pyvips.Image, facts: Facts) -> byt
 
 def _tell_all(small: pyvips.Image, facts: Facts) -> dict[str, object]:
     header = facts.header
-    width, height = header.upright
     palette = _palette(small)
     return {
-        "width": width,
-        "height": height,
+        "width": facts.width,
+        "height": facts.height,
         "format": header.format.name,
         "bytes": facts.bytes,
         "frames": header.pages,

@@ -8,12 +8,10 @@ from origin.errors import Unprocessable
 from origin.formats import Format
 from origin.imaging import search
 from origin.imaging.apng_writer import write_apng
+from origin.imaging.auto_quality import write_near
 from origin.imaging.decoders import is_whole
-from origin.imaging.decoders import open_image
 from origin.imaging.frame import Frame
 from origin.imaging.gif import copy_gif
-from origin.imaging.likeness import Likeness
-from origin.imaging.likeness import take_sample
 from origin.imaging.protocol import largest_result
 from origin.imaging.surround import make_opaque
 from origin.imaging.vendor import pyvips
@@ -119,32 +117,13 @@ def _best_within(image: pyvips.Image, format: Format, options: Options, frame: F
 
 
 def _least_that_looks_good(image: pyvips.Image, format: Format, frame: Frame) -> bytes:
-    """The file of the least quality found that looks as good as it has to, by a sample of the picture.
-
-    Of an animation the first page alone is looked at.
-    """
-    image = image.copy_memory()
-    sample = take_sample(image)
-    is_whole = sample is image
-    likeness = Likeness(sample)
+    """The file of the least quality found that looks as good as it has to."""
     effort = _effort(image, format, frame)
-    bodies: dict[int, bytes] = {}
 
-    def measure(quality: int) -> float:
-        body = _write(sample, format, {**effort, "Q": format.encoder_quality(quality)})
-        bodies[quality] = body
-        return likeness.score(open_image(body, format))
+    def write(picture: pyvips.Image, quality: int) -> bytes:
+        return _write(picture, format, {**effort, "Q": format.encoder_quality(quality)})
 
-    found = search.find_lowest_reaching(
-        measure,
-        frame.auto_quality,
-        search.SCORES,
-        tolerance=search.SCORE_TOLERANCE,
-        tries=search.MAX_TRIES if is_whole else search.MAX_TRIES - 1,
-    )
-    if is_whole:
-        return bodies[found]
-    return _write(image, format, {**effort, "Q": format.encoder_quality(found)})
+    return write_near(image.copy_memory(), frame.auto_quality, format, write, hurried=frame.effort > 0)
 
 
 def _effort(

@@ -99,15 +99,31 @@ def settle(header: Header, job: Job, region: Region | None = None) -> tuple[Fram
 
 
 def find_region(header: Header, job: Job) -> Region:
-    """The part that `rect` leaves, as the file lies. Raises BadRequest where it misses the picture."""
-    whole = Region(0, 0, header.width, header.height)
-    if job.options.rect is None:
-        return whole
-    upright = whole.turned(header.width, header.height, 5) if header.orientation >= 5 else whole
-    part = part_of(job.options.rect, upright.width, upright.height)
-    if part is None:
-        raise BadRequest(f"option rect: misses the picture, which is {upright.width}x{upright.height}")
-    return part.turned(upright.width, upright.height, header.orientation)
+    """The part that the job and then `rect` leave, as the file lies.
+
+    Raises BadRequest where one of them misses the picture.
+    """
+    if job.options.rect is None and job.part is None:
+        return Region(0, 0, header.width, header.height)
+    part = find_part(header, job)
+    if job.options.rect is not None:
+        inner = part_of(job.options.rect, part.width, part.height)
+        if inner is None:
+            raise BadRequest(f"option rect: misses the picture, which is {part.width}x{part.height}")
+        part = replace(inner, left=part.left + inner.left, top=part.top + inner.top)
+    return part.turned(*header.upright, header.orientation)
+
+
+def find_part(header: Header, job: Job) -> Region:
+    """What counts of the upright original. Raises BadRequest where that is nothing."""
+    width, height = header.upright
+    if job.part is None:
+        return Region(0, 0, width, height)
+    left, top, across, down = job.part
+    part = Region(left, top, min(across, width - left), min(down, height - top))
+    if part.width < 1 or part.height < 1:
+        raise BadRequest(f"the part misses the picture, which is {width}x{height}")
+    return part
 
 
 def _holds(output: Output, side: int) -> bool:

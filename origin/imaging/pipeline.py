@@ -26,6 +26,7 @@ from origin.imaging.cost import Bounds
 from origin.imaging.cost import Charge
 from origin.imaging.cost import Step
 from origin.imaging.cost import afford
+from origin.imaging.cost import without_memory
 from origin.imaging.describe import SMALL_SIDE
 from origin.imaging.describe import Facts
 from origin.imaging.describe import describe
@@ -36,6 +37,7 @@ from origin.imaging.effects import tone
 from origin.imaging.encode import encode
 from origin.imaging.frame import Frame
 from origin.imaging.frame import Header
+from origin.imaging.frame import find_part
 from origin.imaging.frame import settle
 from origin.imaging.geometry import is_askew
 from origin.imaging.protocol import Job
@@ -47,6 +49,7 @@ from origin.imaging.shape import select
 from origin.imaging.shape import turn
 from origin.imaging.shape import turn_upright
 from origin.imaging.surround import surround
+from origin.imaging.trim import memory_of
 from origin.imaging.trim import trim
 from origin.imaging.vendor import pyvips
 from origin.imaging.vips import damage
@@ -63,7 +66,7 @@ PIPELINE_VERSION = "4"
 STEPS: tuple[Step[pyvips.Image], ...] = (
     #    function       option that costs               opaque               with alpha
     Step(select, (
-        Charge("trim",                                   Price(0.040, 4),     Price(0.080, 4), of="original"),
+        Charge("trim",                                   Price(0.014),        Price(0.020),    of="decoded"),
     )),
     Step(resize, (
         Charge("enlarge",                                Price(0.050),        Price(0.075)),
@@ -154,12 +157,17 @@ def _render(original: bytes, format: Format, job: Job, memory: int | None) -> Re
     failure = ""
     opened, header = load.open_original(original, format, job, memory)
     trimmed = None
+    bounds = Bounds.of(job.timeout, memory, original)
     if job.options.trim is None:
         frames = settle(header, job)
     else:
+        bare = replace(job, options=replace(job.options, padding=(0, 0, 0, 0)))
+        afford(settle(header, bare), Options(trim=job.options.trim), CHARGES, bounds)
         trimmed, frames = trim(original, opened, header, job, memory)
-    bounds = Bounds.of(job.timeout, memory, original)
-    for frame in afford(frames, job.options, CHARGES, bounds, whole=job.normalisation is not None):
+        bounds = bounds.without(memory_of(trimmed))
+    whole = job.normalisation is not None
+    frames = afford(frames, job.options, CHARGES, bounds, whole=whole)
+    for frame in (*frames, *(() if whole else without_memory(frames[-1]))):
         frame = _find_cut_of_animation(original, frame, job.options)
         loaded = trimmed or load.load(original, opened, frame)
         image = run_steps(loaded, job.options, frame)
@@ -184,8 +192,10 @@ def _describe(
     duration = _measure_duration(original, opened, header)
     frame, *_ = settle(header, job)
     small = run_steps(load.load(original, opened, frame), job.options, frame)
-    body = describe(description, small, Facts(header, len(original), duration))
-    return Rendered(body, description, *header.upright)
+    seen = find_part(header, job)
+    facts = Facts(header, len(original), duration, seen.width, seen.height)
+    body = describe(description, small, facts)
+    return Rendered(body, description, facts.width, facts.height)
 
 
 def _measure_duration(original: bytes, opened: pyvips.Image, header: Header) -> int:

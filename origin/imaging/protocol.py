@@ -90,6 +90,7 @@ class Job:
     watermark: Watermark | None = None  # where the options name one
     normalisation: Normalisation | None = None  # with it, the original itself is checked and put in order
     moving_png: bool = False  # an animation stays one in PNG as well
+    part: tuple[int, int, int, int] | None = None  # all of the upright original that counts: x, y, w, h
     timeout: float | None = None  # seconds after which the renderer is killed, where it is to plan with them
 
     def holds_animation(self, format: Format) -> bool:
@@ -117,6 +118,7 @@ class Job:
             **watermark,
             **({} if self.normalisation is None else {"normalisation": asdict(self.normalisation)}),
             **({"moving_png": True} if self.moving_png else {}),
+            **({} if self.part is None else {"part": self.part}),
             **({} if self.timeout is None else {"timeout": self.timeout}),
         }
 
@@ -135,6 +137,8 @@ class Job:
             }
             if "watermark" in head:
                 own["watermark"] = Watermark(b"", **head["watermark"])
+            if "part" in head:
+                own["part"] = _frozen(head["part"])
             return cls(**own)
         except (KeyError, TypeError, AttributeError) as exc:
             raise ValueError(f"not a job: {sorted(head)}") from exc

@@ -7,6 +7,7 @@ stretch of that curve. So each guess goes by the curve and by the tries before i
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from bisect import bisect_right
 from collections.abc import Callable
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from itertools import pairwise
 from origin.formats import JPEG_SCALE
 
 MAX_TRIES = 4
+"""Encodings that a search takes at most, those of samples among them."""
 HIGHEST = 100
 
 Curve = tuple[tuple[int, float], ...]  # qualities, ascending, and what is typical there
@@ -35,14 +37,26 @@ SIZES: Mapping[str, Curve] = {
                    -2.57, -2.46, -2.30, -2.15, -1.98, -1.64, -1.15, -0.13),
 }
 """The logarithm of the bytes of a pixel, by format."""
-SCORES = _curve(-63.3, -43.6, -5.9, 30.8, 46.2, 54.4, 60.0, 64.5,
-                69.4, 71.8, 75.2, 78.2, 81.0, 86.7, 91.0, 95.4)
-"""Points of SSIMULACRA2, the same for all formats."""
+STEPS = (1, 12, 25, 40, 55, 68, 78, 86, 89, 90, 92, 97, 100)
+"""The qualities at which scores were measured. From 90 on JPEG keeps all of its colour."""
+
+
+def _scores(*points: float) -> Curve:
+    return tuple(zip(STEPS, points, strict=True))
+
+
+SCORES: Mapping[str, Curve] = {
+    "jpg": _scores(-56.8, 20.8, 49.2, 61.3, 67.9, 73.7, 77.7, 82.6, 84.4, 88.0, 89.6, 93.3, 95.0),
+    "webp": _scores(26.3, 38.1, 55.9, 65.8, 68.7, 71.6, 75.4, 78.6, 81.3, 85.9, 86.5, 87.3, 87.6),
+    "avif": _scores(20.7, 34.1, 58.6, 67.5, 73.0, 76.9, 81.1, 85.2, 86.1, 89.2, 90.5, 92.7, 94.0),
+}
+"""Points of SSIMULACRA2 in the median of pictures of every kind, measured by benchmarks/likeness.py."""
 # fmt: on
 
-# How far from what is wanted a try may end the search: a file 3 % smaller, a picture 1.5 points better.
+# How far from what is wanted a try may end the search: a file 3 % smaller, a picture half a point worse or
+# 1.5 points better.
 SIZE_TOLERANCE = 0.03
-SCORE_TOLERANCE = 1.5
+SHORT_OF, BEYOND = -0.5, 1.5
 
 
 def find_highest_within(
@@ -67,7 +81,10 @@ def find_highest_within(
             break
         # What was not within is not to be so again, and the last try is not to be in vain.
         margin = tolerance * (0.5 + (0 if low else len(known)) + (0 if left else 2))
-        quality = _guess(known, limit - margin, curve, low, high)
+        between = range(low + 1, high)
+        value = _predict(known, limit - margin, curve, low, high)
+        at = bisect_right(between, value, key=lambda quality: _at(curve, quality)) - 1
+        quality = between[max(0, at)]
         if try_lowest and not left and not low:
             quality = 1
         known[quality] = measure(quality)
@@ -80,30 +97,78 @@ def find_highest_within(
     return low or None
 
 
-def find_lowest_reaching(
-    measure: Callable[[int], float], wanted: float, curve: Curve, *, tolerance: float, tries: int = MAX_TRIES
+def find_near(
+    measure: Callable[[int], float],
+    wanted: float,
+    curve: Curve,
+    *,
+    tries: int = MAX_TRIES,
+    first: int | None = None,
+    slack: float = 0.0,
 ) -> int:
-    """The lowest quality found whose measure reaches what is wanted; the highest tried where none does."""
-    tried: list[int] = []
+    """The quality tried whose score is nearest to what is wanted; what is missing counts more than excess.
 
-    def measure_mirrored(mirrored: int) -> float:
-        tried.append(HIGHEST + 1 - mirrored)
-        return -measure(tried[-1])
-
-    # The same search in a mirror: what rises with the quality falls with its distance from the highest.
-    mirror = tuple((HIGHEST + 1 - quality, -value) for quality, value in reversed(curve))
-    found = find_highest_within(measure_mirrored, -wanted, mirror, tolerance=tolerance, tries=tries)
-    return HIGHEST + 1 - found if found else max(tried)
+    `first`: the one to begin with, where something is known of the picture. `slack`: points by which, with
+    each try, a score may be further away and end the search; for tries that cost much.
+    """
+    known = _try_scores(measure, wanted, curve, tries, first, slack)
+    return min(known, key=lambda quality: _distance(known[quality], wanted))
 
 
-def _guess(known: dict[int, float], aim: float, curve: Curve, low: int, high: int) -> int:
-    """The highest quality between the two that is likely to be within what is aimed at."""
-    value = aim
-    if known:
-        nearest = low if low in known else high
-        value = _at(curve, nearest) + (aim - known[nearest]) / _stretch(known, curve, low, high)
+def guess_near(measure: Callable[[int], float], wanted: float, curve: Curve) -> int:
+    """The quality whose score is likely to be near to what is wanted, after one try."""
+    known = _try_scores(measure, wanted, curve, 1)
+    ((quality, score),) = known.items()
+    return quality if _is_near(score, wanted) else _next(known, wanted, curve) or quality
+
+
+def _try_scores(
+    measure: Callable[[int], float],
+    wanted: float,
+    curve: Curve,
+    tries: int,
+    first: int | None = None,
+    slack: float = 0.0,
+) -> dict[int, float]:
+    """Scores of the qualities tried, until one is near to what is wanted."""
+    known: dict[int, float] = {}
+    for _ in range(tries):
+        quality = first if first and not known else _next(known, wanted, curve)
+        if quality is None:
+            break
+        known[quality] = measure(quality)
+        if _is_near(known[quality], wanted, slack * len(known)):
+            break
+    return known
+
+
+def _next(known: dict[int, float], wanted: float, curve: Curve) -> int | None:
+    """The quality to try next; None where the two beside what is wanted are known."""
+    aim = wanted + (SHORT_OF + BEYOND) / 2
+    low = max((quality for quality, score in known.items() if score < aim), default=0)
+    high = min((quality for quality in known if quality > low), default=HIGHEST + 1)
     between = range(low + 1, high)
-    return between[max(0, bisect_right(between, value, key=lambda quality: _at(curve, quality)) - 1)]
+    if not between:
+        return None
+    value = _predict(known, aim, curve, low, high)
+    at = bisect_left(between, value, key=lambda quality: _at(curve, quality))
+    return between[min(at, len(between) - 1)]
+
+
+def _is_near(score: float, wanted: float, slack: float = 0.0) -> bool:
+    return wanted + SHORT_OF - slack <= score <= wanted + BEYOND + slack
+
+
+def _distance(score: float, wanted: float) -> float:
+    return score - wanted if score > wanted else 3 * (wanted - score)
+
+
+def _predict(known: dict[int, float], aim: float, curve: Curve, low: int, high: int) -> float:
+    """What the curve is where the measure is likely to be what is aimed at."""
+    if not known:
+        return aim
+    nearest = low if low in known else high
+    return _at(curve, nearest) + (aim - known[nearest]) / _stretch(known, curve, low, high)
 
 
 def _stretch(known: dict[int, float], curve: Curve, low: int, high: int) -> float:

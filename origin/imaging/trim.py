@@ -50,9 +50,14 @@ def trim(
         frame = replace(frame, shrink=frames[0].shrink)
 
 
-def _check_memory(image: pyvips.Image, memory: int | None) -> None:
+def memory_of(image: pyvips.Image) -> int:
+    """Bytes that it takes in memory."""
     sample = 1 if image.format == "uchar" else 2 if image.format in ("ushort", "short") else 4
-    needed = image.width * image.height * image.bands * sample
+    return int(image.width) * int(image.height) * int(image.bands) * sample
+
+
+def _check_memory(image: pyvips.Image, memory: int | None) -> None:
+    needed = memory_of(image)
     if memory is not None and needed > memory * _SHARE:
         raise Unprocessable(f"option trim: the picture takes {needed} bytes, more than {memory * _SHARE:.0f}")
 

@@ -5,6 +5,7 @@ Its requests are forms, as old clients send them: `key` or `filename`, and for d
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable
 from collections.abc import Callable
 from collections.abc import Mapping
@@ -15,26 +16,31 @@ from origin.errors import NotFound
 from origin.errors import NothingSent
 from origin.errors import OriginError
 from origin.errors import WriteForbidden
+from origin.formats import sniff
 from origin.http.message import Request
 from origin.http.message import Response
 from origin.ingest.arrival import arriving
 from origin.ingest.auth import WriteAuthorizer
 from origin.ingest.forms import Form
 from origin.ingest.forms import read_form
-from origin.ingest.names import check_upload_key
+from origin.ingest.names import Moment
+from origin.ingest.names import NameTemplate
 from origin.ingest.reply import Reply
 from origin.ingest.reply import Stored
 from origin.ingest.reply import failure
 from origin.ingest.reply import fill
 from origin.ingest.reply import json_response
 from origin.ingest.spool import Spool
+from origin.ingest.stage import FORMAT
+from origin.ingest.stage import HEIGHT
+from origin.ingest.stage import WIDTH
 from origin.ingest.stage import Stage
 from origin.sources.base import StoredObject
+from origin.sources.marks import Crop
+from origin.sources.marks import crop_in
 
 MAX_FORM = 64_000  # bytes
 _KEY_FIELDS = ("key", "filename", "keys", "filenames")
-WIDTH, HEIGHT, FORMAT = "origin-width", "origin-height", "origin-format"
-"""Names in the metadata under which an answer's values wait with a picture."""
 
 
 class Actions:
@@ -49,16 +55,21 @@ class Actions:
         replies: Mapping[str, Reply],
         statuses: Mapping[str, int],
         write_url: Callable[[str], str],
+        template: NameTemplate,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        """`authorizers` and `replies` by the name of the action, `publish` and `delete`."""
+        """`authorizers` and `replies` by the name of the action; `template` for what is published anew."""
         self._name = name
         self._stage = stage
         self._authorizers = authorizers
         self._replies = replies
         self._statuses = statuses
         self._write_url = write_url
+        self._template = template
+        self._clock = clock
         self._actions: dict[str, Callable[[Form], Awaitable[Stored | None]]] = {
             "publish": self._publish,
+            "recrop": self._recrop,
             "delete": self._delete,
         }
 
@@ -91,20 +102,45 @@ class Actions:
         return json_response(self._name, reply.status, fill(reply.json, values))
 
     async def _publish(self, form: Form) -> Stored:
-        if form.fields.get("crop"):
-            raise Malformed("crop is not known here")
-        keys = _keys(form)
-        if len(keys) != 1:
-            raise NothingSent("name one picture as key")
-        return self._stored(await self._stage.publish(keys[0]))
+        return self._stored(await self._stage.publish(self._key(form), _crop(form)))
+
+    async def _recrop(self, form: Form) -> Stored:
+        key = self._key(form)
+        stem, dot, extension = key.rpartition("/")[2].rpartition(".")
+
+        async def find_name(body: bytes, store: Callable[[str], Awaitable[None]]) -> None:
+            def moment() -> Moment:
+                return Moment(self._clock(), body, stem or extension)
+
+            sent = sniff(body)
+            own = extension if dot else sent.name if sent else ""
+            await self._template.store(moment, "", own, store)
+
+        return self._stored(await self._stage.recrop(key, _crop(form), find_name))
 
     async def _delete(self, form: Form) -> None:
-        for key in _keys(form):
+        for key in self._keys(form):
             await self._stage.delete(key)
 
+    def _key(self, form: Form) -> str:
+        """The one key that a form names. Raises Malformed and NothingSent."""
+        keys = self._keys(form)
+        if len(keys) != 1:
+            raise NothingSent("name one picture as key")
+        return keys[0]
+
+    def _keys(self, form: Form) -> list[str]:
+        """The keys that a form names. Raises Malformed."""
+        keys = [value for name, value in form.pairs if name in _KEY_FIELDS and value]
+        for key in keys:
+            self._stage.check_key(key)
+        return keys
+
     def _stored(self, found: StoredObject) -> Stored:
-        told = found.metadata
+        told, crop = found.metadata, crop_in(found.metadata)
         width, height = int(told.get(WIDTH, 0)), int(told.get(HEIGHT, 0))
+        if crop is not None:
+            width, height = crop.width, crop.height
         url = self._write_url(found.key)
         return Stored(found.key, url, told.get(FORMAT, ""), found.size, width, height, found.etag)
 
@@ -114,9 +150,10 @@ def _refuse_grants(authorizer: WriteAuthorizer, request: Request) -> None:
         raise WriteForbidden("an upload grant publishes and deletes nothing")
 
 
-def _keys(form: Form) -> list[str]:
-    """The keys that a form names. Raises Malformed."""
-    keys = [value for name, value in form.pairs if name in _KEY_FIELDS and value]
-    for key in keys:
-        check_upload_key(key)
-    return keys
+def _crop(form: Form) -> Crop | None:
+    """The part of the picture that a form names. Raises Malformed."""
+    text = form.fields.get("crop", "").strip()
+    try:
+        return Crop.parse(text) if text else None
+    except ValueError:
+        raise Malformed("crop: expected WxH+X+Y in pixels, such as 200x100+10+20") from None

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from dataclasses import replace
 
 from origin.delivery.admission import FetchAdmission
 from origin.errors import EncodingFailed
@@ -18,6 +19,7 @@ from origin.errors import UnsupportedFormat
 from origin.formats import Format
 from origin.formats import refusal
 from origin.formats import sniff
+from origin.imaging.protocol import Job
 from origin.ingest.settings import WriteSettings
 from origin.ingest.svg import sanitise_svg
 from origin.render.pool import Rendered
@@ -80,22 +82,36 @@ class PictureChecker:
         if len(body) > self._settings.limits.max_bytes:
             raise TooLarge(f"a picture may have {self._settings.limits.max_bytes} bytes")
         safe = await _disarm(body) if sent is Format.SVG else body
-        rendered = await self._render(safe, accept)
+        job, timeout = self._settings.job(accept), self._settings.limits.timeout
+        rendered = await render_what_comes_in(self._pool, safe, job, timeout, self._name)
         assert isinstance(rendered.format, Format)
         changed = rendered.body != body
         return CheckedPicture(rendered.body, sent, rendered.format, rendered.width, rendered.height, changed)
 
-    async def _render(self, body: bytes, accept: tuple[str, ...]) -> Rendered:
-        job, timeout = self._settings.job(accept), self._settings.limits.timeout
-        tries = TRIES
-        while True:
-            try:
-                return await self._pool.render(body, job, timeout, handler=self._name)
-            except (Unprocessable, UnsupportedFormat) as error:
-                raise Unsupported("the picture is damaged, or over a limit of this origin") from error
-            except (RenderTimeout, EncodingFailed) as error:
-                raise Unsupported("the picture takes more than this origin gives to one") from error
-            except RenderFailed as error:
-                tries -= 1
-                if not tries:
-                    raise Unsupported("the picture cannot be decoded") from error
+    async def measure(self, body: bytes) -> tuple[Format, int, int]:
+        """Format, width and height of a stored picture, as it is seen. Raises Unsupported and Overloaded."""
+        format = sniff(body)
+        if format is None:
+            raise Unsupported("what is stored there is no picture")
+        job = replace(self._settings.job((format.name,)), format="json", normalisation=None)
+        timeout = self._settings.limits.timeout
+        rendered = await render_what_comes_in(self._pool, body, job, timeout, self._name)
+        return format, rendered.width, rendered.height
+
+
+async def render_what_comes_in(
+    pool: RenderPool, body: bytes, job: Job, timeout: float, handler: str
+) -> Rendered:
+    """The result of a job on a picture that comes in. Raises Unsupported, BadRequest and Overloaded."""
+    tries = TRIES
+    while True:
+        try:
+            return await pool.render(body, job, timeout, handler=handler)
+        except (Unprocessable, UnsupportedFormat) as error:
+            raise Unsupported("the picture is damaged, or over a limit of this origin") from error
+        except (RenderTimeout, EncodingFailed) as error:
+            raise Unsupported("the picture takes more than this origin gives to one") from error
+        except RenderFailed as error:
+            tries -= 1
+            if not tries:
+                raise Unsupported("the picture cannot be decoded") from error

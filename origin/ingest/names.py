@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 import secrets
 import uuid
+from collections.abc import Awaitable
 from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from datetime import datetime
+from typing import TypeVar
 
 from origin.delivery.handler import RESERVED
+from origin.errors import Exists
 from origin.errors import Malformed
 from origin.urls.path import find_key_violation
 from origin.urls.templates import PLACEHOLDER
 
+NAME_TRIES = 3  # for a name that is taken and has a random part
 _UNSAFE = re.compile(r"[^\w.-]+")
 _MAX_STEM = 100  # characters of a client's file name
+
+T = TypeVar("T")
 
 
 def check_upload_key(key: str) -> None:
@@ -68,6 +75,19 @@ class NameTemplate:
         names = set(PLACEHOLDER.findall(template))
         self.is_random = bool(names & _RANDOM)  # another try gives another name
         self.is_of_content = "sha256" in names  # what has the name already has the same bytes
+
+    async def store(
+        self,
+        moment: Callable[[], Moment],
+        prefix: str,
+        extension: str,
+        put: Callable[[str], Awaitable[T]],
+    ) -> T:
+        """What `put` gives for a name that is free. Raises Exists where none is, and what `put` raises."""
+        for _ in range(NAME_TRIES - 1 if self.is_random else 0):
+            with contextlib.suppress(Exists, Malformed):
+                return await put(self.name(moment(), prefix, extension))
+        return await put(self.name(moment(), prefix, extension))
 
     def name(self, moment: Moment, prefix: str, extension: str) -> str:
         """A key below `prefix`, which is empty or ends in a slash. Raises Malformed."""

@@ -1,16 +1,42 @@
 """Bytes of one upload as they arrive: in memory up to a megabyte, then in a file without a name.
 
-The file is gone with the process, however that ends.
+Clients that send slowly may be many, so what all of them have in memory is bounded too: past that a body goes
+into its file at once. The file is gone with the process, however that ends.
 """
 
 from __future__ import annotations
 
 import asyncio
 import tempfile
+import threading
 from types import TracebackType
 from typing import IO
 
 IN_MEMORY = 1_000_000  # bytes; what is larger waits in a file
+TOGETHER = 64_000_000  # bytes that all bodies of this process may have in memory while they arrive
+
+
+class _Memory:
+    """What is left of `TOGETHER`, for every origin in this process."""
+
+    def __init__(self, free: int) -> None:
+        self._free = free
+        self._lock = threading.Lock()
+
+    def take(self, size: int) -> bool:
+        """Whether there was so much."""
+        with self._lock:
+            if size > self._free:
+                return False
+            self._free -= size
+            return True
+
+    def give_back(self, size: int) -> None:
+        with self._lock:
+            self._free += size
+
+
+_memory = _Memory(TOGETHER)
 
 
 class Spool:
@@ -20,6 +46,7 @@ class Spool:
         self.size = 0
         self._file: IO[bytes] | None = None
         self._pieces: list[bytes] = []
+        self._taken = 0  # bytes of `_memory`
 
     def __enter__(self) -> Spool:
         return self
@@ -37,11 +64,13 @@ class Spool:
         """Raises OSError where there is no space for the file."""
         self.size += len(piece)
         if self._file is None:
-            self._pieces.append(piece)
-            if self.size <= IN_MEMORY:
+            if self.size <= IN_MEMORY and _memory.take(len(piece)):
+                self._taken += len(piece)
+                self._pieces.append(piece)
                 return
             self._file = tempfile.TemporaryFile(prefix="image-origin-")  # noqa: SIM115 - `clear` closes it
-            piece, self._pieces = b"".join(self._pieces), []
+            piece = b"".join([*self._pieces, piece])
+            self._leave_memory()
         self._file.write(piece)
 
     async def read(self) -> bytes:
@@ -57,7 +86,12 @@ class Spool:
         return await asyncio.to_thread(read)
 
     def clear(self) -> None:
-        self._pieces, self.size = [], 0
+        self.size = 0
+        self._leave_memory()
         if self._file is not None:
             self._file.close()
             self._file = None
+
+    def _leave_memory(self) -> None:
+        _memory.give_back(self._taken)
+        self._pieces, self._taken = [], 0

@@ -2,6 +2,8 @@
 
 Publishing copies before it removes: a crash in between leaves a picture that is published, and a copy in the
 stage that publishing again or the sweep removes.
+
+A published original is always whole. The part of it that is shown stands in its metadata, and is its version.
 """
 
 from __future__ import annotations
@@ -10,26 +12,54 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable
 from collections.abc import Callable
 from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import replace
 
 from origin.delivery.admission import FetchAdmission
-from origin.errors import NotFound
+from origin.errors import Malformed
 from origin.errors import OriginError
 from origin.errors import SourceUnavailable
+from origin.formats import Format
+from origin.ingest.locks import Locks
+from origin.ingest.names import check_upload_key
 from origin.ingest.preconditions import Preconditions
 from origin.ingest.store import PictureStore
 from origin.sources.base import ObjectSettings
 from origin.sources.base import Store
 from origin.sources.base import StoredObject
+from origin.sources.marks import CROP
+from origin.sources.marks import WHOLE
+from origin.sources.marks import Crop
+from origin.sources.marks import crop_in
 
 log = logging.getLogger(__name__)
 
 MIN_PAUSE = 10.0  # seconds between two sweeps, where a tenth of `expire` is less
 CONTENT_TYPE = "origin-type"
 """The name in the metadata under which the type of a picture waits with it."""
-_IDLE = 0  # users of a lock that nobody holds
+WIDTH, HEIGHT, FORMAT = "origin-width", "origin-height", "origin-format"
+"""Names in the metadata under which an answer's values wait with a picture: pixels of the whole, upright."""
+
+Measure = Callable[[bytes], Awaitable[tuple[Format, int, int]]]
+"""Format, width and height of a picture of which no metadata tell. Raises Unsupported and Overloaded."""
+FindName = Callable[[bytes, Callable[[str], Awaitable[None]]], Awaitable[None]]
+"""Finds a free name for a picture by its bytes: the other argument stores it, or raises Exists."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """An original on its way to where it is published."""
+
+    body: bytes
+    metadata: Mapping[str, str]  # with the part that is to be shown
+
+
+def tell(format: Format, width: int, height: int) -> dict[str, str]:
+    """The metadata that tell of a picture."""
+    return {WIDTH: str(width), HEIGHT: str(height), FORMAT: format.name, CONTENT_TYPE: format.mime}
 
 
 class Stage:
@@ -43,85 +73,152 @@ class Stage:
         admission: FetchAdmission,
         settings: ObjectSettings,
         *,
+        measure: Measure,
         expire: float,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._name = name
-        self._store = store
+        self._staged = PictureStore(store, _nothing_to_purge)
         self._published = published
         self._admission = admission
         self._settings = settings
+        self._measure = measure
         self._expire = expire
         self._clock = clock
-        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}  # by key, with how many want it
+        self._locks = Locks()
         self._sweeping: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Raises SourceUnavailable, and the sweep runs all the same."""
         self._sweeping = asyncio.ensure_future(self._sweep_on())
-        await self._store.open()
+        await self._staged.store.open()
 
     async def close(self) -> None:
         if self._sweeping is not None:
             self._sweeping.cancel()
             await asyncio.gather(self._sweeping, return_exceptions=True)
-        await self._store.close()
+        await self._staged.store.close()
 
-    async def put(self, key: str, body: bytes, told: Mapping[str, str]) -> str:
-        """Let a picture wait under a key that is free; its version. `told` is published with it.
+    def check_key(self, key: str) -> None:
+        """Raises Malformed for a key that no picture here can have."""
+        check_upload_key(key)
+        self._published.check_key(key)
 
-        Raises Exists and what `PictureStore.put` raises.
+    async def check(self, key: str, conditions: Preconditions) -> Preconditions:
+        """The conditions, for what a write would take the place of: what waits, else what is published.
+
+        Raises Exists and PreconditionMissed.
         """
-        conditions = await self._published.check(key, Preconditions(may_replace=False))
-        staged = PictureStore(self._store, _nothing_to_purge)
-        settings = ObjectSettings(content_type=told.get(CONTENT_TYPE), metadata=told)
-        return await staged.put(key, body, conditions, settings)
+        found = await self._staged.find(key) or await self._published.find(key)
+        conditions.check(found.etag if found else None)
+        return conditions.at(found.etag if found else None)
 
-    async def publish(self, key: str) -> StoredObject:
-        """Make the picture visible, and return it as it is stored. Again is harmless.
+    async def put(self, key: str, body: bytes, conditions: Preconditions, told: Mapping[str, str]) -> str:
+        """Let a picture wait; its version. What is published stays as it is. `told` is published with it.
 
-        Raises NotFound where it is neither in the stage nor published, SourceUnavailable and others.
+        Raises what `PictureStore.put` raises.
         """
-        async with self._locked(key):
-            try:
-                staged = await self._store.head(key)
-            except NotFound:
-                found = await self._published.find(key)
-                if found is None:
-                    raise
-                return found
+        async with self._locks.holding(key):
+            waiting = await self._staged.find(key)
+            found = waiting or await self._published.find(key)
+            conditions.check(found.etag if found else None)
+            if waiting is None:  # what `If-Match` names is published, and not here
+                conditions = replace(conditions, match=None)
+            conditions = conditions.at(waiting.etag if waiting else None)
+            settings = ObjectSettings(content_type=told.get(CONTENT_TYPE), metadata=told)
+            return await self._staged.put(key, body, conditions, settings)
+
+    async def publish(self, key: str, crop: Crop | None = None) -> StoredObject:
+        """Make the picture visible, or that part of it, and return it as it is stored. Again is harmless.
+
+        Raises NotFound where it is neither in the stage nor published, Malformed where the part is none of
+        the picture, SourceUnavailable and others.
+        """
+        async with self._locks.holding(key):
+            waiting = await self._staged.find(key)
+            if waiting is None:
+                return await self._publish_again(key, crop)
             async with self._admission.place(self._name) as reserve:
-                original = await self._store.get(key, None, reserve)
+                original = await self._staged.store.get(key, None, reserve)
                 assert original is not None  # no version was named
-                settings = ObjectSettings(
-                    content_type=staged.metadata.get(CONTENT_TYPE),
-                    cache_control=self._settings.cache_control,
-                    acl=self._settings.acl,
-                    metadata={**self._settings.metadata, **staged.metadata},
-                )
-                etag = await self._published.put(key, original.body, Preconditions(), settings)
+                picture = await self._picture(original.body, waiting.metadata, crop)
+                stored = await self._put(key, picture, Preconditions())
             with contextlib.suppress(SourceUnavailable):  # the sweep removes it later
-                await self._store.delete(key)
-            return StoredObject(key, staged.size, etag, staged.last_modified, settings.metadata)
+                await self._staged.delete(key)
+            return stored
+
+    async def _publish_again(self, key: str, crop: Crop | None) -> StoredObject:
+        """Show another part of a picture that is published. Raises NotFound."""
+        found = await self._published.store.head(key)
+        if crop == crop_in(found.metadata):
+            return found
+        async with self._admission.place(self._name) as reserve:
+            original = await self._published.store.get(key, None, reserve)
+            assert original is not None
+            picture = await self._picture(original.body, found.metadata, crop)
+            if crop_in(picture.metadata) == crop_in(found.metadata):
+                return found
+            conditions = Preconditions(match=(original.etag,), found=original.etag)
+            return await self._put(key, picture, conditions)
+
+    async def recrop(self, key: str, crop: Crop | None, name: FindName) -> StoredObject:
+        """Publish a part of a published picture under a new name, or all of it; the old one stays.
+
+        Raises as `publish`, and Exists where there is no new name.
+        """
+        found = await self._published.store.head(key)
+        async with self._admission.place(self._name) as reserve:
+            original = await self._published.store.get(key, None, reserve)
+            assert original is not None
+            picture = await self._picture(original.body, found.metadata, crop)
+            stored: list[StoredObject] = []
+
+            async def store(key: str) -> None:
+                stored.append(await self._put(key, picture, Preconditions(may_replace=False)))
+
+            await name(original.body, store)
+            return stored[-1]
 
     async def delete(self, key: str) -> None:
         """Remove the picture from the stage and from where it is published, if it is there at all."""
-        async with self._locked(key):
-            await self._store.delete(key)
+        async with self._locks.holding(key):
+            await self._staged.delete(key)
             await self._published.delete(key)
 
     async def sweep(self) -> int:
         """Remove what has waited for too long; how many there were. Raises SourceUnavailable."""
         late = self._clock() - self._expire
         removed = 0
-        async for stored in self._store.objects():
+        async for stored in self._staged.store.objects():
             if stored.last_modified < late:
-                async with self._locked(stored.key):
-                    await self._store.delete(stored.key)
+                async with self._locks.holding(stored.key):
+                    await self._staged.delete(stored.key)
                 removed += 1
         if removed:
             log.info("handler %s: %d uploads were not published in time and are removed", self._name, removed)
         return removed
+
+    async def _picture(self, body: bytes, metadata: Mapping[str, str], crop: Crop | None) -> _Picture:
+        """Raises Malformed where the part is none of the picture."""
+        if not {WIDTH, HEIGHT, FORMAT, CONTENT_TYPE} <= metadata.keys():  # another system has published it
+            metadata = {**metadata, **tell(*await self._measure(body))}
+        if crop is not None:
+            width, height = int(metadata[WIDTH]), int(metadata[HEIGHT])
+            inside = crop.within(width, height)
+            if inside is None:
+                raise Malformed(f"crop: misses the picture, which is {width}x{height}")
+            crop = None if inside == Crop(width, height, 0, 0) else inside
+        return _Picture(body, {**metadata, CROP: WHOLE if crop is None else str(crop)})
+
+    async def _put(self, key: str, picture: _Picture, conditions: Preconditions) -> StoredObject:
+        settings = ObjectSettings(
+            content_type=picture.metadata[CONTENT_TYPE],
+            cache_control=self._settings.cache_control,
+            acl=self._settings.acl,
+            metadata={**self._settings.metadata, **picture.metadata},
+        )
+        etag = await self._published.put(key, picture.body, conditions, settings)
+        return StoredObject(key, len(picture.body), etag, self._clock(), settings.metadata)
 
     async def _sweep_on(self) -> None:
         while True:
@@ -130,20 +227,6 @@ class Stage:
             except OriginError as error:
                 log.warning("handler %s: the stage cannot be swept: %s", self._name, error)
             await asyncio.sleep(max(self._expire / 10, MIN_PAUSE))
-
-    @contextlib.asynccontextmanager
-    async def _locked(self, key: str) -> AsyncIterator[None]:
-        """One at a time publishes or deletes a picture, of this origin."""
-        lock, users = self._locks.get(key, (asyncio.Lock(), _IDLE))
-        self._locks[key] = lock, users + 1
-        try:
-            async with lock:
-                yield
-        finally:
-            lock, users = self._locks[key]
-            self._locks[key] = lock, users - 1
-            if users - 1 == _IDLE:
-                del self._locks[key]
 
 
 async def _nothing_to_purge(key: str) -> None:

@@ -6,8 +6,10 @@ has happened, also where it only may have.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable
 from collections.abc import Callable
+from collections.abc import Iterator
 
 from origin.errors import BadRequest
 from origin.errors import Malformed
@@ -29,13 +31,21 @@ class PictureStore:
     """The store of one handler, whose changes are purged before they are told."""
 
     def __init__(self, store: Store, purge: Purge) -> None:
-        self._store = store
+        self.store = store
         self._purge = purge
+
+    async def open(self) -> None:
+        """Whatever has to go on beside the requests. The store itself is opened by its handler."""
+
+    async def close(self) -> None: ...
+
+    def check_key(self, key: str) -> None:
+        """Raises Malformed for a key under which no picture may be written here."""
 
     async def find(self, key: str) -> StoredObject | None:
         """What is under the key. Raises SourceUnavailable and SourceTimeout."""
         try:
-            return await self._store.head(key)
+            return await self.store.head(key)
         except NotFound:
             return None
 
@@ -60,25 +70,32 @@ class PictureStore:
         SourceUnavailable and SourceTimeout.
         """
         try:
-            return await self._store.put(
-                key,
-                body,
-                if_match=conditions.version,
-                if_none_match=conditions.must_be_new,
-                settings=settings,
-            )
+            with refusals_become_ours():
+                return await self.store.put(
+                    key,
+                    body,
+                    if_match=conditions.version,
+                    if_none_match=conditions.must_be_new,
+                    settings=settings,
+                )
         except PreconditionFailed as error:
             raise conditions.failure() from error
-        except BadRequest as error:
-            raise Malformed("the store cannot hold this key") from error
-        except StoreFull as error:
-            raise StoreFilled("the store has no space left") from error
         finally:
             await self._purge(key)
 
     async def delete(self, key: str) -> None:
         """Raises SourceUnavailable and SourceTimeout."""
         try:
-            await self._store.delete(key)
+            await self.store.delete(key)
         finally:
             await self._purge(key)
+
+
+@contextlib.contextmanager
+def refusals_become_ours() -> Iterator[None]:
+    try:
+        yield
+    except BadRequest as error:
+        raise Malformed("the store cannot hold this key") from error
+    except StoreFull as error:
+        raise StoreFilled("the store has no space left") from error

@@ -25,9 +25,6 @@ from origin.errors import OriginError
 from origin.errors import WriteForbidden
 from origin.http.message import Request
 from origin.http.message import Response
-from origin.ingest.actions import FORMAT
-from origin.ingest.actions import HEIGHT
-from origin.ingest.actions import WIDTH
 from origin.ingest.actions import Actions
 from origin.ingest.arrival import arriving
 from origin.ingest.arrival import check_length
@@ -48,12 +45,11 @@ from origin.ingest.reply import fill
 from origin.ingest.reply import json_response
 from origin.ingest.settings import WriteSettings
 from origin.ingest.spool import Spool
-from origin.ingest.stage import CONTENT_TYPE
 from origin.ingest.stage import Stage
+from origin.ingest.stage import tell
 from origin.ingest.store import PictureStore
 from origin.sources.base import ObjectSettings
 
-NAME_TRIES = 3  # for a name that is taken and has a random part
 WriteUrl = Callable[[str], str]
 """The path and query by which the picture of a key may be read."""
 
@@ -81,7 +77,8 @@ class Uploads:
         self._checker = checker
         self._authorizers = authorizers
         self._write_url = write_url
-        self._stage = stage  # where what is posted waits
+        self._stage = stage  # where what comes in waits
+        self._current: Stage | PictureStore = store if stage is None else stage  # what a write replaces
         self._actions = actions
         self._clock = clock
         self._template = NameTemplate(settings.name)
@@ -139,13 +136,14 @@ class Uploads:
     async def _put(self, key: str, request: Request) -> Response:
         permission = self._authorizers["PUT"].authorize(request, {})
         check_upload_key(key)
+        self._store.check_key(key)
         if permission.grant is not None and not permission.grant.covers(key):
             raise WriteForbidden("the upload grant is not for this key")
         may_replace = permission.grant is None or permission.grant.may_replace
         conditions = Preconditions.read(request.headers, may_replace)
         limit = self._limit(permission)
         check_length(request, limit)
-        conditions = await self._store.check(key, conditions)
+        conditions = await self._current.check(key, conditions)
         with Spool() as spool:
             async for piece in arriving(request, limit):
                 spool.write(piece)
@@ -168,8 +166,8 @@ class Uploads:
         check_upload_key(key)
         conditions = Preconditions.read(request.headers, may_replace=True)
         if conditions.match is not None or conditions.none_match is not None:
-            await self._store.check(key, conditions)
-        await self._store.delete(key)
+            await self._current.check(key, conditions)
+        await self._current.delete(key)
         return empty_response(self.name, 204)
 
     def _limit(self, permission: Permission) -> int:
@@ -185,28 +183,33 @@ class Uploads:
         grant, prefix = permission.grant, ""
         if grant is not None:
             if grant.prefix is None:
+                self._store.check_key(grant.key)
                 conditions = Preconditions(may_replace=grant.may_replace)
-                conditions = await self._store.check(grant.key, conditions)
+                conditions = await self._current.check(grant.key, conditions)
                 return await self._put_under(grant.key, picture, conditions)
             prefix = grant.prefix
         extension = self.settings.extension(picture.sent, picture.format)
-        for attempt in range(NAME_TRIES):
-            key = self._template.name(Moment(self._clock(), picture.body, file_name), prefix, extension)
+
+        async def put(key: str) -> Stored:
+            self._store.check_key(key)
             try:
                 return await self._put_under(key, picture, Preconditions(may_replace=False))
             except Exists:
-                if self._template.is_of_content:
-                    found = await self._store.find(key)
-                    return self._stored(key, picture, found.etag if found else None, is_new=False)
-                if not self._template.is_random or attempt + 1 == NAME_TRIES:
+                if not self._template.is_of_content:
                     raise
-        raise AssertionError("the last try raises")
+                found = await self._store.find(key)
+                return self._stored(key, picture, found.etag if found else None, is_new=False)
+
+        def moment() -> Moment:
+            return Moment(self._clock(), picture.body, file_name)
+
+        return await self._template.store(moment, prefix, extension, put)
 
     async def _put_under(self, key: str, picture: CheckedPicture, conditions: Preconditions) -> Stored:
         if self._stage is not None:
-            told = {WIDTH: str(picture.width), HEIGHT: str(picture.height), FORMAT: picture.format.name}
-            etag = await self._stage.put(key, picture.body, {**told, CONTENT_TYPE: picture.format.mime})
-            return self._stored(key, picture, etag, is_new=True)
+            told = tell(picture.format, picture.width, picture.height)
+            etag = await self._stage.put(key, picture.body, conditions, told)
+            return self._stored(key, picture, etag, is_new=conditions.found is None)
         settings = ObjectSettings(
             content_type=picture.format.mime,
             cache_control=self.settings.object.cache_control,

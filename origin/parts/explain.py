@@ -72,7 +72,8 @@ def explain_url(config: Config, url: str, now: float) -> tuple[list[str], bool]:
         source_key = read_key(key, pairs, parts.path.encode("utf-8", "surrogateescape"))
         named = defaults.preset_names.read(key) if source_key == key else None
         passes = passes_through(handler.passthrough, pairs, defaults)
-        if passes and (named is None or handler.passthrough == "always"):
+        is_derived = named is not None and named.is_derived
+        if passes and (named is None or (handler.passthrough == "always" and not is_derived)):
             return [*lines, *_describe_passthrough(handler, source_key)], True
         options = parse_options(pairs, defaults, named)
     except OriginError as error:
@@ -110,6 +111,10 @@ def _describe_name(key: str, named: NamedPreset, alone: str) -> Iterator[str]:
     """What a file name with a preset in it means, and what it means where the source has a file so named."""
     yield f"file name: preset {named.names} as {named.format}, of the first of these that is there"
     yield f"  {', '.join(named.originals)}"
+    if named.is_derived:
+        yield "  derive stores the same under this name, with the original"
+        yield f"  but where another system has left {key} itself, that one, {alone}"
+        return
     yield f"  but where the source has {key} itself, that one, {alone}"
 
 

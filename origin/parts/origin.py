@@ -10,7 +10,6 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 from typing import cast
 
 from origin.cache.disk import DiskTier
@@ -37,17 +36,16 @@ from origin.delivery.responses import ResponseBuilder
 from origin.delivery.router import Mount
 from origin.delivery.router import Route
 from origin.delivery.settings import Freshness
-from origin.delivery.settings import RenderSettings
 from origin.delivery.singleflight import SingleFlight
 from origin.delivery.watermarks import check_watermarks
 from origin.delivery.watermarks import load_watermarks
 from origin.errors import ConfigError
 from origin.errors import SourceUnavailable
-from origin.formats import DEFAULT_ORIGINALS
-from origin.formats import Format
 from origin.imaging.protocol import Watermark
 from origin.ingest.store import Purge
 from origin.ops.metrics import Metrics
+from origin.parts.rendering import pool_arguments
+from origin.parts.rendering import render_settings
 from origin.parts.transform import transform_mount
 from origin.parts.write import Writer
 from origin.parts.write import make_writer
@@ -169,7 +167,7 @@ class Origin:
         ConfigError or RendererBroken, and then the old configuration stays.
         """
         old_pool, old_handlers, old_fallbacks = self.pool, self.handlers, self._fallbacks
-        is_new_pool = _pool_arguments(config) != _pool_arguments(self.config)
+        is_new_pool = pool_arguments(config) != pool_arguments(self.config)
         if is_new_pool:
             self.pool = _pool(config)
         self._fallbacks = {} if is_new_pool else dict(old_fallbacks)
@@ -244,16 +242,7 @@ class Origin:
             clock=self._clock,
             flights=SingleFlight(),
         )
-        settings = RenderSettings(
-            quality=config.quality,
-            allowed=tuple(format.name for format in config.allowed_formats),
-            max_pixels=limits.max_original_pixels,
-            max_frames=limits.max_frames,
-            timeout=limits.render_timeout,
-            max_dimension=limits.max_dimension,
-            auto_quality=config.auto_quality,
-            watermarks=watermarks,
-        )
+        settings = render_settings(whole, config, watermarks)
         return Handler(
             name=config.name,
             source_id=config.source.identity(),
@@ -298,6 +287,7 @@ class Origin:
                 handler,
                 own,
                 limits=config.limits.within(own.limits),
+                defaults=config.option_defaults(own),
                 store=cast(Store, handler.renditions.originals.source),
                 purge=self._purge_of(own),
                 pool=self.pool,
@@ -386,38 +376,23 @@ def _on_error(config: HandlerConfig) -> OnError:
     return OnError() if own is None else OnError(own.redirect, own.text, own.json_)
 
 
-def _pool_arguments(config: Config) -> dict[str, Any]:
-    allowed = {format for handler in config.handlers for format in handler.allowed_formats}
-    allowed |= {
-        Format.named(name) for handler in config.handlers if handler.write for name in handler.write.accept
-    }
-    return {
-        "size": config.renderers,
-        "formats": sorted({format.name for format in (*allowed, *DEFAULT_ORIGINALS)}),
-        "memory": config.limits.render_memory,
-        "queue": config.limits.queue,
-        "queue_timeout": config.limits.queue_timeout,
-    }
-
-
 def _pool(config: Config) -> RenderPool:
-    return RenderPool(**_pool_arguments(config))
+    return RenderPool(**pool_arguments(config))
 
 
 async def _open(handlers: Mapping[str, Handler], writers: Mapping[str, Writer]) -> None:
     for prefix, handler in handlers.items():
-        stage = writers[prefix].stage if prefix in writers else None
-        for part in (handler, stage):
+        parts = writers[prefix].parts if prefix in writers else ()
+        for part in (handler, *parts):
             try:
-                if part is not None:
-                    await part.open()
+                await part.open()
             except SourceUnavailable as error:
                 log.error("handler %s: its source does not work yet: %s", handler.name, error)
 
 
 async def _close(handlers: Mapping[str, Handler], writers: Mapping[str, Writer]) -> None:
     for writer in writers.values():
-        if writer.stage is not None:
-            await writer.stage.close()
+        for part in writer.parts:
+            await part.close()
     for handler in handlers.values():
         await handler.close()

@@ -10,13 +10,16 @@ from dataclasses import dataclass
 
 from origin.config.model import Handler as HandlerConfig
 from origin.config.model import Limits
+from origin.config.write import ACTIONS
 from origin.config.write import Way
 from origin.config.write import Write
 from origin.delivery.admission import FetchAdmission
 from origin.delivery.cors import Cors
+from origin.delivery.handler import RESERVED
 from origin.delivery.handler import Handler
 from origin.delivery.router import Mount
 from origin.delivery.router import Route
+from origin.delivery.settings import RenderSettings
 from origin.errors import ConfigError
 from origin.imaging.protocol import Normalisation
 from origin.ingest import svg
@@ -27,7 +30,10 @@ from origin.ingest.auth import Open
 from origin.ingest.auth import Signed
 from origin.ingest.auth import WriteAuthorizer
 from origin.ingest.checker import PictureChecker
+from origin.ingest.derive import Deriver
+from origin.ingest.deriving_store import DerivingStore
 from origin.ingest.endpoints import endpoints
+from origin.ingest.names import NameTemplate
 from origin.ingest.reply import Reply
 from origin.ingest.settings import CheckLimits
 from origin.ingest.settings import WriteSettings
@@ -42,10 +48,16 @@ from origin.signing.uploads import UploadVerifier
 from origin.sources import Store
 from origin.sources import make_store
 from origin.sources.base import ObjectSettings
+from origin.urls.parsing import OptionDefaults
 
 log = logging.getLogger(__name__)
 
-_REPLIES = {"post": Reply(), "publish": Reply(200), "delete": Reply(200, {"deleted": True})}
+_REPLIES = {
+    "post": Reply(),
+    "publish": Reply(200),
+    "recrop": Reply(200),
+    "delete": Reply(200, {"deleted": True}),
+}
 LINK_SECONDS = 3600  # for which the URL in an answer may be read, where reading needs a token
 
 
@@ -55,7 +67,13 @@ class Writer:
 
     mount: Mount
     routes: Mapping[str, Route]  # other paths for the same requests
+    published: PictureStore
     stage: Stage | None
+
+    @property
+    def parts(self) -> tuple[PictureStore | Stage, ...]:
+        """What is opened after the handler, and closed before it."""
+        return (self.published,) if self.stage is None else (self.published, self.stage)
 
 
 def make_writer(
@@ -63,13 +81,14 @@ def make_writer(
     config: HandlerConfig,
     *,
     limits: Limits,
+    defaults: OptionDefaults,
     store: Store,
     purge: Purge,
     pool: RenderPool,
     admission: FetchAdmission,
     clock: Callable[[], float],
 ) -> Writer:
-    """The handler with what is written to it. `limits` are its own over those of the top.
+    """The handler with what is written to it. `limits` and `defaults` are its own over those of the top.
 
     Raises ConfigError where it takes SVG, and what disarms that is not installed.
     """
@@ -80,7 +99,16 @@ def make_writer(
             f"handler {config.name}: write.accept: svg needs pip install 'image-origin[server,svg]'"
         )
     settings = _settings(write, config.error_status, limits)
-    published = PictureStore(store, purge)
+    published = make_picture_store(
+        config,
+        store,
+        purge,
+        settings=handler.renditions.settings,
+        defaults=defaults,
+        pool=pool,
+        admission=admission,
+    )
+    checker = PictureChecker(config.name, pool, admission, settings)
     stage, actions = None, None
     if write.stage is not None:
         waiting = make_store(
@@ -92,21 +120,24 @@ def make_writer(
             published,
             admission,
             settings.object,
+            measure=checker.measure,
             expire=write.stage.expire,
             clock=clock,
         )
         actions = Actions(
             config.name,
             stage,
-            authorizers=_authorizers(config, write, ("publish", "delete"), clock),
-            replies={name: _reply(write, name) for name in ("publish", "delete")},
+            authorizers=_authorizers(config, write, ACTIONS, clock),
+            replies={name: _reply(write, name) for name in ACTIONS},
             statuses=settings.statuses,
             write_url=_write_url(config, clock),
+            template=NameTemplate(settings.name),
+            clock=clock,
         )
     uploads = Uploads(
         config.name,
         store=published,
-        checker=PictureChecker(config.name, pool, admission, settings),
+        checker=checker,
         settings=settings,
         authorizers=_authorizers(config, write, write.open_methods, clock),
         write_url=_write_url(config, clock),
@@ -116,11 +147,32 @@ def make_writer(
     )
     methods = {*write.open_methods, *(["POST"] if actions is not None and actions.names else [])}
     mount = Mount(handler, endpoints(uploads, methods), _cors(write))
-    return Writer(mount, _routes(write, mount), stage)
+    return Writer(mount, _routes(write, mount), published, stage)
+
+
+def make_picture_store(
+    config: HandlerConfig,
+    store: Store,
+    purge: Purge,
+    *,
+    settings: RenderSettings,
+    defaults: OptionDefaults,
+    pool: RenderPool,
+    admission: FetchAdmission,
+) -> PictureStore:
+    """Where the pictures of a handler go. `settings` and `defaults` are those by which it renders."""
+    write = config.write
+    assert write is not None
+    if not write.derive:
+        return PictureStore(store, purge)
+    deriver = Deriver(
+        config.name, write.derive, defaults=defaults, settings=settings, accepted=write.accept, pool=pool
+    )
+    return DerivingStore(config.name, store, purge, deriver, admission, _object_settings(write))
 
 
 def _routes(write: Write, mount: Mount) -> Mapping[str, Route]:
-    keys = {"upload": "", "publish": "-/publish", "delete": "-/delete"}
+    keys = {"upload": "", **{name: f"{RESERVED}{name}" for name in ACTIONS}}
     return {
         path.removeprefix("/"): Route(mount, "POST", keys[name])
         for name, path in write.routes
@@ -149,17 +201,18 @@ def _settings(write: Write, error_status: object, limits: Limits) -> WriteSettin
         normalisation=Normalisation(
             normalise.orient, normalise.strip, tuple(normalise.convert.items()), normalise.max_dimension
         ),
-        object=ObjectSettings(
-            cache_control=write.object.cache_control,
-            acl=write.object.acl,
-            metadata=write.object.metadata,
-        ),
+        object=_object_settings(write),
         reply=_reply(write, "post"),
         statuses=error_status if isinstance(error_status, Mapping) else {},
         limits=CheckLimits(
             limits.max_original_pixels, limits.max_frames, limits.render_timeout, limits.max_original_bytes
         ),
     )
+
+
+def _object_settings(write: Write) -> ObjectSettings:
+    own = write.object
+    return ObjectSettings(cache_control=own.cache_control, acl=own.acl, metadata=own.metadata)
 
 
 def _reply(write: Write, name: str) -> Reply:

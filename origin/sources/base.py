@@ -17,6 +17,7 @@ from origin.errors import SourceUnavailable
 
 MAX_BYTES = 50_000_000  # of an original, unless a source is told otherwise
 TIMEOUT = 10.0  # seconds for one operation, unless a source is told otherwise
+RESERVED = ".origin"  # the name below which a store keeps files of its own: no key has it in it
 PROBE_KEY = "origin-check"  # the key that `check` asks for; it need not exist
 EXPECTED_BYTES = 1_000_000  # bytes of an original for which the caller of `get` has memory already
 
@@ -115,7 +116,7 @@ class StoredObject:
     """An object of a store, without its bytes.
 
     `etag` is the version that `get` gives and that `put` compares. `metadata` is what `put` was given;
-    a listing leaves it empty.
+    a listing leaves it empty, and on S3 its versions are those of the bytes (see `origin.sources.marks`).
     """
 
     key: str
@@ -136,6 +137,14 @@ class ObjectSettings:
     cache_control: str | None = None
     acl: str | None = None  # one of S3's canned ACLs
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A short text that a store keeps for us."""
+
+    name: str
+    text: str
 
 
 class PreconditionFailed(Exception):
@@ -186,6 +195,20 @@ class Store(Source, Protocol):
         Raises SourceUnavailable, SourceTimeout (of one step of the walk).
         """
 
+    async def put_note(self, name: str, text: str) -> None:
+        """Keep a short text of our own, which is no object: no key leads to it, and it is not listed.
+
+        `name` is made of letters and digits. When it returns, the note outlives a power cut.
+
+        Raises StoreFull, SourceUnavailable, SourceTimeout.
+        """
+
+    async def notes(self) -> list[Note]:
+        """All that are kept. Raises SourceUnavailable, SourceTimeout."""
+
+    async def delete_note(self, name: str) -> None:
+        """It is no error when there is none. Raises SourceUnavailable, SourceTimeout."""
+
 
 class SourceSettings(Protocol):
     """The keys of one type of source as a frozen dataclass; see `origin.sources.settings`.
@@ -232,9 +255,18 @@ def segments(key: str) -> list[str]:
     return parts
 
 
+def stored_segments(key: str) -> list[str]:
+    """The same for a key of a bucket or folder, in which we keep files of our own. Raises NotFound."""
+    parts = segments(key)
+    if RESERVED in parts:
+        raise NotFound(f"{key!r}: nothing below {RESERVED} is an original")
+    return parts
+
+
 def is_key(key: str) -> bool:
-    """Whether `get` can be asked for it."""
-    return "\0" not in key and is_utf8(key) and _NO_NAMES.isdisjoint(key.split("/"))
+    """Whether `get` of a bucket or folder can be asked for it."""
+    parts = key.split("/")
+    return "\0" not in key and is_utf8(key) and _NO_NAMES.isdisjoint(parts) and RESERVED not in parts
 
 
 def is_prefix(prefix: str) -> bool:

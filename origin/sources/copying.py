@@ -6,9 +6,9 @@ it may be replaced.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from dataclasses import replace
 
@@ -20,8 +20,8 @@ from origin.sources.base import Original
 from origin.sources.base import PreconditionFailed
 from origin.sources.base import Store
 from origin.sources.base import StoredObject
-from origin.sources.manifest import Copied
 from origin.sources.manifest import Manifest
+from origin.sources.walk import do_for_all
 
 
 class Differs(Exception):
@@ -52,20 +52,9 @@ class Copier:
 
         Raises SourceUnavailable and SourceTimeout where the source cannot be listed.
         """
-        under_way: set[asyncio.Future[Outcome]] = set()
-        try:
-            async for found in self.source.objects(prefix):
-                under_way.add(asyncio.ensure_future(self.copy(found)))
-                if len(under_way) >= jobs:
-                    done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
-                    for task in done:
-                        yield task.result()
-            for task in asyncio.as_completed(under_way):
-                yield await task
-        finally:
-            for task in under_way:
-                task.cancel()
-            await asyncio.gather(*under_way, return_exceptions=True)
+        async with aclosing(do_for_all(self.source.objects(prefix), self.copy, jobs)) as outcomes:
+            async for outcome in outcomes:
+                yield outcome
 
     async def copy(self, found: StoredObject) -> Outcome:
         """Copy one object, unless the manifest has this version of it."""
@@ -73,13 +62,14 @@ class Copier:
         if self.manifest.has(key, found.etag):
             return Outcome(key)
         try:
-            return await self._copy(key)
+            return await self._copy(found)
         except NotFound:
             return Outcome(key)  # removed meanwhile
         except (OriginError, Differs, PreconditionFailed) as exc:
             return Outcome(key, failure=str(exc))
 
-    async def _copy(self, key: str) -> Outcome:
+    async def _copy(self, found: StoredObject) -> Outcome:
+        key = found.key
         original = await self.source.get(key)
         assert original is not None  # no version was named
         metadata = (await self.source.head(key)).metadata
@@ -92,7 +82,7 @@ class Copier:
             if not await self._is_there(key, digest):
                 raise Differs(f"{key!r}: what came back is not what was stored")
             written = len(original.body)
-        self.manifest.add(Copied(key, original.etag, len(original.body), digest))
+        self.manifest.add(key, found.etag, size=len(original.body), sha256=digest)
         return Outcome(key, written)
 
     async def _is_there(self, key: str, digest: str) -> bool:

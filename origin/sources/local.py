@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import stat
@@ -30,18 +31,20 @@ from origin.sources.base import Original
 from origin.sources.base import ReserveMemory
 from origin.sources.base import no_limit
 from origin.sources.base import reserve
-from origin.sources.base import segments
-from origin.sources.local_files import RESERVED
+from origin.sources.base import stored_segments
 from origin.sources.local_files import names_below
 from origin.sources.local_files import open_at
 from origin.sources.local_files import open_file
 from origin.sources.local_files import open_folder
 from origin.sources.local_files import read_all
 from origin.sources.local_files import version
+from origin.sources.local_metadata import read_metadata
+from origin.sources.marks import marked
 from origin.sources.settings import Setting
 from origin.sources.settings import identity_digest
 
 _THREADS = 4
+_REPLACED_TRIES = 10  # to read a file that others replace meanwhile
 _CHECKED_NAMES = 10_000  # at most so many are looked at in search of one original
 _PERMISSION_ERRORS = frozenset({errno.EACCES, errno.EPERM})
 # What can be wrong with the name of a file. Anything else (EIO, ESTALE, EMFILE) is the disk's or ours.
@@ -76,6 +79,10 @@ class LocalSettings:
 
     def identity(self) -> str:
         return identity_digest(str(self.root))  # without the type: caches have been named so from the start
+
+
+class _Replaced(Exception):
+    """Another file has taken the place of the one that is open."""
 
 
 class LocalSource:
@@ -134,8 +141,11 @@ class LocalSource:
     def _read(self, path: list[str], if_none_match: str | None, limit: int) -> Original | int | None:
         """The original; its size where that is more than `limit`."""
         try:
-            with ExitStack() as stack:
-                return self._read_file(self._open(path, stack), if_none_match, limit)
+            for _ in range(_REPLACED_TRIES):
+                with ExitStack() as stack, contextlib.suppress(_Replaced):
+                    root = self._open_root(stack)
+                    return self._read_file(path, root, self._open(path, stack, root), if_none_match, limit)
+            raise SourceUnavailable(f"{self._root}: {'/'.join(path)!r}: is replaced all the time")
         except OSError as error:
             self._raise_read_error(path, error)
 
@@ -146,9 +156,8 @@ class LocalSource:
         kind = NotFound if error.errno in _NO_SUCH_FILE else SourceUnavailable
         raise kind(reason) from error
 
-    def _open(self, path: list[str], stack: ExitStack) -> int:
-        folder = open_folder(path[:-1], stack, self._open_root(stack))
-        return open_file(path[-1], stack, folder)
+    def _open(self, path: list[str], stack: ExitStack, root: int) -> int:
+        return open_file(path[-1], stack, open_folder(path[:-1], stack, root))
 
     def _open_root(self, stack: ExitStack) -> int:
         try:
@@ -158,11 +167,16 @@ class LocalSource:
                 f"{self._root}: {error.strerror}; check that root is a folder this user may read"
             ) from error
 
-    def _read_file(self, file: int, if_none_match: str | None, limit: int) -> Original | int | None:
+    def _read_file(
+        self, path: list[str], root: int, file: int, if_none_match: str | None, limit: int
+    ) -> Original | int | None:
         status = os.fstat(file)
         if not stat.S_ISREG(status.st_mode):
             raise NotFound("not a regular file")
-        etag = version(status)
+        metadata = read_metadata(root, "/".join(path), version(status))
+        if not metadata and not os.fstat(file).st_nlink:
+            raise _Replaced  # and its metadata went with it
+        etag = marked(version(status), metadata)
         if etag == if_none_match:
             return None
         if status.st_size > self._max_bytes:
@@ -170,7 +184,7 @@ class LocalSource:
         if status.st_size > limit:
             return status.st_size
         body = read_all(file, status.st_size)
-        if len(body) != status.st_size or version(os.fstat(file)) != etag:
+        if len(body) != status.st_size or version(os.fstat(file)) != version(status):
             raise SourceUnavailable("the file changed while it was read")
         return Original(body, etag, status.st_mtime, is_local=True)
 
@@ -190,7 +204,7 @@ class LocalSource:
     def _access(self, key: str) -> Access:
         try:
             with ExitStack() as stack:
-                self._open(key.split("/"), stack)
+                self._open(key.split("/"), stack, self._open_root(stack))
         except OSError:
             return Access.REFUSED
         return Access.READABLE
@@ -198,7 +212,4 @@ class LocalSource:
 
 def key_path(key: str) -> list[str]:
     """The components of a key's path. Raises NotFound for a key that no original can have."""
-    path = segments(key)
-    if path[0] == RESERVED:
-        raise NotFound(f"{key!r}: nothing below {RESERVED} is an original")
-    return path
+    return stored_segments(key)

@@ -11,13 +11,14 @@ import os
 import stat
 import time
 from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from origin.sources.base import RESERVED
 from origin.sources.base import is_utf8
 
-RESERVED = ".origin"  # the name at the top of a folder below which a store keeps its own files
 UNFINISHED = (RESERVED, "tmp")  # the folder of files that are being written
 
 _FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW
@@ -30,7 +31,7 @@ def open_at(name: str | Path, flags: int, stack: ExitStack, folder: int | None =
     return opened
 
 
-def open_folder(names: tuple[str, ...] | list[str], stack: ExitStack, folder: int) -> int:
+def open_folder(names: Sequence[str], stack: ExitStack, folder: int) -> int:
     """Open one component after the other, so that no link swapped in meanwhile leads outside."""
     for name in names:
         folder = open_at(name, _FOLDER, stack, folder)
@@ -42,7 +43,7 @@ def open_file(name: str, stack: ExitStack, folder: int) -> int:
     return open_at(name, os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY, stack, folder)
 
 
-def make_folder(names: tuple[str, ...] | list[str], stack: ExitStack, folder: int, mode: int = 0o777) -> int:
+def make_folder(names: Sequence[str], stack: ExitStack, folder: int, mode: int = 0o777) -> int:
     """Open a folder as `open_folder` does, and make what is missing of it."""
     for name in names:
         try:
@@ -163,7 +164,7 @@ def walk(
         names = [entry.name + "/" * entry.is_dir(follow_symlinks=False) for entry in entries]
     for name in sorted(filter(is_utf8, names)):
         key = here + name
-        if not (key.startswith(prefix) or prefix.startswith(key)) or key == f"{RESERVED}/":
+        if not (key.startswith(prefix) or prefix.startswith(key)) or name == f"{RESERVED}/":
             continue
         with ExitStack() as stack, contextlib.suppress(FileNotFoundError, NotADirectoryError):
             if not name.endswith("/"):
@@ -183,7 +184,7 @@ def names_below(folder: int, here: str = "") -> Iterator[tuple[str, bool]]:
     with ExitStack() as stack, os.scandir(folder) as entries:
         for entry in entries:
             key = here + entry.name
-            if key == RESERVED or not is_utf8(entry.name):
+            if entry.name == RESERVED or not is_utf8(entry.name):
                 continue
             yield key, entry.is_file(follow_symlinks=False)
             if entry.is_dir(follow_symlinks=False):

@@ -25,6 +25,8 @@ from origin.errors import NotFound
 from origin.errors import OriginError
 from origin.errors import SourceTimeout
 from origin.errors import SourceUnavailable
+from origin.sources.base import RESERVED
+from origin.sources.base import Note
 from origin.sources.base import ObjectSettings
 from origin.sources.base import PreconditionFailed
 from origin.sources.base import StoredObject
@@ -32,7 +34,6 @@ from origin.sources.base import StoreFull
 from origin.sources.base import is_prefix
 from origin.sources.local import LocalSource
 from origin.sources.local import key_path
-from origin.sources.local_files import RESERVED
 from origin.sources.local_files import locked
 from origin.sources.local_files import make_folder
 from origin.sources.local_files import open_folder
@@ -44,6 +45,11 @@ from origin.sources.local_files import walk
 from origin.sources.local_metadata import read_metadata
 from origin.sources.local_metadata import remove_metadata
 from origin.sources.local_metadata import write_metadata
+from origin.sources.local_notes import NOTES
+from origin.sources.local_notes import delete_note
+from origin.sources.local_notes import read_notes
+from origin.sources.local_notes import write_note
+from origin.sources.marks import marked
 
 _STORE_IS_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _KEY_IS_NO_FILE_NAME = frozenset(
@@ -72,7 +78,10 @@ class _Write:
             raise BadRequest(f"{self.key!r} is there and is no regular file")
         if self.if_none_match and old is not None:
             raise PreconditionFailed(f"{self.key!r} is there already")
-        if self.if_match is not None and (old is None or version(old) != self.if_match):
+
+    def check_version(self, old: str | None) -> None:
+        """Raises PreconditionFailed where `old` is not the version to replace."""
+        if self.if_match not in (None, old):
             raise PreconditionFailed(f"{self.key!r} is not the version {self.if_match}")
 
 
@@ -131,13 +140,15 @@ class LocalStore(LocalSource):
                     _check_wanted(write.given_up)
                     old = status_of(write.path[-1], folder)
                     write.check(old)
+                    if write.if_match is not None:
+                        write.check_version(old and _marked(root, write.key, old))
                     if write.metadata:
                         write_metadata(root, write.key, file.version, write.metadata)
                     file.move(write.path[-1], folder)
                 os.fsync(folder)
                 if old is not None:
                     remove_metadata(root, write.key, version(old))
-                return file.version
+                return marked(file.version, write.metadata)
 
     def _folder_of(self, write: _Write, root: int, stack: ExitStack) -> int:
         if write.if_match is None:
@@ -163,19 +174,19 @@ class LocalStore(LocalSource):
     def _head(self, path: list[str]) -> StoredObject:
         try:
             with ExitStack() as stack:
-                status = os.fstat(self._open(path, stack))
+                root = self._open_root(stack)
+                status = os.fstat(self._open(path, stack, root))
                 if not stat.S_ISREG(status.st_mode):
                     raise NotFound("not a regular file")
                 key = "/".join(path)
-                metadata = read_metadata(self._open_root(stack), key, version(status))
-                return _stored(key, status, metadata)
+                return _stored(key, status, read_metadata(root, key, version(status)))
         except OSError as error:
             self._raise_read_error(path, error)
 
     def _list(self, prefix: str, start_after: str) -> Iterator[StoredObject]:
         """The walk starts at the folder of the prefix, not at the root."""
         names = prefix.split("/")[:-1]
-        if names[:1] == [RESERVED] or not is_prefix(prefix):
+        if RESERVED in names or not is_prefix(prefix):
             return
         with ExitStack() as stack:
             root = self._open_root(stack)
@@ -187,6 +198,27 @@ class LocalStore(LocalSource):
                         yield _stored(key, status)
             except OSError as error:
                 raise SourceUnavailable(f"{self._root}: listing {prefix!r}: {error.strerror}") from error
+
+    async def put_note(self, name: str, text: str) -> None:
+        await self._run("put a note", partial(self._write_note, name, text))
+
+    async def notes(self) -> list[Note]:
+        return await self._run("notes", self._read_notes)
+
+    async def delete_note(self, name: str) -> None:
+        await self._run("delete a note", partial(self._delete_note, name))
+
+    def _write_note(self, name: str, text: str) -> None:
+        with ExitStack() as stack, self._write_errors_become_ours([*NOTES, name]):
+            write_note(self._open_root(stack), name, text)
+
+    def _read_notes(self) -> list[Note]:
+        with ExitStack() as stack, self._write_errors_become_ours([*NOTES]):
+            return read_notes(self._open_root(stack))
+
+    def _delete_note(self, name: str) -> None:
+        with ExitStack() as stack, self._write_errors_become_ours([*NOTES, name]):
+            delete_note(self._open_root(stack), name)
 
     def _sweep(self) -> None:
         with ExitStack() as stack, contextlib.suppress(OSError):  # a folder that is read-only has no need
@@ -227,4 +259,9 @@ def _write_error(where: str, error: OSError) -> OriginError:
 
 
 def _stored(key: str, status: os.stat_result, metadata: Mapping[str, str] | None = None) -> StoredObject:
-    return StoredObject(key, status.st_size, version(status), status.st_mtime, metadata or {})
+    etag = marked(version(status), metadata or {})
+    return StoredObject(key, status.st_size, etag, status.st_mtime, metadata or {})
+
+
+def _marked(root: int, key: str, status: os.stat_result) -> str:
+    return marked(version(status), read_metadata(root, key, version(status)))

@@ -1,4 +1,4 @@
-"""The record of a copy between stores, by which it is taken up again: one line of JSON for each object."""
+"""The record of a walk through a store, by which it is taken up again: one line of JSON for each object."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import fcntl
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -14,28 +13,20 @@ from typing import Any
 
 
 class WrongManifest(Exception):
-    """The file is no manifest of this copy, or another copy uses it. The message is for the operator."""
-
-
-@dataclass(frozen=True, slots=True)
-class Copied:
-    """One object that is in both stores. `etag` is its version where it came from."""
-
-    key: str
-    etag: str
-    size: int  # bytes
-    sha256: str  # of the bytes, in hex
+    """The file is no manifest of this work, or another process uses it. The message is for the operator."""
 
 
 class Manifest:
-    """What has been copied from one place to another, in a file that grows. Use it as a context manager.
+    """Which objects have been dealt with, in a file that grows. Use it as a context manager.
 
-    A line that a crash has cut is dropped: its object is copied once more. Raises WrongManifest and OSError.
+    `head` says what the `work` is, and stands in the first line: `{"from": "/a/", "to": "s3://b/"}`. A line
+    that a crash has cut is dropped: its object is dealt with once more. Raises WrongManifest and OSError.
     """
 
-    def __init__(self, path: Path, source: str, target: str) -> None:
+    def __init__(self, path: Path, head: Mapping[str, str], work: str = "copy") -> None:
         self._path = path
-        self._places = {"from": source, "to": target}
+        self._head = head
+        self._work = work
         self._file: IO[bytes]
         self._etags: dict[str, str] = {}
 
@@ -60,18 +51,19 @@ class Manifest:
         return len(self._etags)
 
     def has(self, key: str, etag: str) -> bool:
-        """Whether this version has been copied."""
+        """Whether this version has been dealt with."""
         return self._etags.get(key) == etag
 
-    def add(self, copied: Copied) -> None:
-        self._etags[copied.key] = copied.etag
-        self._write({"key": copied.key, "etag": copied.etag, "size": copied.size, "sha256": copied.sha256})
+    def add(self, key: str, etag: str, **facts: str | int) -> None:
+        """`etag` is the version that the listing told; `facts` are for people and for other programs."""
+        self._etags[key] = etag
+        self._write({"key": key, "etag": etag, **facts})
 
     def _lock(self) -> None:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise WrongManifest(f"{self._path}: another copy uses it") from None
+            raise WrongManifest(f"{self._path}: another {self._work} uses it") from None
 
     def _read(self) -> None:
         self._file.seek(0)
@@ -83,7 +75,7 @@ class Manifest:
             whole += len(line)
         self._file.truncate(whole)
         if not whole:
-            self._write(self._places)
+            self._write(self._head)
 
     def _take(self, number: int, line: bytes) -> None:
         try:
@@ -91,11 +83,12 @@ class Manifest:
             if number:
                 self._etags[entry["key"]] = entry["etag"]
                 return
-            places = {name: entry[name] for name in self._places}
+            head = {name: entry[name] for name in self._head}
         except (ValueError, KeyError, TypeError):
             raise WrongManifest(f"{self._path}: line {number + 1} is none of a manifest") from None
-        if places != self._places:
-            raise WrongManifest(f"{self._path}: is of a copy from {places['from']} to {places['to']}")
+        if head != self._head:
+            other = " ".join(f"{name} {value}" for name, value in head.items())
+            raise WrongManifest(f"{self._path}: is of a {self._work} {other}")
 
     def _write(self, entry: Mapping[str, Any]) -> None:
         self._file.write(json.dumps(entry, separators=(",", ":")).encode() + b"\n")

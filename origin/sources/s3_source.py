@@ -30,10 +30,13 @@ from origin.sources.base import Access
 from origin.sources.base import CheckResult
 from origin.sources.base import Original
 from origin.sources.base import ReserveMemory
+from origin.sources.base import StoredObject
 from origin.sources.base import is_key
 from origin.sources.base import no_limit
 from origin.sources.base import reserve
-from origin.sources.base import segments
+from origin.sources.base import stored_segments
+from origin.sources.marks import is_marked
+from origin.sources.marks import marked
 from origin.sources.s3 import S3Settings
 from origin.sources.s3_errors import NO_CREDENTIALS
 from origin.sources.s3_errors import REGION_IS_MISSING
@@ -96,6 +99,11 @@ class S3Source:
         self, key: str, if_none_match: str | None = None, reserve_memory: ReserveMemory = no_limit
     ) -> Original | None:
         path = self._path(key)
+        if if_none_match is not None and is_marked(if_none_match):
+            # S3's own ETag, and so a conditional GET, tells nothing of metadata.
+            if (await self._head(path)).etag == if_none_match:
+                return None
+            if_none_match = None
         async with self._connected(path) as (_, deadline):
             assert self.getter is not None  # connected
             return await self._fetch(
@@ -130,8 +138,7 @@ class S3Source:
         if example is None:
             return (Access.UNKNOWN if answer.get("IsTruncated") else Access.EMPTY), None
         try:
-            async with self._connected(self._path(example), head_refusal) as (client, _):
-                await parsed(client.head_object(Bucket=self._bucket, Key=self._path(example)))
+            await self._head(self._path(example))
         except KeyRefused:
             return Access.REFUSED, example
         except NotFound:
@@ -140,7 +147,15 @@ class S3Source:
 
     def _path(self, key: str) -> str:
         """The key in the bucket. Raises NotFound for a key that could leave the folder."""
-        return "/".join(([self._folder] if self._folder else []) + segments(key))
+        return "/".join(([self._folder] if self._folder else []) + stored_segments(key))
+
+    async def _head(self, path: str) -> StoredObject:
+        """The object under this path, which is its key there."""
+        async with self._connected(path, head_refusal) as (client, _):
+            answer = await parsed(client.head_object(Bucket=self._bucket, Key=path))
+            modified, metadata = answer["LastModified"].timestamp(), answer.get("Metadata", {})
+            etag = marked(answer["ETag"], metadata)
+            return StoredObject(path, answer["ContentLength"], etag, modified, metadata)
 
     @contextlib.asynccontextmanager
     async def _connected(
@@ -211,7 +226,8 @@ class S3Source:
             if not answer.is_whole:
                 raise SourceUnavailable(f"s3://{self._bucket}/{path}: perhaps not the whole object")
             body = await self._read(answer, reserve_memory)
-        original = Original(body, answer.etag or body_etag(body), answer.last_modified)
+        etag = marked(answer.etag or body_etag(body), answer.metadata)
+        original = Original(body, etag, answer.last_modified)
         # There are servers that answer every conditional GET with a 200.
         return None if original.etag == if_none_match else original
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 from origin.errors import BadRequest
 from origin.errors import NotFound
+from origin.sources.base import RESERVED
+from origin.sources.base import Note
 from origin.sources.base import ObjectSettings
 from origin.sources.base import StoredObject
 from origin.sources.base import is_key
 from origin.sources.base import is_prefix
+from origin.sources.marks import marked
+from origin.sources.marks import of_bytes
 from origin.sources.s3_errors import delete_refusal
-from origin.sources.s3_errors import head_refusal
 from origin.sources.s3_errors import parsed
 from origin.sources.s3_errors import write_refusal
 from origin.sources.s3_source import S3Source
@@ -44,12 +48,12 @@ class S3Store(S3Source):
             raise BadRequest(str(error)) from error
         arguments = _object_arguments(settings or ObjectSettings())
         if if_match is not None:
-            arguments["IfMatch"] = if_match
+            arguments["IfMatch"] = of_bytes(if_match)
         if if_none_match:
             arguments["IfNoneMatch"] = "*"
         async with self._connected(path, write_refusal) as (client, _):
             answer = await parsed(client.put_object(Bucket=self._bucket, Key=path, Body=body, **arguments))
-            return answer.get("ETag") or body_etag(body)
+            return marked(answer.get("ETag") or body_etag(body), arguments.get("Metadata", {}))
 
     async def delete(self, key: str) -> None:
         with contextlib.suppress(NotFound):
@@ -58,11 +62,7 @@ class S3Store(S3Source):
                 await parsed(client.delete_object(Bucket=self._bucket, Key=path))
 
     async def head(self, key: str) -> StoredObject:
-        path = self._path(key)
-        async with self._connected(path, head_refusal) as (client, _):
-            answer = await parsed(client.head_object(Bucket=self._bucket, Key=path))
-            modified, metadata = answer["LastModified"].timestamp(), answer.get("Metadata", {})
-            return StoredObject(key, answer["ContentLength"], answer["ETag"], modified, metadata)
+        return replace(await self._head(self._path(key)), key=key)
 
     async def objects(self, prefix: str = "", start_after: str = "") -> AsyncIterator[StoredObject]:
         if not is_prefix(prefix):
@@ -83,6 +83,35 @@ class S3Store(S3Source):
             if not answer.get("IsTruncated"):
                 return
             place = {"ContinuationToken": answer["NextContinuationToken"]}
+
+    async def put_note(self, name: str, text: str) -> None:
+        path = self._notes + name
+        async with self._connected(path, write_refusal) as (client, _):
+            await parsed(client.put_object(Bucket=self._bucket, Key=path, Body=text.encode()))
+
+    async def notes(self) -> list[Note]:
+        """As many as one answer to a listing holds: what is dealt with makes place for others."""
+        async with self._connected(self._notes) as (client, _):
+            listing = await parsed(client.list_objects_v2(Bucket=self._bucket, Prefix=self._notes))
+        notes = []
+        for entry in listing.get("Contents", ()):
+            with contextlib.suppress(NotFound):
+                async with self._connected(entry["Key"]) as (client, _):
+                    answer = await parsed(client.get_object(Bucket=self._bucket, Key=entry["Key"]))
+                    async with answer["Body"] as stream:
+                        text = await stream.read()
+                notes.append(Note(entry["Key"].removeprefix(self._notes), text.decode()))
+        return notes
+
+    async def delete_note(self, name: str) -> None:
+        path = self._notes + name
+        with contextlib.suppress(NotFound):
+            async with self._connected(path, delete_refusal) as (client, _):
+                await parsed(client.delete_object(Bucket=self._bucket, Key=path))
+
+    @property
+    def _notes(self) -> str:
+        return "/".join([*([self._folder] if self._folder else []), RESERVED, "notes", ""])
 
 
 def _object_arguments(settings: ObjectSettings) -> dict[str, Any]:

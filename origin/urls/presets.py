@@ -9,6 +9,7 @@ from dataclasses import field
 from typing import Any
 
 from origin.formats import OUTPUTS
+from origin.formats import Format
 from origin.urls.options import BY_NAME
 from origin.urls.options import OPTIONS
 from origin.urls.options import Option
@@ -91,6 +92,7 @@ class NamedPreset:
     names: str  # of presets, as in `p`
     format: str  # of the result
     originals: tuple[str, ...]  # keys, in the order in which they are looked for
+    is_derived: bool = False  # whether a file of that name is made when an original is stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ class PresetNames:
     extensions: tuple[str, ...] = (
         ORIGINAL_EXTENSIONS  # of originals, in the order in which they are looked for
     )
+    derived: frozenset[str] = frozenset()  # suffixes of which files are made when an original is stored
 
     def read(self, key: str) -> NamedPreset | None:
         """What the key means where the source does not have it as it stands; None where it means no more.
@@ -114,7 +117,39 @@ class PresetNames:
         for suffix in sorted(self.suffixes, key=len, reverse=True):
             start = stem.removesuffix(suffix)
             if start != stem and start.rpartition("/")[2]:
-                keys = (f"{start}.{extension}" for extension in self.extensions)
+                is_derived = suffix in self.derived
+                # Of 1.jpg and 1.png a file 1MI.png is made of the latter.
+                first = [extension] if is_derived and extension in self.extensions else []
+                keys = (f"{start}.{each}" for each in dict.fromkeys([*first, *self.extensions]))
                 originals = tuple(key for key in keys if not find_key_violation(key))
-                return NamedPreset(self.suffixes[suffix], format, originals)
+                return NamedPreset(self.suffixes[suffix], format, originals, is_derived)
         return None
+
+
+def derived_name(key: str, suffix: str, format: str | None = None) -> tuple[str, str]:
+    """The key of the file that is made of an original when it is stored, and the name of its format.
+
+    The key alone decides, so that whoever replaces or removes an original knows its files. Without a
+    `format` they have the extension and the format of the original; of one whose extension is that of no
+    format in which results are written, such as `.svg`, they are JPEG.
+    """
+    stem, extension = _split(key)
+    own = _FORMATS.get(extension.lower())
+    if own is not None and format in (None, own):
+        return f"{stem}{suffix}.{extension}", own
+    format = format or Format.JPG.name
+    return f"{stem}{suffix}.{format}", format
+
+
+def find_derived_suffix(key: str, suffixes: Iterable[str]) -> str | None:
+    """The suffix by which the key is that of a file made of an original; None where it is no such key."""
+    stem, _ = _split(key)
+    name = stem.rpartition("/")[2]
+    return next((suffix for suffix in suffixes if name.endswith(suffix) and name != suffix), None)
+
+
+def _split(key: str) -> tuple[str, str]:
+    """A key without its extension, and that; folders may have dots in them."""
+    folder, slash, name = key.rpartition("/")
+    stem, dot, extension = name.rpartition(".")
+    return (folder + slash + stem, extension) if dot and stem else (key, "")

@@ -43,14 +43,17 @@ def test_check_tells_of_each_handler_and_exits_0_when_all_work(
     config = settings(root, tmp_path / "cache")
     config["handlers"].append(s3(moto_server, bucket))
     config["handlers"].append({"name": "images", "transform": ["render", "fit"]})
+    config["handlers"][0]["write"] = {"auth": {"bearer": SECRET}, "derive": {"MI": "medium"}}
+    config["presets"] = {"medium": {"w": 100}}
 
     done = invoke("check", "-c", write_config(tmp_path, config))
 
     assert (done.exit_code, done.stderr) == (0, "")
-    first, second, third, fourth, fifth = done.stdout.splitlines()
+    first, second, third, derived, fourth, fifth = done.stdout.splitlines()
     assert first == f"handler h at /h/: ok: {root}/ is readable, such as 'cat.jpg'"
     assert second == f"handler {bucket} at /{bucket}/: warning: no objects below s3://{bucket}/"
     assert third == "handler images at /images/: warning: everyone may post pictures: render, fit"
+    assert derived == "handler h: ok: derive stores with each original: MI (medium)"
     assert fourth.startswith("renderer: ok, libvips 8.")
     assert fifth == "optional decoders: heic installed, jxl installed, pdf installed"
 

@@ -403,3 +403,17 @@ def test_what_passes_through_is_told_so() -> None:
     told = "none count; the answer is the original's own bytes (passthrough: plain)"
     assert explained("/photos/cat.jpg?utm=x", config)["options"] == [told]
     assert explained("/photos/cat.jpg?w=30", config)["options"] == ["w=30"]
+
+
+def test_a_file_that_is_made_of_its_original_is_told() -> None:
+    write = {"auth": "open", "derive": {"BI": "big"}}
+    handlers = [{"name": "up", "source": LOCAL, "write": write}]
+    config = build_config({"handlers": handlers, "presets": {"big": {"w": 100}}})
+    told = explained("/up/a/1BI.png", config)
+    assert told["file name"] == [
+        "preset big as png, of the first of these that is there",
+        "a/1.png, a/1.jpg, a/1.jpeg, a/1.gif, a/1.webp, a/1.avif, a/1.svg",
+        "derive stores the same under this name, with the original",
+        "but where another system has left a/1BI.png itself, that one, with none",
+    ]
+    assert told["original"] == ["/srv/photos/a/1.png (not looked at here)"]

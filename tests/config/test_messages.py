@@ -31,6 +31,15 @@ ERROR_STATUS = (
 )
 WAY = '"open", or an object with one of bearer, signed and form'
 HEX = {"type": "http", "keys": "hex"}
+
+
+def deriving(derive: dict[str, str], normalise: Any = None, **handler: Any) -> dict[str, Any]:
+    """A configuration with files that are made of originals, of three presets."""
+    presets = {"small": {"w": 10}, "facts": {"f": "json"}, "some": {"w": 10, "only": ["jpg"]}}
+    write = {"auth": "open", "derive": derive, "normalise": normalise or {}}
+    return config({"presets": presets}, write=write, **handler)
+
+
 MISTAKES: list[tuple[Any, str, str]] = [
     ({}, "handlers", "required, and not there"),
     ([], "the file", "expected an object, got []"),
@@ -314,6 +323,37 @@ MISTAKES: list[tuple[Any, str, str]] = [
         config(write={"auth": "open"}, source=HEX, signing={"keys": ["k" * 32]}),
         "handlers[0].write",
         "expected a source that can be written to, of type s3 or local",
+    ),
+    (
+        config(write={"auth": "open", "derive": {"MI": "medium"}}),
+        "handlers[0].write.derive.MI",
+        'expected a name of presets, and presets is empty, got "medium"',
+    ),
+    (
+        deriving({"I": "small", "MI": "small"}),
+        "handlers[0].write.derive.I",
+        "expected a suffix in which no other ends, got the end of MI",
+    ),
+    (
+        deriving({"MI": "small"}, preset_names={"MI": "facts"}),
+        "handlers[0].write.derive.MI",
+        "expected what preset_names has there, facts, got small",
+    ),
+    (
+        deriving({"MI": "facts"}),
+        "handlers[0].write.derive.MI",
+        "expected a preset that makes a picture, got facts",
+    ),
+    (
+        deriving({"MI": "some"}, normalise={"strip": "none"}),
+        "handlers[0].write.derive.MI",
+        "expected a preset without only beside normalise.strip none, got some: it would copy where pictures "
+        "were taken",
+    ),
+    (
+        deriving({"a/b": "small"}),
+        "handlers[0].write.derive.a/b",
+        'expected the end of a file name, before its dot, got "a/b"',
     ),
     (config({"a\nb\x1b[31m": 1}), "a\\nb\\x1b[31m", "unknown key"),
     (

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from origin.formats import QUALITY
-from origin.imaging.search import SCORE_TOLERANCE
 from origin.imaging.search import SCORES
 from origin.imaging.search import SIZE_TOLERANCE
 from origin.imaging.search import SIZES
 from origin.imaging.search import Curve
 from origin.imaging.search import find_highest_within
-from origin.imaging.search import find_lowest_reaching
+from origin.imaging.search import find_near
+from origin.imaging.search import guess_near
 
 JPG, WEBP, AVIF = (SIZES[name] for name in ("jpg", "webp", "avif"))
 # Values that rise with the quality, for each from 1 to 100.
@@ -61,15 +61,19 @@ def test_four_tries_find_a_quality_within_the_limit_or_prove_that_there_is_none(
 
 
 @pytest.mark.slow
-@given(RISING, st.floats(-0.1, 1.1))
-def test_four_tries_find_a_quality_that_reaches_what_is_wanted_or_the_highest_tried(
-    values: list[float], wanted: float
+@given(RISING, st.floats(-10, 110), st.none() | st.integers(1, 100))
+def test_four_tries_find_the_score_tried_that_is_nearest(
+    values: list[float], wanted: float, first: int | None
 ) -> None:
-    tried = Tried(values)
-    found = find_lowest_reaching(tried, wanted, SCORES, tolerance=SCORE_TOLERANCE)
-    assert len(tried.qualities) == len(set(tried.qualities)) <= 4
-    reaching = [quality for quality in tried.qualities if values[quality - 1] >= wanted]
-    assert found == (min(reaching) if reaching else max(tried.qualities))
+    tried = Tried([100 * value for value in values])
+    found = find_near(tried, wanted, SCORES["jpg"], first=first)
+    assert 1 <= len(tried.qualities) == len(set(tried.qualities)) <= 4
+    assert first in (None, tried.qualities[0])
+    scores = [tried.values[quality - 1] for quality in tried.qualities]
+    reached = tried.values[found - 1]
+    assert reached in scores
+    low, high = sorted((reached, wanted))
+    assert not [score for score in scores if low + 0.001 < score < high - 0.001]
 
 
 @pytest.mark.many
@@ -90,22 +94,40 @@ def test_a_file_of_a_picture_like_others_is_nearly_as_large_as_it_may_be(
 @pytest.mark.parametrize("shift", [-12, -5, 0, 5, 12])
 @pytest.mark.parametrize("stretch", [0.8, 1, 1.25])
 @pytest.mark.parametrize("wanted", [50, 70, 80])
+@pytest.mark.parametrize("curve", SCORES.values(), ids=SCORES.keys())
 def test_a_picture_like_others_looks_as_good_as_it_has_to_and_hardly_better(
-    shift: float, stretch: float, wanted: float
+    curve: Curve, shift: float, stretch: float, wanted: float
 ) -> None:
-    values = typical(SCORES, shift, stretch)
-    found = find_lowest_reaching(Tried(values), wanted, SCORES, tolerance=SCORE_TOLERANCE)
-    assert values[found - 1] >= min(wanted, values[-1])
-    least = next((quality for quality in range(1, 101) if values[quality - 1] >= wanted), 100)
-    assert values[found - 1] <= wanted + 4 or found - least <= 2
+    values = typical(curve, shift, stretch)
+    found = find_near(Tried(values), wanted, curve)
+    if values[-1] < wanted:
+        assert found == 100
+    else:
+        least = next(quality for quality in range(1, 101) if values[quality - 1] >= wanted)
+        assert wanted - 1 <= values[found - 1] <= wanted + 3 or abs(found - least) <= 1
+
+
+def test_what_no_quality_reaches_is_tried_with_the_highest() -> None:
+    tried = Tried(typical(SCORES["webp"], -25))
+    assert find_near(tried, 70, SCORES["webp"]) == 100
+    assert len(tried.qualities) <= 4
+
+
+@pytest.mark.parametrize("shift", [-8, 0, 8])
+def test_a_guess_after_one_try_is_near(shift: float) -> None:
+    values = typical(SCORES["webp"], shift)
+    tried = Tried(values)
+    guess = guess_near(tried, 70, SCORES["webp"])
+    assert len(tried.qualities) == 1
+    assert values[guess - 1] == pytest.approx(70.5, abs=2)
 
 
 def test_every_format_with_a_quality_has_a_curve() -> None:
-    assert SIZES.keys() == QUALITY.keys()
+    assert SIZES.keys() == SCORES.keys() == QUALITY.keys()
 
 
 def test_the_curves_rise() -> None:
-    for curve in (*SIZES.values(), SCORES):
+    for curve in (*SIZES.values(), *SCORES.values()):
         qualities, values = zip(*curve, strict=True)
         assert (qualities[0], qualities[-1]) == (1, 100)
         assert list(values) == sorted(set(values))

@@ -171,6 +171,28 @@ def test_rect_is_clipped_to_the_picture() -> None:
     assert shown(pictures.land(), rect=(999.9, 0, 10, 10)).shape[:2] == (10, 1)
 
 
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_a_part_stands_for_the_original(orientation: int) -> None:
+    """Of 1000 x 600 upright; `rect`, `trim` and facts count in it."""
+    original = pictures.stored_as(pictures.field(1000, 600), orientation, "JPEG", quality=100)
+    part = (200, 300, 500, 150)
+    assert_field(shown(original, "RGB", part=part), 0.2, 0.5, 0.7, 0.75)
+    assert_field(shown(original, "RGB", part=part, width=50), 0.2, 0.5, 0.7, 0.75)
+    inner = shown(original, "RGB", part=part, rect=(0.5, 0, 0.5, 1))
+    assert inner.shape[:2] == (150, 250)
+    assert_field(inner, 0.45, 0.5, 0.7, 0.75)
+    assert shown(original, "RGB", part=part, trim=1).shape[:2] == (150, 500)
+    facts = render(original, job(part=part, format="json"))
+    assert (facts.width, facts.height) == (500, 150)
+    assert b'"width":500,"height":150' in facts.body
+
+
+def test_a_part_is_clipped_and_one_beside_the_picture_is_a_bad_request() -> None:
+    assert shown(pictures.land(), part=(900, 500, 5000, 5000)).shape[:2] == (100, 100)
+    with pytest.raises(BadRequest, match="misses the picture, which is 1000x600"):
+        render(pictures.land(), job(part=(1000, 0, 10, 10)))
+
+
 @pytest.mark.parametrize("rect", [(1000, 0, 10, 10), (0, 600, 10, 10), (5000, 5000, 1, 2), (1, 0, 1, 1)])
 def test_a_rect_beside_the_picture_is_a_bad_request(rect: tuple[int, ...]) -> None:
     with pytest.raises(BadRequest, match=r"option rect: .* 1000x600"):

@@ -38,7 +38,7 @@ async def copied(
         (tmp_path / name).mkdir(exist_ok=True)
     (tmp_path / "from" / "a.jpg").write_bytes(b"picture")
     stores = source(LocalSettings(tmp_path / "from")), target(LocalSettings(tmp_path / "to"))
-    with Manifest(tmp_path / "manifest", "from", "to") as manifest:
+    with Manifest(tmp_path / "manifest", {"from": "a", "to": "b"}) as manifest:
         outcomes = [
             outcome async for outcome in Copier(*stores, manifest, ObjectSettings(), False).copy_all("", 4)
         ]

@@ -22,14 +22,20 @@ from origin.errors import BadRequest
 from origin.errors import NotFound
 from origin.errors import SourceTimeout
 from origin.errors import SourceUnavailable
+from origin.sources.base import RESERVED
+from origin.sources.base import Note
 from origin.sources.base import ObjectSettings
 from origin.sources.base import PreconditionFailed
 from origin.sources.base import Store
 from origin.sources.base import StoreFull
 from origin.sources.local import LocalSettings
 from origin.sources.local import LocalSource
-from origin.sources.local_files import RESERVED
 from origin.sources.local_store import LocalStore
+from origin.sources.marks import CROP
+from origin.sources.marks import DERIVED
+from origin.sources.marks import WHOLE
+from origin.sources.marks import crop_of
+from origin.sources.marks import is_derived
 from origin.sources.s3_store import S3Store
 from tests.support import hostile_server
 from tests.support import s3_servers
@@ -187,6 +193,59 @@ async def test_of_many_that_create_at_once_one_succeeds(store: Store) -> None:
     assert len(winners) == 1
     assert {type(end) for end in ended} == {str, PreconditionFailed}
     assert await body(store, "cat.jpg") == str(winners[0]).encode()
+
+
+# What metadata tell of a picture is in its version
+
+
+async def test_a_new_rectangle_is_a_new_version_of_the_same_bytes(store: Store) -> None:
+    versions: list[str | None] = [None]
+    for crop in (WHOLE, "20x10+1+2", "20x10+1+3"):
+        settings = ObjectSettings(metadata={CROP: crop, "who": "app"})
+        etag = await store.put("cat.jpg", BODY, if_match=versions[-1], settings=settings)
+        original = await store.get("cat.jpg", versions[-1])
+        assert original is not None, "the version is another one"
+        assert original.etag == etag == (await store.head("cat.jpg")).etag
+        assert str(crop_of(etag) or WHOLE) == crop
+        assert await store.get("cat.jpg", etag) is None
+        versions.append(etag)
+    assert len(set(versions)) == 4
+    assert (await store.head("cat.jpg")).metadata == {CROP: "20x10+1+3", "who": "app"}
+
+
+async def test_a_file_that_was_made_of_another_says_so_in_its_version(store: Store) -> None:
+    plain = await store.put("a.jpg", BODY)
+    etag = await store.put("b.jpg", BODY, settings=ObjectSettings(metadata={DERIVED: "0123"}))
+    assert (is_derived(plain), is_derived(etag)) == (False, True)
+    original = await store.get("b.jpg")
+    assert original is not None
+    assert original.etag == etag
+    assert await store.get("b.jpg", etag) is None
+
+
+# Notes
+
+
+async def test_notes_are_out_of_reach_and_out_of_listings(store: Store) -> None:
+    await store.put("a/cat.jpg", BODY)
+    await store.put_note("0a", "one")
+    await store.put_note("0b", "größer")
+    await store.put_note("0a", "two")
+    assert sorted(await store.notes(), key=lambda note: note.name) == [
+        Note("0a", "two"),
+        Note("0b", "größer"),
+    ]
+    assert await listed(store) == ["a/cat.jpg"]
+    assert await listed(store, f"{RESERVED}/") == []
+    for key in (f"{RESERVED}/notes/0a", f"a/{RESERVED}/notes/0a", f"{RESERVED}/cat.jpg"):
+        with pytest.raises(NotFound):
+            await store.get(key)
+        with pytest.raises(BadRequest):
+            await store.put(key, BODY)
+        await store.delete(key)
+    for _ in range(2):
+        await store.delete_note("0a")
+    assert await store.notes() == [Note("0b", "größer")]
 
 
 # Listing
@@ -497,6 +556,11 @@ from pathlib import Path
 from origin.sources.base import ObjectSettings
 from origin.sources.local import LocalSettings
 from origin.sources.local_store import LocalStore
+from origin.sources.marks import CROP
+from origin.sources.marks import DERIVED
+from origin.sources.marks import WHOLE
+from origin.sources.marks import crop_of
+from origin.sources.marks import is_derived
 
 async def main():
     store = LocalStore(LocalSettings(Path(sys.argv[1])))

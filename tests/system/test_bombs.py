@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,43 +24,46 @@ from tests.support.running import wait_until
 
 TRIES = 3
 ALL = ["jpg", "png", "webp", "gif", "avif", "tiff", "svg"]
-OVER_A_LIMIT = {
-    "png-of-65536-squared": pictures.png(65536, 65536),
-    "interlaced-png-of-12000-squared": bombs.interlaced_png(12_000),
-    "progressive-jpeg-of-16000-squared": bombs.jpeg(16_000),
-    "webp-of-16383-squared": bombs.webp(16_383),
-    "avif-of-16384-squared": bombs.avif(16_384),
-    "avif-that-takes-more-memory-than-there-is": bombs.avif(9_000),
-    "gif-of-10000-frames": pictures.many_frames(10_000),
+# Made when they are asked for: every process collects this file, and one runs it.
+Bombs = dict[str, Callable[[], bytes]]
+OVER_A_LIMIT: Bombs = {
+    "png-of-65536-squared": lambda: pictures.png(65536, 65536),
+    "interlaced-png-of-12000-squared": lambda: bombs.interlaced_png(12_000),
+    "progressive-jpeg-of-16000-squared": lambda: bombs.jpeg(16_000),
+    "webp-of-16383-squared": lambda: bombs.webp(16_383),
+    "avif-of-16384-squared": lambda: bombs.avif(16_384),
+    "avif-that-takes-more-memory-than-there-is": lambda: bombs.avif(9_000),
+    "gif-of-10000-frames": lambda: pictures.many_frames(10_000),
 }
-OTHERS = {
-    "tiff-of-90-million-squared": bombs.tiff(90_000_000),
-    "tiff-of-20000-pages": bombs.tiff_of_pages(20_000),
-    "svg-of-a-billion-laughs": bombs.LAUGHS,
+OTHERS: Bombs = {
+    "tiff-of-90-million-squared": lambda: bombs.tiff(90_000_000),
+    "tiff-of-20000-pages": lambda: bombs.tiff_of_pages(20_000),
+    "svg-of-a-billion-laughs": lambda: bombs.LAUGHS,
 }
-UNDER_THE_LIMITS = {
-    "interlaced-png": bombs.interlaced_png(9_999),
-    "progressive-jpeg": bombs.jpeg(9_999),
-    "webp": bombs.webp(9_999),
-    "avif": bombs.avif(8_000),
-    "tiff": bombs.tiff(9_999),
-    "gif-of-24-frames-of-2000-squared": pictures.many_frames(24),
-    "gif-of-100000-frames": bombs.gif_of_frames(100_000),
-    "png-with-100-mb-of-pixels": bombs.png_with(b"IDAT", 100),
-    "png-with-100-mb-of-profile": bombs.png_with(b"iCCP", 100),
-    "png-with-100-mb-of-text": bombs.png_with(b"zTXt", 100),
-    "png-with-100000-texts": bombs.png_of_texts(100_000),
-    "svg-of-a-million-squared": bombs.GIANT,
+UNDER_THE_LIMITS: Bombs = {
+    "interlaced-png": lambda: bombs.interlaced_png(9_999),
+    "progressive-jpeg": lambda: bombs.jpeg(9_999),
+    "webp": lambda: bombs.webp(9_999),
+    "avif": lambda: bombs.avif(8_000),
+    "tiff": lambda: bombs.tiff(9_999),
+    "gif-of-24-frames-of-2000-squared": lambda: pictures.many_frames(24),
+    "gif-of-100000-frames": lambda: bombs.gif_of_frames(100_000),
+    "png-with-100-mb-of-pixels": lambda: bombs.png_with(b"IDAT", 100),
+    "png-with-100-mb-of-profile": lambda: bombs.png_with(b"iCCP", 100),
+    "png-with-100-mb-of-text": lambda: bombs.png_with(b"zTXt", 100),
+    "png-with-100000-texts": lambda: bombs.png_of_texts(100_000),
+    "svg-of-a-million-squared": lambda: bombs.GIANT,
 }
-TOO_SLOW = {
-    "progressive-jpeg-of-many-scans": bombs.jpeg_of_scans(300),
-    "svg-of-uses-of-uses": bombs.USES,
+TOO_SLOW: Bombs = {
+    "progressive-jpeg-of-many-scans": lambda: bombs.jpeg_of_scans(300),
+    "svg-of-uses-of-uses": lambda: bombs.USES,
 }
 
 
 @pytest.fixture(scope="module")
 def shelf() -> Shelf:
-    files = OVER_A_LIMIT | OTHERS | UNDER_THE_LIMITS | TOO_SLOW | {"good.jpg": pictures.small()}
+    makers = OVER_A_LIMIT | OTHERS | UNDER_THE_LIMITS | TOO_SLOW | {"good.jpg": pictures.small}
+    files = {key: make() for key, make in makers.items()}
     return Shelf(**{f"{n}/{key}": body for n in range(TRIES) for key, body in files.items()})
 
 

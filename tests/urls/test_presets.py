@@ -17,6 +17,8 @@ from origin.urls.parsing import spell_options
 from origin.urls.presets import NamedPreset
 from origin.urls.presets import Preset
 from origin.urls.presets import PresetNames
+from origin.urls.presets import derived_name
+from origin.urls.presets import find_derived_suffix
 from origin.urls.presets import list_preset_options
 from origin.urls.presets import read_preset_value
 from origin.urls.query import decode_query
@@ -238,3 +240,40 @@ def test_the_extension_wins_over_the_format_of_a_preset_unless_that_is_locked() 
     assert read("", named.read("1W.png")).format == "png"
     locked = {"fixed": preset(f="avif", locked=True)}
     assert parse_options([], OptionDefaults(presets=locked), named.read("1L.png")).format == "avif"
+
+
+@pytest.mark.parametrize(
+    ("key", "format", "name"),
+    [
+        ("a/1.jpg", None, ("a/1MI.jpg", "jpg")),
+        ("1.jpeg", None, ("1MI.jpeg", "jpg")),
+        ("1.PNG", None, ("1MI.PNG", "png")),
+        ("1.svg", None, ("1MI.jpg", "jpg")),
+        ("1", None, ("1MI.jpg", "jpg")),
+        ("a.png/1", None, ("a.png/1MI.jpg", "jpg")),
+        (".png", None, (".pngMI.jpg", "jpg")),
+        ("1.jpg", "webp", ("1MI.webp", "webp")),
+        ("1.jpeg", "jpg", ("1MI.jpeg", "jpg")),
+        ("1.svg", "png", ("1MI.png", "png")),
+    ],
+)
+def test_the_name_of_a_file_made_of_an_original_follows_from_its_key(
+    key: str, format: str | None, name: tuple[str, str]
+) -> None:
+    assert derived_name(key, "MI", format) == name
+    assert find_derived_suffix(name[0], ["SI", "MI"]) == "MI"
+    assert find_derived_suffix(key, ["SI", "MI"]) is None
+
+
+@pytest.mark.parametrize("key", ["MI.jpg", "a/MI.jpg", "MI", "MIa.jpg", "aMI/b.jpg", "amI.jpg"])
+def test_what_has_no_stem_before_its_suffix_is_no_such_name(key: str) -> None:
+    assert find_derived_suffix(key, ["MI"]) is None
+
+
+def test_of_originals_of_one_stem_the_one_with_the_extension_of_a_stored_file_comes_first() -> None:
+    names = PresetNames({"MI": "medium", "XL": "big"}, ("jpg", "png"), frozenset({"MI"}))
+    stored, other = names.read("1MI.png"), names.read("1XL.png")
+    assert stored is not None
+    assert other is not None
+    assert (stored.originals, stored.is_derived) == (("1.png", "1.jpg"), True)
+    assert (other.originals, other.is_derived) == (("1.jpg", "1.png"), False)
