@@ -242,7 +242,11 @@ def _pictures_for_operators(app: OriginApp) -> ASGIApp:
     """The pictures of the public listener, so that the playground shows them from where it is itself."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        if app.playground is None or scope["type"] != "http" or scope["method"] not in READ_METHODS:
+        if (
+            not app.origin.config.admin.playground
+            or scope["type"] != "http"
+            or scope["method"] not in READ_METHODS
+        ):
             await _not_found(scope, receive, send)
             return
         # What was asked of this listener says nothing of the names and the scheme of the public one.

@@ -94,6 +94,6 @@ def _slider(kind: Number, field: str | None) -> dict[str, Any]:
     step = 1 if kind.whole else 0.1
     if (high - low) / step > _MOST_STEPS:
         return {"control": "text"}
-    neutral = _NEUTRAL.get(field or "")
+    neutral = _NEUTRAL[field] if field else 1  # what has no field multiplies other options
     rest = neutral if isinstance(neutral, int | float) and low <= neutral <= high else low
     return {"control": "slider", "min": low, "max": high, "step": step, "rest": rest}

@@ -32,7 +32,7 @@ def test_every_option_of_a_picture_has_one_control_named_as_it_is_and_plain_json
         ("blur", {"control": "slider", "min": 0.3, "max": 100, "step": 0.1}),
         ("saturation", {"control": "slider", "min": 0, "max": 3, "rest": 1}),
         ("rotate", {"control": "slider", "min": -360, "max": 360}),
-        ("dpr", {"control": "slider", "min": 0.5, "max": 5}),
+        ("dpr", {"control": "slider", "min": 0.5, "max": 5, "rest": 1}),
         ("c", {"control": "choice", "choices": ["true", "false"]}),
         ("fit", {"control": "choice", "choices": ["cover", "inside", "contain", "outside", "fill"]}),
         ("bg", {"control": "colour"}),

@@ -13,6 +13,8 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.testclient import TestClient
 
+from origin.app import create_admin_app
+from origin.app import create_app
 from origin.config.load import build_config
 from origin.ops.routes import on_http_error
 from origin.pages.playground import PATH
@@ -381,3 +383,16 @@ def test_a_listener_for_operators_tells_where_the_pictures_are() -> None:
     state = Site(pictures="/-/playground/pictures").client.get(f"{PATH}/state").json()
     assert state["pictures_at"] == "/-/playground/pictures"
     assert (state["public_url"], state["public_port"]) == (None, 80)
+
+
+@pytest.mark.parametrize(
+    ("playground", "method"), [(False, "GET"), (True, "POST"), (True, "PUT"), (True, "DELETE")]
+)
+def test_a_listener_for_operators_has_pictures_for_the_playground_alone(
+    playground: bool, method: str
+) -> None:
+    app = create_app(configured(playground=playground, port=9000))
+    with_pages = TestClient(create_admin_app(app))
+    assert with_pages.request(method, f"{PATH}/pictures/photos/cat.jpg").status_code == 404
+    assert not app.origin.is_open  # nothing of it was asked
+    assert TestClient(create_admin_app(app)).get(PATH).status_code == (200 if playground else 404)

@@ -230,8 +230,8 @@ async function refresh() {
     await showResult(got);
     say("problem", got.answer.headers.get("x-origin-error") ? `${got.answer.status}: the origin answers ${got.answer.headers.get("x-origin-error")}, with its fallback image.` : "");
     explain(code.path, late);
-    if (got.answer.ok && got.type.startsWith("image/")) await showCompared(got, late);
-    else $("compare-box").hidden = true;
+    $("compare").hidden = !(got.answer.ok && got.type.startsWith("image/"));
+    if (!$("compare").hidden) await showCompared(got, late);
   } catch (error) {
     if (!late()) say("problem", error.message);
   } finally {
@@ -281,7 +281,10 @@ function share({ blob }) {
 }
 
 async function showCompared(got, late) {
-  if (!$("compare").open) return;
+  if (!$("compare").open) {
+    $("compare-box").hidden = true; // what it shows is of other options
+    return;
+  }
   const shape = site.controls.filter((control) => control.shape).map((control) => control.name);
   const options = Object.fromEntries(Object.entries(chosen.options).filter(([name]) => shape.includes(name)));
   const sided = options.w || options.h;
