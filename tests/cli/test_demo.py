@@ -49,7 +49,7 @@ def test_the_demo_serves_every_url_it_prints_and_every_picture_of_its_page(tmp_p
         printed = {url.removeprefix(f"http://127.0.0.1:{port}") for url in urls}
         pages = {"/", "/-/playground"}
         page, icon = demo.get("/"), demo.get("/favicon.ico")
-        shown = re.findall(r'\bsrc="(/[^"]+)"', html.unescape(page.body.decode()))
+        shown = re.findall(r'<img src="(/[^"]+)"', html.unescape(page.body.decode()))
         answers = {path: demo.get(path) for path in {*printed, *shown} - pages}
 
     assert process.returncode == 0
