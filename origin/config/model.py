@@ -372,7 +372,7 @@ class Admin(Part):
 
     token: Annotated[
         Annotated[SecretStr, Field(min_length=16), expects("a token of 16 characters or more")] | None,
-        meaning("bearer token for purges, 16 characters or more; without it there is no purge"),
+        meaning("bearer token for purge and reload, 16 characters or more; without it there is neither"),
     ] = None
     host: Annotated[Text | None, meaning("address of the listener of `port`; `http_host` when absent")] = None
     port: Annotated[

@@ -6,6 +6,7 @@ do. What needs a handler's keys, or tells where originals are, asks for the admi
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -109,7 +110,7 @@ def playground_routes(site: Site, pictures: str = "") -> list[Route]:
         return await _code(request, site)
 
     async def explain(request: Request) -> Response:
-        url = (await read_object(request)).get("url")
+        url = (await _read(request)).get("url")
         if not isinstance(url, str):
             raise _refused("expected the text of a URL")
         return _json({"lines": _playground(site).explain(url)})
@@ -170,7 +171,7 @@ def _guarded(action: Action, site: Site) -> Action:
 
 async def _code(request: Request, site: Site) -> Response:
     """URLs and tags. Those of a handler that signs are for those who have the admin token."""
-    given = await read_object(request)
+    given = await _read(request)
     playground, name = _playground(site), given.get("handler")
     handler = playground.handlers.get(name) if isinstance(name, str) else None
     if handler is None:
@@ -186,6 +187,16 @@ async def _code(request: Request, site: Site) -> Response:
     if keys is None:
         return await write(request)
     return await _guarded(write, site)(request)
+
+
+async def _read(request: Request) -> dict[str, Any]:
+    """The object in the body. Raises Refused."""
+    given = await read_object(request)
+    try:
+        json.dumps(given, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):  # such as half a surrogate pair, which no answer could repeat
+        raise _refused("expected text of Unicode, and few levels") from None
+    return given
 
 
 def _describe(playground: Playground, pictures: str, has_token: bool) -> dict[str, Any]:

@@ -9,6 +9,9 @@ from typing import Any
 
 import httpx2 as httpx
 import pytest
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.testclient import TestClient
@@ -294,6 +297,8 @@ def test_every_url_is_signed_and_may_end(site: Site, handler: str) -> None:
 
 # Attacks
 
+FUZZED = Site()
+
 MARKUP = "\"><script>alert(1)</script><b title='"
 
 
@@ -311,6 +316,7 @@ MARKUP = "\"><script>alert(1)</script><b title='"
         {"options": {"w": ["1"]}},
         {"options": ["w"]},
         {"options": {"w": "\ud800"}},
+        {"alt": "\ud800"},
         {"info": "fetch"},
         {"base_url": "http://x/?y=#z"},
         {"base_url": 7},
@@ -328,10 +334,8 @@ MARKUP = "\"><script>alert(1)</script><b title='"
     ],
 )
 def test_what_has_no_meaning_is_refused(site: Site, wanted: dict[str, Any]) -> None:
-    given = {"handler": "photos", "key": "cat.jpg", **wanted}
-    refused = site.client.post(
-        f"{PATH}/code", content=json.dumps(given), headers={"content-type": "application/json"}
-    )
+    body = json.dumps({"handler": "photos", "key": "cat.jpg", **wanted})
+    refused = site.client.post(f"{PATH}/code", content=body, headers={"content-type": "application/json"})
     assert refused.status_code == 400
     assert refused.headers["content-type"] == "application/json"
     assert refused.json()["error"]
@@ -360,6 +364,34 @@ def test_markup_stays_text_in_the_tags(site: Site) -> None:
         assert set(_Page(tag).tags) <= {"img", "picture", "source"}
     evil = site.code(info={"width": 9, "height": 9, "lqip": "data:x) url(https://evil.example/"})
     assert evil.json()["img"] is None
+
+
+TEXTS = st.text(st.characters(), max_size=20) | st.sampled_from(
+    ["", "300", "300,600", MARKUP, "\ud800", "fetch"]
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=6,
+)
+OPTIONED = st.dictionaries(st.sampled_from(["w", "h", "f", "q", "dpr", "rect", "rotate", "pad", "ar"]), TEXTS)
+
+
+@settings(max_examples=150)
+@given(
+    texts=st.fixed_dictionaries(
+        {}, optional=dict.fromkeys(("widths", "sizes", "alt", "base_url", "key", "handler"), TEXTS)
+    ),
+    others=st.fixed_dictionaries(
+        {}, optional={"info": VALUES, "options": OPTIONED | VALUES, "expires_in": VALUES, "sign": VALUES}
+    ),
+)
+def test_whatever_is_posted_is_answered_or_refused(texts: dict[str, Any], others: dict[str, Any]) -> None:
+    body = json.dumps({"handler": "either", "key": "a.jpg", **texts, **others})
+    headers = {**BEARER, "content-type": "application/json"}
+    answer = FUZZED.client.post(f"{PATH}/code", content=body, headers=headers)
+    assert answer.status_code in (200, 400)
+    assert {"url", "path", "errors"} <= answer.json().keys() or answer.json()["error"]
 
 
 def test_the_account_of_any_text_is_lines(site: Site) -> None:
