@@ -334,11 +334,12 @@ def test_operators_play_on_their_own_listener(chromium: Chromium, tmp_path: Path
         page = play(
             chromium.page(), f"http://127.0.0.1:{admin}", "/own/land.png?w=45", wait="!problem.hidden"
         )
-        assert page.text("#problem") == "This needs the admin token."
+        assert page.text("#problem").endswith("are signed. This needs the admin token.")
         write(page, "#token", TOKEN)
         page.wait_for("problem.hidden && document.querySelector('#result').naturalWidth === 45", "it shows")
         page.wait_for(SETTLED, "all of it is there")
         assert code(page, "url").startswith("https://img.example.com/own/land.png?w=45&t=")
         assert page.evaluate("[typeof pwned, handler.value]") == ["undefined", HOSTILE]
+        assert page.problems == []
         page.open(f"http://127.0.0.1:{public}/-/playground")
         assert "404" in page.text("body")

@@ -34,13 +34,22 @@ function bytes(n) {
   return n < 1000 ? `${n} B` : n < 1e6 ? `${(n / 1000).toFixed(n < 1e4 ? 1 : 0)} kB` : `${(n / 1e6).toFixed(2)} MB`;
 }
 
+const NO_TOKEN = "This needs an admin token, and the configuration has none.";
+const TOKEN_NEEDED = "This needs the admin token.";
+
+/** Why nothing is signed or explained here; empty where it is. */
+function refusal() {
+  if (site.signs === "never") return NO_TOKEN;
+  return site.signs === "with token" && !$("token").value ? TOKEN_NEEDED : "";
+}
+
 async function post(path, value) {
   const headers = { "content-type": "application/json" };
   if ($("token").value) headers.authorization = `Bearer ${$("token").value}`;
   const answer = await fetch(`${root}${HERE}/${path}`, { method: "POST", headers, body: JSON.stringify(value) });
   const told = await answer.json().catch(() => ({}));
-  if (answer.status === 401) throw new Error($("token").value ? "This is not the admin token." : "This needs the admin token.");
-  if (answer.status === 404 && !told.error) throw new Error("This needs an admin token, and the configuration has none.");
+  if (answer.status === 401) throw new Error($("token").value ? "This is not the admin token." : TOKEN_NEEDED);
+  if (answer.status === 404 && !told.error) throw new Error(NO_TOKEN);
   if (!answer.ok) throw new Error(told.error || `The origin answers ${answer.status}.`);
   return told;
 }
@@ -217,7 +226,7 @@ async function refresh() {
   setBusy(true);
   try {
     if (!chosen.key) throw new Error("Write the key of a picture.");
-    if (signs() && site.signs === "never") throw new Error("This handler signs its URLs. The configuration has no admin token, so nobody gets one here.");
+    if (signs() && refusal()) throw new Error(`The URLs of this handler are signed. ${refusal()}`);
     await loadOriginal(late);
     if (late()) return;
     const texts = { widths: $("widths").value, sizes: $("sizes").value, alt: $("alt").value, base_url: base() };
@@ -339,6 +348,7 @@ function showCode(code) {
 }
 
 async function explain(path, late) {
+  if (refusal()) return write("explain", refusal(), false);
   try {
     const { lines } = await post("explain", { url: path });
     if (!late()) write("explain", lines.join("\n"));
