@@ -1,4 +1,4 @@
-"""The work of `origin rebuild`. It brings the whole server with it, so it is imported in the command alone."""
+"""The work of `origin rebuild`. It brings the whole server with it: only the command imports it."""
 
 from __future__ import annotations
 

@@ -367,13 +367,14 @@ class Admin(Part):
 
     token: Annotated[
         Annotated[SecretStr, Field(min_length=16), expects("a token of 16 characters or more")] | None,
-        meaning("bearer token for purges, 16 characters or more; without it there is no purge"),
+        meaning("bearer token for purge and reload, 16 characters or more; without it there is neither"),
     ] = None
     host: Annotated[Text | None, meaning("address of the listener of `port`; `http_host` when absent")] = None
     port: Annotated[
         Port | None,
-        meaning("a listener of its own for purge and metrics, which then leave the public one"),
+        meaning("a listener of its own for purge, metrics and playground, which then leave the public one"),
     ] = None
+    playground: Annotated[Flag, meaning("`/-/playground`, a page on which to try every option")] = False
 
 
 class Log(Part):

@@ -112,6 +112,10 @@ class Origin:
         self.handlers = self._build_handlers(config)
         self.writers = self._build_writers(config, self.handlers)
 
+    def now(self) -> float:
+        """Unix seconds."""
+        return self._clock()
+
     @property
     def mounts(self) -> dict[str, Mount]:
         """What is mounted at each prefix."""

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from origin.cli.explain import explain_url
 from origin.config.load import build_config
 from origin.config.model import Config
+from origin.parts.explain import explain_url
 from origin.signing import UrlSigner
 from origin.urls.parsing import OptionDefaults
 from origin.urls.parsing import parse_options
