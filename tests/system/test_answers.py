@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import os
@@ -165,8 +166,14 @@ def test_a_renderer_that_dies_costs_one_answer(origin: Running) -> None:
 
 
 def test_a_render_that_takes_too_long_is_ended(origin: Running) -> None:
-    # Noise in an AVIF takes ten times as long as a photograph, after which renders are planned.
-    answer = idle(origin).get("/hurry/slow.jpg?f=avif&q=89&w=1100")
+    # What is likely to take too long is not begun. So these renderers hang.
+    processes = idle(origin).origin.pool.processes
+    for process in processes:
+        os.kill(process, signal.SIGSTOP)
+    answer = origin.get("/hurry/slow.jpg?w=300")
+    for process in processes:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGCONT)
 
     assert (answer.status, answer.kind) == (504, "render-failed")
     assert answer.headers["Cache-Control"] == "no-store"
