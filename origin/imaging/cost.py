@@ -160,8 +160,9 @@ def afford(
 
 
 def without_memory(frame: Frame) -> tuple[Frame, ...]:
-    """What to try where an encoder failed: half as many pixels, where there are so many that memory may be
-    the reason. How much there is cannot be known: what jobs before have left of it may be in small pieces."""
+    """What to try where an encoder failed or its file is too large: half as many pixels, where there are so
+    many that memory may be the reason. How much there is cannot be known: what jobs before have left of it
+    may be in small pieces."""
     if _pixels(frame) < _SHRINKS_AGAIN:
         return ()
     return (frame.within(int(frame.upright.longest * math.sqrt(0.5))),)

@@ -24,6 +24,7 @@ from origin.formats import Format
 from origin.urls.options import Options
 
 HEAD_LIMIT = 64 * 1024  # bytes
+MAX_RESULT = 256_000_000  # bytes that a render process may answer with
 _PREFIX = struct.Struct(">IQ")
 PREFIX_SIZE = _PREFIX.size  # bytes
 _encode = json.JSONEncoder(separators=(",", ":")).encode  # `dumps` makes one anew each time

@@ -13,6 +13,7 @@ from PIL import Image
 from PIL.ImageFilter import GaussianBlur
 
 from benchmarks.pictures import LANDSCAPE
+from origin.errors import EncodingFailed
 from origin.errors import Unprocessable
 from origin.formats import QUALITY
 from origin.formats import Format
@@ -48,6 +49,20 @@ def test_no_noise_makes_a_result_that_is_taken_for_that_of_a_broken_renderer(
     noise = pictures.encoded(Image.fromarray(levels.view(np.uint8)), "PNG")
     body = render(noise, job(format=format, **change)).body
     assert 4 * 400 * 400 < len(body) <= largest_result(400, 400, 1)
+
+
+def test_a_file_that_is_too_large_is_made_of_half_as_many_pixels_or_fails_as_encoding() -> None:
+    """A renderer that answers more than it may is taken for a broken one, and ended."""
+    noise = np.random.default_rng(3).integers(0, 256, (1500, 1600, 3), dtype=np.uint8)
+    original, finest = pictures.encoded(Image.fromarray(noise), "BMP"), job(format="jpg", options_quality=100)
+    whole = render(original, finest)
+    assert (whole.width, whole.height) == (1600, 1500)
+    most = len(whole.body) * 2 // 3
+    half = render(original, finest, most=most)
+    assert half.width * half.height == pytest.approx(1600 * 1500 / 2, rel=0.01)
+    assert pictures.opened(half.body).size == (half.width, half.height)
+    with pytest.raises(EncodingFailed, match=rf"^jpg: the result has \d+ bytes, more than {most // 2}$"):
+        render(original, finest, most=most // 2)
 
 
 @pytest.mark.parametrize(("original", "level"), [(pictures.land, 1), (pictures.alpha, 2)])
