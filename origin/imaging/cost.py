@@ -160,8 +160,9 @@ def afford(
 
 
 def without_memory(frame: Frame) -> tuple[Frame, ...]:
-    """What to try where an encoder failed: half as many pixels, where there are so many that memory may be
-    the reason. How much there is cannot be known: what jobs before have left of it may be in small pieces."""
+    """What to try where an encoder failed or its file is too large: half as many pixels, where there are so
+    many that memory may be the reason. How much there is cannot be known: what jobs before have left of it
+    may be in small pieces."""
     if _pixels(frame) < _SHRINKS_AGAIN:
         return ()
     return (frame.within(int(frame.upright.longest * math.sqrt(0.5))),)
@@ -245,9 +246,9 @@ def _encoding(frame: Frame, options: Options, alpha: bool) -> tuple[_Cost, dict[
     if lossless or format.default_quality is None:
         return plain, {}
     dearer: dict[str, _Cost] = {}
-    times = _TIMES_FINEST if isinstance(options.quality, int) and options.quality >= _FINEST else 1.0
+    times = _TIMES_FINEST if _is_finest(options, format, pixels) else 1.0
     if options.max_bytes is not None:
-        more_tries = plain.seconds * (search.MAX_TRIES - 1)
+        more_tries = plain.seconds * (search.MAX_TRIES * times - 1)
         dearer["bytes"] = _Cost(more_tries, pixels * _COPY)
     elif options.quality == "auto":
         encodings = count_encodings(pixels, frame.pages, hurried=frame.effort > 0)
@@ -257,6 +258,14 @@ def _encoding(frame: Frame, options: Options, alpha: bool) -> tuple[_Cost, dict[
     elif times > 1:
         dearer["q"] = _Cost(plain.seconds * (times - 1))
     return plain, dearer
+
+
+def _is_finest(options: Options, format: Format, pixels: int) -> bool:
+    """Whether the quality is likely to be one of those for which encoders take longer."""
+    highest = options.quality if isinstance(options.quality, int) else search.HIGHEST
+    if options.max_bytes is None:
+        return isinstance(options.quality, int) and highest >= _FINEST
+    return highest >= _FINEST and options.max_bytes >= pixels * search.typical_bytes(format, _FINEST)
 
 
 def _cost(price: Price, pixels: int) -> _Cost:

@@ -40,6 +40,7 @@ from origin.imaging.frame import Header
 from origin.imaging.frame import find_part
 from origin.imaging.frame import settle
 from origin.imaging.geometry import is_askew
+from origin.imaging.protocol import MAX_RESULT
 from origin.imaging.protocol import Job
 from origin.imaging.resize import resize
 from origin.imaging.shape import cut
@@ -127,8 +128,8 @@ class Rendered:
     height: int
 
 
-def render(original: bytes, job: Job, memory: int | None = None) -> Rendered:
-    """`memory`: bytes that decoding may take, judged from the header.
+def render(original: bytes, job: Job, memory: int | None = None, most: int = MAX_RESULT) -> Rendered:
+    """`memory`: bytes that decoding may take, judged from the header. `most`: bytes of the result.
 
     Raises UnsupportedFormat, Unprocessable for a picture that does not decode, EncodingFailed where it does
     and no encoder that may be chosen can write the result, and BadRequest for options that do not fit it.
@@ -139,7 +140,7 @@ def render(original: bytes, job: Job, memory: int | None = None) -> Rendered:
     try:
         readable = load.for_decoder(original, format)
         if description is None:
-            result = _render(readable, format, job, memory)
+            result = _render(readable, format, job, memory, most)
         else:
             result = _describe(readable, format, description, job, memory)
     except pyvips.Error as exc:
@@ -153,7 +154,7 @@ def render(original: bytes, job: Job, memory: int | None = None) -> Rendered:
     raise Unprocessable(f"{format.name}: {failure}")
 
 
-def _render(original: bytes, format: Format, job: Job, memory: int | None) -> Rendered:
+def _render(original: bytes, format: Format, job: Job, memory: int | None, most: int) -> Rendered:
     failure = ""
     opened, header = load.open_original(original, format, job, memory)
     trimmed = None
@@ -173,14 +174,23 @@ def _render(original: bytes, format: Format, job: Job, memory: int | None) -> Re
         image = run_steps(loaded, job.options, frame)
         try:
             body, written = encode(image, job.options, frame, original if image is loaded else None)
+        except (pyvips.Error, MemoryError) as exc:
+            failure, body = f"{frame.format.name}: {_why(exc)}", b""
+        if not body:
+            # libvips decodes when the encoder pulls lines. Where it is not the encoder that fails, this does.
+            opened = load.reopen(original, header)
+            run_steps(trimmed or load.load(original, opened, frame), job.options, frame).avg()
+        elif len(body) <= most:
             return Rendered(body, written, image.width, image.get_page_height())
-        except pyvips.Error as exc:
-            failure = f"{frame.format.name}: {reason(exc)}"
-        # libvips decodes when the encoder pulls lines. Where it is not the encoder that fails, this does.
-        opened = load.reopen(original, header)
-        run_steps(trimmed or load.load(original, opened, frame), job.options, frame).avg()
+        else:
+            failure = f"{written.name}: the result has {len(body)} bytes, more than {most}"
+            del body
         opened = load.reopen(original, header)
     raise EncodingFailed(failure)
+
+
+def _why(exc: pyvips.Error | MemoryError) -> str:
+    return "out of memory" if isinstance(exc, MemoryError) else reason(exc)
 
 
 def _describe(

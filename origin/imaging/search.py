@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 from origin.formats import JPEG_SCALE
+from origin.formats import Format
 
 MAX_TRIES = 4
 """Encodings that a search takes at most, those of samples among them."""
@@ -58,6 +59,11 @@ SCORES: Mapping[str, Curve] = {
 # 1.5 points better.
 SIZE_TOLERANCE = 0.03
 SHORT_OF, BEYOND = -0.5, 1.5
+
+
+def typical_bytes(format: Format, quality: int) -> float:
+    """Bytes of a pixel of a photograph in a quality of URLs."""
+    return math.exp(_at(SIZES[format.name], quality))
 
 
 def find_highest_within(

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import Any
 from typing import cast
 
+from origin.imaging.protocol import MAX_RESULT
 from origin.imaging.protocol import PREFIX_SIZE
 from origin.imaging.protocol import unpack_head
 from origin.imaging.protocol import unpack_prefix
 
-MAX_RESULT = 256_000_000  # bytes that a renderer may answer with
 PROTOCOL_ERRORS = (ValueError, KeyError, TypeError, OverflowError)
 """What reading an answer raises that no renderer of ours gives."""
 

@@ -142,6 +142,13 @@ def test_options_that_are_too_much_are_refused_by_name(
         frames(side, side, **changes)
 
 
+def test_so_many_bytes_that_all_tries_are_of_high_quality_take_twice_as_long() -> None:
+    assert frames(4000, 3000, format="avif", max_bytes=1_000_000)[0].upright.size == (4000, 3000)
+    assert frames(4000, 3000, format="avif", max_bytes=12_000_000, options_quality=80)
+    with pytest.raises(BadRequest, match=r"^option bytes: takes "):
+        frames(4000, 3000, format="avif", max_bytes=12_000_000)  # of noise, took 15 s
+
+
 def test_the_tries_of_auto_count_and_without_time_for_them_a_sample_decides() -> None:
     (usual,) = frames(1900, 2000, format="avif", options_quality="auto")
     (hurried,) = frames(1900, 2000, format="avif", options_quality="auto", bounds=Bounds(0.8, MEMORY))

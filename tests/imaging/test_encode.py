@@ -13,11 +13,13 @@ from PIL import Image
 from PIL.ImageFilter import GaussianBlur
 
 from benchmarks.pictures import LANDSCAPE
+from origin.errors import EncodingFailed
 from origin.errors import Unprocessable
 from origin.formats import QUALITY
 from origin.formats import Format
 from origin.imaging import encode
 from origin.imaging.pipeline import render
+from origin.imaging.protocol import largest_result
 from tests.support import pictures
 from tests.support.jobs import job
 
@@ -33,6 +35,34 @@ def test_a_jpeg_has_the_chosen_tables() -> None:
     ours = pictures.opened(render(pictures.land(), job(width=300, format="jpg")).body)
     plain = pictures.opened(pictures.encoded(pictures.field(300, 180), "JPEG", quality=90))
     assert ours.quantization[0] != plain.quantization[0]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("format", "bands", "change"),
+    [("avif", 4, {"lossless": True}), ("avif", 3, {"lossless": True}), ("jpg", 3, {"options_quality": 100})],
+)
+def test_no_noise_makes_a_result_that_is_taken_for_that_of_a_broken_renderer(
+    format: str, bands: int, change: dict[str, Any]
+) -> None:
+    """The worst that was found: levels from both ends alone. The origin ends a renderer that answers more."""
+    levels = np.random.default_rng(3).integers(-15, 15, (400, 400, bands), dtype=np.int8)
+    noise = pictures.encoded(Image.fromarray(levels.view(np.uint8)), "PNG")
+    body = render(noise, job(format=format, **change)).body
+    assert 4 * 400 * 400 < len(body) <= largest_result(400, 400, 1)
+
+
+def test_a_file_that_is_too_large_is_made_of_half_as_many_pixels_or_fails_as_encoding() -> None:
+    """A renderer that answers more than it may is taken for a broken one, and ended."""
+    noise = np.random.default_rng(3).integers(0, 256, (1500, 1600, 3), dtype=np.uint8)
+    original, finest = pictures.encoded(Image.fromarray(noise), "BMP"), job(format="jpg", options_quality=100)
+    whole = render(original, finest)
+    assert (whole.width, whole.height) == (1600, 1500)
+    most = len(whole.body) * 2 // 3
+    half = render(original, finest, most=most)
+    assert half.width * half.height == pytest.approx(1600 * 1500 / 2, rel=0.01)
+    assert pictures.opened(half.body).size == (half.width, half.height)
+    with pytest.raises(EncodingFailed, match=rf"^jpg: the result has \d+ bytes, more than {most // 2}$"):
+        render(original, finest, most=most // 2)
 
 
 @pytest.mark.parametrize(("original", "level"), [(pictures.land, 1), (pictures.alpha, 2)])
