@@ -14,6 +14,7 @@ from origin.cli.common import read_config
 from origin.cli.common import takes_config
 from origin.config.model import Config
 from origin.config.model import Handler
+from origin.delivery.handler import RESERVED
 from origin.delivery.settings import passes_through
 from origin.errors import BadRequest
 from origin.errors import Forbidden
@@ -81,6 +82,9 @@ def explain_url(config: Config, url: str, now: float) -> tuple[list[str], bool]:
     if handler.transform is not None and not (key and handler.has_source):
         return _explain_posted(handler, key, pairs, defaults, lines)
     lines.append(f"key: {key}")
+    if handler.write is not None and key.startswith(RESERVED):
+        reserved = BadRequest(f"keys below {RESERVED} are reserved")
+        return [*lines, f"refused: {reserved}", _describe_failure(handler, reserved)], False
     lines += _describe_ignored(pairs, defaults)
     try:
         signature, accepted = _describe_signature(handler, key, pairs, now)
