@@ -238,6 +238,9 @@ async def _check_writes(config: Config) -> AsyncIterator[Finding]:
         if write.list_open():
             what = " and ".join(write.list_open())
             yield f"handler {handler.name}: warning: write.auth is open: anybody may send {what}", True
+        if write.list_futile():
+            what = " and ".join(write.list_futile())
+            yield f"handler {handler.name}: warning: nobody may send {what}: upload grants permit none", True
         served = [format.name for format in handler.allowed_formats]
         unread = [name for name in write.accept if name not in served]
         if unread:

@@ -337,8 +337,16 @@ class Write(Part):
 
     def list_open(self) -> list[str]:
         """The methods and actions that everyone may send."""
+        return [name for name, way in self._ways() if way.is_open]
+
+    def list_futile(self) -> list[str]:
+        """The methods and actions for which upload grants are asked, which permit none of them."""
+        return [name for name, way in self._ways() if way.signed and name in ("DELETE", *ACTIONS)]
+
+    def _ways(self) -> list[tuple[str, Way]]:
+        """Who may send which method or action, as far as somebody may."""
         names = [*self.open_methods, *(ACTIONS if self.stage else ())]
-        return [name for name in names if (way := self.auth.of(name)) is not None and way.is_open]
+        return [(name, way) for name in names if (way := self.auth.of(name)) is not None]
 
     @property
     def open_methods(self) -> tuple[str, ...]:
