@@ -45,7 +45,7 @@ _ALL = ("2MP", "6MP", "24MP")
 TINY = Form("tiny", 1, 0.2, 0.2, 0.4, 1200, ("2MP",), 1, 300, ("jpg",), ("jpg",))
 """Whether the benchmarks themselves work; its figures say nothing."""
 QUICK = Form("quick", 1, 1, 0.4, 2, 10_000, _ALL, 1, 115, formats_of_large=("jpg",), widths=3)
-FULL = Form("full", 3, 3, 1.2, 60, 200_000, _ALL, 4, 870)
+FULL = Form("full", 3, 3, 1.2, 60, 200_000, _ALL, 9, 870)
 
 
 @dataclass(frozen=True)

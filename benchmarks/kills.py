@@ -25,20 +25,23 @@ import uvloop
 from benchmarks import kills_pictures
 from benchmarks.client import Client
 from benchmarks.kills_clients import NOTHING
+from benchmarks.kills_clients import SUFFIX
 from benchmarks.kills_clients import Ledger
 from benchmarks.kills_clients import Uploader
 from benchmarks.kills_clients import complaint
+from benchmarks.kills_clients import derived_targets
 from benchmarks.kills_clients import targets
 from benchmarks.kills_places import Bucket
 from benchmarks.kills_places import Folder
 from benchmarks.kills_places import Place
 from benchmarks.kills_server import PICTURES
 from benchmarks.kills_server import STAGE
+from benchmarks.kills_server import WITH_FILES
 from benchmarks.kills_server import Server
 
 PAUSE = 1.0  # seconds between two kills
 AWAY = 4.0  # seconds for which S3 is
-PATIENCE = 60.0  # seconds until a stage is swept
+PATIENCE = 120.0  # seconds until a stage is swept, and what a crash left is repaired
 EXPIRE = 1  # seconds for which uploads wait in the last stage
 
 
@@ -100,18 +103,25 @@ async def _judge(place: Place, server: Server, client: Client, found: Found) -> 
     contents = await asyncio.to_thread(place.contents)
     found.stored = sum(not _is_own(name) for name in contents)
     ledger.wrong += _stored_wrongly(contents, ledger)
+    ledger.wrong += _files_wrong(contents, ledger)
     await asyncio.sleep(2 * EXPIRE)
     await server.start(EXPIRE)
     for number, key in enumerate(ledger.may_hold):
         target = list(targets(key))[number % 4]
         if problem := complaint(await client.get(target), ledger.held(key)):
             ledger.wrong.append(f"at the end GET {target}: {problem}")
+    for key in ledger.with_files:
+        for target in derived_targets(key):
+            if problem := complaint(await client.get(target), ledger.held_with_file(key)):
+                ledger.wrong.append(f"at the end GET {target}: {problem}")
     deadline = time.monotonic() + PATIENCE
     while left := await asyncio.to_thread(_left_over, place, server):
         if time.monotonic() > deadline:
             ledger.wrong += [f"{name} is left over" for name in left]
             return
         await asyncio.sleep(0.2)
+    contents = await asyncio.to_thread(place.contents)
+    ledger.wrong += _files_wrong(contents, ledger, are_repaired=True)
 
 
 def _stored_wrongly(contents: dict[str, bytes], ledger: Ledger) -> list[str]:
@@ -131,10 +141,30 @@ def _stored_wrongly(contents: dict[str, bytes], ledger: Ledger) -> list[str]:
         if body is None or _number(body) != expected:
             wrong.append(f"{key} waits in the stage no more, or is another")
     for name, body in contents.items():
+        if name.startswith(f"{WITH_FILES}/"):
+            continue
         if _number(body) in unanswered:
             unanswered.remove(_number(body))  # a POST whose answer got lost; its name is not known
         elif not _is_own(name):
             wrong.append(f"{name} is there, and nobody was told so: {body[:40]!r}")
+    return wrong
+
+
+def _files_wrong(contents: dict[str, bytes], ledger: Ledger, *, are_repaired: bool = False) -> list[str]:
+    """Complaints of originals and the files beside them: what has an original has its file, and once that
+    what a crash left is repaired it is of this very original."""
+    wrong = []
+    for key in ledger.with_files:
+        held = ledger.held_with_file(key)
+        original, file = (contents.get(f"{WITH_FILES}/{key}{end}.png") for end in ("", SUFFIX))
+        shown = NOTHING if original is None else _number(original)
+        of_file = NOTHING if file is None else kills_pictures.number_of(file)
+        if shown not in held:
+            wrong.append(f"{key} holds {shown}, and may hold {held}")
+        if original is not None and of_file not in held - {NOTHING}:
+            wrong.append(f"{key} is there, and its file is {of_file} of {held}")
+        if are_repaired and shown != of_file:
+            wrong.append(f"{key} holds {shown}, and its file is still {of_file}")
     return wrong
 
 
@@ -151,7 +181,7 @@ def _number(body: bytes) -> int:
 def _left_over(place: Place, server: Server) -> list[str]:
     """What still waits, and what nobody is writing any more."""
     waiting = [name for name in place.names() if name.startswith(f"{STAGE}/") and not _is_own(name)]
-    unfinished = [name for name in place.names() if "/.origin/tmp/" in name]
+    unfinished = [name for name in place.names() if "/.origin/tmp/" in name or "/.origin/notes/" in name]
     return waiting + unfinished + [str(path) for path in server.spools.iterdir()]
 
 

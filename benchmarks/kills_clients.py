@@ -30,6 +30,7 @@ WRITER, OTHER, STAGED = (
     "staged",
 )  # handlers: one that writes, one that reads there too, one with a stage
 FOLDER = "pictures"  # of `WRITER`, as `OTHER` sees it
+DERIVED, SUFFIX = "derived", "MI"  # the handler that stores a small file beside each picture, and its folder
 _AUTH = f"Authorization: Bearer {TOKEN}\r\n"
 _FORM = "Content-Type: application/x-www-form-urlencoded\r\n"
 UNKNOWN = frozenset({0, 503})  # statuses behind which a write may have happened or not
@@ -52,12 +53,17 @@ class Ledger:
     wrong: list[str] = field(default_factory=list)
     overtaken: list[str] = field(default_factory=list)  # keys that hold a late write in place of a later one
     answered: int = 0  # uploads that were acknowledged or refused
+    with_files: dict[str, set[int | None]] = field(default_factory=dict)  # the same of `DERIVED`
     reads: int = 0
     unread: int = 0  # reads without an answer, or while S3 was away
 
     def held(self, key: str) -> set[int | None]:
         """All that is right of a key that was written."""
         return self.may_hold.get(key, {NOTHING}) | self.late.get(key, set())
+
+    def held_with_file(self, key: str) -> set[int | None]:
+        """The same of a picture beside which there is a file."""
+        return self.with_files[key] | self.late.get(key, set())
 
 
 class Uploader:
@@ -70,12 +76,13 @@ class Uploader:
         self._dice = random.Random(name)
         self._keys = (f"c{name}/{number}.png" for number in count())
         self._numbers = count(1 + (name << 16))
+        self._derived = [f"d{name}/{number}" for number in range(3)]  # few, so that they are often replaced
         self._mine: dict[str, str | None] = {}  # version by key, as far as known
 
     async def run(self, until: int) -> None:
         """Upload until so many uploads of all clients are answered."""
         ways = {self._put_new: 30, self._replace: 22, self._refused: 12, self._conditional: 16}
-        ways |= {self._delete: 5, self._post: 7, self._publish: 8}
+        ways |= {self._delete: 5, self._post: 7, self._publish: 8, self._derive: 8}
         while self._ledger.answered < until:
             (way,) = self._dice.choices(list(ways), list(ways.values()))
             await way()
@@ -166,6 +173,22 @@ class Uploader:
         self._ledger.may_hold[key] = {number}
         await self._read(key)
 
+    async def _derive(self) -> None:
+        """Put or delete a picture beside which a file is made, and read that as well."""
+        key, number = self._dice.choice(self._derived), next(self._numbers)
+        held = self._ledger.with_files.setdefault(key, {NOTHING})
+        if self._dice.random() < 0.2:
+            reply, new = await self._write("DELETE", f"/{DERIVED}/{key}.png"), NOTHING
+            self._expect(reply, {204}, f"DELETE {key}")
+        else:
+            body, new = kills_pictures.picture(number)[0], number
+            reply = await self._write("PUT", f"/{DERIVED}/{key}.png", body)
+            self._expect(reply, {200, 201}, f"PUT {key}")
+        self._ledger.with_files[key] = held | {new} if reply.status in UNKNOWN else {new}
+        self._note_late(key, new, reply)
+        for target in derived_targets(key):
+            await self._see(target, self._ledger.held_with_file(key))
+
     # Beneath
 
     def _one_of_mine(self) -> str:
@@ -193,8 +216,7 @@ class Uploader:
         """What the key may hold after that answer to a write of `number`."""
         write = f"{time.monotonic():.1f} s: {number}, {reply.status}"
         self._ledger.writes.setdefault(key, []).append(write)
-        if reply.status == 503 and self._ledger.is_remote:
-            self._ledger.late.setdefault(key, set()).add(number)
+        self._note_late(key, number, reply)
         if reply.status in UNKNOWN:
             self._ledger.may_hold.setdefault(key, {NOTHING}).add(number)
             self._mine[key] = None
@@ -202,10 +224,15 @@ class Uploader:
             self._ledger.may_hold[key] = {number}
             self._mine[key] = reply.headers.get("etag") if is_kept else None
 
+    def _note_late(self, key: str, number: int | None, reply: Reply) -> None:
+        if reply.status == 503 and self._ledger.is_remote:
+            self._ledger.late.setdefault(key, set()).add(number)
+
     async def _read(self, key: str) -> None:
         """What is served is what the last answer has said, by whichever handler and in whichever size."""
-        target = self._dice.choice(list(targets(key)))
-        held = self._ledger.held(key)
+        await self._see(self._dice.choice(list(targets(key))), self._ledger.held(key))
+
+    async def _see(self, target: str, held: set[int | None]) -> None:
         reply = await self._send("GET", target)
         if reply.status in UNANSWERED:
             self._ledger.unread += 1
@@ -219,6 +246,10 @@ class Uploader:
 def targets(key: str) -> Iterator[str]:
     for place in (f"/{WRITER}/{key}", f"/{OTHER}/{FOLDER}/{key}"):
         yield from (place, f"{place}?w={SMALL}&f=png")
+
+
+def derived_targets(key: str) -> Iterator[str]:
+    yield from (f"/{DERIVED}/{key}.png?w={SMALL}&f=png", f"/{DERIVED}/{key}{SUFFIX}.png")
 
 
 def complaint(reply: Reply, held: set[int | None]) -> str:

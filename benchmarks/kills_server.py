@@ -14,17 +14,20 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.kills_clients import DERIVED
 from benchmarks.kills_clients import FOLDER
 from benchmarks.kills_clients import OTHER
 from benchmarks.kills_clients import STAGED
+from benchmarks.kills_clients import SUFFIX
 from benchmarks.kills_clients import TOKEN
 from benchmarks.kills_clients import WRITER
+from benchmarks.kills_pictures import SMALL
 from benchmarks.kills_places import Place
 from benchmarks.machine import free_port
 from benchmarks.machine import tree
 
 PUBLIC, STAGE = "public", "stage"  # folders: what is served, and where uploads wait
-PICTURES = f"{PUBLIC}/{FOLDER}"
+PICTURES, WITH_FILES = f"{PUBLIC}/{FOLDER}", f"{PUBLIC}/{DERIVED}"
 _PATIENCE = 100.0  # seconds until it has started
 
 
@@ -32,13 +35,16 @@ def configuration(place: Place, folder: Path, port: int, expire: int) -> dict[st
     auth = {"bearer": TOKEN}
     writer = {"name": WRITER, "source": place.source(PICTURES), "error_status": "exact"}
     staged = {"auth": auth, "stage": {"source": place.source(STAGE), "expire": expire}}
+    derives = {"auth": auth, "methods": ["PUT", "DELETE"], "derive": {SUFFIX: "small"}}
     handlers = [
         {**writer, "write": {"auth": auth, "methods": ["POST", "PUT", "DELETE"]}},
         {**writer, "name": STAGED, "write": staged},
+        {**writer, "name": DERIVED, "source": place.source(WITH_FILES), "write": derives},
         {**writer, "name": OTHER, "source": place.source(PUBLIC)},
     ]
     return {
         "handlers": handlers,
+        "presets": {"small": {"w": SMALL, "f": "png"}},
         "http_host": "127.0.0.1",
         "http_port": port,
         "cache": {"path": str(folder / "cache"), "max_size": "200MB", "memory": "20MB"},

@@ -84,7 +84,7 @@ def _arguments() -> argparse.Namespace:
     form.add_argument("--quick", action="store_true", help="two minutes; the default")
     form.add_argument("--tiny", action="store_true", help="seconds: to see whether the benchmarks work")
     form.add_argument(
-        "--full", action="store_true", help="fifteen minutes, on a machine that does nothing else"
+        "--full", action="store_true", help="eighteen minutes, on a machine that does nothing else"
     )
     parser.add_argument("--only", metavar="CASE", action="append", default=[], help=f"of {', '.join(CASES)}")
     parser.add_argument(

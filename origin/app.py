@@ -15,6 +15,8 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.routing import Mount
+from starlette.types import ASGIApp
 
 from origin.config.load import build_config
 from origin.config.load import load_config
@@ -23,6 +25,7 @@ from origin.delivery.answers import Answer
 from origin.delivery.answers import FixedAnswers
 from origin.delivery.authorize import Verify
 from origin.delivery.handler import Handler
+from origin.delivery.router import READ_METHODS
 from origin.delivery.router import BodyLimit
 from origin.delivery.router import Router
 from origin.errors import ConfigError
@@ -36,8 +39,12 @@ from origin.ops.metrics import Metrics
 from origin.ops.routes import on_http_error
 from origin.ops.routes import private_routes
 from origin.ops.routes import public_routes
+from origin.pages.playground import PICTURES
+from origin.pages.playground import Playground
+from origin.pages.playground import playground_routes
 from origin.parts.origin import Clock
 from origin.parts.origin import Origin
+from origin.parts.playground import make_playground
 from origin.render.process import RendererBroken
 from origin.sources import Source
 
@@ -52,10 +59,13 @@ class OriginApp(Starlette):
         self.origin = origin
         self._started = time.monotonic()
         self.draining = False
+        self.shown: tuple[str, ...] | None = (
+            None  # the demo's pictures, for whose playground nobody needs the token
+        )
         self.load_again: Callable[[], Config] | None = None  # reads the configuration from where it came
         routes = public_routes(self)
         if origin.config.admin.port is None:
-            routes += private_routes(self)
+            routes += [*private_routes(self), *playground_routes(self)]
         super().__init__(routes=routes, lifespan=_lifespan)
         _configure(self)
         self.image_router = self._build_router()
@@ -141,6 +151,11 @@ class OriginApp(Starlette):
     def metrics(self) -> Metrics:
         return self.origin.metrics
 
+    @property
+    def playground(self) -> Playground | None:
+        origin = self.origin
+        return make_playground(origin.config, origin.now(), self.shown or (), is_open=self.shown is not None)
+
     async def reload_configuration(self) -> str | None:
         """Read the configuration again. Returns what is wrong with it, and then the old one stays."""
         if self.load_again is None:
@@ -216,9 +231,31 @@ def create_app(
 
 def create_admin_app(app: OriginApp) -> Starlette:
     """The routes for operators alone, for a listener of their own."""
-    admin = Starlette(routes=[*public_routes(app), *private_routes(app)])
+    pages = playground_routes(app, pictures=PICTURES)
+    pictures = Mount(PICTURES, app=_pictures_for_operators(app))
+    admin = Starlette(routes=[*public_routes(app), *private_routes(app), *pages, pictures])
     _configure(admin)
     return admin
+
+
+def _pictures_for_operators(app: OriginApp) -> ASGIApp:
+    """The pictures of the public listener, so that the playground shows them from where it is itself."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if (
+            not app.origin.config.admin.playground
+            or scope["type"] != "http"
+            or scope["method"] not in READ_METHODS
+        ):
+            await _not_found(scope, receive, send)
+            return
+        # What was asked of this listener says nothing of the names and the scheme of the public one.
+        headers = [pair for pair in scope["headers"] if pair[0] != b"host"]
+        if hosts := app.origin.config.hosts:
+            headers.append((b"host", hosts[0].encode()))
+        await app({**scope, "scheme": "https", "headers": headers}, receive, send)
+
+    return answer
 
 
 def _configure(app: Starlette) -> None:

@@ -101,7 +101,7 @@ async def _check_parts(config: Config, original: tuple[Handler, str] | None) -> 
 
 
 async def _check_source(handler: Handler, config: Config) -> list[Finding]:
-    name = f"handler {handler.name} at /{handler.prefix}/"
+    name = f"handler {handler.name} at {handler.path_above}"
     if not handler.has_source:
         return _tell_of_posting(handler, name)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,10 @@ _QUERIES = (
     "spinner.gif?w=120&f=webp",
     "no-such-picture.jpg?w=300&h=200",
 )
+_PRESETS = {
+    "card": {"w": 320, "h": 200, "fit": "cover", "f": "auto"},
+    "faded": {"saturation": 0.3, "brightness": 1.1},
+}
 
 
 @click.command()
@@ -49,14 +54,20 @@ def demo_config(port: int) -> Iterator[Config]:
 
     with tempfile.TemporaryDirectory(prefix="origin-demo-") as folder:
         handler = {
-            "name": "demo",
             "source": {"type": "local", "root": str(pictures_folder())},
             "cache_time": 60,
             "max_age": 60,
         }
+        signing = {"keys": [secrets.token_urlsafe(32)]}  # of this run alone
         yield build_config(
             {
-                "handlers": [handler],
+                "handlers": [
+                    {"name": "demo", **handler},
+                    {"name": "signed", "signing": signing, **handler},
+                ],
+                "presets": _PRESETS,
+                "watermarks": {"logo": {"picture": str(pictures_folder() / "logo.png"), "opacity": 0.8}},
+                "admin": {"playground": True},
                 "http_host": "127.0.0.1",
                 "http_port": port,
                 "drain": 0,  # no load balancer has to notice
@@ -67,5 +78,6 @@ def demo_config(port: int) -> Iterator[Config]:
 
 
 def demo_urls(port: int) -> list[str]:
-    """What to open: the page first."""
-    return [f"http://127.0.0.1:{port}/", *(f"http://127.0.0.1:{port}/demo/{query}" for query in _QUERIES)]
+    """What to open: the page and the playground first."""
+    paths = ("", "-/playground", *(f"demo/{query}" for query in _QUERIES))
+    return [f"http://127.0.0.1:{port}/{path}" for path in paths]

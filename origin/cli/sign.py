@@ -151,7 +151,11 @@ def _find_signer(path: str, config_path: str, prefix: str | None, base_url: str)
             end_as_misused(f"{KEYS_VARIABLE} is not set")
         mounts = {prefix: keys}
     else:
-        signing = {h.prefix: h.signing.keys for h in read_config(config_path).handlers if h.signing}
+        handlers = read_config(config_path).handlers
+        foreign = find_mount(path, {h.prefix: h.dialect for h in handlers})
+        if foreign is not None and foreign[0] is not None:
+            end_as_misused(f"{path} is signed as {foreign[0]} signs, by the libraries of {foreign[0]}")
+        signing = {h.prefix: h.signing.keys for h in handlers if h.signing and h.signing.keys}
         mounts = {mount: [key.get_secret_value() for key in keys] for mount, keys in signing.items()}
     mounted = find_mount(path, mounts)
     if mounted is None:

@@ -74,7 +74,7 @@ def _unwritable(place: str, handler: Handler, write: Write) -> Iterator[str]:
     if SOURCES[type_name(handler.source)].store is None:
         yield f"{place}.write: expected a source that can be written to, of type {_STORES}"
     ways = [way for method in write.methods if (way := write.auth.of(method)) is not None]
-    if any(way.signed for way in ways) and handler.signing is None:
+    if any(way.signed for way in ways) and not (handler.signing and handler.signing.keys):
         yield f"{place}.write.auth: expected signing.keys in the handler, with which upload grants are made"
     if mistake := find_name_mistake(write.name):
         yield f"{place}.write.name: expected a template such as {{yyyy}}/{{mm}}/{{uuid}}; {mistake}"
@@ -137,7 +137,8 @@ def _claimed_paths(config: Config) -> Iterator[str]:
     for i, handler in enumerate(config.handlers):
         if handler.write is None:
             continue
-        others = {other.prefix: True for other in config.handlers if other is not handler}
+        # What is at the root has what nothing else claims.
+        others = {other.prefix: True for other in config.handlers if other is not handler and other.prefix}
         for name, route in handler.write.routes:
             if route is None:
                 continue

@@ -26,12 +26,14 @@ from origin.config.pictures import Preset
 from origin.config.pictures import PresetList
 from origin.config.pictures import Suffix
 from origin.config.pictures import Watermark
+from origin.config.signing import Signing
 from origin.config.sources import AnySource
 from origin.config.sources import NamedSource
 from origin.config.sources import SourceOrName
 from origin.config.types import AnswerRoute
 from origin.config.types import AnyText
 from origin.config.types import Count
+from origin.config.types import DialectName
 from origin.config.types import Duration
 from origin.config.types import DurationOrNone
 from origin.config.types import ErrorStatus
@@ -62,32 +64,9 @@ from origin.formats import DEFAULT_ORIGINALS
 from origin.formats import QUALITY
 from origin.sources.none import NoSettings
 from origin.urls.parsing import OptionDefaults
+from origin.urls.path import path_above
 from origin.urls.presets import ORIGINAL_EXTENSIONS
 from origin.urls.presets import PresetNames
-
-MIN_KEY = 32  # characters of a signing key
-
-
-class Signing(Part):
-    """Signed URLs of one handler."""
-
-    keys: Annotated[
-        tuple[
-            Annotated[
-                SecretStr, Field(min_length=MIN_KEY), expects(f"a key of {MIN_KEY} characters or more")
-            ],
-            ...,
-        ],
-        meaning(f"signing keys of {MIN_KEY} characters or more, oldest to newest; the newest signs"),
-    ]
-    required: Annotated[Flag, meaning("false lets requests without a token pass")] = True
-
-    @model_validator(mode="before")
-    @classmethod
-    def _check_keys(cls, data: Any) -> Any:
-        if isinstance(data, dict) and data.get("keys", []) == []:
-            raise expected("at least one key in `keys`; without one nothing is signed", got="")
-        return data
 
 
 class OnError(Part):
@@ -162,7 +141,10 @@ class Handler(Part):
     name: Annotated[Text, meaning("for logs, metrics, tags and purges")]
     prefix: Annotated[
         Prefix,
-        meaning("where it is mounted, `name` when empty; may hold slashes; the longest match wins"),
+        meaning(
+            "where it is mounted, `name` when empty; may hold slashes; the longest match wins; "
+            'with `dialect`, `""` is the root'
+        ),
     ] = ""
     source: Annotated[SourceOrName, meaning("where originals are: a source, or the name of one of `sources`")]
     aws: Annotated[Aws | None, meaning("s3imageserver's form of `source`")] = None
@@ -237,6 +219,10 @@ class Handler(Part):
         ),
     ] = "never"
     signing: Annotated[Signing | None, meaning("signed URLs; without it, every URL is answered")] = None
+    dialect: Annotated[
+        DialectName | None,
+        meaning("the system whose URLs are understood here, in place of ours: `imgix`"),
+    ] = None
     debug: Annotated[
         Flag,
         meaning("tell the reason of a failure in `X-Origin-Reason`, ignored options in `X-Origin-Ignored`"),
@@ -285,6 +271,8 @@ class Handler(Part):
         data = read_handler(data)
         if isinstance(data, dict) and data.get("transform") is not None and data.get("source") is None:
             data = {**data, "source": NoSettings()}
+        if isinstance(data, dict) and data.get("dialect") is not None and data.get("prefix") == "":
+            return data  # the root
         if isinstance(data, dict) and data.get("prefix") in ("", None):
             return {**data, "prefix": data.get("name", "")}
         return data
@@ -297,8 +285,10 @@ class Handler(Part):
             raise expected("either `transform` or `write`: both are posted to the prefix", got="")
         if self.auth is not None and self.transform is None:
             raise expected("`transform` beside it", key="auth", got="")
-        if self.auth is not None and self.auth.signed and self.signing is None:
+        if self.auth is not None and self.auth.signed and not (self.signing and self.signing.keys):
             raise expected("`signing` with the keys of the grants beside it", key="auth.signed", got="")
+        if self.signing is not None:
+            self.signing.check_dialect(self.dialect)
         if self.cache_time == 0:
             raise expected(
                 'seconds, or -1 for no cache; 0 is refused: in s3imageserver it meant "for ever" '
@@ -337,6 +327,11 @@ class Handler(Part):
         )
 
     @property
+    def path_above(self) -> str:
+        """The beginning of its paths: `/photos/`, or `/` at the root."""
+        return path_above(self.prefix)
+
+    @property
     def has_source(self) -> bool:
         """Whether there are originals to serve."""
         return not isinstance(self.source, NoSettings)
@@ -372,13 +367,14 @@ class Admin(Part):
 
     token: Annotated[
         Annotated[SecretStr, Field(min_length=16), expects("a token of 16 characters or more")] | None,
-        meaning("bearer token for purges, 16 characters or more; without it there is no purge"),
+        meaning("bearer token for purge and reload, 16 characters or more; without it there is neither"),
     ] = None
     host: Annotated[Text | None, meaning("address of the listener of `port`; `http_host` when absent")] = None
     port: Annotated[
         Port | None,
-        meaning("a listener of its own for purge and metrics, which then leave the public one"),
+        meaning("a listener of its own for purge, metrics and playground, which then leave the public one"),
     ] = None
+    playground: Annotated[Flag, meaning("`/-/playground`, a page on which to try every option")] = False
 
 
 class Log(Part):

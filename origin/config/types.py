@@ -29,8 +29,10 @@ from origin.formats import FORMATS
 from origin.formats import OUTPUTS
 from origin.formats import QUALITY
 from origin.formats import Format
+from origin.urls.dialects import DIALECTS
 from origin.urls.options import OPTIONS
 from origin.urls.options import find_option
+from origin.urls.path import ROOT
 
 
 class Referenced(str):
@@ -167,6 +169,8 @@ def _failure_classes(error: type[OriginError] = OriginError) -> Iterator[str]:
 def _parse_prefix(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError(value)
+    if not value:
+        return ROOT
     prefix = value.strip("/")
     segments = prefix.split("/")
     if any(s in ("", ".", "..") for s in segments) or not prefix.isprintable() or segments[0] == "-":
@@ -259,6 +263,13 @@ ErrorStatus = Annotated[
             ]
         }
     ),
+]
+DialectName = Annotated[
+    str,
+    Strict,
+    Field(pattern=f"^({'|'.join(DIALECTS)})$"),
+    expects(one_of(list(DIALECTS))),
+    WithJsonSchema({"type": "string", "enum": list(DIALECTS)}),
 ]
 TransformName = Annotated[
     Literal["fit", "prepare_jpeg", "resize_avatar", "rescale_avatar", "info", "render"],

@@ -17,6 +17,9 @@ from origin.errors import Forbidden
 from origin.http.message import Request
 from origin.signing import Pair
 from origin.signing import Verifier
+from origin.signing.foreign import ForeignVerifier
+from origin.urls.path import ROOT
+from origin.urls.path import raw_key
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +64,31 @@ class TokenAuthorizer:
 
     def authorize(self, key: str, pairs: Pairs, request: Request) -> int | None:
         verdict = self._verifier.verify(key, pairs, self._clock())
+        if not verdict.accepted:
+            raise Forbidden(str(verdict))
+        return verdict.expires
+
+
+class ForeignAuthorizer:
+    """Admits the URLs that another system signed, in a handler with its dialect.
+
+    With `behind` the path is signed from there on, for a CDN that puts this prefix before it.
+    """
+
+    lasts = True
+
+    def __init__(
+        self, verifier: ForeignVerifier, behind: str = ROOT, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._verifier = verifier
+        self._behind = behind
+        self._clock = clock
+
+    def authorize(self, key: str, pairs: Pairs, request: Request) -> int | None:
+        signed_path = raw_key(request.raw_path, self._behind)
+        if signed_path is None:
+            raise Forbidden("the slash behind the prefix is escaped")
+        verdict = self._verifier.verify(signed_path, request.query, self._clock())
         if not verdict.accepted:
             raise Forbidden(str(verdict))
         return verdict.expires

@@ -49,6 +49,9 @@ from origin.sources.remote_url import parse_url
 from origin.sources.url_registry import NoRegistry
 from origin.sources.url_registry import RegistryAction
 from origin.sources.watched_registry import WatchedRegistry
+from origin.urls.dialects.dialect import Translate
+from origin.urls.dialects.dialect import Translation
+from origin.urls.dialects.dialect import keep_words
 from origin.urls.options import BY_NAME
 from origin.urls.options import Options
 from origin.urls.parsing import OptionDefaults
@@ -67,8 +70,9 @@ class Handler:
     """One mounted prefix, bound to one source. Times are Unix seconds of `clock`.
 
     `source_id` tells the source from any other one in the names of the cache. `read_key` turns the key of a
-    URL into the one that the source is asked for. With a `registry` each request asks whether the original is
-    blocked. `refuses_loops` is for sources that may lead back here.
+    URL into the one that the source is asked for; `translate` turns its words into ours, where they are those
+    of another system. With a `registry` each request asks whether the original is blocked. `refuses_loops` is
+    for sources that may lead back here.
     """
 
     methods = ("GET", "HEAD")
@@ -83,6 +87,7 @@ class Handler:
         fallback: Fallback,
         defaults: OptionDefaults,
         authorizer: Authorizer = allow_all,
+        translate: Translate = keep_words,
         read_key: ReadKey = read_plain_key,
         registry: WatchedRegistry | None = None,
         passthrough: Passthrough = "never",
@@ -99,6 +104,7 @@ class Handler:
         self._defaults = defaults
         self._found = FoundNames(renditions.originals.cache_time, clock)
         self._authorizer = authorizer
+        self._translate = translate
         self._read_key = read_key
         self._registry = registry
         self._passthrough = passthrough
@@ -160,42 +166,51 @@ class Handler:
         """What a decoded key and a raw query ask for. `error` is what is wrong with the path already."""
         many = query.count(b"&") > MAX_PAIRS
         pairs = [] if many else decode_query(query)
-        source_key, passes, failure = key, False, None
+        said = self._translate(key, pairs)
+        source_key, passes, failure = said.key, False, None
         parse = parse_options
         try:
             if many:
                 raise BadRequest(f"the query has more than {MAX_PAIRS} pairs")
-            source_key = self._read_key(key, pairs, raw_path)
+            if said.mistakes:
+                raise BadRequest("; ".join(said.mistakes))
+            source_key = self._read_key(said.key, said.pairs, raw_path)
             if self._is_written and key.startswith(RESERVED):
                 raise BadRequest(f"keys below {RESERVED} are reserved")
-            passes = passes_through(self._passthrough, pairs, self._defaults)
-            options = Options() if passes else parse(pairs, self._defaults)
+            passes = passes_through(self._passthrough, said.pairs, self._defaults)
+            options = Options() if passes else parse(said.pairs, self._defaults, None, said.beyond)
         except OriginError as exc:
             failure = error or exc
             parse = parse_options_leniently  # for the fallback image
-            options = parse(pairs, self._defaults)
+            options = parse(said.pairs, self._defaults, None, said.beyond)
         image = ImageRequest(
             key,
-            pairs,
+            said.pairs,
             options,
             self._name(source_key),
             error or failure,
-            ignored=tuple(chain(*find_ignored(pairs, self._defaults))) if self._debug else (),
+            ignored=self._list_ignored(said) if self._debug else (),
             source_key=source_key,
             is_passed_through=passes,
         )
-        image.is_plain = self._is_written and options.format != "auto" and not _has_options(pairs)
-        image.otherwise = self._read_name(image, parse)
+        image.is_plain = self._is_written and options.format != "auto" and not _has_options(said.pairs)
+        image.otherwise = self._read_name(image, said, parse)
         return image
 
-    def _read_name(self, image: ImageRequest, parse: Callable[..., Options]) -> tuple[ImageRequest, ...]:
+    def _list_ignored(self, said: Translation) -> tuple[str, ...]:
+        """The names in a query that change nothing."""
+        return (*said.unknown, *said.without_effect, *chain(*find_ignored(said.pairs, self._defaults)))
+
+    def _read_name(
+        self, image: ImageRequest, said: Translation, parse: Callable[..., Options]
+    ) -> tuple[ImageRequest, ...]:
         """What the key means where the source has no such key: presets of other originals."""
         named = self._defaults.preset_names.read(image.key)
         if named is None or image.source_key != image.key:
             return ()
         if self._passthrough == "always" and not named.is_derived:
             return ()
-        options = parse(image.pairs, self._defaults, named)
+        options = parse(said.pairs, self._defaults, named, said.beyond)
         return tuple(
             ImageRequest(
                 original,

@@ -352,6 +352,7 @@ def _is_plain(options: Options) -> bool:
         format=options.format,
         download=options.download,
         only=options.only,
+        keeps_shape=options.keeps_shape,
         quality=options.quality if isinstance(options.quality, int) else None,
     )
 

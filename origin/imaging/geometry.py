@@ -125,6 +125,8 @@ def fit(width: int, height: int, options: Options, limit: int) -> Geometry:
     rotated askew, has sides of at most `limit`.
     """
     mode = _mode(options)
+    if options.keeps_shape and not options.enlarge:
+        options = _with_box_within(width, height, options)
     if mode == "fill":
         wide, high = options.width or width, options.height or height
         if not options.enlarge:
@@ -172,11 +174,21 @@ def _mode(options: Options) -> str:
     return options.fit or ("cover" if options.crop else "inside")
 
 
+def _with_box_within(width: int, height: int, options: Options) -> Options:
+    """The same with the box lowered in proportion, so far that the picture fills it without growing."""
+    wide, high = options.width or width, options.height or height
+    growth = max(wide / width, high / height) * options.zoom
+    if growth <= 1:
+        return options
+    return replace(options, width=_scaled(wide, 1 / growth), height=_scaled(high, 1 / growth))
+
+
 def _scale(width: int, height: int, options: Options, mode: str, limit: int) -> float:
     across = options.width / width if options.width else None
     down = options.height / height if options.height else None
     scales = [scale for scale in (across, down) if scale is not None]
-    scale = max(scales) if mode in ("cover", "outside") else min(scales, default=1.0)
+    scale = max(scales) if mode in ("cover", "outside") else min(scales, default=options.scale)
+    scale *= options.zoom
     if scale <= 1 or not options.enlarge:
         return min(1.0, scale)
     room = limit * _ROOM_FOR_A_CUT if mode == "cover" else limit

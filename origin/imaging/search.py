@@ -7,6 +7,7 @@ stretch of that curve. So each guess goes by the curve and by the tries before i
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from bisect import bisect_right
 from collections.abc import Callable
@@ -150,9 +151,17 @@ def _next(known: dict[int, float], wanted: float, curve: Curve) -> int | None:
     between = range(low + 1, high)
     if not between:
         return None
-    value = _predict(known, aim, curve, low, high)
-    at = bisect_left(between, value, key=lambda quality: _at(curve, quality))
+    # What is missing differs between pictures by a factor, since nothing is missing from any in the end.
+    missing = tuple((quality, _missing(score)) for quality, score in curve)
+    tried = {quality: _missing(score) for quality, score in known.items()}
+    value = _predict(tried, _missing(aim), missing, low, high)
+    at = bisect_left(between, value, key=lambda quality: _at(missing, quality))
     return between[min(at, len(between) - 1)]
+
+
+def _missing(score: float) -> float:
+    """How little is missing from 100 points, as a logarithm, so that it rises with the score."""
+    return -math.log(max(0.5, 100 - score))
 
 
 def _is_near(score: float, wanted: float, slack: float = 0.0) -> bool:

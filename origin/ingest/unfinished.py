@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 PHASE = 30.0  # seconds that a noted write may take
 LEASE = 60.0  # seconds after which the note of another process is of one that died
 PAUSE = 60.0  # seconds between two looks
+RETRY_PAUSE = 10.0  # the same, where something could not be repaired
 _FIELDS = {"key", "handler", "machine", "process"}
 _under_way: set[str] = set()
 """Names of the notes of writes of this process that are not at their end."""
@@ -114,12 +115,14 @@ class UnfinishedWrites:
 
     async def _sweep_on(self) -> None:
         while True:
+            pause = PAUSE
             try:
                 await self.sweep()
             except OriginError as error:
                 log.warning("handler %s: writes left half cannot be repaired yet: %s", self._handler, error)
+                pause = RETRY_PAUSE
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(PAUSE):
+                async with asyncio.timeout(pause):
                     await self._failed.wait()
                 await asyncio.sleep(1.0)  # what has just failed fails again at once
             self._failed.clear()

@@ -49,6 +49,7 @@ from origin.ingest.stage import Stage
 from origin.ingest.stage import tell
 from origin.ingest.store import PictureStore
 from origin.sources.base import ObjectSettings
+from origin.urls.path import path_above
 
 WriteUrl = Callable[[str], str]
 """The path and query by which the picture of a key may be read."""
@@ -233,7 +234,7 @@ class Uploads:
 
 
 def path_of(prefix: str, key: str) -> str:
-    return f"/{quote(prefix)}/{quote(key)}"
+    return quote(path_above(prefix) + key)
 
 
 def _headers(stored: Stored) -> list[tuple[bytes, bytes]]:

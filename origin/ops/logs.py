@@ -25,6 +25,7 @@ _MAX_TEXT = 2000  # characters of a path or reason
 # is read once: with backtracking, a URL of 8 kB would stop the event loop for seconds.
 _TOKEN_RUN = re.compile(rb"(?>[A-Za-z0-9_.-]{43,})")
 _SIGNATURE_LENGTH = 43
+_IMGIX_SIGNATURE = re.compile(rb"[0-9a-f]{32}")
 # Tokens where they should not be, in URLs that were put together wrongly: `;t=`, `%3Ft=`, `T=`, `&amp;t=`.
 _MISPLACED = re.compile(rb"(?i)((?:[;&?+]|%3f|%26|%3b)(?:t|token)(?:=|%3d))[^;&?]*")
 
@@ -162,8 +163,8 @@ def redact_url(raw_path: bytes, query: bytes) -> str:
     """Path and query as they came, without the value of a token under any spelling of its name."""
     text = _MISPLACED.sub(rb"\1[token]", raw_path) if b"=" in raw_path or b"%" in raw_path else raw_path
     if query:
-        # Only a name that ends in n or t, or has an escape in it, can be a token's.
-        may_hold = b"t=" in query or b"n=" in query or b"%" in query
+        # Only a name that ends in n, s or t, or has an escape in it, can be a token's.
+        may_hold = b"t=" in query or b"n=" in query or b"s=" in query or b"%" in query
         query = b"&".join(map(_redact_pair, query.split(b"&"))) if may_hold else query
         text += b"?" + _TOKEN_RUN.sub(_redact_run, query)
     return text[:_MAX_TEXT].decode("latin-1")
@@ -177,7 +178,9 @@ def redact_text(text: str) -> str:
 
 def _redact_pair(pair: bytes) -> bytes:
     name, equals, value = pair.partition(b"=")
-    if value and unquote_to_bytes(name) in (b"t", b"token"):
+    said = unquote_to_bytes(name)
+    is_ours = value and said in (b"t", b"token")
+    if is_ours or (said == b"s" and _IMGIX_SIGNATURE.fullmatch(value)):
         return name + equals + b"[token]"
     return pair
 

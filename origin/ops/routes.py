@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import secrets
+from collections.abc import Awaitable
 from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Any
@@ -41,6 +42,9 @@ _HEADERS = {
 }
 
 
+Action = Callable[[Request], Awaitable[Response]]
+
+
 class Purgeable(Protocol):
     async def purge(self, key: str | None, prefix: str | None) -> int: ...
 
@@ -54,15 +58,17 @@ class Purgeable(Protocol):
         """Forget the picture of a URL that a registry blocks."""
 
 
-class Operated(Protocol):
+class HasToken(Protocol):
+    @property
+    def admin_token(self) -> str | None:
+        """None where nobody may purge or reload."""
+
+
+class Operated(HasToken, Protocol):
     """What operators look at and act on. It may change while it runs, so each request asks anew."""
 
     @property
     def is_ready(self) -> bool: ...
-
-    @property
-    def admin_token(self) -> str | None:
-        """None where nobody may purge or reload."""
 
     @property
     def handlers_by_name(self) -> Mapping[str, Purgeable]: ...
@@ -103,19 +109,20 @@ def private_routes(origin: Operated) -> list[Route]:
     async def reload(_: Request) -> Response:
         mistake = await origin.reload_configuration()
         if mistake is not None:
-            return _refusal(409, mistake)
+            return refusal(409, mistake)
         return JSONResponse({"reloaded": True}, headers=_HEADERS)
 
     return [
         Route("/-/metrics", show_metrics),
-        Route("/-/purge", _with_token(origin, purge), methods=["POST"]),
-        Route("/-/registry", _with_token(origin, moderate), methods=["POST"]),
-        Route("/-/reload", _with_token(origin, reload), methods=["POST"]),
+        Route("/-/purge", with_token(origin, purge), methods=["POST"]),
+        Route("/-/registry", with_token(origin, moderate), methods=["POST"]),
+        Route("/-/reload", with_token(origin, reload), methods=["POST"]),
     ]
 
 
-def _with_token(origin: Operated, action: Callable[[Request], Any]) -> Callable[[Request], Any]:
+def with_token(origin: HasToken, action: Action) -> Action:
     """The action, for those who have the token. Without a token in the configuration it is not there."""
+    answer = answering(action)
 
     async def checked(request: Request) -> Response:
         token = origin.admin_token
@@ -124,60 +131,68 @@ def _with_token(origin: Operated, action: Callable[[Request], Any]) -> Callable[
         # A scheme has no case (RFC 9110 section 11.1).
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not secrets.compare_digest(given.encode(), token.encode()):
-            return _refusal(401, "a bearer token is needed", **{"www-authenticate": "Bearer"})
-        try:
-            response: Response = await action(request)
-        except _Refused as refused:
-            response = refused.answer
-        return response
+            return refusal(401, "a bearer token is needed", **{"www-authenticate": "Bearer"})
+        return await answer(request)
 
     return checked
 
 
-class _Refused(Exception):
+def answering(action: Action) -> Action:
+    """The action, which may raise Refused."""
+
+    async def answered(request: Request) -> Response:
+        try:
+            return await action(request)
+        except Refused as refused:
+            return refused.answer
+
+    return answered
+
+
+class Refused(Exception):
     """A request that is answered with a refusal."""
 
     def __init__(self, answer: Response) -> None:
         self.answer = answer
 
 
-async def _read_object(request: Request) -> dict[str, Any]:
-    """The object of JSON in the body, with text in every key. Raises _Refused."""
+async def read_object(request: Request) -> dict[str, Any]:
+    """The object of JSON in the body, with text in every key. Raises Refused."""
     body = b""
     try:
         async for chunk in request.stream():
             body += chunk
             if len(body) > MAX_PURGE:
-                raise _Refused(_refusal(413, f"the body has at most {MAX_PURGE} bytes"))
+                raise Refused(refusal(413, f"the body has at most {MAX_PURGE} bytes"))
     except ClientDisconnect:
-        raise _Refused(_refusal(400, "the body is not whole")) from None  # nobody is left to read it
+        raise Refused(refusal(400, "the body is not whole")) from None  # nobody is left to read it
     try:
         wanted = json.loads(body)
     except (ValueError, RecursionError):
-        raise _Refused(_refusal(400, "the body is not JSON")) from None
+        raise Refused(refusal(400, "the body is not JSON")) from None
     return wanted if isinstance(wanted, dict) else {}
 
 
 def _check_texts(wanted: Mapping[str, Any]) -> None:
-    """Raises _Refused for a value that is no text."""
+    """Raises Refused for a value that is no text."""
     if any(value.encode(errors="replace").decode() != value for value in wanted.values()):
-        raise _Refused(_refusal(400, "half a surrogate pair is no text"))
+        raise Refused(refusal(400, "half a surrogate pair is no text"))
 
 
 def _find_handler(origin: Operated, name: str) -> Purgeable:
-    """Raises _Refused."""
+    """Raises Refused."""
     handler = origin.handlers_by_name.get(name)
     if handler is None:
-        raise _Refused(_refusal(404, "no handler has that name"))
+        raise Refused(refusal(404, "no handler has that name"))
     return handler
 
 
 async def _purge(request: Request, origin: Operated) -> Response:
-    wanted = await _read_object(request)
+    wanted = await read_object(request)
     if not {"handler"} <= wanted.keys() <= {"handler", "key", "prefix"}:
-        return _refusal(400, 'expected {"handler": NAME}, and "key" or "prefix" beside it')
+        return refusal(400, 'expected {"handler": NAME}, and "key" or "prefix" beside it')
     if not all(isinstance(value, str) and value for value in wanted.values()) or len(wanted) > 2:
-        return _refusal(400, 'expected text, and not both "key" and "prefix"')
+        return refusal(400, 'expected text, and not both "key" and "prefix"')
     _check_texts(wanted)
     handler = _find_handler(origin, wanted["handler"])
     count = await handler.purge(wanted.get("key"), wanted.get("prefix"))
@@ -188,10 +203,10 @@ async def _purge(request: Request, origin: Operated) -> Response:
 
 
 async def _moderate(request: Request, origin: Operated) -> Response:
-    wanted = await _read_object(request)
+    wanted = await read_object(request)
     is_text = all(isinstance(value, str) and value for value in wanted.values())
     if wanted.keys() != {"handler", "action", "url"} or not is_text or wanted["action"] not in ACTIONS:
-        return _refusal(400, f'expected {{"handler": NAME, "action": {"|".join(ACTIONS)}, "url": URL}}')
+        return refusal(400, f'expected {{"handler": NAME, "action": {"|".join(ACTIONS)}, "url": URL}}')
     _check_texts(wanted)
     handler = _find_handler(origin, wanted["handler"])
     try:
@@ -200,12 +215,12 @@ async def _moderate(request: Request, origin: Operated) -> Response:
             for each in origin.handlers_by_name.values():  # several may share a registry
                 await each.forget_blocked(wanted["url"])
     except NoRegistry:
-        return _refusal(404, "this handler has no registry")
+        return refusal(404, "this handler has no registry")
     except (BadRequest, Forbidden):
-        return _refusal(400, "expected an http or https URL")
+        return refusal(400, "expected an http or https URL")
     except RegistryDown as error:
         log.error("registry: %s", error)
-        return _refusal(503, "the registry does not answer")
+        return refusal(503, "the registry does not answer")
     log.info("registry: %s url=%r handler=%r", wanted["action"], wanted["url"], wanted["handler"])
     return JSONResponse({wanted["action"]: wanted["url"]}, headers=_HEADERS)
 
@@ -217,5 +232,5 @@ async def on_http_error(_: Request, error: Exception) -> Response:
     return PlainTextResponse(text, error.status_code, headers={**_HEADERS, **(error.headers or {})})
 
 
-def _refusal(status: int, text: str, **more: str) -> Response:
+def refusal(status: int, text: str, **more: str) -> Response:
     return JSONResponse({"error": text}, status, headers={**_HEADERS, **more})

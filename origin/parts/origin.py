@@ -19,9 +19,11 @@ from origin.cache.results import ResultCache
 from origin.cache.tier import Tier
 from origin.config.model import Config
 from origin.config.model import Handler as HandlerConfig
+from origin.config.signing import foreign_verifier
 from origin.delivery.admission import FetchAdmission
 from origin.delivery.authorize import Authorizer
 from origin.delivery.authorize import EmbeddedAuthorizer
+from origin.delivery.authorize import ForeignAuthorizer
 from origin.delivery.authorize import TokenAuthorizer
 from origin.delivery.authorize import Verify
 from origin.delivery.authorize import allow_all
@@ -64,6 +66,9 @@ from origin.sources.base import CheckResult
 from origin.sources.base import no_limit
 from origin.sources.http import HttpSettings
 from origin.sources.watched_registry import WatchedRegistry
+from origin.urls.dialects import DIALECTS
+from origin.urls.dialects.dialect import keep_words
+from origin.urls.path import ROOT
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +111,10 @@ class Origin:
         )
         self.handlers = self._build_handlers(config)
         self.writers = self._build_writers(config, self.handlers)
+
+    def now(self) -> float:
+        """Unix seconds."""
+        return self._clock()
 
     @property
     def mounts(self) -> dict[str, Mount]:
@@ -263,6 +272,7 @@ class Origin:
             fallback=self._fallback(config),
             defaults=whole.option_defaults(config),
             authorizer=self._authorizer(config),
+            translate=keep_words if config.dialect is None else DIALECTS[config.dialect].translate,
             read_key=make_key_reader(config.source, signed=bool(config.signing or self._verify)),
             registry=registry,
             passthrough=config.passthrough,
@@ -308,6 +318,9 @@ class Origin:
     def _authorizer(self, config: HandlerConfig) -> Authorizer:
         if self._verify is not None:
             return EmbeddedAuthorizer(self._verify, self._clock)
+        if config.dialect is not None:
+            behind = config.prefix if config.signing and config.signing.signed_path == "key" else ROOT
+            return ForeignAuthorizer(foreign_verifier(config.signing, config.dialect), behind, self._clock)
         if config.signing is None:
             return allow_all
         keys = [key.get_secret_value() for key in config.signing.keys]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from origin.config.model import Handler as HandlerConfig
 from origin.config.model import Limits
+from origin.config.signing import Signing
 from origin.config.write import ACTIONS
 from origin.config.write import Way
 from origin.config.write import Write
@@ -48,7 +49,9 @@ from origin.signing.uploads import UploadVerifier
 from origin.sources import Store
 from origin.sources import make_store
 from origin.sources.base import ObjectSettings
+from origin.urls.dialects import DIALECTS
 from origin.urls.parsing import OptionDefaults
+from origin.urls.path import ROOT
 
 log = logging.getLogger(__name__)
 
@@ -242,8 +245,24 @@ def make_authorizer(way: Way, config: HandlerConfig, clock: Callable[[], float])
 def _write_url(config: HandlerConfig, clock: Callable[[], float]) -> Callable[[str], str]:
     if config.signing is None or not config.signing.required:
         return lambda key: path_of(config.prefix, key)
+    if config.dialect is not None:
+        return _write_foreign_url(config, config.signing, config.dialect, clock)
     signer = UrlSigner("", config.prefix, _keys(config), bucket=1)
     return lambda key: signer.url(key, expires_in=LINK_SECONDS, now=clock())
+
+
+def _write_foreign_url(
+    config: HandlerConfig, signing: Signing, name: str, clock: Callable[[], float]
+) -> Callable[[str], str]:
+    """URLs as the other system signs them."""
+    dialect, (secret, *_) = DIALECTS[name], signing.secrets(name)
+    signed = ROOT if signing.signed_path == "key" else config.prefix
+
+    def write_url(key: str) -> str:
+        query = dialect.write_signed(secret, path_of(signed, key), int(clock()) + LINK_SECONDS)
+        return f"{path_of(config.prefix, key)}?{query}"
+
+    return write_url
 
 
 def _keys(config: HandlerConfig) -> list[str]:

@@ -54,6 +54,7 @@ MAX_JOBS = 2_000  # of one process, against what leaks in forty C libraries
 _FORMATS = tuple(format.name for format in DEFAULT_ORIGINALS)
 _ADDED = 4_096  # bytes by which metadata written anew may make a picture larger that comes in
 JOBS_BETWEEN_LOOKS = 8  # at the memory of a renderer, each of which takes longer than sending a job
+LARGE_JOB = 1.0  # seconds: after one that took longer it is looked at, since animations leave much behind
 _ERRORS: dict[str, type[OriginError]] = {
     "bad-request": BadRequest,
     "unprocessable": Unprocessable,
@@ -193,7 +194,7 @@ class RenderPool:
             raise
         finally:
             if not abandoned:
-                self._release(renderer, healthy)
+                self._release(renderer, healthy, time.perf_counter() - begun)
 
     async def _let_end(self, renderer: Renderer, answer: asyncio.Future[Message]) -> None:
         """Wait a little for an answer that nobody wants any more, and use its renderer again."""
@@ -246,18 +247,20 @@ class RenderPool:
         if turn.exception() is None:
             self._hand_over(turn.result())
 
-    def _release(self, renderer: Renderer, healthy: bool) -> None:
+    def _release(self, renderer: Renderer, healthy: bool, took: float = 0.0) -> None:
+        """`took`: seconds of its job."""
         if self._closing:
             renderer.connection.close()
             return
-        worn_out = self._is_worn_out(renderer)
+        worn_out = self._is_worn_out(renderer, took)
         if healthy and renderer.alive and not worn_out:
             self._hand_over(renderer)
         else:
             self._spawn(self._replace(renderer, counted=not (healthy and worn_out)))
 
-    def _is_worn_out(self, renderer: Renderer) -> bool:
-        if renderer.jobs % JOBS_BETWEEN_LOOKS == 0 and renderer.memory() > self.memory // 2:
+    def _is_worn_out(self, renderer: Renderer, took: float) -> bool:
+        looked_at = took > LARGE_JOB or renderer.jobs % JOBS_BETWEEN_LOOKS == 0
+        if looked_at and renderer.memory() > self.memory // 2:
             return True
         return renderer.jobs >= MAX_JOBS
 

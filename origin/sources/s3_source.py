@@ -153,9 +153,12 @@ class S3Source:
         """The object under this path, which is its key there."""
         async with self._connected(path, head_refusal) as (client, _):
             answer = await parsed(client.head_object(Bucket=self._bucket, Key=path))
+        try:
             modified, metadata = answer["LastModified"].timestamp(), answer.get("Metadata", {})
             etag = marked(answer["ETag"], metadata)
             return StoredObject(path, answer["ContentLength"], etag, modified, metadata)
+        except KeyError as missing:
+            raise SourceUnavailable(f"s3://{self._bucket}/{path}: told without {missing}") from missing
 
     @contextlib.asynccontextmanager
     async def _connected(

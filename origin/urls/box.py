@@ -6,21 +6,34 @@ picture become the same options.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 _WHOLE = (0, 0, 1, 1)  # of `rect`
 
 
-def settle_box(fields: dict[str, Any], ratio: float, crop: bool, limit: int, widths: tuple[int, ...]) -> None:
+def settle_box(
+    fields: dict[str, Any],
+    ratio: float,
+    crop: bool,
+    limit: int,
+    widths: tuple[int, ...],
+    beyond: Mapping[str, Any] = NOTHING,
+) -> None:
     """Turn the sides from CSS pixels into device pixels within the limit; a side of 0 is as absent.
 
     `ratio` is device pixels to CSS pixels; `crop`, what both sides mean where the URL does not say; `limit`,
-    device pixels of a side; `widths`, the steps that sides snap up to.
+    device pixels of a side; `widths`, the steps that sides snap up to; `beyond`, what no option says, which
+    stays where it means something.
     """
     if fields.get("rect") == _WHOLE:
         del fields["rect"]
-    width = min(int(fields.get("width", 0) * ratio + 0.5), limit)
-    height = min(int(fields.get("height", 0) * ratio + 0.5), limit)
+    wide, high = fields.get("width", 0), fields.get("height", 0)
+    if beyond.get("keeps_shape") and wide and high:
+        ratio = min(ratio, limit / max(wide, high))  # lowered together
+    width, height = min(int(wide * ratio + 0.5), limit), min(int(high * ratio + 0.5), limit)
     shape = fields.pop("aspect") if "aspect" in fields and (width or height) else None
     if width and height:
         shape = None
@@ -34,6 +47,8 @@ def settle_box(fields: dict[str, Any], ratio: float, crop: bool, limit: int, wid
     if not (width or height):
         fields.pop("enlarge", None)
     _settle_fit(fields, crop, bool(width and height))
+    if beyond:
+        _settle_beyond(fields, beyond)
 
 
 def _settle_fit(fields: dict[str, Any], crop: bool, both: bool) -> None:
@@ -50,6 +65,16 @@ def _settle_fit(fields: dict[str, Any], crop: bool, both: bool) -> None:
     )  # looked for in the picture: means something to a cut alone
     if not (fit == "cover" or "aspect" in fields or (fit == "contain" and not found)):
         fields.pop("gravity", None)
+
+
+def _settle_beyond(fields: dict[str, Any], beyond: Mapping[str, Any]) -> None:
+    """Take what no option says as far as it means something in this box."""
+    if fields["crop"] or fields.get("fit") == "fill":
+        fields |= {"keeps_shape": True} if beyond.get("keeps_shape") else {}
+    if fields["crop"] and beyond.get("zoom", 1.0) > 1:
+        fields["zoom"] = beyond["zoom"]
+    if not (fields["width"] or fields["height"]) and beyond.get("scale", 1.0) < 1:
+        fields["scale"] = beyond["scale"]
 
 
 def settle_surroundings(fields: dict[str, Any], ratio: float) -> None:

@@ -34,6 +34,7 @@ from origin.urls.values import Number
 from origin.urls.values import NumberOr
 from origin.urls.values import Pixels
 from origin.urls.values import Token
+from origin.urls.values import spell
 
 _FORMATS = (
     *(format.name for format in OUTPUTS),
@@ -64,7 +65,7 @@ class Option:
 
     def describe_refusal(self, text: bytes) -> str:
         """Why this value is refused, for the log."""
-        return f"option {self.name}: expected {self.kind.expected}, got {_quote(text)}"
+        return f"option {self.name}: expected {self.kind.expected}, got {quote_value(text)}"
 
 
 # fmt: off
@@ -174,15 +175,29 @@ class Options:
     download: str | None = None  # name of the file to save
     # Formats of originals that are rendered, where presets say so; others pass as they are. None: all.
     only: tuple[str, ...] | None = None
+    # What only the words of other systems say (`urls/dialects`), and so is no option.
+    keeps_shape: bool = False  # a box that is larger than the picture is lowered in proportion
+    zoom: float = 1.0  # into the point where a cut is centred; 1 or more
+    scale: float = 1.0  # of the original's size; only where there is no side, and never above 1
 
     def canonical(self) -> str:
         """Equal for all URLs that mean the same picture; part of a result's name."""
         texts = _spell(self, _OF_PICTURE)
-        return "&".join(texts if self.only is None else [*texts, f"only={','.join(self.only)}"])
+        if self.only is not None:
+            texts.append(f"only={','.join(self.only)}")
+        return "&".join([*texts, *self.other_spellings()])
 
     def spellings(self) -> list[str]:
         """`name=value` of the options that are not neutral, in the order of the table, in one spelling."""
         return _spell(self, _WRITTEN)
+
+    def other_spellings(self) -> list[str]:
+        """The same of what no option says."""
+        return [
+            f"{field}={spell(value)}"
+            for field in BEYOND_OPTIONS
+            if (value := getattr(self, field)) != _NEUTRAL[field]
+        ]
 
 
 _Row = tuple[str, Callable[[Any], str], str, Any]  # how the value of a field is written, and its neutral one
@@ -204,6 +219,8 @@ def _rows(options: Iterable[Option]) -> list[_Row]:
     ]
 
 
+BEYOND_OPTIONS: Mapping[str, str] = {"keeps_shape": "fit", "zoom": "g", "scale": "w"}
+"""Fields of `Options` that a dialect alone sets, and the option that a handler has to take for each."""
 _NEUTRAL: Mapping[str, Any] = {field.name: field.default for field in fields(Options)}
 _WRITTEN = _rows(OPTIONS)
 _OF_PICTURE = _rows(option for option in OPTIONS if not option.of_answer)
@@ -235,6 +252,6 @@ def describe_options() -> list[tuple[str, str, str, str]]:
     ]
 
 
-def _quote(text: bytes) -> str:
+def quote_value(text: bytes) -> str:
     """A value as an error may repeat it: one line, cut, and without what looks like a secret."""
     return repr(_SECRET.sub("[hidden]", text.decode("utf-8", "replace"))[:_SHOWN])

@@ -17,9 +17,11 @@ from origin.errors import BadRequest
 from origin.formats import DESCRIPTION_NAMES
 from origin.formats import OUTPUTS
 from origin.formats import Format
+from origin.urls.box import NOTHING
 from origin.urls.box import settle_box
 from origin.urls.box import settle_surroundings
 from origin.urls.names import Names
+from origin.urls.options import BEYOND_OPTIONS
 from origin.urls.options import BY_NAME
 from origin.urls.options import OPTIONS
 from origin.urls.options import TOKEN
@@ -82,11 +84,15 @@ class OptionDefaults:
 
 
 def parse_options(
-    pairs: Iterable[Pair], defaults: OptionDefaults, named: NamedPreset | None = None
+    pairs: Iterable[Pair],
+    defaults: OptionDefaults,
+    named: NamedPreset | None = None,
+    beyond: Mapping[str, Any] = NOTHING,
 ) -> Options:
     """The options among the decoded `pairs` of a query, over those of presets.
 
     `named` is what the name of the file says; its format counts like one in the query, which wins over it.
+    `beyond` has fields of `Options` that no option says, of the query in a dialect.
     Raises BadRequest, whose message names the option, for a value that is refused and for an option that
     comes twice, under either of its names. Other names, and options that the handler does not take, are
     ignored. The token is not looked at.
@@ -103,11 +109,16 @@ def parse_options(
             values[option] = defaults.parse(option, text)
         except ValueError:
             raise BadRequest(option.describe_refusal(text)) from None
-    return _settle(values, defaults, named)
+    if defaults.widths and "scale" in beyond:
+        raise BadRequest("a side as a share of the original's is none of the widths of this handler")
+    return _settle(values, defaults, named, beyond)
 
 
 def parse_options_leniently(
-    pairs: Iterable[Pair], defaults: OptionDefaults, named: NamedPreset | None = None
+    pairs: Iterable[Pair],
+    defaults: OptionDefaults,
+    named: NamedPreset | None = None,
+    beyond: Mapping[str, Any] = NOTHING,
 ) -> Options:
     """As `parse_options`, but an option that cannot be used is as absent, and the first usable one counts."""
     values: _Values = {}
@@ -119,7 +130,7 @@ def parse_options_leniently(
             values[option] = defaults.parse(option, text)
         except ValueError:
             continue
-    return _settle(values, defaults, named)
+    return _settle(values, defaults, named, beyond)
 
 
 def find_ignored(pairs: Iterable[Pair], defaults: OptionDefaults) -> tuple[list[str], list[str]]:
@@ -152,7 +163,9 @@ def spell_options(options: Options, defaults: OptionDefaults) -> list[str]:
     return [f"{option.name}={texts[option.name]}" for option in OPTIONS if option.name in texts]
 
 
-def _settle(given: _Values, defaults: OptionDefaults, named: NamedPreset | None = None) -> Options:
+def _settle(
+    given: _Values, defaults: OptionDefaults, named: NamedPreset | None, beyond: Mapping[str, Any]
+) -> Options:
     """What these values mean together with those of presets, to this handler."""
     if named is not None and given.get(_FORMAT) is None:
         given = {**given, _FORMAT: named.format}
@@ -172,7 +185,10 @@ def _settle(given: _Values, defaults: OptionDefaults, named: NamedPreset | None 
     # The configuration has chosen the size of a preset already.
     is_free = any(given.get(option) is not None and given[option] == values[option] for option in _SIZES)
     widths = defaults.widths if is_free else ()
-    settle_box(fields, ratio, defaults.crop, defaults.max_dimension, widths)
+    if beyond:
+        needs = {field: BY_NAME[BEYOND_OPTIONS[field].encode()] for field in beyond}
+        beyond = {field: value for field, value in beyond.items() if defaults.takes(needs[field])}
+    settle_box(fields, ratio, defaults.crop, defaults.max_dimension, widths, beyond)
     settle_surroundings(fields, ratio)
     if isinstance(fields.get("radius"), float):
         fields["radius"] = min(round(fields["radius"] * ratio, 2), float(defaults.max_dimension))

@@ -10,6 +10,8 @@ from urllib.parse import unquote_to_bytes
 from origin.errors import BadRequest
 
 MAX_KEY = 1024  # bytes, as S3 has it
+ROOT = ""
+"""The prefix of what is mounted above all paths that nothing else has."""
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # a surrogate has no UTF-8 form
 _HEX = frozenset(b"0123456789abcdefABCDEF")
 
@@ -41,13 +43,34 @@ def find_mount(path: str, mounts: Mapping[str, Mounted]) -> tuple[Mounted, str] 
     """What is mounted at the longest prefix of the decoded `path`, and the rest of the path.
 
     Only prefixes no longer than the longest mount are looked up, so a path of many slashes costs nothing
-    more.
+    more. At the root is what no other prefix claims, apart from the paths of operators.
     """
     end = 1 + max(map(len, mounts), default=0)
     while (end := path.rfind("/", 0, end)) > 0:
         mounted = mounts.get(path[:end])
         if mounted is not None:
             return mounted, path[end + 1 :]
+    if ROOT not in mounts or path == "status" or path.startswith("-/"):
+        return None
+    return mounts[ROOT], path
+
+
+def path_above(prefix: str) -> str:
+    """The beginning of the paths of a mount: `/photos/`, or `/` at the root."""
+    return f"/{prefix}/" if prefix else "/"
+
+
+def raw_key(raw_path: bytes, prefix: str) -> bytes | None:
+    """What stands behind the prefix in a path as it came, with the slash before it.
+
+    None where that cannot be told, since the slash itself is escaped.
+    """
+    if prefix == ROOT:
+        return raw_path
+    end = 0
+    while (end := raw_path.find(b"/", end + 1)) > 0:
+        if unquote_to_bytes(raw_path[1:end]) == prefix.encode():
+            return raw_path[end:]
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from origin.cli.explain import explain_url
 from origin.config.load import build_config
 from origin.config.model import Config
+from origin.parts.explain import explain_url
 from origin.signing import UrlSigner
 from origin.urls.parsing import OptionDefaults
 from origin.urls.parsing import parse_options
@@ -423,3 +424,68 @@ def test_a_file_that_is_made_of_its_original_is_told() -> None:
         "but where another system has left a/1BI.png itself, that one, with none",
     ]
     assert told["original"] == ["/srv/photos/a/1.png (not looked at here)"]
+
+
+# Dialects
+
+IMGIX_TOKEN = "an-imgix-token-1"
+
+
+def imgix(**handler: Any) -> Config:
+    return configured(**{"dialect": "imgix", "prefix": "", **handler})
+
+
+def test_a_dialect_is_told_in_our_words() -> None:
+    url = "/a/cat.jpg?w=300&h=200&fit=crop&crop=faces,entropy&auto=format,compress&ixlib=js&utm=1"
+    told = explained(url, imgix())
+    assert told["handler"] == ["photos, mounted at /"]
+    assert told["key"] == ["a/cat.jpg"]
+    assert told["dialect"] == ["imgix; in our words: w=300&h=200&fit=cover&g=entropy&f=auto"]
+    assert told["ignored"] == [
+        "utm: neither an option of imgix nor p",
+        "ixlib: changes no pixel that anybody asked for",
+    ]
+    assert told["signature"] == ["not needed here"]
+    assert told["options"] == ["w=300 h=200 c=true g=entropy f=auto"]
+    (size,) = told["size"]
+    assert size.startswith("300x200, filled, the rest cut around what is found by entropy, never enlarged; ")
+    assert size.endswith("; lowered in proportion for a smaller original")
+
+
+def test_what_a_dialect_cannot_say_here_is_told_by_its_name() -> None:
+    told = explained("/cat.jpg?w=300&mark=logo.png&sepia=80", imgix())
+    assert told["refused"] == [
+        "imgix option mark: not available here, got 'logo.png'; "
+        "imgix option sepia: not available here, got '80'"
+    ]
+    assert told["answer"] == ["404, the fallback image, class bad-request"]
+
+
+def test_shares_and_zooms_of_a_dialect_are_told() -> None:
+    assert explained("/cat.jpg?w=0.5", imgix())["size"] == ["0.5 of the original's"]
+    zoomed = "/cat.jpg?w=30&h=20&fit=crop&crop=focalpoint&fp-z=2"
+    assert "around the point 0.5,0.5, 2 times as near" in explained(zoomed, imgix())["size"][0]
+
+
+@pytest.mark.parametrize("signed_path", ["full", "key"])
+def test_a_signature_of_a_dialect_is_judged(signed_path: str) -> None:
+    signing = {"imgix_token": IMGIX_TOKEN, "signed_path": signed_path}
+    config = imgix(prefix="a/b", signing=signing, debug=True)
+    path = "/a/b/cat.jpg" if signed_path == "full" else "/cat.jpg"
+    signature = hashlib.md5(f"{IMGIX_TOKEN}{path}?w=300".encode()).hexdigest()
+    told = explained(f"/a/b/cat.jpg?w=300&s={signature}", config)
+    assert told["options"] == ["w=300"]
+    assert told["signature"] == [
+        "",
+        f"signed text: the secret, then {path}?w=300",
+        "verdict: signed, with key 1",
+    ]
+    refused = explained(f"/a/b/cat.jpg?w=301&s={signature}", config)
+    assert refused["signature"][-1] == "verdict: wrong, no secret made this signature for this URL"
+    assert refused["answer"] == ["404, the fallback image, class forbidden"]
+
+
+def test_an_expiry_of_a_dialect_counts_without_signing() -> None:
+    told = explained("/cat.jpg?expires=1789999000", imgix())
+    assert told["signature"][-1] == "verdict: expired, 1000 s ago"
+    assert told["answer"] == ["404, the fallback image, class forbidden"]

@@ -229,7 +229,7 @@ def test_the_rows_are_all_keys_with_default_and_meaning() -> None:
     assert rows["", "drain"].default == 15
     assert rows["handlers[]", "name"].default == REQUIRED
     assert rows["handlers[]", "quality"].default == {"jpg": 80, "webp": 78, "avif": 60}
-    assert rows["handlers[].signing", "keys"].default == REQUIRED
+    assert rows["handlers[].signing", "keys"].default == []
     assert rows["handlers[].limits", "max_frames"].default is None
     assert rows["limits", "max_frames"].default == 100
     assert rows["admin", "host"].description.startswith("address of the listener")

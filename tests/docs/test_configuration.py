@@ -20,12 +20,12 @@ from origin.config.model import HandlerLimits
 from origin.config.model import Limits
 from origin.config.model import Log
 from origin.config.model import OnError
-from origin.config.model import Signing
 from origin.config.part import Part
 from origin.config.part import key_of
 from origin.config.part import part_types
 from origin.config.pictures import PresetKeys
 from origin.config.pictures import Watermark
+from origin.config.signing import Signing
 from origin.config.sources import SOURCE_PARTS
 from origin.config.write import Normalise
 from origin.config.write import StagePart

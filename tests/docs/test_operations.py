@@ -25,6 +25,7 @@ from origin.config.model import Limits
 from origin.config.part import Part
 from origin.config.sources import SOURCE_PARTS
 from origin.errors import ConfigError
+from origin.pages.playground import PATH as PLAYGROUND
 from origin.server.listener import GRACE
 from tests.support import pictures
 from tests.support.documents import EXAMPLES
@@ -69,7 +70,8 @@ def test_every_way_of_signing_is_named() -> None:
 def test_the_paths_for_operators_are_those_that_are_routed() -> None:
     routes = Operated().routes
     assert [code(row[0])[0] for row in OPERATIONS.table("| path | answer |")] == [
-        route.path for route in routes
+        *(route.path for route in routes),
+        PLAYGROUND,
     ]
 
 

@@ -25,6 +25,7 @@ from PIL import Image
 from origin.formats import DEFAULT_ORIGINALS
 from origin.imaging import protocol
 from origin.imaging.protocol import Job
+from origin.imaging.protocol import Normalisation
 from origin.urls.options import Options
 from tests.support import pictures
 from tests.support.running import PATIENCE
@@ -223,13 +224,17 @@ def large() -> bytes:
 
 
 @pytest.mark.slow
-def test_an_encoder_that_fails_is_told_from_a_picture_that_does_not_decode(
+def test_memory_that_an_encoder_lacks_is_told_from_a_picture_that_does_not_decode(
     tight: Worker, large: bytes
 ) -> None:
     whole = replace(JOB, options=Options(), format="avif")
+    coming = replace(whole, normalisation=Normalisation(convert=(("jpg", "avif"),)))
+    head, _ = tight.ask(coming, large)  # which is made no smaller
+    assert (head["ok"], head["kind"]) == (False, "unprocessable")
+    assert head["reason"].startswith("avif of 12000000 pixels: ")
     head, _ = tight.ask(whole, large)
-    assert (head["ok"], head["kind"]) == (False, "render-failed")
-    assert head["reason"].startswith("avif: ")
+    assert (head["ok"], head["format"]) == (True, "avif")
+    assert head["width"] * head["height"] < 4_000_000
     head, _ = tight.ask(whole, large[: len(large) // 2])
     assert (head["ok"], head["kind"]) == (False, "unprocessable")
     assert head["reason"].startswith("jpg: ")

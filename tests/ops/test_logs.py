@@ -310,3 +310,10 @@ async def test_a_token_in_a_url_put_together_wrongly_is_not_written_either(
     [line] = lines(stream)
     assert token.decode() not in line
     assert "[token]" in line
+
+
+def test_a_signature_of_imgix_is_not_written_and_other_values_of_its_name_are() -> None:
+    signature = b"6797c24146142d5b40bde3141fd3600c"
+    assert logs.redact_url(b"/cat.jpg", b"w=300&s=" + signature) == "/cat.jpg?w=300&s=[token]"
+    assert logs.redact_url(b"/cat.jpg", b"s=" + signature + b"&w=3") == "/cat.jpg?s=[token]&w=3"
+    assert logs.redact_url(b"/cat.jpg", b"s=small&w=3") == "/cat.jpg?s=small&w=3"

@@ -15,6 +15,7 @@ from PIL import Image
 import origin
 from origin.formats import Format
 from origin.formats import sniff
+from origin.pages.demo import PICTURES
 
 PACKAGE = Path(origin.__file__).parent
 DEMO = PACKAGE / "pages" / "pictures"
@@ -115,6 +116,8 @@ class Page(HTMLParser):
         super().__init__()
         self.images: list[dict[str, str]] = []
         self.links: list[str] = []
+        self.others: list[str] = []
+        self.scripts: list[str] = []
         self.tags: set[str] = set()
         self.feed(text)
 
@@ -123,8 +126,12 @@ class Page(HTMLParser):
         self.tags.add(tag)
         if tag == "img":
             self.images.append(values)
-        elif tag == "a":
+        elif tag == "a" and values["href"].startswith("/demo/"):
             self.links.append(values["href"])
+        elif tag == "a":
+            self.others.append(values["href"])
+        elif tag == "script":
+            self.scripts.append(values.get("src", ""))
 
 
 PAGE = Page((DEMO / "index.html").read_text("utf-8"))
@@ -150,8 +157,23 @@ def test_every_picture_is_on_the_page_and_has_its_url_as_a_link() -> None:
 
 
 def test_the_page_needs_nothing_from_elsewhere() -> None:
-    assert not PAGE.tags & {"script", "link", "iframe", "object", "video"}
+    assert not PAGE.tags & {"link", "iframe", "object", "video"}
+    assert PAGE.scripts == ["/demo.js"]
     assert "url(" not in (DEMO / "index.html").read_text("utf-8")
+
+
+def test_it_leads_to_the_playground_with_pictures_that_are_there() -> None:
+    to, *examples = [url for url in PAGE.others if url != "#sizes"]
+    assert to == "/-/playground"
+    assert len(examples) == 9
+    for url in examples:
+        page, _, address = url.partition("#")
+        assert page == to
+        assert urlsplit(address).path.removeprefix("/demo/") in UPRIGHT
+
+
+def test_the_playground_offers_the_pictures_of_the_demo() -> None:
+    assert set(PICTURES) == UPRIGHT.keys()
 
 
 @pytest.mark.parametrize("image", PAGE.images, ids=lambda image: image["src"])

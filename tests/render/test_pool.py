@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import gc
+import math
 import os
 import signal
 import socket
@@ -321,11 +322,16 @@ async def test_a_worn_renderer_is_replaced_between_jobs(monkeypatch: pytest.Monk
 
 
 @pytest.mark.slow
-async def test_a_renderer_whose_memory_grew_is_replaced() -> None:
+@pytest.mark.parametrize(("large", "jobs"), [(math.inf, module.JOBS_BETWEEN_LOOKS), (0.0, 1)])
+async def test_a_renderer_whose_memory_grew_is_replaced(
+    monkeypatch: pytest.MonkeyPatch, large: float, jobs: int
+) -> None:
+    """Every few jobs, and after each one that took long."""
+    monkeypatch.setattr(module, "LARGE_JOB", large)
     async with started(memory=1_000_000_000) as pool:
         [first] = pool.processes
         pool.memory = 2_000_000  # less than any process takes
-        for _ in range(module.JOBS_BETWEEN_LOOKS):
+        for _ in range(jobs):
             assert pool.processes == [first]
             await rendering(pool)
         await until(lambda: pool.processes and pool.processes != [first])

@@ -6,6 +6,7 @@ costs one render at most, and the next picture is served.
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Callable
@@ -87,6 +88,14 @@ def peak_memory(origin: Running) -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
 
 
+def renderer_seconds(origin: Running) -> float:
+    """CPU seconds that the one renderer has taken: on a busy machine a render waits for a core as well."""
+    wait_until(lambda: origin.origin.pool.idle, "the renderer has nothing to do")
+    stat = Path(f"/proc/{origin.origin.pool.processes[0]}/stat").read_text()
+    user, system = stat.rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
 def ask(origin: Running, path: str) -> tuple[int, str | None, float]:
     """Status, class and seconds."""
     begun = time.perf_counter()
@@ -112,9 +121,10 @@ def test_a_format_that_nobody_named_is_never_decoded(origin: Running, bomb: str)
 
 @pytest.mark.parametrize("bomb", UNDER_THE_LIMITS)
 def test_a_bomb_under_the_limits_costs_one_render_at_most(origin: Running, bomb: str) -> None:
-    status, kind, seconds = ask(origin, f"/all/0/{bomb}?w=100")
+    begun = renderer_seconds(origin)
+    status, kind, _ = ask(origin, f"/all/0/{bomb}?w=100")
     assert (status, kind) in [(200, None), (422, "unprocessable"), (500, "render-failed")]
-    assert seconds < 5
+    assert renderer_seconds(origin) - begun < 5
     assert origin.get("/all/0/good.jpg?w=50").status == 200
 
 

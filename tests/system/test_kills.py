@@ -66,6 +66,23 @@ def test_the_run_sees_what_was_lost_and_what_nobody_sent() -> None:
     assert len(kills._stored_wrongly(dict(contents), found.ledger)) == 1
 
 
+def test_the_run_sees_a_file_that_is_not_of_its_original() -> None:
+    found = Found()
+    found.ledger.with_files["d"] = {12, 14, NOTHING}
+    other = kills_pictures.picture(14)[0]
+    original, file = "public/derived/d.png", "public/derived/dMI.png"
+    for contents, wrong, wrong_when_repaired in [
+        ({}, 0, 0),
+        ({original: PICTURE, file: PICTURE}, 0, 0),
+        ({original: PICTURE, file: other}, 0, 1),  # a crash in the middle, until it is repaired
+        ({file: other}, 0, 1),
+        ({original: PICTURE}, 1, 2),  # the original comes last
+        ({original: kills_pictures.picture(16)[0], file: PICTURE}, 1, 2),
+    ]:
+        assert len(kills._files_wrong(contents, found.ledger)) == wrong
+        assert len(kills._files_wrong(contents, found.ledger, are_repaired=True)) == wrong_when_repaired
+
+
 @pytest.mark.parametrize(
     ("status", "body", "held", "wrong"),
     [

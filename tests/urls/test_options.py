@@ -14,6 +14,7 @@ from origin import signing
 from origin.formats import DESCRIPTIONS
 from origin.formats import OUTPUTS
 from origin.urls.options import ALIASES
+from origin.urls.options import BEYOND_OPTIONS
 from origin.urls.options import BY_NAME
 from origin.urls.options import NAMES
 from origin.urls.options import OPTIONS
@@ -59,7 +60,7 @@ def test_each_name_and_alias_leads_to_one_option() -> None:
 
 
 def test_each_field_is_what_one_option_becomes() -> None:
-    of_options = [field.name for field in fields(Options) if field.name != "only"]
+    of_options = [field.name for field in fields(Options) if field.name not in ("only", *BEYOND_OPTIONS)]
     assert [option.field for option in OPTIONS if option.field] == of_options
 
 
@@ -94,6 +95,11 @@ def test_options_hold_plain_values_so_that_they_travel_as_json() -> None:
         (Options(300, download="cat.jpg"), "w=300"),  # it says nothing about the picture
         (Options(only=("gif", "jpg")), "only=gif,jpg"),
         (Options(only=()), "only="),
+        (
+            Options(300, 200, crop=True, keeps_shape=True, zoom=2.5),
+            "w=300&h=200&c=true&keeps_shape=true&zoom=2.5",
+        ),
+        (Options(only=("gif",), scale=0.5), "only=gif&scale=0.5"),
     ],
 )
 def test_an_option_at_its_neutral_value_adds_nothing_to_the_canonical_text(

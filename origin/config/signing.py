@@ -1,0 +1,75 @@
+"""`signing` of a handler: who may see its pictures, by our tokens or by the signatures of another system."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from typing import Any
+from typing import Literal
+
+from pydantic import Field
+from pydantic import SecretStr
+from pydantic import model_validator
+
+from origin.config.part import Part
+from origin.config.part import meaning
+from origin.config.types import Flag
+from origin.config.types import expected
+from origin.config.types import expects
+from origin.signing.foreign import MIN_SECRET
+from origin.signing.foreign import ForeignVerifier
+from origin.urls.dialects import DIALECTS
+
+MIN_KEY = 32  # characters of a signing key
+
+
+class Signing(Part):
+    """Signed URLs of one handler."""
+
+    keys: Annotated[
+        tuple[
+            Annotated[
+                SecretStr, Field(min_length=MIN_KEY), expects(f"a key of {MIN_KEY} characters or more")
+            ],
+            ...,
+        ],
+        meaning(f"signing keys of {MIN_KEY} characters or more, oldest to newest; the newest signs"),
+    ] = ()
+    required: Annotated[Flag, meaning("false lets requests without a token pass")] = True
+    imgix_token: Annotated[
+        Annotated[
+            SecretStr, Field(min_length=MIN_SECRET), expects(f"a token of {MIN_SECRET} characters or more")
+        ]
+        | None,
+        meaning("with `dialect` `imgix`: the secure URL token of the imgix source, with which pages sign"),
+    ] = None
+    signed_path: Annotated[
+        Literal["full", "key"],
+        expects("full or key"),
+        meaning("the path that pages sign: `full`, or `key`, where the CDN puts the prefix before it"),
+    ] = "full"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_keys(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("imgix_token") is None and data.get("keys", []) == []:
+            raise expected("at least one key in `keys`; without one nothing is signed", got="")
+        return data
+
+    def check_dialect(self, dialect: str | None) -> None:
+        """Raise what is wrong with these secrets in a handler with that dialect."""
+        if dialect is None and (self.imgix_token is not None or self.signed_path != "full"):
+            key = "signing.signed_path" if self.imgix_token is None else "signing.imgix_token"
+            raise expected('"dialect": "imgix" beside signing', key=key, got="")
+        if dialect is not None and not self.secrets(dialect):
+            raise expected(f"{dialect}_token, with which {dialect} signs", key="signing", got="")
+
+    def secrets(self, dialect: str) -> tuple[str, ...]:
+        """The secrets with which that system signs."""
+        token = {"imgix": self.imgix_token}[dialect]
+        return () if token is None else (token.get_secret_value(),)
+
+
+def foreign_verifier(signing: Signing | None, dialect: str) -> ForeignVerifier:
+    """What judges the URLs of a handler with that dialect."""
+    secrets = () if signing is None else signing.secrets(dialect)
+    return ForeignVerifier(DIALECTS[dialect], secrets, signing is not None and signing.required)

@@ -1,0 +1,417 @@
+// The playground. What is shown comes from this origin alone, and only ever as text or as a picture.
+
+const ACCEPT = "image/avif,image/webp,image/apng,image/*,*/*;q=0.8"; // as browsers ask for pictures
+const PAUSE = 250; // ms without a change before the origin is asked
+const LARGE = 1000; // px of the original as it is shown here
+const HERE = "/-/playground";
+const root = location.pathname.slice(0, location.pathname.lastIndexOf(HERE)); // where another program has mounted this one
+
+const $ = (id) => document.getElementById(id);
+const chosen = { handler: null, key: "", options: {} };
+const codes = {};
+const blobs = {};
+let site, info, infoOf, timer, turn = 0;
+
+// Small helpers
+
+function make(tag, properties = {}, ...children) {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children);
+  return element;
+}
+
+/** Text in which `this` is code. */
+function withCode(text) {
+  return text.split("`").map((part, n) => (n % 2 ? make("code", { textContent: part }) : part));
+}
+
+function say(id, text) {
+  $(id).textContent = text;
+  $(id).hidden = !text;
+}
+
+function bytes(n) {
+  return n < 1000 ? `${n} B` : n < 1e6 ? `${(n / 1000).toFixed(n < 1e4 ? 1 : 0)} kB` : `${(n / 1e6).toFixed(2)} MB`;
+}
+
+const NO_TOKEN = "This needs an admin token, and the configuration has none.";
+const TOKEN_NEEDED = "This needs the admin token.";
+
+/** Why nothing is signed or explained here; empty where it is. */
+function refusal() {
+  if (site.signs === "never") return NO_TOKEN;
+  return site.signs === "with token" && !$("token").value ? TOKEN_NEEDED : "";
+}
+
+async function post(path, value) {
+  const headers = { "content-type": "application/json" };
+  if ($("token").value) headers.authorization = `Bearer ${$("token").value}`;
+  const answer = await fetch(`${root}${HERE}/${path}`, { method: "POST", headers, body: JSON.stringify(value) });
+  const told = await answer.json().catch(() => ({}));
+  if (answer.status === 401) throw new Error($("token").value ? "This is not the admin token." : TOKEN_NEEDED);
+  if (answer.status === 404 && !told.error) throw new Error(NO_TOKEN);
+  if (!answer.ok) throw new Error(told.error || `The origin answers ${answer.status}.`);
+  return told;
+}
+
+// What is chosen, as an address and back
+
+const takes = (name) => chosen.handler.options.includes(name);
+const signs = () => chosen.handler.signing === "required" || (chosen.handler.signing === "optional" && $("sign").checked);
+
+function only(options) {
+  return Object.fromEntries(Object.entries(options).filter(([name, text]) => text !== "" && takes(name)));
+}
+
+function address() {
+  const path = [chosen.handler.prefix, ...chosen.key.split("/")].map((part, n) => (n ? encodeURIComponent(part) : encodeURI(part)));
+  const escape = (text) => encodeURIComponent(text).replace(/%(2C|3A|2F)/g, decodeURIComponent);
+  const pairs = Object.entries(only(chosen.options)).map(([name, text]) => `${name}=${escape(text)}`);
+  return `/${path.join("/")}${pairs.length ? "?" + pairs.join("&") : ""}`;
+}
+
+/** Take what an address says. Returns what is wrong with it, or nothing. */
+function take(text) {
+  let url, path;
+  try {
+    url = new URL(text.trim(), location.origin);
+    path = decodeURIComponent(url.pathname).slice(1);
+  } catch {
+    return "This is no address.";
+  }
+  const fits = site.handlers.filter((handler) => path.startsWith(handler.prefix + "/"));
+  const handler = fits.sort((a, b) => b.prefix.length - a.prefix.length)[0];
+  if (!handler) return `No handler is mounted there; there are ${site.handlers.map((one) => `/${one.prefix}/`).join(", ")}.`;
+  const options = {}, ignored = [];
+  for (const [name, value] of url.searchParams) {
+    const control = site.controls.find((one) => one.name === name || one.alias === name);
+    if (!control || !handler.options.includes(control.name)) ignored.push(name);
+    else options[control.name] = value;
+  }
+  Object.assign(chosen, { handler, key: path.slice(handler.prefix.length + 1), options });
+  const others = ignored.filter((name) => !["t", "token", "e", "expires"].includes(name));
+  say("note", others.length ? `Ignored, since no option here has this name: ${others.join(", ")}` : "");
+  return "";
+}
+
+// Controls
+
+function buildControl(control) {
+  const id = `option-${control.name}`;
+  const label = make("label", { htmlFor: id }, make("code", { textContent: control.name }));
+  if (control.alias) label.append(make("span", { textContent: control.alias }));
+  const inputs = make("div", { className: "inputs" });
+  const box = make("div", { className: "option" }, label, inputs, make("small", { id: `${id}-meaning` }, ...withCode(control.meaning)));
+  const change = (text) => {
+    chosen.options[control.name] = text.trim();
+    changed();
+  };
+  let field;
+  if (control.control === "choice") {
+    field = make("select", { id }, new Option("as it is", ""), ...control.choices.map((choice) => new Option(choice, choice)));
+  } else {
+    field = make("input", { id, placeholder: "as it is", spellcheck: false, autocomplete: "off", title: control.expected });
+    const suggestions = control.suggestions_of ? site.names[control.suggestions_of] : control.suggestions;
+    if (suggestions && suggestions.length) {
+      field.setAttribute("list", `${id}-list`);
+      box.append(make("datalist", { id: `${id}-list` }, ...suggestions.map((text) => make("option", { value: text }))));
+    }
+  }
+  field.setAttribute("aria-describedby", `${id}-meaning`);
+  field.addEventListener("input", () => change(field.value));
+  const helper = buildHelper(control, change);
+  if (helper) inputs.append(helper);
+  else inputs.classList.add("one");
+  inputs.append(field);
+  return { control, box, field, helper };
+}
+
+/** What sets the field without a keyboard: a slider, or a field of colours. */
+function buildHelper(control, change) {
+  if (control.control === "slider") {
+    const helper = make("input", { type: "range", min: control.min, max: control.max ?? 1, step: control.step });
+    helper.setAttribute("aria-label", `${control.alias ?? control.name}, slider`);
+    helper.addEventListener("input", () => change(control.max === null && helper.value === "0" ? "" : helper.value));
+    return helper;
+  }
+  if (control.control === "colour") {
+    const helper = make("input", { type: "color" });
+    helper.setAttribute("aria-label", `${control.alias ?? control.name}, field of colours`);
+    helper.addEventListener("input", () => change(helper.value.slice(1)));
+    return helper;
+  }
+  return null;
+}
+
+let controls = [];
+
+/** Bring every control to what is chosen. */
+function show() {
+  $("handler").value = chosen.handler.name;
+  const offered = site.pictures.includes(chosen.key);
+  $("picture").value = offered ? chosen.key : "";
+  $("key-field").hidden = offered;
+  if (document.activeElement !== $("key")) $("key").value = chosen.key;
+  if (document.activeElement !== $("address")) $("address").value = address();
+  $("sign-field").hidden = chosen.handler.signing !== "optional";
+  $("expires-field").hidden = !signs();
+  $("token-field").hidden = site.signs !== "with token";
+  for (const { control, box, field, helper } of controls) {
+    const text = chosen.options[control.name] ?? "";
+    box.hidden = !takes(control.name) || (control.suggestions_of && !site.names[control.suggestions_of].length);
+    box.classList.toggle("set", text !== "");
+    if (control.control === "choice") pick(field, text);
+    else if (document.activeElement !== field) field.value = text;
+    if (helper && helper.type === "range") {
+      if (control.max === null) helper.max = chosen.handler.max_dimension;
+      if (document.activeElement !== helper) helper.value = text === "" || isNaN(text) ? control.rest : text;
+    } else if (helper && /^([0-9a-f]{3}){1,2}$/i.test(text)) {
+      helper.value = "#" + (text.length === 3 ? text.replace(/./g, "$&$&") : text);
+    }
+  }
+}
+
+/** Choose in a list; a text that was written by hand and is not there joins it. */
+function pick(field, text) {
+  const same = [...field.options].find((one) => one.value === text.toLowerCase());
+  if (!same) field.append(new Option(text, text));
+  field.value = same ? same.value : text;
+}
+
+function changed() {
+  show();
+  history.replaceState(null, "", `#${address()}`);
+  setBusy(true);
+  clearTimeout(timer);
+  timer = setTimeout(refresh, PAUSE);
+}
+
+// The origin's answers
+
+function setBusy(busy) {
+  document.querySelectorAll(".frame").forEach((frame) => frame.classList.toggle("busy", busy));
+}
+
+function wanted(options, own = {}) {
+  return {
+    handler: chosen.handler.name, key: chosen.key, options: only(options), sign: signs(),
+    expires_in: signs() && $("expires").value ? Number($("expires").value) : null, ...own,
+  };
+}
+
+/** The address at which this page asks for the picture of these options. */
+async function place(options) {
+  const { path } = await post("code", wanted(options));
+  return root + site.pictures_at + path;
+}
+
+async function ask(url) {
+  const begun = performance.now();
+  const answer = await fetch(url, { headers: { accept: ACCEPT }, cache: "no-store" });
+  const blob = await answer.blob();
+  return { answer, blob, ms: performance.now() - begun, type: (answer.headers.get("content-type") ?? "").split(";")[0] };
+}
+
+async function showPicture(id, { blob }) {
+  const image = $(id), old = blobs[id];
+  image.src = blobs[id] = URL.createObjectURL(blob);
+  await image.decode().catch(() => {});
+  image.hidden = false;
+  if (old) URL.revokeObjectURL(old);
+}
+
+async function refresh() {
+  const mine = ++turn;
+  const late = () => mine !== turn;
+  setBusy(true);
+  try {
+    if (!chosen.key) throw new Error("Write the key of a picture.");
+    if (signs() && refusal()) throw new Error(`The URLs of this handler are signed. ${refusal()}`);
+    await loadOriginal(late);
+    if (late()) return;
+    const texts = { widths: $("widths").value, sizes: $("sizes").value, alt: $("alt").value, base_url: base() };
+    if (!texts.widths.trim()) texts.sizes = "";
+    const code = await post("code", wanted(chosen.options, { ...texts, info }));
+    if (late()) return;
+    showCode(code);
+    const got = await ask(root + site.pictures_at + code.path);
+    if (late()) return;
+    await showResult(got);
+    say("problem", got.answer.headers.get("x-origin-error") ? `${got.answer.status}: the origin answers ${got.answer.headers.get("x-origin-error")}, with its fallback image.` : "");
+    explain(code.path, late);
+    $("compare").hidden = !(got.answer.ok && got.type.startsWith("image/"));
+    if (!$("compare").hidden) await showCompared(got, late);
+  } catch (error) {
+    if (!late()) say("problem", error.message);
+  } finally {
+    if (!late()) setBusy(false);
+  }
+}
+
+/** The original and what the origin knows of it, once for each picture. */
+async function loadOriginal(late) {
+  const name = JSON.stringify([chosen.handler.name, chosen.key, signs(), $("token").value]);
+  if (name === infoOf) return;
+  info = null;
+  const whole = await ask(await place({ w: String(LARGE) }));
+  const known = takes("f") ? await ask(await place({ f: "json" })) : null;
+  if (late()) return;
+  if (known && known.answer.ok && known.type === "application/json") info = JSON.parse(await known.blob.text());
+  await showPicture("original", whole);
+  const facts = $("original-facts");
+  facts.replaceChildren();
+  if (info) {
+    facts.append(make("b", { textContent: bytes(info.bytes) }), ` · ${info.format} · ${info.width} × ${info.height}`);
+    if (info.frames > 1) facts.append(` · ${info.frames} frames`);
+  }
+  infoOf = name;
+}
+
+async function showResult(got) {
+  const isPicture = got.type.startsWith("image/");
+  $("result-text").hidden = isPicture;
+  $("result").hidden = !isPicture;
+  if (isPicture) await showPicture("result", got);
+  else $("result-text").textContent = await got.blob.text();
+  const size = isPicture ? ` · ${$("result").naturalWidth} × ${$("result").naturalHeight}` : "";
+  $("result-facts").replaceChildren(
+    make("b", { textContent: bytes(got.blob.size) }), ` · ${got.type.replace("image/", "")}${size} · ${Math.round(got.ms)} ms`);
+  $("mini-facts").textContent = $("result-facts").textContent;
+  $("mini").src = $("result").src;
+  $("mini").hidden = !isPicture;
+  const rows = { Bytes: share(got), Type: got.type, Time: `${got.ms.toFixed(1)} ms in this browser` };
+  for (const name of ["Cache-Status", "Server-Timing", "X-Origin-Error", "Vary"]) rows[name] = got.answer.headers.get(name);
+  $("details").replaceChildren(...Object.entries(rows).flatMap(([name, text]) => (text ? [make("dt", { textContent: name }), make("dd", { textContent: text })] : [])));
+}
+
+function share({ blob }) {
+  const part = info && info.bytes ? `, ${((100 * blob.size) / info.bytes).toFixed(1)} % of the original` : "";
+  return `${blob.size}${part}`;
+}
+
+async function showCompared(got, late) {
+  if (!$("compare").open) {
+    $("compare-box").hidden = true; // what it shows is of other options
+    return;
+  }
+  const shape = site.controls.filter((control) => control.shape).map((control) => control.name);
+  const options = Object.fromEntries(Object.entries(chosen.options).filter(([name]) => shape.includes(name)));
+  const sided = options.w || options.h;
+  const before = await ask(await place({ ...options, ...(sided ? { f: "png" } : { f: "webp", q: "95" }) }));
+  if (late()) return;
+  await Promise.all([showPicture("before", before), showPicture("after", got)]);
+  const box = $("compare-box"), { naturalWidth: w, naturalHeight: h } = $("after");
+  box.style.aspectRatio = `${w} / ${h}`;
+  box.style.width = `min(100%, ${w}px, calc(75vh * ${w / h}))`;
+  box.hidden = false;
+}
+
+// To copy
+
+const PARTS = { url: "URL", srcset: "srcset", img: "<img>", picture: "<picture>", explain: "origin explain" };
+
+function buildCode(name) {
+  const text = make("code"), title = make("h3", { textContent: PARTS[name] });
+  const button = make("button", { type: "button", textContent: "Copy" });
+  button.setAttribute("aria-label", `Copy ${PARTS[name]}`);
+  const pre = make("pre", { tabIndex: 0 }, text);
+  button.addEventListener("click", async () => {
+    await copy(text);
+    button.textContent = "Copied";
+    setTimeout(() => (button.textContent = "Copy"), 1500);
+  });
+  codes[name] = { title, text, button };
+  return make("div", { className: "code", id: `code-${name}` }, make("div", { className: "bar" }, title, button), pre);
+}
+
+async function copy(element) {
+  try {
+    await navigator.clipboard.writeText(element.textContent);
+  } catch {
+    // Browsers have no clipboard for scripts on a page that came over plain HTTP.
+    getSelection().selectAllChildren(element);
+    document.execCommand("copy");
+  }
+}
+
+function write(name, text, isCode = true) {
+  codes[name].text.textContent = text;
+  codes[name].button.hidden = !isCode;
+}
+
+function showCode(code) {
+  codes.url.title.textContent = signs() ? "Signed URL" : "URL";
+  for (const name of ["url", "srcset", "img", "picture"]) {
+    if (code[name] === null) write(name, code.errors[name], false);
+    else write(name, code[name].replace(/, (?=\S+ [\d.]+[wx])/g, ",\n").replace(/(?<=>)(?=<)/g, "\n"));
+  }
+}
+
+async function explain(path, late) {
+  if (refusal()) return write("explain", refusal(), false);
+  try {
+    const { lines } = await post("explain", { url: path });
+    if (!late()) write("explain", lines.join("\n"));
+  } catch (error) {
+    if (!late()) write("explain", error.message, false);
+  }
+}
+
+const base = () => $("base").value.trim();
+
+function publicUrl() {
+  if (!site.pictures_at) return location.origin + root;
+  return site.public_url ?? `${location.protocol}//${location.hostname}:${site.public_port}`;
+}
+
+// The start
+
+function choose(properties) {
+  Object.assign(chosen, properties);
+  say("note", "");
+  changed();
+}
+
+function listen() {
+  $("handler").addEventListener("change", (event) => choose({ handler: site.handlers.find((one) => one.name === event.target.value) }));
+  $("picture").addEventListener("change", (event) => {
+    choose({ key: event.target.value });
+    if (!event.target.value) $("key").focus();
+  });
+  $("key").addEventListener("input", (event) => choose({ key: event.target.value.trim() }));
+  $("address").addEventListener("input", (event) => {
+    const wrong = take(event.target.value);
+    say("problem", wrong);
+    if (!wrong) changed();
+  });
+  $("address").addEventListener("blur", show);
+  $("key").addEventListener("blur", show);
+  $("reset").addEventListener("click", () => choose({ options: {} }));
+  for (const id of ["sign", "expires", "token", "base", "alt", "widths", "sizes"]) $(id).addEventListener("input", changed);
+  $("edge").addEventListener("input", (event) => $("compare-box").style.setProperty("--edge", `${event.target.value}%`));
+  $("compare").addEventListener("toggle", () => $("compare").open && $("compare-box").hidden && changed());
+  addEventListener("hashchange", () => {
+    const wrong = take(location.hash.slice(1));
+    if (wrong) say("problem", wrong);
+    else changed();
+  });
+}
+
+async function start() {
+  site = await (await fetch(`${root}${HERE}/state`, { cache: "no-store" })).json();
+  $("handler").append(...site.handlers.map(({ name }) => new Option(name, name)));
+  $("picture").append(...site.pictures.map((key) => new Option(key, key)), new Option("another, by its key", ""));
+  $("picture-field").hidden = !site.pictures.length;
+  controls = site.controls.map(buildControl);
+  for (const { control, box } of controls) $(control.shape ? "group-shape" : "group-look").lastElementChild.append(box);
+  if (matchMedia("(max-width: 48rem)").matches) $("group-shape").open = $("group-look").open = false;
+  $("codes").append(...Object.keys(PARTS).map(buildCode));
+  $("base").value = publicUrl();
+  listen();
+  Object.assign(chosen, { handler: site.handlers[0], key: site.pictures[0] ?? "", options: { w: "600", f: "auto" } });
+  const wrong = location.hash.length > 1 ? take(location.hash.slice(1)) : "";
+  changed();
+  if (wrong) say("problem", wrong);
+}
+
+start().catch((error) => say("problem", error.message));

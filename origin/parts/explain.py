@@ -1,0 +1,304 @@
+"""What this origin understands of a URL and would do with it, without doing it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from origin.config.model import Config
+from origin.config.model import Handler
+from origin.config.signing import foreign_verifier
+from origin.delivery.handler import RESERVED
+from origin.delivery.settings import passes_through
+from origin.errors import BadRequest
+from origin.errors import Forbidden
+from origin.errors import OriginError
+from origin.formats import OUTPUTS
+from origin.formats import Format
+from origin.formats import find_description
+from origin.signing import Pair
+from origin.signing import Verifier
+from origin.signing import decode_query
+from origin.sources import make_key_reader
+from origin.sources.http import HttpSettings
+from origin.urls.dialects import DIALECTS
+from origin.urls.dialects.dialect import Translation
+from origin.urls.dialects.dialect import keep_words
+from origin.urls.geometry_values import CENTER
+from origin.urls.options import Options
+from origin.urls.options import suggest_option
+from origin.urls.parsing import OptionDefaults
+from origin.urls.parsing import find_ignored
+from origin.urls.parsing import parse_options
+from origin.urls.parsing import spell_options
+from origin.urls.path import ROOT
+from origin.urls.path import decode_path
+from origin.urls.path import find_mount
+from origin.urls.path import raw_key
+from origin.urls.presets import NamedPreset
+
+_SHOWN = 40  # characters of a name that no option has
+_FITS = {
+    "cover": "filled, the rest cut {around}",
+    "inside": "fitted inside",
+    "contain": "fitted inside and padded to the box",
+    "outside": "filled, nothing cut",
+    "fill": "stretched",
+}
+
+
+def explain_url(config: Config, url: str, now: float) -> tuple[list[str], bool]:
+    """Lines for people, and whether the request would go on to the picture."""
+    try:
+        parts = urlsplit(url)
+        path = decode_path(parts.path.encode("utf-8", "surrogateescape"))
+    except (ValueError, BadRequest) as error:
+        answer = "answer: 404, plain text, or the fallback image, class bad-request"
+        return [f"refused: {error}", answer], False
+    mounts = {handler.prefix: handler for handler in config.handlers}
+    mount = find_mount(path, mounts)
+    if path in mounts and mounts[path].transform is not None:
+        mount = mounts[path], ""
+    if mount is None:
+        prefixes = ", ".join(handler.path_above for handler in config.handlers)
+        return [f"no handler is mounted there; there are {prefixes}", "answer: 404, plain text"], False
+    handler, key = mount
+    defaults = config.option_defaults(handler)
+    pairs = decode_query(parts.query.encode("utf-8", "surrogateescape"))
+    lines = [f"handler: {handler.name}, mounted at {handler.path_above}"]
+    if handler.transform is not None and not (key and handler.has_source):
+        return _explain_posted(handler, key, pairs, defaults, lines)
+    lines.append(f"key: {key}")
+    if handler.write is not None and key.startswith(RESERVED):
+        reserved = BadRequest(f"keys below {RESERVED} are reserved")
+        return [*lines, f"refused: {reserved}", _describe_failure(handler, reserved)], False
+    raw_path = parts.path.encode("utf-8", "surrogateescape")
+    said = keep_words(key, pairs)
+    if handler.dialect is not None:
+        said = DIALECTS[handler.dialect].translate(key, pairs)
+        lines += _describe_translation(handler.dialect, said)
+        raw_query = parts.query.encode("utf-8", "surrogateescape")
+        signature, accepted = _describe_foreign_signature(handler, handler.dialect, raw_path, raw_query, now)
+    else:
+        signature, accepted = _describe_signature(handler, key, pairs, now)
+    pairs = list(said.pairs)
+    lines += _describe_ignored(pairs, defaults)
+    lines += signature
+    try:
+        if not accepted:
+            return [*lines, _describe_failure(handler, Forbidden())], False
+        if said.mistakes:
+            raise BadRequest("; ".join(said.mistakes))
+        read_key = make_key_reader(handler.source, signed=handler.signing is not None)
+        source_key = read_key(said.key, pairs, raw_path)
+        named = defaults.preset_names.read(key) if source_key == key else None
+        passes = passes_through(handler.passthrough, pairs, defaults)
+        is_derived = named is not None and named.is_derived
+        if passes and (named is None or (handler.passthrough == "always" and not is_derived)):
+            return [*lines, *_describe_passthrough(handler, source_key)], True
+        options = parse_options(pairs, defaults, named, said.beyond)
+    except OriginError as error:
+        return [*lines, f"refused: {error}", _describe_failure(handler, error)], False
+    if named is not None:
+        own = parse_options(pairs, defaults, None, said.beyond)
+        alone = "as it is" if passes else f"with {_spell(own, defaults)}"
+        lines += _describe_name(key, named, alone)
+        source_key = named.originals[0] if named.originals else key
+    return [*lines, *_describe_outcome(handler, source_key, options, defaults)], True
+
+
+def _explain_posted(
+    handler: Handler, key: str, pairs: list[Pair], defaults: OptionDefaults, lines: list[str]
+) -> tuple[list[str], bool]:
+    """What becomes of a picture that is posted there."""
+    name = key.partition("/")[0].replace("rescale", "resize") or "render"
+    if name not in (handler.transform or ()):
+        return [*lines, f"refused: transform does not have {name}", "answer: 404, JSON"], False
+    lines.append(f"posted pictures: {name}; " + ("everyone" if _is_open(handler) else "who auth lets in"))
+    if key:
+        return [*lines, "answer: JSON; nothing is kept"], True
+    lines += _describe_ignored(pairs, defaults)
+    try:
+        options = parse_options(pairs, defaults)
+    except BadRequest as error:
+        return [*lines, f"refused: {error}", "answer: 400, JSON, class bad-request"], False
+    return [*lines, *_describe_options(handler, options, defaults), "next: rendered; nothing is kept"], True
+
+
+def _is_open(handler: Handler) -> bool:
+    return handler.auth is None or handler.auth.is_open
+
+
+def _describe_name(key: str, named: NamedPreset, alone: str) -> Iterator[str]:
+    """What a file name with a preset in it means, and what it means where the source has a file so named."""
+    yield f"file name: preset {named.names} as {named.format}, of the first of these that is there"
+    yield f"  {', '.join(named.originals)}"
+    if named.is_derived:
+        yield "  derive stores the same under this name, with the original"
+        yield f"  but where another system has left {key} itself, that one, {alone}"
+        return
+    yield f"  but where the source has {key} itself, that one, {alone}"
+
+
+def _describe_translation(dialect: str, said: Translation) -> Iterator[str]:
+    """What a query is in our words, and what of it is not."""
+    yield f"dialect: {dialect}; in our words: " + ("&".join(_spell_pairs(said)) or "no option")
+    for name in said.unknown:
+        yield f"ignored: {_show(name)}: neither an option of {dialect} nor p"
+    for name in said.without_effect:
+        yield f"ignored: {name}: changes no pixel that anybody asked for"
+
+
+def _spell_pairs(said: Translation) -> Iterator[str]:
+    for name, text in said.pairs:
+        yield f"{name.decode('latin-1')}={_show(text.decode('utf-8', 'replace'))}"
+
+
+def _show(text: str) -> str:
+    return text if text.isprintable() and len(text) <= _SHOWN else repr(text[:_SHOWN])
+
+
+def _spell(options: Options, defaults: OptionDefaults) -> str:
+    return " ".join(spell_options(options, defaults)) or "none"
+
+
+def _describe_ignored(pairs: list[Pair], defaults: OptionDefaults) -> Iterator[str]:
+    """A line for each name in the query that changes nothing."""
+    unknown, not_taken = find_ignored(pairs, defaults)
+    for name in unknown:
+        similar = suggest_option(name)
+        yield f"ignored: {_show(name)}: no option has this name" + (
+            f"; did you mean {similar}?" if similar else ""
+        )
+    for name in not_taken:
+        yield f"ignored: {name}: not among the options that this handler takes"
+
+
+def _describe_signature(handler: Handler, key: str, pairs: list[Pair], now: float) -> tuple[list[str], bool]:
+    if handler.signing is None:
+        return ["signature: not needed here"], True
+    keys = [secret.get_secret_value() for secret in handler.signing.keys]
+    verifier = Verifier(handler.prefix, keys, handler.signing.required)
+    lines = [f"  {line}" for line in verifier.describe(key, pairs, now)]
+    return ["signature:", *lines], verifier.verify(key, pairs, now).accepted
+
+
+def _describe_foreign_signature(
+    handler: Handler, dialect: str, raw_path: bytes, query: bytes, now: float
+) -> tuple[list[str], bool]:
+    signing = handler.signing
+    behind = handler.prefix if signing is not None and signing.signed_path == "key" else ROOT
+    path = raw_key(raw_path, behind)
+    if path is None:
+        return ["signature: the slash behind the prefix is escaped"], False
+    verifier = foreign_verifier(signing, dialect)
+    lines = [f"  {line}" for line in verifier.describe(path, query, now)]
+    accepted = verifier.verify(path, query, now).accepted
+    if signing is None and accepted:
+        return ["signature: not needed here"], True
+    return ["signature:", *lines], accepted
+
+
+def _describe_failure(handler: Handler, error: OriginError) -> str:
+    own = handler.error_status
+    named = own.get(error.kind) if isinstance(own, dict) else None
+    status = error.status if own == "exact" else named or 404
+    on_error = handler.on_error
+    if on_error is not None and on_error.redirect is not None and named is None:
+        return f"answer: 302 to {on_error.redirect}, class {error.kind}"
+    body = "the fallback image"
+    if on_error is not None and on_error.image is None:
+        body = "JSON" if on_error.json_ else "a line of text"
+    return f"answer: {status}, {body}, class {error.kind}"
+
+
+def _describe_passthrough(handler: Handler, key: str) -> Iterator[str]:
+    yield f"options: none count; the answer is the original's own bytes (passthrough: {handler.passthrough})"
+    yield from _describe_original(handler, key)
+    yield from _describe_next(handler)
+
+
+def _describe_outcome(
+    handler: Handler, key: str, options: Options, defaults: OptionDefaults
+) -> Iterator[str]:
+    yield from _describe_options(handler, options, defaults)
+    yield from _describe_original(handler, key)
+    yield from _describe_next(handler)
+
+
+def _describe_options(handler: Handler, options: Options, defaults: OptionDefaults) -> Iterator[str]:
+    if defaults.preset is not None:
+        yield f"preset of every URL here: {defaults.preset}"
+    yield f"options: {_spell(options, defaults)}"
+    if options.only is not None:
+        formats = ", ".join(options.only) or "no format"
+        yield f"  for originals in {formats}; others are passed through as they are"
+    if find_description(options.format) is not None:
+        yield f"format: {options.format}, of the upright original; no other option counts"
+    else:
+        yield f"size: {_describe_size(options)}"
+        yield from _describe_format(handler, options.format)
+
+
+def _describe_original(handler: Handler, key: str) -> Iterator[str]:
+    yield f"original: {handler.source.locate(key)} (not looked at here)"
+    if isinstance(handler.source, HttpSettings) and handler.source.registry is not None:
+        yield "registry: asked with each request whether it knows this URL, and does not block it"
+
+
+def _describe_size(options: Options) -> str:
+    """The size by the options that say it. Padding and rotation come on top."""
+    grows = "small originals grow" if options.enlarge else "never enlarged"
+    if options.width and options.height:
+        how = _FITS[options.fit or ("cover" if options.crop else "inside")].format(around=_around(options))
+        size = f"{options.width}x{options.height}, {how}, {grows}"
+        return f"{size}; lowered in proportion for a smaller original" if options.keeps_shape else size
+    if options.width or options.height:
+        side = f"{options.width} wide" if options.width else f"{options.height} high"
+        return f"{side}, in proportion, {grows}"
+    if options.aspect:
+        return f"the original's, cut to {options.aspect[0]}:{options.aspect[1]} {_around(options)}"
+    return "the original's" if options.scale == 1 else f"{options.scale:g} of the original's"
+
+
+def _around(options: Options) -> str:
+    if isinstance(options.gravity, str):
+        return "around what is found by " + options.gravity
+    if options.gravity == CENTER and options.zoom == 1:
+        return "at the centre"
+    x, y = options.gravity
+    zoomed = "" if options.zoom == 1 else f", {options.zoom:g} times as near"
+    return f"around the point {x:g},{y:g}{zoomed}"
+
+
+def _describe_format(handler: Handler, format: str) -> Iterator[str]:
+    """The format of the result, as the renderer settles it."""
+    suiting = "jpg, png where it is transparent, gif where it is animated"
+    if format == "auto":
+        yield "format: by the Accept header of the request"
+        yield "  image/avif is named: avif; webp where the original is animated"
+        yield "  image/webp is named: webp"
+        yield f"  neither, or */* alone: {suiting}"
+    elif format == "original":
+        yield "format: the original's own"
+        others = [original.name for original in handler.allowed_formats if original not in OUTPUTS]
+        if others:
+            yield f"  of {', '.join(others)}: {suiting}"
+    else:
+        moves = (
+            "" if Format.named(format).holds_animation else "; the first frame where the original is animated"
+        )
+        yield f"format: {format}{moves}"
+
+
+def _describe_next(handler: Handler) -> Iterator[str]:
+    if not handler.caches:
+        yield "next: the original is fetched and rendered; nothing is kept"
+        return
+    yield "next: the cache is asked for the result"
+    yield f"  kept, and younger than {handler.cache_time} s: it is served"
+    yield (
+        f"  kept, and older: for {handler.stale_while_revalidate} s it is still served, while the source is "
+        "asked whether the original has changed"
+    )
+    yield "  else: the original is fetched and rendered, and the result is kept"

@@ -1,0 +1,41 @@
+"""The playground, from the configuration."""
+
+from __future__ import annotations
+
+from origin.config.model import Config
+from origin.config.model import Handler
+from origin.pages.playground import PlayedHandler
+from origin.pages.playground import Playground
+from origin.parts.explain import explain_url
+from origin.urls.options import OPTIONS
+
+
+def make_playground(
+    config: Config, now: float, pictures: tuple[str, ...] = (), *, is_open: bool = False
+) -> Playground | None:
+    """None where the configuration has none. The rest is as in `Playground`."""
+    if not config.admin.playground:
+        return None
+    return Playground(
+        handlers={own.name: _played(config, own) for own in config.handlers if own.has_source},
+        names={"presets": tuple(config.presets), "watermarks": tuple(config.watermarks)},
+        explain=lambda url: explain_url(config, url, now)[0],
+        public_url=f"https://{config.hosts[0]}" if config.hosts else None,
+        public_port=config.http_port,
+        now=now,
+        pictures=pictures,
+        is_open=is_open,
+    )
+
+
+def _played(config: Config, own: Handler) -> PlayedHandler:
+    defaults = config.option_defaults(own)
+    signing = own.signing
+    return PlayedHandler(
+        own.name,
+        own.prefix,
+        tuple(option.name for option in OPTIONS if defaults.takes(option)),
+        defaults.max_dimension,
+        "none" if signing is None else "required" if signing.required else "optional",
+        None if signing is None else tuple(key.get_secret_value() for key in signing.keys),
+    )

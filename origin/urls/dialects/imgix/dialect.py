@@ -1,0 +1,73 @@
+"""imgix's URLs in our words, and how imgix signs them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+
+from origin.urls.dialects.dialect import Signature
+from origin.urls.dialects.dialect import Translation
+from origin.urls.dialects.imgix import box
+from origin.urls.dialects.imgix import look
+from origin.urls.dialects.imgix.names import EXPIRES
+from origin.urls.dialects.imgix.names import SIGNATURE
+from origin.urls.dialects.imgix.query import ImgixQuery
+from origin.urls.dialects.imgix.query import Refusal
+from origin.urls.query import Pair
+from origin.urls.query import decode_query
+
+_SECONDS = re.compile(rb"[0-9]{1,15}")
+_STEPS = (
+    box.settle_box,
+    box.settle_rect,
+    look.trim,
+    look.turn,
+    look.tone,
+    look.surround,
+    look.mask,
+    look.encode,
+    look.take_frame,
+)
+
+
+class Imgix:
+    """See `Dialect`. Nothing is enlarged beyond the original: where imgix would enlarge a picture that is cut
+    or stretched, its shape stays and the box is lowered."""
+
+    name = "imgix"
+
+    def translate(self, key: str, pairs: Sequence[Pair]) -> Translation:
+        query = ImgixQuery(pairs)
+        query.refuse()
+        for step in _STEPS:
+            try:
+                step(query)
+            except Refusal as refusal:
+                query.note(refusal)
+        return Translation(
+            key, query.pairs, query.beyond, query.without_effect(), list(query.unknown), list(query.mistakes)
+        )
+
+    def read_signature(self, raw_path: bytes, query: bytes) -> Signature:
+        """`s` beside what it signs: the path and the rest of the query, as they stand in the URL.
+
+        Where `s` comes twice, its text is that of no signature.
+        """
+        pieces = query.split(b"&") if query else []
+        own = [piece for piece in pieces if piece.partition(b"=")[0] == SIGNATURE.encode()]
+        rest = b"&".join(piece for piece in pieces if piece not in own)
+        expiries = [value for name, value in decode_query(rest) if name == EXPIRES.encode() and value]
+        if len(expiries) > 1 or not all(map(_SECONDS.fullmatch, expiries)):
+            raise ValueError("expires is one number of Unix seconds")
+        text = b"&".join(piece.partition(b"=")[2] for piece in own).decode("latin-1")
+        message = raw_path + (b"?" + rest if rest else b"")
+        return Signature(text, message, int(expiries[0]) if expiries else None)
+
+    def sign(self, secret: str, message: bytes) -> str:
+        """MD5, as imgix defined it, of the token with the message behind it."""
+        return hashlib.md5(secret.encode() + message, usedforsecurity=False).hexdigest()
+
+    def write_signed(self, secret: str, path: str, expires: int) -> str:
+        query = f"{EXPIRES}={expires}"
+        return f"{query}&{SIGNATURE}={self.sign(secret, f'{path}?{query}'.encode())}"

@@ -1,0 +1,121 @@
+"""The query of an imgix URL, on its way into our words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from origin.urls.colours import NAMED
+from origin.urls.dialects.imgix.names import EXPIRES
+from origin.urls.dialects.imgix.names import LOOKED_AT
+from origin.urls.dialects.imgix.names import REFUSED
+from origin.urls.dialects.imgix.names import SIGNATURE
+from origin.urls.dialects.imgix.names import WITHOUT_EFFECT
+from origin.urls.dialects.imgix.names import find_name
+from origin.urls.options import quote_value
+from origin.urls.query import Pair
+
+_OURS = {b"p", b"preset"}  # names that imgix does not have, so they keep our meaning
+_NUMBER = re.compile(r"-?[0-9]{1,9}(?:\.[0-9]{1,9})?")
+_HEXADECIMAL = re.compile(r"[0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8}")
+
+
+class Refusal(Exception):
+    """What cannot be done: the name, and why, for the log."""
+
+    def __init__(self, name: str, reason: str, text: str = "") -> None:
+        got = f", got {quote_value(text.encode('utf-8', 'replace'))}" if text else ""
+        super().__init__(f"imgix option {name}: {reason}{got}")
+
+
+class ImgixQuery:
+    """What was given, by imgix's own names, and what it becomes. An empty value is as absent."""
+
+    def __init__(self, pairs: Iterable[Pair]) -> None:
+        self.given: dict[str, str] = {}
+        self.pairs: list[Pair] = []  # of ours
+        self.beyond: dict[str, Any] = {}  # as in `Translation`
+        self.unknown: dict[str, None] = {}
+        self.mistakes: dict[str, None] = {}
+        for pair in pairs:
+            self._take(*pair)
+
+    def _take(self, raw_name: bytes, raw_text: bytes) -> None:
+        if raw_name in _OURS:
+            self.pairs.append((raw_name, raw_text))
+            return
+        spelled, text = raw_name.decode("utf-8", "replace"), raw_text.decode("utf-8", "replace")
+        name = find_name(spelled)
+        if name is None and spelled.endswith("64") and find_name(spelled[:-2]):
+            self.note(Refusal(spelled, "base64 is not read here"))
+        elif name is None:
+            self.unknown[spelled] = None
+        elif name in self.given:
+            self.note(Refusal(name, "comes twice"))
+        elif text and name not in (SIGNATURE, EXPIRES):
+            self.given[name] = text
+
+    def note(self, refusal: Refusal) -> None:
+        """Keep what is wrong, once."""
+        self.mistakes[str(refusal)] = None
+
+    def refuse(self) -> None:
+        """Note what cannot be done whatever its value is, all of it, so that the log has each name."""
+        for name, text in self.given.items():
+            if name not in LOOKED_AT and not _asks_for_nothing(name, text):
+                self.note(Refusal(name, "not available here", text))
+
+    def refuse_name(self, name: str, *neutral: str) -> None:
+        """Raise Refusal where it is given, and asks for something."""
+        text = self.given.get(name)
+        if text is not None and text not in neutral:
+            raise Refusal(name, "not available here", text)
+
+    def without_effect(self) -> list[str]:
+        return [name for name, text in self.given.items() if _asks_for_nothing(name, text)]
+
+    def set(self, name: str, value: object) -> None:
+        """Ask for an option of ours."""
+        self.pairs.append((name.encode(), write_number(value).encode()))
+
+    def number(self, name: str, lowest: int, highest: int) -> Decimal | None:
+        text = self.given.get(name)
+        if text is None:
+            return None
+        number = read_number(text)
+        if number is None or not lowest <= number <= highest:
+            raise Refusal(name, f"expected a number from {lowest} to {highest}", text)
+        return number
+
+    def colour(self, name: str) -> str | None:
+        """A colour as we write it; imgix has the alpha in front."""
+        text = self.given.get(name, "").lower()
+        if not text or text in NAMED:
+            return text or None
+        if not _HEXADECIMAL.fullmatch(text):
+            raise Refusal(name, "expected a colour such as fff, ffcc00, 80ffcc00 or tomato", text)
+        text = "".join(digit * 2 for digit in text) if len(text) in (3, 4) else text
+        return text[2:] + text[:2] if len(text) == 8 else text
+
+    def list(self, name: str) -> Iterator[str]:
+        """The values of a list that are not empty."""
+        return (value for value in self.given.get(name, "").split(",") if value)
+
+
+def read_number(text: str) -> Decimal | None:
+    """None for what is no plain number."""
+    return Decimal(text) if _NUMBER.fullmatch(text) else None
+
+
+def write_number(value: object) -> str:
+    """A number as options of ours have it; text as it is."""
+    if not isinstance(value, Decimal):
+        return str(value)
+    return format(round(value, 6).normalize(), "f")
+
+
+def _asks_for_nothing(name: str, text: str) -> bool:
+    return name in WITHOUT_EFFECT or text in REFUSED.get(name, ())

@@ -1,0 +1,104 @@
+"""`dialect` and its secrets: what is accepted, and the one line that says what is wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from origin.config.load import build_config
+from origin.config.model import Handler
+from origin.errors import ConfigError
+
+LOCAL = {"type": "local", "root": "/srv/photos"}
+TOKEN = "an-imgix-token-1"
+KEY = "k" * 32
+
+
+def handler(**own: Any) -> Handler:
+    return build_config({"handlers": [{"name": "photos", "source": LOCAL, **own}]}).handlers[0]
+
+
+def test_an_empty_prefix_is_the_root_beside_a_dialect_and_the_name_without() -> None:
+    assert (handler(prefix="", dialect="imgix").prefix, handler(prefix="").prefix) == ("", "photos")
+    assert (handler(dialect="imgix").prefix, handler(prefix="a/b", dialect="imgix").prefix) == (
+        "photos",
+        "a/b",
+    )
+    assert handler(prefix="", dialect="imgix").path_above == "/"
+    assert handler(prefix="a/b").path_above == "/a/b/"
+
+
+def test_the_token_comes_from_the_environment_and_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMGIX_TOKEN", TOKEN)
+    config = build_config(
+        {
+            "handlers": [
+                {
+                    **{"name": "photos", "source": LOCAL, "dialect": "imgix"},
+                    "signing": {"imgix_token": "env:IMGIX_TOKEN", "signed_path": "key"},
+                }
+            ]
+        }
+    )
+    signing = config.handlers[0].signing
+    assert signing is not None
+    assert signing.secrets("imgix") == (TOKEN,)
+    assert signing.signed_path == "key"
+    assert TOKEN not in repr(config)
+
+
+MISTAKES = [
+    ({"dialect": "thumbor2"}, 'dialect: expected imgix, got "thumbor2"'),
+    ({"dialect": True}, "dialect: expected imgix, got true"),
+    (
+        {"dialect": "imgix", "signing": {"keys": [KEY]}},
+        "signing: expected imgix_token, with which imgix signs",
+    ),
+    (
+        {"signing": {"imgix_token": TOKEN}},
+        'signing.imgix_token: expected "dialect": "imgix" beside signing',
+    ),
+    (
+        {"signing": {"keys": [KEY], "signed_path": "key"}},
+        'signing.signed_path: expected "dialect": "imgix" beside signing',
+    ),
+    (
+        {"dialect": "imgix", "signing": {"imgix_token": "short-token"}},
+        "signing.imgix_token: expected a token of 16 characters or more, got a value that is not shown here",
+    ),
+    (
+        {"dialect": "imgix", "signing": {"imgix_token": TOKEN, "signed_path": "prefix"}},
+        'signing.signed_path: expected full or key, got "prefix"',
+    ),
+    (
+        {"dialect": "imgix", "signing": {}},
+        "signing: expected at least one key in `keys`; without one nothing is signed",
+    ),
+    (
+        {
+            **{"dialect": "imgix", "signing": {"imgix_token": TOKEN}},
+            "write": {"auth": {"signed": True}},
+        },
+        "write.auth: expected signing.keys in the handler, with which upload grants are made",
+    ),
+]
+
+
+@pytest.mark.parametrize(("own", "mistake"), MISTAKES)
+def test_a_mistake_is_told_in_one_line(own: dict[str, Any], mistake: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        handler(**own)
+    assert str(refused.value).partition("handlers[0].")[2] == mistake
+
+
+def test_two_handlers_cannot_both_be_at_the_root() -> None:
+    root = {"source": LOCAL, "prefix": "", "dialect": "imgix"}
+    with pytest.raises(ConfigError, match="a prefix of its own"):
+        build_config({"handlers": [{"name": "a", **root}, {"name": "b", **root}]})
+
+
+def test_other_paths_of_uploads_are_free_beside_a_root() -> None:
+    writer = {"name": "w", "source": LOCAL, "write": {"auth": "open", "routes": {"upload": "/upload"}}}
+    root = {"name": "a", "source": LOCAL, "prefix": "", "dialect": "imgix"}
+    assert len(build_config({"handlers": [root, writer]}).handlers) == 2

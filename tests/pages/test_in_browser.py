@@ -1,0 +1,345 @@
+"""The demo page and the playground in a real browser, as `origin demo` serves them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from tests.support import pictures
+from tests.support import s3_servers
+from tests.support.browser import Chromium
+from tests.support.browser import Page
+from tests.support.browser import browser
+from tests.support.browser import find_browser
+from tests.support.running import serving
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        find_browser() is None and os.environ.get("CI") != "true", reason="chromium is not installed"
+    ),
+]
+TOKEN = "0123456789abcdef"
+WATCH_SHIFTS = (
+    "window.shift = 0; new PerformanceObserver(l => l.getEntries().forEach(e => shift += e.value))"
+    ".observe({type: 'layout-shift', buffered: true})"
+)
+SETTLED = (
+    "!document.querySelector('.frame.busy') && document.querySelector('#code-explain code')?.textContent"
+)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    port = s3_servers.closed_port()
+    with serving(tmp_path_factory.mktemp("demo"), "demo", "--port", str(port), port=port):
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Chromium]:
+    with browser() as it:
+        yield it
+
+
+def play(page: Page, site: str, address: str = "", *, wait: str = SETTLED) -> Page:
+    page.open(f"{site}/-/playground{'#' + quote(address, safe='/?&=%') if address else ''}")
+    page.wait_for(wait, "the result is there")
+    return page
+
+
+def write(page: Page, selector: str, value: str) -> None:
+    """As a user does who replaces what stands in a field."""
+    change = f"e.focus(); e.value = {json.dumps(value)}; e.dispatchEvent(new Event('input'))"
+    page.evaluate(f"(e => {{ {change} }})(document.querySelector({json.dumps(selector)}))")
+
+
+def press(page: Page, key: str, times: int = 1) -> None:
+    codes = {"Tab": 9, "ArrowLeft": 37, "ArrowRight": 39, "Enter": 13}
+    for _ in range(times):
+        for kind in ("rawKeyDown", "keyUp"):
+            page.call(
+                "Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=codes[key]
+            )
+
+
+def code(page: Page, name: str) -> str:
+    return str(page.evaluate(f"document.querySelector('#code-{name} code').textContent"))
+
+
+def shown(page: Page, id: str = "result") -> list[int]:
+    size: list[int] = page.evaluate(f"[{id}.naturalWidth, {id}.naturalHeight]")
+    return size
+
+
+def test_options_are_changed_by_control_and_by_hand(chromium: Chromium, site: str) -> None:
+    page = play(chromium.page(), site)
+    page.evaluate(WATCH_SHIFTS)
+    assert shown(page) == [600, 400]
+    assert "1.35 MB · jpg · 3200 × 2133" in page.text("#original-facts")
+    assert " · avif · 600 × 400 · " in page.text("#result-facts")
+    assert "Cache-Status" in page.text("#details")
+
+    assert page.evaluate("shift") < 0.1  # good, by Core Web Vitals
+
+    write(page, "#option-w", "300")
+    write(page, "#option-h", "300")
+    write(page, "#option-fit", "contain")
+    page.wait_for("document.querySelector('#result').naturalHeight === 300", "the change shows")
+    page.wait_for(SETTLED, "all of it is there")
+    assert code(page, "url") == f"{site}/demo/landscape.jpg?w=300&h=300&fit=contain&f=auto"
+    assert page.evaluate("location.hash").startswith("#/demo/landscape.jpg?")
+    assert code(page, "explain").startswith("handler: demo, mounted at /demo/")
+
+    write(page, "#address", f"{site}/demo/portrait.jpg?width=90&q=5&utm_source=x")
+    page.wait_for("document.querySelector('#result').naturalWidth === 90", "the address shows")
+    page.wait_for(SETTLED, "all of it is there")
+    assert page.evaluate("[picture.value, document.querySelector('#option-w').value]") == [
+        "portrait.jpg",
+        "90",
+    ]
+    assert "utm_source" in page.text("#note")
+    assert page.evaluate("document.querySelector('#option-q').closest('.option').classList.contains('set')")
+
+    write(page, "#option-q", "101")
+    page.wait_for("!problem.hidden", "the mistake is told")
+    assert "option q: expected a whole number from 1 to 100, or auto" in page.text("#problem")
+    write(page, "#option-q", "")
+    page.wait_for("problem.hidden", "the mistake is over")
+    assert [text for text in page.problems if "400 (Bad Request)" not in text] == []
+    assert {url.split("/")[2] for _, url in page.requests if not url.startswith("blob:")} == {
+        site.split("/")[2]
+    }
+
+
+def test_what_is_copied_works_in_another_page(chromium: Chromium, site: str) -> None:
+    page = play(chromium.page(), site, "/demo/landscape.jpg?w=600")
+    page.call(
+        "Browser.grantPermissions", origin=site, permissions=["clipboardReadWrite", "clipboardSanitizedWrite"]
+    )
+    page.call("Page.bringToFront")
+    page.click("#code-picture button")
+    page.wait_for("document.querySelector('#code-picture button').textContent === 'Copied'", "it is copied")
+    tag = page.evaluate("navigator.clipboard.readText()")
+    assert tag == code(page, "picture")
+    other = chromium.page(400, 600)
+    frame = other.call("Page.getFrameTree")["frameTree"]["frame"]["id"]
+    other.call("Page.setDocumentContent", frameId=frame, html=tag)
+    other.wait_for("document.images[0]?.complete && document.images[0].naturalWidth", "the picture is there")
+    facts = "[i.currentSrc, i.naturalWidth, i.width / i.height, i.style.backgroundImage.slice(0, 15)]"
+    told = other.evaluate(f"(i => {facts})(document.images[0])")
+    assert told[0].startswith(f"{site}/demo/landscape.jpg?")
+    assert "f=avif" in told[0]
+    assert told[2] == pytest.approx(1.5, abs=0.01)
+    assert told[3] == 'url("data:image'
+
+
+def test_a_handler_that_signs(chromium: Chromium, site: str) -> None:
+    page = play(chromium.page(), site, "/signed/logo.png?w=200&f=webp")
+    assert shown(page) == [200, 200]
+    url = code(page, "url")
+    assert url.startswith(f"{site}/signed/logo.png?w=200&f=webp&t=")
+    assert page.text("#code-url h3") == "Signed URL"
+    assert "verdict: " in code(page, "explain")
+    assert code(page, "picture").count("t=") >= 4
+    expires = (
+        "const e = document.querySelector('#expires'); e.value = '3600'; e.dispatchEvent(new Event('input'))"
+    )
+    page.evaluate(expires)
+    page.wait_for("document.querySelector('#code-url code').textContent.includes('&e=')", "it ends")
+    assert page.problems == []
+
+
+def test_text_and_failures_are_shown(chromium: Chromium, site: str) -> None:
+    page = play(chromium.page(), site, "/demo/logo.png?f=json")
+    assert json.loads(page.text("#result-text"))["width"] == 800
+    assert "no picture" in code(page, "picture")
+    play(page, site, "/demo/no-such-picture.jpg?w=100", wait="!problem.hidden")
+    assert page.text("#problem").startswith("404: the origin answers not-found")
+
+
+HOSTILE = '"><img src=x onerror=pwned=1><svg onload=pwned=1>'
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"/demo/{HOSTILE.replace('/', '')}.jpg?w=10",
+        f"/demo/logo.png?w=10&dl={HOSTILE}",
+        f"/demo/logo.png?w=10&{HOSTILE}=1&fit={HOSTILE}",
+        f"/{HOSTILE}/logo.png",
+        "javascript:pwned=1",
+        "//evil.example/demo/logo.png?w=10",
+        "/demo/../-/metrics?w=1",
+        "/demo/%zz",
+    ],
+)
+def test_no_address_becomes_markup_or_a_script(chromium: Chromium, site: str, address: str) -> None:
+    page = chromium.page()
+    page.evaluate("1")
+    play(page, site, address, wait=f"!problem.hidden || ({SETTLED})")
+    assert page.evaluate(
+        "[typeof pwned, document.scripts.length, document.querySelectorAll('svg, img').length]"
+    ) == [
+        "undefined",
+        1,
+        5,
+    ]
+    assert {url.split("/")[2] for _, url in page.requests if url.startswith("http")} == {site.split("/")[2]}
+
+
+def test_it_works_by_keyboard(chromium: Chromium, site: str) -> None:
+    page = play(chromium.page(), site)
+    page.evaluate("document.querySelector('#edge').focus()")
+    press(page, "ArrowRight", 5)
+    assert page.evaluate("document.querySelector('#compare-box').style.getPropertyValue('--edge')") == "55%"
+    assert page.evaluate("getComputedStyle(document.querySelector('#compare-box')).outlineStyle") == "solid"
+    page.evaluate("document.querySelector('#handler').focus()")
+    visited = []
+    for _ in range(90):
+        press(page, "Tab")
+        visited.append(
+            page.evaluate(
+                "(e => [e.id || e.getAttribute('aria-label') || e.className || e.tagName,"
+                " !!(e.labels?.length || e.ariaLabel || e.textContent.trim()),"
+                " getComputedStyle(e).outlineStyle !== 'none' || e.id === 'edge'])(document.activeElement)"
+            )
+        )
+    names = [name for name, _, _ in visited]
+    assert {"picture", "address", "edge", "reset", "option-w", "option-f", "base", "Copy URL"} <= set(names)
+    # Whatever can be reached has a name, and shows that it was.
+    assert [name for name, named, ringed in visited if not (named and ringed) and name != "BODY"] == []
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [320, 1280])
+def test_nothing_overflows(chromium: Chromium, site: str, tmp_path: Path, width: int, dark: bool) -> None:
+    page = chromium.page(width, 800, dark=dark)
+    for address in ("/demo/landscape.jpg?w=600&f=auto", f"/demo/{'a' * 200}.jpg?w=10&dl={'b' * 150}"):
+        play(page, site, address, wait="!problem.hidden || !document.querySelector('#compare-box').hidden")
+        page.evaluate("document.querySelectorAll('details').forEach(e => e.open = true)")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (sum(map(int, colour[4:-1].split(","))) < 3 * 128) == dark
+        assert least_contrast(page) >= (4.5, "")
+    page.open(f"{site}/")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.screenshot(tmp_path / "page.png")
+    assert pictures.opened((tmp_path / "page.png").read_bytes()).size == (width, 800)
+
+
+def least_contrast(page: Page) -> tuple[float, str]:
+    """The least contrast of a text to what is behind it, by WCAG 2.2, and where. What lies on pictures does
+    not count."""
+    ratio, where = page.evaluate(
+        """(() => {
+              const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
+              const light = (colour) => numbers(colour).slice(0, 3).map((c) => c / 255)
+                .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
+                .reduce((sum, c, n) => sum + c * [0.2126, 0.7152, 0.0722][n], 0);
+              const behind = (e) => {
+                for (; e; e = e.parentElement) {
+                  const colour = getComputedStyle(e).backgroundColor;
+                  if ((numbers(colour)[3] ?? 1) === 1) return colour;
+                }
+              };
+              let least = [21, ""];
+              const texts = "h1, h2, h3, p, label, small, code, pre, dt, dd, span, button, summary, a, input"
+                + ", select";
+              for (const e of document.querySelectorAll(texts)) {
+                if (e.closest(".compare") || !e.checkVisibility()) continue;
+                if (["range", "color", "checkbox"].includes(e.type)) continue;
+                const [a, b] = [light(getComputedStyle(e).color), light(behind(e))].sort((x, y) => x - y);
+                const ratio = (b + 0.05) / (a + 0.05);
+                if (ratio < least[0]) least = [ratio, e.outerHTML.slice(0, 99)];
+              }
+              return least;
+            })()"""
+    )
+    return float(ratio), str(where)
+
+
+# The demo page
+
+
+@pytest.mark.parametrize(("width", "scale"), [(320, 2), (1280, 1)])
+def test_the_demo_does_not_move_and_loads_what_fits(
+    chromium: Chromium, site: str, width: int, scale: int
+) -> None:
+    page = chromium.page()
+    page.look(width, 800, scale=scale)
+    page.open(f"{site}/")
+    page.evaluate(WATCH_SHIFTS)
+    page.evaluate("document.querySelectorAll('img').forEach(e => e.loading = 'eager')")
+    told = page.wait_for(
+        "(facts => facts.every(f => f.textContent) && facts.map(f => f.textContent))"
+        "([...document.querySelectorAll('.facts')])",
+        "every picture says what it is",
+    )
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert page.evaluate("shift") < 0.01
+    assert told[0].startswith("AVIF, ")
+    assert len(told) == page.evaluate("document.images.length")
+    assert {one.split(",")[0] for one in told} == {"AVIF", "WebP", "JPEG", "PNG", "GIF"}
+    hero: list[Any] = page.evaluate(
+        "(i => [i.naturalWidth, i.clientWidth, i.currentSrc])(document.images[0])"
+    )
+    wanted = [one for one in (480, 800, 1200, 1600, 2400) if one >= hero[1] * scale * 0.95]
+    assert f"w={wanted[0]}&" in hero[2]
+    assert not [text for text in page.problems if "404" not in text]  # the section of failures
+
+
+def test_the_demo_says_on_one_screen_what_it_is(chromium: Chromium, site: str) -> None:
+    page = chromium.page(1280, 800)
+    page.open(f"{site}/")
+    parts = "document.querySelectorAll('.hero h1, .hero p, .hero li, .hero img')"
+    inside = f"[...{parts}].every(e => e.getBoundingClientRect().bottom <= 800)"
+    assert page.evaluate(inside)
+    page.click(".hero .button")
+    page.wait_for("location.pathname === '/-/playground'", "the playground opens")
+
+
+# Beside the public listener
+
+
+def test_operators_play_on_their_own_listener(chromium: Chromium, tmp_path: Path) -> None:
+    (tmp_path / "originals").mkdir()
+    (tmp_path / "originals" / "land.png").write_bytes(pictures.encoded(pictures.field(90, 60), "PNG"))
+    public, admin = s3_servers.closed_port(), s3_servers.closed_port()
+    config = {
+        "handlers": [
+            {
+                "name": HOSTILE,
+                "prefix": "own",
+                "source": {"type": "local", "root": str(tmp_path / "originals")},
+                "signing": {"keys": ["a-key-of-the-origin-0123456789abcdefgh"]},
+            }
+        ],
+        "http_host": "127.0.0.1",
+        "http_port": public,
+        "hosts": ["img.example.com"],
+        "renderers": 1,
+        "drain": 0,
+        "cache": {"path": str(tmp_path / "cache")},
+        "admin": {"port": admin, "token": TOKEN, "playground": True},
+    }
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with serving(tmp_path, "serve", "-c", str(tmp_path / "config.json"), port=public):
+        page = play(
+            chromium.page(), f"http://127.0.0.1:{admin}", "/own/land.png?w=45", wait="!problem.hidden"
+        )
+        assert page.text("#problem").endswith("are signed. This needs the admin token.")
+        write(page, "#token", TOKEN)
+        page.wait_for("problem.hidden && document.querySelector('#result').naturalWidth === 45", "it shows")
+        page.wait_for(SETTLED, "all of it is there")
+        assert code(page, "url").startswith("https://img.example.com/own/land.png?w=45&t=")
+        assert page.evaluate("[typeof pwned, handler.value]") == ["undefined", HOSTILE]
+        assert page.problems == []
+        page.open(f"http://127.0.0.1:{public}/-/playground")
+        assert "404" in page.text("body")
