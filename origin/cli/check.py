@@ -238,6 +238,15 @@ async def _check_writes(config: Config) -> AsyncIterator[Finding]:
         if write.list_open():
             what = " and ".join(write.list_open())
             yield f"handler {handler.name}: warning: write.auth is open: anybody may send {what}", True
+        if write.list_futile():
+            what = " and ".join(write.list_futile())
+            yield f"handler {handler.name}: warning: nobody may send {what}: upload grants permit none", True
+        served = [format.name for format in handler.allowed_formats]
+        unread = [name for name in write.accept if name not in served]
+        if unread:
+            what = " and ".join(unread)
+            told = f"pictures in {what} are taken in and not served: see allowed_formats"
+            yield f"handler {handler.name}: warning: {told}", True
         if write.derive:
             files = ", ".join(f"{suffix} ({names})" for suffix, names in write.derive.items())
             yield f"handler {handler.name}: ok: derive stores with each original: {files}", True

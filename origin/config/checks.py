@@ -126,7 +126,7 @@ def _visible_stages(config: Config) -> Iterator[str]:
         if SOURCES[type_name(stage)].store is None:
             yield f"{place}: expected a source that can be written to, of type {_STORES}"
         for other in config.handlers:
-            places = (other.source.describe(), stage.describe())
+            places = (other.source.place(), stage.place())
             if places[0].startswith(places[1]) or places[1].startswith(places[0]):
                 yield f"{place}: expected a place that no handler reads, got one that {other.name} reads"
 

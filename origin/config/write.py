@@ -37,6 +37,7 @@ ACTIONS = ("publish", "recrop", "delete")
 STORABLE = ("jpg", "png", "webp", "gif", "avif", "bmp", "svg")
 """Formats that may come in: those whose metadata, or scripts, can be taken out."""
 _OUTPUTS = tuple(format.name for format in OUTPUTS)
+_OWN_METADATA = "origin-"  # how the names begin of what the origin itself keeps there
 _MIN_TOKEN = 16  # characters
 _EXTENSION = re.compile(r"[A-Za-z0-9]{1,10}")
 _REPLY_NAMES = ("post", "publish", "recrop", "delete")
@@ -91,7 +92,9 @@ class Way(Part):
     signed: Annotated[
         Flag | None, meaning("true for upload grants in `t`, made with the keys of `signing`")
     ] = None
-    form: Annotated[FormSecret | None, meaning("a secret in a field of the form; for POST alone")] = None
+    form: Annotated[
+        FormSecret | None, meaning("a secret in a field of the form; for POST and the actions")
+    ] = None
 
     @property
     def is_open(self) -> bool:
@@ -166,6 +169,15 @@ class Normalise(Part):
     ] = None
 
 
+def _read_metadata(value: Any) -> Any:
+    for name in value:
+        if isinstance(name, str) and name.startswith(_OWN_METADATA):
+            raise expected(
+                f"another name than {_OWN_METADATA}…, which are the origin's own", key=name, got=""
+            )
+    return value
+
+
 class StoredAs(Part):
     """What is kept beside the bytes of an object."""
 
@@ -179,6 +191,7 @@ class StoredAs(Part):
             Annotated[str, Field(pattern=r"^[a-z0-9-]{1,60}$")],
             Annotated[str, Field(pattern=r"^[ -~]{0,500}$")],
         ],
+        BeforeValidator(_read_metadata),
         expects("names in lower case and texts, in ASCII"),
         meaning("user metadata"),
     ] = defaults()
@@ -324,8 +337,16 @@ class Write(Part):
 
     def list_open(self) -> list[str]:
         """The methods and actions that everyone may send."""
+        return [name for name, way in self._ways() if way.is_open]
+
+    def list_futile(self) -> list[str]:
+        """The methods and actions for which upload grants are asked, which permit none of them."""
+        return [name for name, way in self._ways() if way.signed and name in ("DELETE", *ACTIONS)]
+
+    def _ways(self) -> list[tuple[str, Way]]:
+        """Who may send which method or action, as far as somebody may."""
         names = [*self.open_methods, *(ACTIONS if self.stage else ())]
-        return [name for name in names if (way := self.auth.of(name)) is not None and way.is_open]
+        return [(name, way) for name in names if (way := self.auth.of(name)) is not None]
 
     @property
     def open_methods(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import logging
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from origin.http.message import Request
 from origin.ingest.spool import Spool
 from origin.ingest.urlencoded import UrlencodedParser
 from origin.ingest.urlencoded import unescape_data_uri
+
+logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # or strangers fill the log with warnings
 
 MULTIPART = b"multipart/form-data"
 URLENCODED = b"application/x-www-form-urlencoded"

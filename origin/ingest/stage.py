@@ -144,7 +144,7 @@ class Stage:
                 picture = await self._picture(original.body, waiting.metadata, crop)
                 stored = await self._put(key, picture, Preconditions())
             with contextlib.suppress(SourceUnavailable):  # the sweep removes it later
-                await self._staged.delete(key)
+                await self._remove(key, lambda found: found.etag == original.etag)
             return stored
 
     async def _publish_again(self, key: str, crop: Crop | None) -> StoredObject:
@@ -192,11 +192,18 @@ class Stage:
         async for stored in self._staged.store.objects():
             if stored.last_modified < late:
                 async with self._locks.holding(stored.key):
-                    await self._staged.delete(stored.key)
-                removed += 1
+                    removed += await self._remove(stored.key, lambda found: found.last_modified < late)
         if removed:
             log.info("handler %s: %d uploads were not published in time and are removed", self._name, removed)
         return removed
+
+    async def _remove(self, key: str, is_done_with: Callable[[StoredObject], bool]) -> bool:
+        """Remove what waits, if it is still there and no newer picture has come in its place."""
+        found = await self._staged.find(key)
+        if found is None or not is_done_with(found):
+            return False
+        await self._staged.delete(key)
+        return True
 
     async def _picture(self, body: bytes, metadata: Mapping[str, str], crop: Crop | None) -> _Picture:
         """Raises Malformed where the part is none of the picture."""

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from origin.config.model import Config
 from origin.config.model import Handler
 from origin.config.signing import foreign_verifier
+from origin.delivery.handler import RESERVED
 from origin.delivery.settings import passes_through
 from origin.errors import BadRequest
 from origin.errors import Forbidden
@@ -68,6 +69,9 @@ def explain_url(config: Config, url: str, now: float) -> tuple[list[str], bool]:
     if handler.transform is not None and not (key and handler.has_source):
         return _explain_posted(handler, key, pairs, defaults, lines)
     lines.append(f"key: {key}")
+    if handler.write is not None and key.startswith(RESERVED):
+        reserved = BadRequest(f"keys below {RESERVED} are reserved")
+        return [*lines, f"refused: {reserved}", _describe_failure(handler, reserved)], False
     raw_path = parts.path.encode("utf-8", "surrogateescape")
     said = keep_words(key, pairs)
     if handler.dialect is not None:

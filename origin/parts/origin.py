@@ -305,13 +305,13 @@ class Origin:
 
     def _purge_of(self, writer: HandlerConfig) -> Purge:
         """Forgets a key of this handler in every handler that reads the same bucket or folder."""
+        own = writer.source.place()
+        others = [(self.handlers[other.prefix], other.source.place()) for other in self.config.handlers]
 
         async def purge(key: str) -> None:
-            place = writer.source.locate(key)
-            for other in self.config.handlers:
-                beginning = other.source.describe()
-                if place.startswith(beginning):
-                    await self.handlers[other.prefix].purge(place.removeprefix(beginning), None)
+            for handler, place in others:
+                if f"{own}{key}".startswith(place):
+                    await handler.purge(f"{own}{key}".removeprefix(place), None)
 
         return purge
 

@@ -223,6 +223,9 @@ class SourceSettings(Protocol):
     def locate(self, key: str) -> str:
         """Where the original of this key is: `s3://photos/originals/2024/cat.jpg`."""
 
+    def place(self) -> str:
+        """What stands before a key in the place of an original: equal however the settings spell it."""
+
     def identity(self) -> str:
         """The `identity_digest` of what tells this source from any other of any type.
 

@@ -1,7 +1,7 @@
 """Copies the objects of one store to another, each checked by its digest once it is there.
 
-Nothing is removed where they come from. An object of the same name and other bytes is left as it is, unless
-it may be replaced.
+Nothing is removed where they come from. An object of the same name with other bytes, or cut to another part,
+is left as it is, unless it may be replaced.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from origin.sources.base import PreconditionFailed
 from origin.sources.base import Store
 from origin.sources.base import StoredObject
 from origin.sources.manifest import Manifest
+from origin.sources.marks import crop_of
 from origin.sources.walk import do_for_all
 
 
 class Differs(Exception):
-    """The target has other bytes under the key."""
+    """The target has another picture under the key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Copier:
     async def copy(self, found: StoredObject) -> Outcome:
         """Copy one object, unless the manifest has this version of it."""
         key = found.key
-        if self.manifest.has(key, found.etag):
+        if self.manifest.has(key, _listed_version(found)):
             return Outcome(key)
         try:
             return await self._copy(found)
@@ -73,30 +74,37 @@ class Copier:
         original = await self.source.get(key)
         assert original is not None  # no version was named
         metadata = (await self.source.head(key)).metadata
-        digest = _digest(original)
         written = None
-        if not await self._is_there(key, digest):
+        if not await self._is_there(key, original):
             format = sniff(original.body)
             settings = replace(self.settings, content_type=format.mime if format else None, metadata=metadata)
             await self.target.put(key, original.body, if_none_match=not self.may_replace, settings=settings)
-            if not await self._is_there(key, digest):
+            if not await self._is_there(key, original):
                 raise Differs(f"{key!r}: what came back is not what was stored")
             written = len(original.body)
-        self.manifest.add(key, found.etag, size=len(original.body), sha256=digest)
+        size, digest = len(original.body), _digest(original)
+        self.manifest.add(key, _listed_version(found), size=size, sha256=digest)
         return Outcome(key, written)
 
-    async def _is_there(self, key: str, digest: str) -> bool:
-        """Whether the target has these bytes. Raises Differs where others must not be replaced."""
+    async def _is_there(self, key: str, original: Original) -> bool:
+        """Whether the target has this picture. Raises Differs where another one must not be replaced."""
         try:
             there = await self.target.get(key)
         except NotFound:
             return False
         assert there is not None
-        if _digest(there) == digest:
+        has_bytes = _digest(there) == _digest(original)
+        if has_bytes and crop_of(there.etag) == crop_of(original.etag):
             return True
         if not self.may_replace:
-            raise Differs(f"{key!r}: the target has other bytes under this name")
+            other = "another part of this picture" if has_bytes else "other bytes"
+            raise Differs(f"{key!r}: the target has {other} under this name")
         return False
+
+
+def _listed_version(found: StoredObject) -> str:
+    """What a manifest knows an object by. The ETag that S3 lists is the same for every part of a picture."""
+    return f"{found.etag} {found.last_modified:.3f}"
 
 
 def _digest(original: Original) -> str:

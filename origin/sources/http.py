@@ -171,6 +171,9 @@ class HttpSettings:
         except (BadRequest, Forbidden):
             return key
 
+    def place(self) -> str:
+        return self.describe()
+
     def identity(self) -> str:
         # How a URL is spelled in keys makes no other originals.
         return identity_digest("http", None if self.base_url is None else self.base_url.rstrip("/"))

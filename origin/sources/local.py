@@ -77,6 +77,9 @@ class LocalSettings:
     def locate(self, key: str) -> str:
         return f"{self.root}/{key}"
 
+    def place(self) -> str:
+        return os.path.join(os.path.realpath(self.root), "")
+
     def identity(self) -> str:
         return identity_digest(str(self.root))  # without the type: caches have been named so from the start
 

@@ -23,6 +23,9 @@ class NoSettings:
     def locate(self, key: str) -> str:
         return "nowhere"
 
+    def place(self) -> str:
+        return self.describe()
+
     def identity(self) -> str:
         return identity_digest("none")
 

@@ -65,6 +65,9 @@ class S3Settings:
     def locate(self, key: str) -> str:
         return "/".join(["s3:/", self.bucket, *filter(None, [self.folder.strip("/")]), key])
 
+    def place(self) -> str:
+        return self.describe()
+
     def identity(self) -> str:
         # Without the type: caches have been named so from the start.
         return identity_digest(self.endpoint_url, self.bucket, self.folder.strip("/"))

@@ -169,13 +169,22 @@ def test_check_warns_of_variants_that_strangers_can_use_up(
 @pytest.mark.slow
 def test_check_tells_who_may_write_and_tries_the_stage(tmp_path: Path, root: Path) -> None:
     (tmp_path / "waiting").mkdir()
-    write = {"auth": "open", "stage": {"source": {"type": "local", "root": str(tmp_path / "waiting")}}}
+    stage = {"source": {"type": "local", "root": str(tmp_path / "waiting")}}
+    write = {"auth": "open", "stage": stage, "accept": ["jpg", "svg"]}
     path = write_config(tmp_path, settings(root, tmp_path / "cache", write=write))
     done = invoke("check", "-c", path)
     assert done.exit_code == 0
     opened = "POST and publish and recrop and delete"
     assert f"handler h: warning: write.auth is open: anybody may send {opened}" in done.stdout
+    assert (
+        "handler h: warning: pictures in svg are taken in and not served: see allowed_formats" in done.stdout
+    )
     assert f"handler h, stage at /h/: warning: no objects below {tmp_path}/waiting/" in done.stdout
+    write |= {"auth": {"signed": True}, "methods": ["POST", "DELETE"]}
+    handler = {"write": write, "signing": {"keys": ["k" * 32]}}
+    path = write_config(tmp_path, settings(root, tmp_path / "cache", **handler))
+    futile = "DELETE and publish and recrop and delete: upload grants permit none"
+    assert f"handler h: warning: nobody may send {futile}" in invoke("check", "-c", path).stdout
     (tmp_path / "waiting").rmdir()
     assert invoke("check", "-c", path).exit_code == 1
 

@@ -47,6 +47,12 @@ def explained(url: str, config: Config | None = None) -> dict[str, list[str]]:
     return told
 
 
+def test_the_actions_of_uploads_are_no_pictures() -> None:
+    told = explained("/photos/-/publish", configured(write={"auth": "open"}))
+    assert told["refused"] == ["keys below -/ are reserved"]
+    assert "refused" not in explained("/photos/-/publish")
+
+
 def test_a_url_is_told_from_handler_to_what_happens_next(tmp_path: Path) -> None:
     config = {"handlers": [{"name": "photos", "prefix": "img", "source": BUCKET}]}
     done = invoke("explain", "-c", write_config(tmp_path, config), "/img/a%20b.jpg?w=300&h=200&utm_source=x")

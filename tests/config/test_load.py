@@ -16,6 +16,16 @@ from tests.support.configurations import config
 from tests.support.configurations import mistake
 
 
+@pytest.mark.parametrize("stage", ["real", "real/in", "link", "link/in", "real/../real", "."])
+def test_a_stage_that_a_handler_reads_is_a_mistake(tmp_path: Path, stage: str) -> None:
+    """However its path is spelled."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    write = {"auth": "open", "stage": {"source": {"type": "local", "root": stage}}}
+    with pytest.raises(ConfigError, match="expected a place that no handler reads"):
+        build_config(config(source={"type": "local", "root": "real"}, write=write), base=tmp_path)
+
+
 def test_a_reference_is_replaced_wherever_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEST_BUCKET", "from-env")
     monkeypatch.setenv("TEST_PORT", "8080")

@@ -315,6 +315,11 @@ MISTAKES: list[tuple[Any, str, str]] = [
         'expected location, all or none, got "gps"',
     ),
     (
+        config(write={"auth": "open", "object": {"metadata": {"origin-crop": "1x1+0+0"}}}),
+        "handlers[0].write.object.metadata.origin-crop",
+        "expected another name than origin-…, which are the origin's own",
+    ),
+    (
         config(write={"auth": "open", "routes": {"upload": "/status"}}),
         "handlers[0].write.routes.upload",
         'expected a path of its own, got "/status", which something else has',

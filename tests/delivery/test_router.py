@@ -169,6 +169,15 @@ def test_a_preflight_is_answered(origin: Running, target: str, allow: str) -> No
     assert answer.headers["Vary"] == "Access-Control-Request-Headers"
 
 
+def test_a_page_that_cors_does_not_name_writes_with_no_header_of_its_own(origin: Running) -> None:
+    """Fetch standard, section 4.9: POST needs no Access-Control-Allow-Methods, so headers have to stop it."""
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+    answer = origin.get("/h/a.jpg", "OPTIONS", {"Origin": "https://a.example", **asked})
+    assert answer.status == 204
+    assert answer.headers["Access-Control-Allow-Headers"] is None
+    assert answer.headers["Access-Control-Allow-Methods"] is None
+
+
 # What a front-end developer may see
 
 

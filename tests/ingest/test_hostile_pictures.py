@@ -53,11 +53,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def origin(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """`up` gives a picture the usual time, `brief` one second."""
+    """`up` gives a picture the usual time, `brief` less than any computer takes for what is too much."""
     write = {"max_bytes": MAX, "data_uri": True, "accept": FORMATS}
     config = writing(folder, tmp_path_factory.mktemp("cache"), write, allowed_formats=FORMATS)
     (up,) = config["handlers"]
-    config["handlers"].append({**up, "name": "brief", "limits": {"render_timeout": 1}})
+    config["handlers"].append({**up, "name": "brief", "limits": {"render_timeout": 0.2}})
     with Running(config) as it:
         yield it
         wait_until(lambda: it.origin.metrics.in_flight == 0, "the requests ended")

@@ -6,6 +6,7 @@ answered: it has to show what one of these has left.
 
 from __future__ import annotations
 
+import os
 import threading
 import uuid
 from collections.abc import Iterator
@@ -46,7 +47,8 @@ def make_place(
     """The source that is written to, and one that holds it."""
     if name == "folder":
         (tmp_path / "store/inner").mkdir(parents=True)
-        whole, inner = {"root": str(tmp_path / "store")}, {"root": str(tmp_path / "store/inner")}
+        (tmp_path / "link").symlink_to(tmp_path / "store")
+        whole, inner = {"root": os.path.relpath(tmp_path / "link")}, {"root": str(tmp_path / "store/inner")}
         return {"type": "local", **inner}, {"type": "local", **whole}
     server, bucket_name = request.getfixturevalue(name), f"raced-{uuid.uuid4().hex}"
     server.client.create_bucket(Bucket=bucket_name)

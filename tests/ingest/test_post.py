@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import logging
 import re
 from collections.abc import Iterator
 from datetime import UTC
@@ -162,6 +163,13 @@ def test_no_picture_is_400(origin: Running, body: bytes, headers: dict[str, str]
     answer = post(origin, "plain", body, headers)
     assert (answer.status, answer.kind) == (400, "nothing-sent")
     assert answer.json == {"error": "nothing-sent", "message": "there is no picture in the request"}
+
+
+def test_what_strangers_send_fills_no_log(origin: Running, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        answer = post(origin, "plain", RED, {"Content-Type": "multipart/form-data; boundary=x"})
+        assert answer.kind == "bad-request"
+    assert caplog.records == []
 
 
 def test_names_follow_the_template(origin: Running) -> None:

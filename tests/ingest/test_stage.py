@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncIterator
+from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 
+from origin.delivery.admission import FetchAdmission
+from origin.formats import Format
+from origin.ingest.stage import Stage
+from origin.ingest.store import PictureStore
+from origin.sources.base import ObjectSettings
+from origin.sources.base import Original
+from origin.sources.base import ReserveMemory
+from origin.sources.base import StoredObject
+from origin.sources.base import no_limit
+from origin.sources.local import LocalSettings
+from origin.sources.local_store import LocalStore
 from tests.ingest.test_put import RED
 from tests.support.running import Running
 from tests.support.uploads import Answered
@@ -179,6 +192,66 @@ def test_what_is_not_published_is_swept(incoming: Path, active: Path, tmp_path: 
         clock.now += 2
         assert origin.call(waiting.sweep()) == 1
         assert (pictures(incoming), pictures(active)) == (set(), {keys[0]})
+
+
+class LateListing(LocalStore):
+    """A folder in which a picture comes again behind a listing that has the old one, or behind its read."""
+
+    replace: Callable[[], None] = staticmethod(lambda: None)
+
+    async def objects(self, prefix: str = "", start_after: str = "") -> AsyncIterator[StoredObject]:
+        listed = [stored async for stored in super().objects(prefix, start_after)]
+        self.replace()
+        for stored in listed:
+            yield stored
+
+    async def get(
+        self, key: str, if_none_match: str | None = None, reserve_memory: ReserveMemory = no_limit
+    ) -> Original | None:
+        original = await super().get(key, if_none_match, reserve_memory)
+        self.replace()
+        return original
+
+
+async def test_what_comes_while_the_old_one_is_dealt_with_stays(incoming: Path, active: Path) -> None:
+    """The same key, from another origin on the same stage or behind the listing of the sweep."""
+    now = os.stat(__file__).st_mtime + 10**6
+    waiting = LateListing(LocalSettings(incoming))
+    published = PictureStore(LocalStore(LocalSettings(active)), purge_nothing)
+    admission = FetchAdmission(1, 1, 10**6)
+    stage = Stage(
+        "h",
+        waiting,
+        published,
+        admission,
+        ObjectSettings(),
+        measure=measure_red,
+        expire=10,
+        clock=lambda: now,
+    )
+    for use in (stage.sweep, lambda: stage.publish("a.png")):
+        (incoming / "a.png").write_bytes(RED)
+        os.utime(incoming / "a.png", (now - 20, now - 20))
+        waiting.replace = lambda: replace_by(incoming / "a.png", b"newer", now - 5)
+        await use()
+        assert (incoming / "a.png").read_bytes() == b"newer"
+    assert (active / "a.png").read_bytes() == RED
+    await waiting.close()
+    await published.store.close()
+
+
+def replace_by(path: Path, body: bytes, modified: float) -> None:
+    other = path.with_name("other")
+    other.write_bytes(body)
+    os.utime(other, (modified, modified))
+    other.rename(path)
+
+
+async def purge_nothing(key: str) -> None: ...
+
+
+async def measure_red(body: bytes) -> tuple[Format, int, int]:
+    return Format.PNG, 4, 4
 
 
 @pytest.mark.slow

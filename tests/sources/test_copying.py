@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from origin.errors import SourceUnavailable
 from origin.sources.base import ObjectSettings
 from origin.sources.base import Original
+from origin.sources.base import StoredObject
 from origin.sources.copying import Copier
 from origin.sources.copying import Outcome
 from origin.sources.local import LocalSettings
@@ -24,6 +27,14 @@ class Forgetful(LocalStore):
         return await super().put(key, bytes([body[0] ^ 1]) + body[1:], **more)
 
 
+class Bucket(LocalStore):
+    """A store that lists the version of the bytes, as S3 does."""
+
+    async def objects(self, prefix: str = "", start_after: str = "") -> AsyncIterator[StoredObject]:
+        async for found in super().objects(prefix, start_after):
+            yield replace(found, etag='"of-the-bytes"')
+
+
 class Down(LocalStore):
     """A store that cannot be read."""
 
@@ -32,19 +43,46 @@ class Down(LocalStore):
 
 
 async def copied(
-    tmp_path: Path, target: type[LocalStore], source: type[LocalStore] = LocalStore
+    tmp_path: Path,
+    target: type[LocalStore],
+    source: type[LocalStore] = LocalStore,
+    *,
+    crop: str | None = None,
+    may_replace: bool = False,
 ) -> list[Outcome]:
     for name in ("from", "to"):
         (tmp_path / name).mkdir(exist_ok=True)
     (tmp_path / "from" / "a.jpg").write_bytes(b"picture")
+    if crop is not None:
+        await cut(tmp_path / "from", crop)
     stores = source(LocalSettings(tmp_path / "from")), target(LocalSettings(tmp_path / "to"))
     with Manifest(tmp_path / "manifest", {"from": "a", "to": "b"}) as manifest:
         outcomes = [
-            outcome async for outcome in Copier(*stores, manifest, ObjectSettings(), False).copy_all("", 4)
+            outcome
+            async for outcome in Copier(*stores, manifest, ObjectSettings(), may_replace).copy_all("", 4)
         ]
     for store in stores:
         await store.close()
     return outcomes
+
+
+async def cut(folder: Path, crop: str) -> None:
+    store = LocalStore(LocalSettings(folder))
+    await store.put("a.jpg", b"picture", settings=ObjectSettings(metadata={"origin-crop": crop}))
+    await store.close()
+
+
+async def test_a_picture_that_is_cut_anew_is_another_one(tmp_path: Path) -> None:
+    """Its bytes stay the same."""
+    assert await copied(tmp_path, LocalStore, Bucket, crop="9x9+0+0") == [Outcome("a.jpg", 7)]
+    (outcome,) = await copied(tmp_path, LocalStore, Bucket, crop="5x5+1+1")
+    assert outcome.failure == "'a.jpg': the target has another part of this picture under this name"
+    assert await copied(tmp_path, LocalStore, Bucket, crop="5x5+1+1", may_replace=True) == [
+        Outcome("a.jpg", 7)
+    ]
+    target = LocalStore(LocalSettings(tmp_path / "to"))
+    assert (await target.head("a.jpg")).metadata == {"origin-crop": "5x5+1+1"}
+    await target.close()
 
 
 async def test_what_does_not_come_back_as_it_went_is_no_success(tmp_path: Path) -> None:
