@@ -10,7 +10,6 @@ import click
 from origin.cli.common import FAILED
 from origin.cli.common import read_config
 from origin.cli.common import takes_config
-from origin.parts.explain import explain_url
 
 
 @click.command()
@@ -18,6 +17,8 @@ from origin.parts.explain import explain_url
 @click.argument("url")
 def explain(config_path: str, url: str) -> None:
     """Say what the origin understands of URL, and what would happen."""
+    from origin.parts.explain import explain_url
+
     lines, goes_on = explain_url(read_config(config_path), url, time.time())
     for line in lines:
         click.echo(line)
