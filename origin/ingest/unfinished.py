@@ -5,6 +5,9 @@ that is of a write that failed, or of a process that died, and its original is r
 
 - notes of a process of this machine that is no more, and of writes of this one that have failed: at once;
 - any other note, once it has stood for `LEASE` seconds of this process's own clock: no write takes as long.
+
+A store that is killed may keep a note without its text (SeaweedFS does). Such a note tells nothing, and goes after
+as long; its write was never answered.
 """
 
 from __future__ import annotations
@@ -96,15 +99,20 @@ class UnfinishedWrites:
         Raises OriginError: the last one, where some cannot be repaired yet.
         """
         repaired, failure = 0, None
-        notes = [note for note in await self._store.notes() if _owner(note).get("handler") == self._handler]
+        notes = [
+            note
+            for note in await self._store.notes()
+            if not note.text or _owner(note).get("handler") == self._handler
+        ]
         self._seen = {note.name: self._seen.get(note.name, self._clock()) for note in notes}
         for note in notes:
             if note.name in _under_way or not self._is_left(note):
                 continue
             try:
-                await self._repair(_owner(note)["key"])
+                if note.text:
+                    await self._repair(_owner(note)["key"])
+                    repaired += 1
                 await self._store.delete_note(note.name)
-                repaired += 1
             except OriginError as error:
                 failure = error
         if repaired:
@@ -135,6 +143,8 @@ class UnfinishedWrites:
         """Whether nobody is writing under this note any more. It is not among those under way."""
         if self._clock() - self._seen[note.name] >= LEASE:
             return True
+        if not note.text:
+            return False
         owner = _owner(note)
         is_here = owner["machine"] == self._machine
         return is_here and (owner["process"] == os.getpid() or not _is_alive(owner["process"]))

@@ -204,7 +204,10 @@ class Store(Source, Protocol):
         """
 
     async def notes(self) -> list[Note]:
-        """All that are kept. Raises SourceUnavailable, SourceTimeout."""
+        """All that are kept. A store that lost the text of one gives an empty text.
+
+        Raises SourceUnavailable, SourceTimeout.
+        """
 
     async def delete_note(self, name: str) -> None:
         """It is no error when there is none. Raises SourceUnavailable, SourceTimeout."""

@@ -33,7 +33,7 @@ def read_notes(root: int) -> list[Note]:
         for name in os.listdir(folder):
             with ExitStack() as opened, contextlib.suppress(FileNotFoundError):
                 file = open_file(name, opened, folder)
-                text = opened.enter_context(open(file, encoding="utf-8", closefd=False))
+                text = opened.enter_context(open(file, encoding="utf-8", errors="replace", closefd=False))
                 notes.append(Note(name, text.read()))
     return notes
 

@@ -95,12 +95,13 @@ class S3Store(S3Source):
             listing = await parsed(client.list_objects_v2(Bucket=self._bucket, Prefix=self._notes))
         notes = []
         for entry in listing.get("Contents", ()):
+            text = b""
             with contextlib.suppress(NotFound):
                 async with self._connected(entry["Key"]) as (client, _):
                     answer = await parsed(client.get_object(Bucket=self._bucket, Key=entry["Key"]))
                     async with answer["Body"] as stream:
                         text = await stream.read()
-                notes.append(Note(entry["Key"].removeprefix(self._notes), text.decode()))
+            notes.append(Note(entry["Key"].removeprefix(self._notes), text.decode(errors="replace")))
         return notes
 
     async def delete_note(self, name: str) -> None:

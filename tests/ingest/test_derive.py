@@ -372,6 +372,21 @@ def test_the_note_of_a_process_that_may_be_alive_stands_for_a_minute(place: Plac
 
 
 @pytest.mark.slow
+def test_a_note_that_lost_its_text_goes_after_a_minute(place: Place) -> None:
+    """SeaweedFS keeps an empty object of a PUT that was cut off by `kill -9`: the write had not begun."""
+    unfinished, clock, now = place.published.unfinished, place.published.unfinished._clock, 1000.0
+    unfinished._clock = lambda: now
+    place.origin.call(place.store.put_note("0e", ""))
+    for _ in range(2):
+        assert place.origin.call(unfinished.sweep()) == 0
+        assert [note.name for note in place.origin.call(place.store.notes())] == ["0e"]
+        now += LEASE / 2
+    assert place.origin.call(unfinished.sweep()) == 0  # nothing to repair
+    assert place.origin.call(place.store.notes()) == []
+    unfinished._clock = clock
+
+
+@pytest.mark.slow
 def test_writes_leave_no_note(place: Place, key: str) -> None:
     put(place, key, RED)
     put(place, key, RED, If_None_Match="*")
