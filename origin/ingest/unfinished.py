@@ -6,8 +6,8 @@ that is of a write that failed, or of a process that died, and its original is r
 - notes of a process of this machine that is no more, and of writes of this one that have failed: at once;
 - any other note, once it has stood for `LEASE` seconds of this process's own clock: no write takes as long.
 
-A store that is killed may keep a note without its text (SeaweedFS does). Such a note tells nothing, and goes after
-as long; its write was never answered.
+A store may keep a note without its text: SeaweedFS does, where the PUT was cut off. Its write had not begun.
+Such a note goes after as long.
 """
 
 from __future__ import annotations
