@@ -74,26 +74,25 @@ class Copier:
         original = await self.source.get(key)
         assert original is not None  # no version was named
         metadata = (await self.source.head(key)).metadata
-        written = None
-        if not await self._is_there(key, original):
+        digest, written = _digest(original), None
+        if not await self._is_there(key, original, digest):
             format = sniff(original.body)
             settings = replace(self.settings, content_type=format.mime if format else None, metadata=metadata)
             await self.target.put(key, original.body, if_none_match=not self.may_replace, settings=settings)
-            if not await self._is_there(key, original):
+            if not await self._is_there(key, original, digest):
                 raise Differs(f"{key!r}: what came back is not what was stored")
             written = len(original.body)
-        size, digest = len(original.body), _digest(original)
-        self.manifest.add(key, _listed_version(found), size=size, sha256=digest)
+        self.manifest.add(key, _listed_version(found), size=len(original.body), sha256=digest)
         return Outcome(key, written)
 
-    async def _is_there(self, key: str, original: Original) -> bool:
+    async def _is_there(self, key: str, original: Original, digest: str) -> bool:
         """Whether the target has this picture. Raises Differs where another one must not be replaced."""
         try:
             there = await self.target.get(key)
         except NotFound:
             return False
         assert there is not None
-        has_bytes = _digest(there) == _digest(original)
+        has_bytes = _digest(there) == digest
         if has_bytes and crop_of(there.etag) == crop_of(original.etag):
             return True
         if not self.may_replace:

@@ -77,12 +77,12 @@ class Getter(Protocol):
 async def find_getter(
     client: S3Client,
     bucket: str,
-    session: NoRedirectSession | None,
+    session: NoRedirectSession,
     credentials: Callable[[], Awaitable[Credentials]] | None,
 ) -> Getter:
     """The fastest way to the objects of this bucket. `credentials` is None where nothing is signed."""
-    told = await _ask_botocore(client, bucket) if FAST and session is not None else None
-    if told is None or session is None or get_environ_proxies(told.url):
+    told = await _ask_botocore(client, bucket) if FAST else None
+    if told is None or get_environ_proxies(told.url):
         return BotocoreGetter(client, bucket)
     place = told.url.removesuffix(PROBE_KEY)
     is_plain = place != told.url and place.endswith("/") and "?" not in place

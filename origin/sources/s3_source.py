@@ -105,9 +105,8 @@ class S3Source:
                 return None
             if_none_match = None
         async with self._connected(path) as (_, deadline):
-            assert self.getter is not None  # connected
             return await self._fetch(
-                self.getter, path, if_none_match, lambda size: reserve(reserve_memory, size, deadline)
+                path, if_none_match, lambda size: reserve(reserve_memory, size, deadline)
             )
 
     async def check(self) -> CheckResult:
@@ -138,7 +137,7 @@ class S3Source:
         if example is None:
             return (Access.UNKNOWN if answer.get("IsTruncated") else Access.EMPTY), None
         try:
-            await self._head(self._path(example))
+            await self._ask_head(self._path(example))
         except KeyRefused:
             return Access.REFUSED, example
         except NotFound:
@@ -149,10 +148,13 @@ class S3Source:
         """The key in the bucket. Raises NotFound for a key that could leave the folder."""
         return "/".join(([self._folder] if self._folder else []) + stored_segments(key))
 
+    async def _ask_head(self, path: str) -> Any:
+        async with self._connected(path, head_refusal) as (client, _):
+            return await parsed(client.head_object(Bucket=self._bucket, Key=path))
+
     async def _head(self, path: str) -> StoredObject:
         """The object under this path, which is its key there."""
-        async with self._connected(path, head_refusal) as (client, _):
-            answer = await parsed(client.head_object(Bucket=self._bucket, Key=path))
+        answer = await self._ask_head(path)
         try:
             modified, metadata = answer["LastModified"].timestamp(), answer.get("Metadata", {})
             etag = marked(answer["ETag"], metadata)
@@ -220,10 +222,18 @@ class S3Source:
 
         return same
 
+    async def _read_whole(self, path: str) -> bytes:
+        """The object under this path, which is its key there."""
+        async with self._connected(path):
+            original = await self._fetch(path, None, no_limit)
+        assert original is not None  # no version was named
+        return original.body
+
     async def _fetch(
-        self, getter: Getter, path: str, if_none_match: str | None, reserve_memory: ReserveMemory
+        self, path: str, if_none_match: str | None, reserve_memory: ReserveMemory
     ) -> Original | None:
-        async with getter.get(path, if_none_match) as answer:
+        assert self.getter is not None  # connected
+        async with self.getter.get(path, if_none_match) as answer:
             if answer is None:
                 return None
             if not answer.is_whole:

@@ -97,10 +97,7 @@ class S3Store(S3Source):
         for entry in listing.get("Contents", ()):
             text = b""
             with contextlib.suppress(NotFound):
-                async with self._connected(entry["Key"]) as (client, _):
-                    answer = await parsed(client.get_object(Bucket=self._bucket, Key=entry["Key"]))
-                    async with answer["Body"] as stream:
-                        text = await stream.read()
+                text = await self._read_whole(entry["Key"])
             notes.append(Note(entry["Key"].removeprefix(self._notes), text.decode(errors="replace")))
         return notes
 

@@ -20,7 +20,6 @@ from tests.support.hostile_server import answer
 from tests.support.s3_sources import s3_source
 
 MISSING = answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
-TOLD = answer(200, ETag='"1"', Last_Modified="Sun, 06 Nov 1994 08:49:37 GMT")
 DENIED = answer(403, b"<Error><Code>AccessDenied</Code></Error>")
 MODIFIED = "2024-05-06T07:08:09.000Z"
 
@@ -57,7 +56,7 @@ async def test_where_neither_listing_nor_the_key_is_allowed_nothing_can_be_told(
 
 @pytest.mark.slow
 async def test_the_original_that_was_found_is_asked_for_without_its_body() -> None:
-    result, asked = await checked(MISSING, listing("originals/", "originals/a/cat.jpg"), TOLD)
+    result, asked = await checked(MISSING, listing("originals/", "originals/a/cat.jpg"), answer(200))
     assert result == CheckResult(Access.READABLE, "s3://photos/", "originals/a/cat.jpg")
     assert asked[2] == b"HEAD /photos/originals/a/cat.jpg"
 
