@@ -34,24 +34,14 @@ def convert() -> None:
 @click.argument("flags", nargs=-1, type=click.UNPROCESSED)
 def linuxfr(flags: tuple[str, ...]) -> None:
     """img-LinuxFr.org, by its FLAGS: -a -l -r -d -u -e."""
-    try:
-        conversion = convert_linuxfr(flags)
-        parse_config(json.dumps(conversion.config), name="what these settings become")
-    except (CannotConvert, ConfigError) as error:
-        end_as_misused(str(error))
-    _show(conversion)
+    _convert(lambda: convert_linuxfr(flags))
 
 
 @convert.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def c2corg(arguments: tuple[str, ...]) -> None:
     """camptocamp.org's image service, by its environment; -b HOST:PORT to listen at."""
-    try:
-        conversion = convert_c2corg(arguments, os.environ)
-        parse_config(json.dumps(conversion.config), name="what these settings become")
-    except (CannotConvert, ConfigError) as error:
-        end_as_misused(str(error))
-    _show(conversion)
+    _convert(lambda: convert_c2corg(arguments, os.environ))
 
 
 @convert.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
@@ -66,6 +56,15 @@ def v2ex(arguments: tuple[str, ...]) -> None:
 def webcompat(arguments: tuple[str, ...]) -> None:
     """The uploads of webcompat.com, by its environment or its settings file; -b HOST:PORT to listen at."""
     _convert_python(convert_webcompat, arguments)
+
+
+def _convert(convert_settings: Callable[[], Conversion]) -> None:
+    try:
+        conversion = convert_settings()
+        parse_config(json.dumps(conversion.config), name="what these settings become")
+    except (CannotConvert, ConfigError) as error:
+        end_as_misused(str(error))
+    _show(conversion)
 
 
 def _convert_python(

@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from dataclasses import field
 from pathlib import Path
 
 import click
@@ -15,10 +16,11 @@ from origin.cli.common import FAILED
 from origin.cli.common import end_as_failed
 from origin.cli.common import end_as_misused
 from origin.cli.common import read_config
+from origin.cli.walk import Failures
+from origin.cli.walk import show_walk
 from origin.config.model import Config
 from origin.errors import ConfigError
 from origin.errors import OriginError
-from origin.errors import SourceUnavailable
 from origin.sources import Store
 from origin.sources import make_store
 from origin.sources.base import ObjectSettings
@@ -32,7 +34,6 @@ from origin.sources.s3 import S3Settings
 
 MAX_BYTES = 1_000_000_000  # of an object
 TIMEOUT = 300.0  # seconds for one operation
-MAX_IN_A_ROW = 50  # objects that fail before the copy ends: a store is down, or refuses all
 _S3 = "s3://"
 
 
@@ -115,12 +116,9 @@ async def _copy(
             total = await _count(from_store, prefix)
             copier = Copier(from_store, to_store, manifest, kept, may_replace)
             totals = _Totals()
-            with click.progressbar(length=total, label="copied", file=sys.stderr, show_pos=True) as bar:
-                async for outcome in copier.copy_all(prefix, jobs):
-                    totals.add(outcome)
-                    bar.update(1)
+            await show_walk("copied", total, copier.copy_all(prefix, jobs), totals.add)
     click.echo(totals)
-    return totals.failed
+    return totals.failures.count
 
 
 @dataclass
@@ -129,26 +127,24 @@ class _Totals:
 
     copied: int = 0
     there: int = 0  # before
-    failed: int = 0
     bytes: int = 0
-    in_a_row: int = 0  # of those that failed
+    failures: Failures = field(default_factory=lambda: Failures("objects"))
 
     def add(self, outcome: Outcome) -> None:
         """Raises SourceUnavailable where it is no use to go on."""
-        if outcome.failure is None:
-            self.in_a_row = 0
-            self.copied += outcome.size is not None
-            self.there += outcome.size is None
-            self.bytes += outcome.size or 0
+        if outcome.failure is not None:
+            self.failures.add(outcome.failure)
             return
-        self.failed += 1
-        self.in_a_row += 1
-        click.echo(f"origin: {outcome.failure}", err=True)
-        if self.in_a_row >= MAX_IN_A_ROW:
-            raise SourceUnavailable(f"{self.in_a_row} objects failed in a row")
+        self.failures.end_row()
+        self.copied += outcome.size is not None
+        self.there += outcome.size is None
+        self.bytes += outcome.size or 0
 
     def __str__(self) -> str:
-        return f"copied {self.copied}, there already {self.there}, failed {self.failed}; {self.bytes} bytes"
+        return (
+            f"copied {self.copied}, there already {self.there}, failed {self.failures.count}; "
+            f"{self.bytes} bytes"
+        )
 
 
 async def _count(store: Store, prefix: str) -> int:

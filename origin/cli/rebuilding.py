@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from dataclasses import field
 from pathlib import Path
 
 import click
 
+from origin.cli.walk import Failures
+from origin.cli.walk import show_walk
 from origin.config.model import Config
 from origin.config.model import Handler
 from origin.delivery.admission import FetchAdmission
 from origin.delivery.watermarks import load_watermarks
-from origin.errors import SourceUnavailable
 from origin.ingest.deriving_store import DerivingStore
 from origin.ingest.rebuild import Outcome
 from origin.ingest.rebuild import Rebuild
 from origin.ingest.rebuild import Shard
+from origin.ingest.store import purge_nothing
 from origin.parts.rendering import pool_arguments
 from origin.parts.rendering import render_settings
 from origin.parts.write import make_picture_store
@@ -30,7 +32,6 @@ from origin.sources.manifest import WrongManifest
 
 __all__ = ["RendererBroken", "Shard", "WrongManifest", "rebuild_files"]
 
-MAX_IN_A_ROW = 50  # originals that the store fails at before the rebuild ends
 TIMEOUT = 300.0  # seconds for one operation of the store
 PATIENCE = 600.0  # seconds for which a render waits for a renderer, and an original for memory
 
@@ -46,12 +47,9 @@ async def rebuild_files(
             manifest = stack.enter_context(Manifest(manifest_path, head, "rebuild"))
         work, totals = Rebuild(store, manifest, shard), _Totals()
         total = await work.count(prefix)
-        with click.progressbar(length=total, label="looked at", file=sys.stderr, show_pos=True) as bar:
-            async for outcome in work.run(prefix, jobs):
-                totals.add(outcome)
-                bar.update(1)
+        await show_walk("looked at", total, work.run(prefix, jobs), totals.add)
     click.echo(totals)
-    return totals.failed
+    return totals.failures.count
 
 
 @contextlib.asynccontextmanager
@@ -63,7 +61,7 @@ async def _opened(config: Config, handler: Handler, jobs: int) -> AsyncIterator[
     pictures = make_picture_store(
         handler,
         store,
-        _nothing_to_purge,
+        purge_nothing,  # an origin that is running looks at originals alone, and they stay as they are
         settings=render_settings(config, handler, watermarks),
         defaults=config.option_defaults(handler),
         pool=pool,
@@ -79,10 +77,6 @@ async def _opened(config: Config, handler: Handler, jobs: int) -> AsyncIterator[
         await pool.close()
 
 
-async def _nothing_to_purge(key: str) -> None:
-    """An origin that is running looks at originals alone, and they stay as they are."""
-
-
 @dataclass
 class _Totals:
     """What became of all keys so far."""
@@ -90,27 +84,22 @@ class _Totals:
     made: int = 0
     fitting: int = 0
     removed: int = 0
-    failed: int = 0
     bytes: int = 0
-    in_a_row: int = 0  # of those that failed
+    failures: Failures = field(default_factory=lambda: Failures("originals"))
 
     def add(self, outcome: Outcome) -> None:
         """Raises SourceUnavailable where it is no use to go on."""
-        if outcome.failure is None:
-            self.in_a_row = 0
-            self.made += bool(outcome.done.made)
-            self.fitting += bool(outcome.done.fitting)
-            self.removed += outcome.done.removed
-            self.bytes += outcome.done.bytes
+        if outcome.failure is not None:
+            self.failures.add(outcome.failure, of_store=not outcome.is_refused)
             return
-        self.failed += 1
-        self.in_a_row += not outcome.is_refused
-        click.echo(f"origin: {outcome.failure}", err=True)
-        if self.in_a_row >= MAX_IN_A_ROW:
-            raise SourceUnavailable(f"{self.in_a_row} originals failed in a row")
+        self.failures.end_row()
+        self.made += bool(outcome.done.made)
+        self.fitting += bool(outcome.done.fitting)
+        self.removed += outcome.done.removed
+        self.bytes += outcome.done.bytes
 
     def __str__(self) -> str:
         return (
-            f"originals: rebuilt {self.made}, up to date {self.fitting}, failed {self.failed}; "
+            f"originals: rebuilt {self.made}, up to date {self.fitting}, failed {self.failures.count}; "
             f"files removed {self.removed}; {self.bytes} bytes written"
         )

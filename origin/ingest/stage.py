@@ -27,6 +27,7 @@ from origin.ingest.locks import Locks
 from origin.ingest.names import check_upload_key
 from origin.ingest.preconditions import Preconditions
 from origin.ingest.store import PictureStore
+from origin.ingest.store import purge_nothing
 from origin.sources.base import ObjectSettings
 from origin.sources.base import Store
 from origin.sources.base import StoredObject
@@ -78,7 +79,7 @@ class Stage:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._name = name
-        self._staged = PictureStore(store, _nothing_to_purge)
+        self._staged = PictureStore(store, purge_nothing)
         self._published = published
         self._admission = admission
         self._settings = settings
@@ -234,7 +235,3 @@ class Stage:
             except OriginError as error:
                 log.warning("handler %s: the stage cannot be swept: %s", self._name, error)
             await asyncio.sleep(max(self._expire / 10, MIN_PAUSE))
-
-
-async def _nothing_to_purge(key: str) -> None:
-    """No handler reads the stage."""

@@ -27,6 +27,10 @@ Purge = Callable[[str], Awaitable[None]]
 """Forgets a key of the store in every handler that reads it, in all tiers."""
 
 
+async def purge_nothing(key: str) -> None:
+    """For a store of which no handler here keeps anything."""
+
+
 class PictureStore:
     """The store of one handler, whose changes are purged before they are told."""
 
