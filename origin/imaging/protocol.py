@@ -33,8 +33,9 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode  # `dumps` makes one an
 WATERMARK_BYTES = "watermark_bytes"
 """In the head of a job: how many bytes of its body, behind the original, are the watermark's picture."""
 
-_AUTO = "auto:"
-AUTO_FORMATS = tuple(_AUTO + name for name in ACCEPT_CLASSES)
+AUTO = "auto:"
+"""What the format of a job for `f=auto` begins with."""
+AUTO_FORMATS = tuple(AUTO + name for name in ACCEPT_CLASSES)
 """The formats of jobs for `f=auto`: what the client's Accept header asks for, the best first."""
 
 # The value of each option that a URL does not name.
@@ -162,10 +163,10 @@ def outputs(wanted: str, original: Format, animated: bool) -> list[Output]:
     if wanted == "original" and original in OUTPUTS:
         return [Output(original, original)]
     if wanted == "original":
-        wanted = _AUTO + PLAIN
-    if not wanted.startswith(_AUTO):
+        wanted = AUTO + PLAIN
+    if not wanted.startswith(AUTO):
         return [Output(Format.named(wanted), Format.named(wanted))]
-    accepted = wanted.removeprefix(_AUTO)
+    accepted = wanted.removeprefix(AUTO)
     if animated:
         moving = [Format.GIF] if accepted == PLAIN else [Format.WEBP, Format.GIF]
         return [Output(format, format) for format in moving]
