@@ -344,7 +344,9 @@ class Renditions:
         try:
             async with self.originals.admission.holding(len(body)):
                 job = self._settings.job(options, target, crop_of(current.version.etag))
-                rendered = await self._pool.render(body, job, self._settings.timeout, handler=self._handler)
+                rendered = await self._pool.render(
+                    body, job, self._settings.timeout, handler=self._handler, name=version
+                )
         except EncodingFailed:
             raise
         except RenderTimeout:

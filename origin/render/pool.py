@@ -161,16 +161,25 @@ class RenderPool:
         self._idle.clear()
 
     async def render(
-        self, original: bytes, job: Job, timeout: float, *, handler: str = "", wait: bool = True
+        self,
+        original: bytes,
+        job: Job,
+        timeout: float,
+        *,
+        handler: str = "",
+        wait: bool = True,
+        name: str = "",
     ) -> Rendered:
         """Render within `timeout` seconds of getting a renderer. Without `wait`, only where one is free.
 
+        `name` tells the original and its version from others: the renderer that had it last has its pixels.
         A job whose caller leaves may end within `LEAVE_SECONDS`, so that its renderer need not be replaced.
         """
         if not (wait or self._idle):
             raise Overloaded("no renderer is free")
         start = time.perf_counter()
-        renderer = await self._acquire(handler)
+        renderer = await self._acquire(handler, name)
+        renderer.last_original = name
         begun = time.perf_counter()
         healthy = abandoned = False
         try:
@@ -225,10 +234,13 @@ class RenderPool:
         finally:
             self._reserved[handler] -= 1
 
-    async def _acquire(self, handler: str) -> Renderer:
-        """A renderer that is free, once it is this job's turn. Raises Overloaded."""
+    async def _acquire(self, handler: str, name: str = "") -> Renderer:
+        """A renderer that is free, once it is this job's turn: the one that had this original last, or else
+        the one that had none for longest. Raises Overloaded."""
         if self._idle:
-            renderer = self._idle.pop()
+            known = [renderer for renderer in self._idle if name and renderer.last_original == name]
+            renderer = (known or self._idle)[0]
+            self._idle.remove(renderer)
             self._note_idle()
             return renderer
         turn = self._turns.join(handler)

@@ -39,6 +39,7 @@ class Renderer:
         self.process = process
         self.connection = connection
         self.jobs = 0
+        self.last_original = ""  # the name of what it has decoded last, and may know still
         self.hello: dict[str, Any] = {}
         self._watermarks: set[str] = set()  # digests of those that it keeps decoded
         connection.on_unasked = self.end
