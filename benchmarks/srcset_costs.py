@@ -1,6 +1,6 @@
 """What a `srcset` costs: six widths in three formats of a new original of 24 megapixels.
 
-    python -m benchmarks.srcset
+    python -m benchmarks.srcset_costs
 
 CPU time of a renderer's work, in one process: each result as if it were the first of its original, then one
 after the other, as a page asks for them, with the pixels that are kept (`origin/imaging/kept.py`); then the
