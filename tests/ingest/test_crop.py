@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -60,7 +61,7 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         folders = [tmp_path_factory.mktemp(name) for name in ("active", "incoming")]
         sources = [{"type": "local", "root": str(folder)} for folder in folders]
         with Running(configuration(sources[0], sources[1], cache)) as origin:
-            yield Place(origin, folders[0])
+            yield Place(origin, folders[0], source=sources[0])
         return
     server = request.getfixturevalue("seaweed")
     keys = {"access_key": server.access_key, "secret_key": server.secret_key, "region": "us-east-1"}
@@ -69,7 +70,7 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         server.client.create_bucket(Bucket=name)
     sources = [{"type": "s3", "bucket": name, "endpoint_url": server.url, **keys} for name in names]
     with Running(configuration(sources[0], sources[1], cache)) as origin:
-        yield Place(origin, bucket=server.client)
+        yield Place(origin, bucket=server.client, source=sources[0])
 
 
 def upload(place: Place) -> str:
@@ -202,6 +203,23 @@ def test_a_picture_that_another_system_has_published_gets_a_part(place: Place) -
     answer = act(place, "publish", name, "300x100+0+0")
     assert (answer.status, answer.json["width"], answer.json["height"]) == (200, 300, 100)
     assert size(place.body(medium(name))) == (100, 33)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["seaweed"], indirect=True)  # whose own ETag stays the same
+def test_another_origin_sees_the_first_part_of_such_a_picture(place: Place, tmp_path: Path) -> None:
+    """It knows the picture already, and asks the store again in time."""
+    name = f"1_{uuid.uuid4().int % 10**6}.png"
+    place.origin.call(place.store.put(name, PHOTO))
+    now = [time.time()]
+    reads = {"name": "read", "source": place.source, "cache_time": 60, "stale_while_revalidate": 0}
+    config = {"handlers": [reads], "cache": {"path": str(tmp_path)}, "renderers": 1}
+    with Running(config, clock=lambda: now[0]) as other:
+        assert size(other.get(f"/read/{name}").body) == (600, 400)
+        for crop, expected in (("300x100+0+0", (300, 100)), ("200x100+0+0", (200, 100)), ("", (600, 400))):
+            assert act(place, "publish", name, crop).status == 200
+            now[0] += 61
+            assert size(other.get(f"/read/{name}").body) == expected
 
 
 @pytest.mark.slow

@@ -7,8 +7,10 @@ import json
 import os
 import uuid
 from collections.abc import Iterator
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +56,7 @@ class Place:
     origin: Running
     folder: Path | None = None
     bucket: Any = None
+    source: Mapping[str, Any] = field(default_factory=dict)  # as the configuration names it
 
     def keys(self) -> set[str]:
         if self.folder is not None:

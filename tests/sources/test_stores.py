@@ -213,6 +213,15 @@ async def test_a_new_rectangle_is_a_new_version_of_the_same_bytes(store: Store) 
     assert (await store.head("cat.jpg")).metadata == {CROP: "20x10+1+3", "who": "app"}
 
 
+async def test_the_first_rectangle_is_seen_by_who_knows_the_picture_without_one(store: Store) -> None:
+    """Another system has put it, and another origin cuts it."""
+    plain = await store.put("cat.jpg", BODY)
+    await store.put("cat.jpg", BODY, settings=ObjectSettings(metadata={CROP: "20x10+1+2"}))
+    original = await store.get("cat.jpg", plain)
+    assert original is not None, "the version is another one"
+    assert str(crop_of(original.etag)) == "20x10+1+2"
+
+
 async def test_a_file_that_was_made_of_another_says_so_in_its_version(store: Store) -> None:
     plain = await store.put("a.jpg", BODY)
     etag = await store.put("b.jpg", BODY, settings=ObjectSettings(metadata={DERIVED: "0123"}))
