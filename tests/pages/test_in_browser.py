@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,16 +14,9 @@ from tests.support import pictures
 from tests.support import s3_servers
 from tests.support.browser import Chromium
 from tests.support.browser import Page
-from tests.support.browser import browser
-from tests.support.browser import find_browser
 from tests.support.running import serving
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        find_browser() is None and os.environ.get("CI") != "true", reason="chromium is not installed"
-    ),
-]
+pytestmark = pytest.mark.slow
 TOKEN = "0123456789abcdef"
 WATCH_SHIFTS = (
     "window.shift = 0; new PerformanceObserver(l => l.getEntries().forEach(e => shift += e.value))"
@@ -40,12 +32,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     port = s3_servers.closed_port()
     with serving(tmp_path_factory.mktemp("demo"), "demo", "--port", str(port), port=port):
         yield f"http://127.0.0.1:{port}"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Chromium]:
-    with browser() as it:
-        yield it
 
 
 def play(page: Page, site: str, address: str = "", *, wait: str = SETTLED) -> Page:
