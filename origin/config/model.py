@@ -14,6 +14,7 @@ from pydantic import Field
 from pydantic import SecretStr
 from pydantic import model_validator
 
+from origin.config.efforts import Efforts
 from origin.config.legacy import Aws
 from origin.config.legacy import read_handler
 from origin.config.legacy import read_top
@@ -164,6 +165,10 @@ class Handler(Part):
         Points,
         meaning("how good `q=auto` has to look, in points of SSIMULACRA2: 70 is high, 90 lossless by eye"),
     ] = 70
+    effort: Annotated[
+        Efforts,
+        meaning("how hard encoders try: `fast`, `balanced`, `best`, or one per format"),
+    ] = Field(default="balanced", validate_default=True)
     crop: Annotated[
         Flag, meaning("where a URL has both sides and no `c`: true fills the box and cuts the rest")
     ] = True

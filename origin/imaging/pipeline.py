@@ -12,10 +12,8 @@ from dataclasses import replace
 
 from origin.errors import EncodingFailed
 from origin.errors import Unprocessable
-from origin.formats import FREE
 from origin.formats import Description
 from origin.formats import Format
-from origin.formats import Price
 from origin.formats import ResultFormat
 from origin.formats import find_description
 from origin.imaging import animation
@@ -59,6 +57,8 @@ from origin.imaging.vips import forget_messages
 from origin.imaging.vips import reason
 from origin.imaging.watermark import lay_watermark
 from origin.urls.options import Options
+from origin.writers import FREE
+from origin.writers import Price
 
 PIPELINE_VERSION = "4"
 """Part of every result's key: goes up whenever the bytes of results change."""

@@ -22,6 +22,7 @@ from origin.formats import OUTPUTS
 from origin.formats import PLAIN
 from origin.formats import Format
 from origin.urls.options import Options
+from origin.writers import EffortLevel
 
 HEAD_LIMIT = 64 * 1024  # bytes
 MAX_RESULT = 256_000_000  # bytes that a render process may answer with
@@ -92,6 +93,8 @@ class Job:
     normalisation: Normalisation | None = None  # with it, the original itself is checked and put in order
     moving_png: bool = False  # an animation stays one in PNG as well
     part: tuple[int, int, int, int] | None = None  # all of the upright original that counts: x, y, w, h
+    # By output format, where it is not the usual one.
+    effort: Mapping[str, EffortLevel] = field(default_factory=dict)
     timeout: float | None = None  # seconds after which the renderer is killed, where it is to plan with them
 
     def holds_animation(self, format: Format) -> bool:
@@ -120,6 +123,7 @@ class Job:
             **({} if self.normalisation is None else {"normalisation": asdict(self.normalisation)}),
             **({"moving_png": True} if self.moving_png else {}),
             **({} if self.part is None else {"part": self.part}),
+            **({"effort": self.effort} if self.effort else {}),
             **({} if self.timeout is None else {"timeout": self.timeout}),
         }
 
