@@ -25,6 +25,7 @@ from origin.errors import SourceUnavailable
 from origin.formats import Format
 from origin.ingest.locks import Locks
 from origin.ingest.names import check_upload_key
+from origin.ingest.preconditions import ALWAYS
 from origin.ingest.preconditions import Preconditions
 from origin.ingest.store import PictureStore
 from origin.ingest.store import purge_nothing
@@ -150,7 +151,7 @@ class Stage:
 
     async def _publish_again(self, key: str, crop: Crop | None) -> StoredObject:
         """Show another part of a picture that is published. Raises NotFound."""
-        found = await self._published.store.head(key)
+        found = await self._head(key)
         if crop == crop_in(found.metadata):
             return found
         async with self._admission.place(self._name) as reserve:
@@ -167,7 +168,7 @@ class Stage:
 
         Raises as `publish`, and Exists where there is no new name.
         """
-        found = await self._published.store.head(key)
+        found = await self._head(key)
         async with self._admission.place(self._name) as reserve:
             original = await self._published.store.get(key, None, reserve)
             assert original is not None
@@ -180,11 +181,28 @@ class Stage:
             await name(original.body, store)
             return stored[-1]
 
-    async def delete(self, key: str) -> None:
-        """Remove the picture from the stage and from where it is published, if it is there at all."""
+    async def _head(self, key: str) -> StoredObject:
+        """What is published, which every reader sees from now on. Raises NotFound."""
+        try:
+            return await self._published.store.head(key)
+        finally:
+            await self._published.purge(key)
+
+    async def delete(self, key: str, conditions: Preconditions = ALWAYS) -> None:
+        """Remove the picture from the stage and from where it is published, if it is there at all.
+
+        The conditions are for what waits, else for what is published. Raises Exists and PreconditionMissed.
+        """
         async with self._locks.holding(key):
-            await self._staged.delete(key)
-            await self._published.delete(key)
+            staged = published = ALWAYS
+            if conditions != ALWAYS:
+                waiting = await self._staged.find(key)
+                found = waiting or await self._published.find(key)
+                conditions.check(found.etag if found else None)
+                conditions = conditions.at(found.etag if found else None)
+                staged, published = (conditions, ALWAYS) if waiting else (ALWAYS, conditions)
+            await self._staged.delete(key, staged)
+            await self._published.delete(key, published)
 
     async def sweep(self) -> int:
         """Remove what has waited for too long; how many there were. Raises SourceUnavailable."""
