@@ -211,7 +211,14 @@ def _left_over(place: Place, server: Server) -> list[str]:
     """What still waits, and what nobody is writing any more."""
     waiting = [name for name in place.names() if name.startswith(f"{STAGE}/") and not _is_own(name)]
     unfinished = [name for name in place.names() if "/.origin/tmp/" in name or "/.origin/notes/" in name]
-    return waiting + unfinished + [str(path) for path in server.spools.iterdir()]
+    return waiting + unfinished + _strays(place.names()) + [str(path) for path in server.spools.iterdir()]
+
+
+def _strays(names: list[str]) -> list[str]:
+    """Folders that keep metadata of more objects than they have."""
+    kept = Counter(name.partition("/.origin/metadata/")[0] for name in names if "/.origin/metadata/" in name)
+    there = Counter(name.rpartition("/")[0] for name in names if not _is_own(name))
+    return [f"{folder}/.origin/metadata" for folder, number in kept.items() if number > there[folder]]
 
 
 def _is_own(name: str) -> bool:

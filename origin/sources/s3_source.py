@@ -39,6 +39,7 @@ from origin.sources.marks import marked
 from origin.sources.s3 import S3Settings
 from origin.sources.s3_errors import NO_CREDENTIALS
 from origin.sources.s3_errors import REGION_IS_MISSING
+from origin.sources.s3_errors import Refusal
 from origin.sources.s3_errors import code_of
 from origin.sources.s3_errors import head_refusal
 from origin.sources.s3_errors import library_errors_become_ours
@@ -175,7 +176,7 @@ class S3Source:
 
     @contextlib.asynccontextmanager
     async def _connected(
-        self, path: str = "", refusal: Callable[[str, ClientError], Exception] | None = None
+        self, path: str = "", refusal: Refusal | None = None
     ) -> AsyncIterator[tuple[S3Client, asyncio.Timeout]]:
         """The client, for one operation within the deadline. Every error in the block becomes ours."""
         where = f"s3://{self._bucket}/{path}".removesuffix("/")

@@ -13,7 +13,9 @@ from urllib.parse import urlencode
 
 import pytest
 
+from origin.sources.base import ObjectSettings
 from origin.sources.marks import CROP
+from origin.sources.marks import WHOLE
 from tests.ingest.test_derive import Place
 from tests.ingest.test_derive import size
 from tests.ingest.test_put import BLUE
@@ -151,6 +153,23 @@ def test_publishing_the_same_part_again_changes_nothing(place: Place) -> None:
     assert act(place, "publish", key, "300x100+150+200").status == 200
     assert place.origin.get(f"/up/{key}").headers["ETag"] == before
     assert place.origin.call(place.store.notes()) == []
+
+
+@pytest.mark.slow
+def test_publishing_again_shows_what_a_crash_has_kept_from_being_told(place: Place) -> None:
+    """The origin was killed between the write to the store and the purge; the client publishes again."""
+    key = published(place, "300x100+0+0")
+    reads = [f"/up/{key}", f"/read/{key}", f"/up/{medium(key)}?w=50"]
+    before = [place.origin.get(read).body for read in reads]
+    metadata = place.origin.call(place.store.head(key)).metadata
+    for crop in ("200x100+0+0", "200x100+0+0", "600x400+0+0"):
+        settings = ObjectSettings(metadata={**metadata, CROP: crop.replace("600x400+0+0", WHOLE)})
+        place.origin.call(place.store.put(key, PHOTO, settings=settings))
+        assert act(place, "publish", key, crop).status == 200
+        after = [place.origin.get(read).body for read in reads]
+        assert size(after[0]) == size(after[1]) == ((200, 100) if crop[0] == "2" else (600, 400))
+        assert after[2] != before[2]
+        before = [b"", b"", b""]
 
 
 @pytest.mark.slow
@@ -307,6 +326,14 @@ def test_delete_removes_what_waits_and_what_is_published(place: Place) -> None:
     assert send(place.origin.port, "DELETE", f"/up/{key}", b"", BEARER).status == 204
     assert place.origin.get(f"/up/{key}").status == 404
     assert act(place, "publish", key).status == 404
+
+
+@pytest.mark.slow
+def test_files_that_differ_in_their_extension_are_not_shared(place: Place) -> None:
+    siblings = place.published._deriver.siblings
+    assert siblings("a.jpg") == ["a", "a.svg"]  # all three have aMI.jpg
+    assert siblings("a.png") == []
+    assert siblings("b.c/a.svg") == ["b.c/a", "b.c/a.jpg"]
 
 
 @pytest.mark.slow

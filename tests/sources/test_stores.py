@@ -184,6 +184,17 @@ async def test_with_if_match_nothing_is_made(store: Store, key: str) -> None:
     assert await listed(store) == ["there.jpg"]
 
 
+async def test_with_if_match_only_that_version_is_deleted(store: Store) -> None:
+    first = await store.put("cat.jpg", b"one")
+    second = await store.put("cat.jpg", b"two")
+    with pytest.raises(PreconditionFailed):
+        await store.delete("cat.jpg", if_match=first)
+    assert await body(store, "cat.jpg") == b"two"
+    await store.delete("cat.jpg", if_match=second)
+    with pytest.raises(NotFound):
+        await store.get("cat.jpg")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("store", ["folder", "seaweed"], indirect=True)  # moto looks and writes in two steps
 async def test_of_many_that_create_at_once_one_succeeds(store: Store) -> None:
@@ -565,11 +576,6 @@ from pathlib import Path
 from origin.sources.base import ObjectSettings
 from origin.sources.local import LocalSettings
 from origin.sources.local_store import LocalStore
-from origin.sources.marks import CROP
-from origin.sources.marks import DERIVED
-from origin.sources.marks import WHOLE
-from origin.sources.marks import crop_of
-from origin.sources.marks import is_derived
 
 async def main():
     store = LocalStore(LocalSettings(Path(sys.argv[1])))
@@ -642,6 +648,16 @@ async def test_a_server_that_says_that_there_is_nothing_to_delete_is_content(sta
     async with hostile_server.listening(answer(status, b"<Error><Code>NoSuchKey</Code></Error>")) as server:
         store = s3_store("photos", endpoint_url=server.url, access_key="a", secret_key="b")
         await store.delete("cat.jpg")
+        await store.close()
+
+
+async def test_a_server_without_conditional_deletes_is_asked_for_a_plain_one() -> None:
+    unknown = answer(501, b"<Error><Code>NotImplemented</Code></Error>")
+    async with hostile_server.listening(unknown, answer(204)) as server:
+        store = s3_store("photos", endpoint_url=server.url, access_key="a", secret_key="b")
+        await store.delete("cat.jpg", if_match='"1"')
+        assert b"if-match" not in server.heads[1].lower()
+        assert b'if-match: "1"' in server.heads[0].lower()
         await store.close()
 
 

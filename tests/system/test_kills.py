@@ -82,6 +82,13 @@ def test_the_run_sees_a_file_that_is_not_of_its_original() -> None:
         assert len(kills._files_wrong(contents, found.ledger, are_repaired=True)) == wrong_when_repaired
 
 
+def test_the_run_sees_metadata_of_what_is_not_there() -> None:
+    there = ["public/a/x.png", "public/a/y.png", "public/a/.origin/metadata/01/23"]
+    assert kills._strays(there) == []
+    assert kills._strays([*there, "public/.origin/metadata/01/23"]) == ["public/.origin/metadata"]
+    assert kills._strays([*there[1:], "public/a/.origin/metadata/45/67"]) == ["public/a/.origin/metadata"]
+
+
 class Shown(Client):
     """An origin that shows these pictures."""
 
