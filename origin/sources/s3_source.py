@@ -37,6 +37,7 @@ from origin.sources.base import reserve
 from origin.sources.base import stored_segments
 from origin.sources.marks import is_marked
 from origin.sources.marks import marked
+from origin.sources.reused_memory import ReusedMemory
 from origin.sources.s3 import S3Settings
 from origin.sources.s3_errors import NO_CREDENTIALS
 from origin.sources.s3_errors import REGION_IS_MISSING
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 
 # One for all sources: botocore's model of S3 takes 14 MB and 0.14 s of CPU to load.
 _MODELS = create_loader()
+_MEMORY = ReusedMemory()  # for all sources, too
 _CHECKED_KEYS = 10  # listed by `check`: the first may be the marks that consoles leave for folders
 
 
@@ -227,7 +229,7 @@ class S3Source:
         async with self._connected(path):
             original = await self._fetch(path, None, no_limit)
         assert original is not None  # no version was named
-        return original.body
+        return bytes(original.body)
 
     async def _fetch(
         self, path: str, if_none_match: str | None, reserve_memory: ReserveMemory
@@ -244,11 +246,13 @@ class S3Source:
         # There are servers that answer every conditional GET with a 200.
         return None if original.etag == if_none_match else original
 
-    async def _read(self, answer: ObjectAnswer, reserve_memory: ReserveMemory) -> bytes:
+    async def _read(self, answer: ObjectAnswer, reserve_memory: ReserveMemory) -> bytes | memoryview:
         """The body to its end. The chunks themselves raise where it ends before the announced length."""
         if (answer.length or 0) > self._max_bytes:
             raise Unprocessable(f"an original of {answer.length} bytes; {self._max_bytes} are allowed")
         await reserve_memory(self._max_bytes if answer.length is None else answer.length)
+        if answer.length is not None:
+            return await self._read_length(answer.chunks, answer.length)
         chunks, size = [], 0
         async for chunk in answer.chunks:
             chunks.append(chunk)
@@ -256,6 +260,17 @@ class S3Source:
             if size > self._max_bytes:
                 raise Unprocessable(f"an original of more than {self._max_bytes} bytes")
         return b"".join(chunks)
+
+    async def _read_length(self, chunks: AsyncIterator[bytes], length: int) -> memoryview:
+        """The body, of that many bytes."""
+        body, size = _MEMORY.take(length), 0
+        async for chunk in chunks:
+            end = size + len(chunk)
+            if end > length:
+                raise Unprocessable(f"an original of more than the {length} bytes that were announced")
+            body[size:end] = chunk
+            size = end
+        return body[:size].toreadonly()
 
 
 def _client_arguments(
@@ -285,6 +300,6 @@ def _client_arguments(
     }
 
 
-def body_etag(body: bytes) -> str:
+def body_etag(body: bytes | memoryview) -> str:
     """The version where the server names none."""
     return f'"{hashlib.sha256(body).hexdigest()}"'
