@@ -60,6 +60,7 @@ HOMES = {
     "redis": "sources.redis_registry",
     "types_aiobotocore_s3": "sources.s3_source sources.s3_get",
     "diskcache": "cache.diskcache_safe",
+    "xxhash": "cache.records",
     "itsdangerous": "signing",
     "uvicorn": "server",
     "uvloop": "server.run",

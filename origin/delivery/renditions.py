@@ -314,7 +314,7 @@ class Renditions:
         if format is None or format.name not in self._settings.allowed:
             raise UnsupportedFormat(refusal(body))
         if variant.format == AS_IT_IS:
-            return Rendered(body, format, 0, 0, 0.0, 0.0)
+            return Rendered(bytes(body), format, 0, 0, 0.0, 0.0)
         passes = variant.options.only is not None and format.name not in variant.options.only
         options, target = (_TRIAL, Format.PNG.name) if passes else (variant.options, variant.format)
         version, in_format = _suspects(variant, current)
@@ -332,7 +332,7 @@ class Renditions:
             raise
         self._quarantine.clear(version)
         self._quarantine.clear(in_format)
-        return replace(rendered, body=body, format=format) if passes else rendered
+        return replace(rendered, body=bytes(body), format=format) if passes else rendered
 
 
 def _suspects(variant: Variant, current: FetchedOriginal) -> tuple[str, str]:

@@ -154,12 +154,12 @@ class RenderPool:
             renderer.end()
         await asyncio.gather(*(renderer.process.wait() for renderer in self._renderers))
         for renderer in self._renderers:
-            renderer.connection.close()
+            renderer.close()
         self._renderers.clear()
         self._idle.clear()
 
     async def render(
-        self, original: bytes, job: Job, timeout: float, *, handler: str = "", wait: bool = True
+        self, original: bytes | memoryview, job: Job, timeout: float, *, handler: str = "", wait: bool = True
     ) -> Rendered:
         """Render within `timeout` seconds of getting a renderer. Without `wait`, only where one is free.
 
@@ -330,7 +330,7 @@ def _warn_of_absent_decoders(hello: dict[str, Any]) -> None:
 
 
 def _check_answer(
-    head: dict[str, Any], body: bytes, job: Job, original: bytes
+    head: dict[str, Any], body: bytes, job: Job, original: bytes | memoryview
 ) -> tuple[ResultFormat, int, int]:
     """The format and the sides of the result that a renderer answers with.
 
@@ -360,7 +360,7 @@ def _check_answer(
     return format, width, height
 
 
-def _possible_formats(job: Job, original: bytes) -> set[Format]:
+def _possible_formats(job: Job, original: bytes | memoryview) -> set[Format]:
     sniffed = sniff(original)
     if sniffed is None or job.format in DESCRIPTION_NAMES:
         return set()
