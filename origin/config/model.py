@@ -169,6 +169,11 @@ class Handler(Part):
         Efforts,
         meaning("how hard encoders try: `fast`, `balanced`, `best`, or one per format"),
     ] = Field(default="balanced", validate_default=True)
+    avif: Annotated[
+        Literal["now", "later"],
+        expects("now or later"),
+        meaning("with `later` and `f=auto` a miss is answered with WebP, and the AVIF made in idle time"),
+    ] = "now"
     crop: Annotated[
         Flag, meaning("where a URL has both sides and no `c`: true fills the box and cuts the rest")
     ] = True

@@ -37,8 +37,9 @@ SHARED_BYTES = "shared_bytes"
 """In the head of a job: how many bytes of the memory that both share, from its start, are the original. Its
 body then holds none of it."""
 
-_AUTO = "auto:"
-AUTO_FORMATS = tuple(_AUTO + name for name in ACCEPT_CLASSES)
+AUTO = "auto:"
+"""What the format of a job for `f=auto` begins with."""
+AUTO_FORMATS = tuple(AUTO + name for name in ACCEPT_CLASSES)
 """The formats of jobs for `f=auto`: what the client's Accept header asks for, the best first."""
 
 # The value of each option that a URL does not name.
@@ -166,10 +167,10 @@ def outputs(wanted: str, original: Format, animated: bool) -> list[Output]:
     if wanted == "original" and original in OUTPUTS:
         return [Output(original, original)]
     if wanted == "original":
-        wanted = _AUTO + PLAIN
-    if not wanted.startswith(_AUTO):
+        wanted = AUTO + PLAIN
+    if not wanted.startswith(AUTO):
         return [Output(Format.named(wanted), Format.named(wanted))]
-    accepted = wanted.removeprefix(_AUTO)
+    accepted = wanted.removeprefix(AUTO)
     if animated:
         moving = [Format.GIF] if accepted == PLAIN else [Format.WEBP, Format.GIF]
         return [Output(format, format) for format in moving]
