@@ -105,26 +105,68 @@ def test_options_are_changed_by_control_and_by_hand(chromium: Chromium, site: st
     }
 
 
-def test_what_is_copied_works_in_another_page(chromium: Chromium, site: str) -> None:
-    page = play(chromium.page(), site, "/demo/landscape.jpg?w=600")
+def paste(page: Page, tag: str) -> None:
+    """A page of nothing but the tag, as somebody has it who knows only HTML."""
+    frame = page.call("Page.getFrameTree")["frameTree"]["frame"]["id"]
+    page.evaluate(WATCH_SHIFTS)
+    html = f"<!doctype html><title>My page</title><p>Look:</p>{tag}<p>Nice."
+    page.call("Page.setDocumentContent", frameId=frame, html=html)
+
+
+def test_a_picture_is_made_and_copied_and_works_in_a_page_of_its_own(chromium: Chromium, site: str) -> None:
+    """From the demo's first page to a `<picture>` in another page, by what can be seen and clicked."""
+    page = chromium.page()
+    page.open(f"{site}/")
+    page.click(".hero .button")
+    page.wait_for(f"location.pathname === '/-/playground' && document.body && ({SETTLED})", "it is there")
     page.call(
         "Browser.grantPermissions", origin=site, permissions=["clipboardReadWrite", "clipboardSanitizedWrite"]
     )
     page.call("Page.bringToFront")
+    write(page, "#option-w", "400")
+    page.wait_for("document.querySelector('#result').naturalWidth === 400", "the change shows")
+    page.click("#go")
+    assert page.evaluate("document.querySelector('#to-copy').getBoundingClientRect().top") < 400
+    assert "only decorates" in page.text("#alt-note")
+    write(page, "#alt", "A lake")
+    page.wait_for(f"document.querySelector('#alt-note').hidden && ({SETTLED})", "the text is in the tags")
+    assert page.evaluate("[widths.value, sizes.value]") == [
+        "200, 400, 800",
+        "(max-width: 400px) 100vw, 400px",
+    ]
     page.click("#code-picture button")
     page.wait_for("document.querySelector('#code-picture button').textContent === 'Copied'", "it is copied")
     tag = page.evaluate("navigator.clipboard.readText()")
     assert tag == code(page, "picture")
-    other = chromium.page(400, 600)
-    frame = other.call("Page.getFrameTree")["frameTree"]["frame"]["id"]
-    other.call("Page.setDocumentContent", frameId=frame, html=tag)
-    other.wait_for("document.images[0]?.complete && document.images[0].naturalWidth", "the picture is there")
-    facts = "[i.currentSrc, i.naturalWidth, i.width / i.height, i.style.backgroundImage.slice(0, 15)]"
-    told = other.evaluate(f"(i => {facts})(document.images[0])")
-    assert told[0].startswith(f"{site}/demo/landscape.jpg?")
-    assert "f=avif" in told[0]
-    assert told[2] == pytest.approx(1.5, abs=0.01)
-    assert told[3] == 'url("data:image'
+
+    for width, scale, shown_width, asked in ((1280, 1, 400, 400), (1280, 2, 400, 800), (320, 1, 304, 400)):
+        other = chromium.page()
+        other.look(width, 800, scale=scale)
+        paste(other, tag)
+        (url,) = other.shown().values()
+        assert url == f"{site}/demo/landscape.jpg?w={asked}&f=avif"
+        facts = "[i.alt, i.width, i.width / i.height, i.style.backgroundImage.slice(0, 15)]"
+        told = other.evaluate(f"(i => {facts})(document.images[0])")
+        assert told[:2] == ["A lake", shown_width]  # a window of 320 less the margins of the page
+        assert told[2] == pytest.approx(1.5, abs=0.01)
+        assert told[3] == 'url("data:image'
+        assert other.evaluate("[document.documentElement.scrollWidth, shift]") == [width, 0]
+
+
+def test_how_large_it_is_on_the_page_can_be_chosen(chromium: Chromium, site: str) -> None:
+    page = play(chromium.page(), site, "/demo/logo.png?w=100&f=webp")
+    write(page, "#layout", "fixed")
+    page.wait_for(
+        "document.querySelector('#code-srcset code').textContent.endsWith('dpr=2 2x')", "two densities"
+    )
+    assert 'width="100" height="100"' in code(page, "img")
+    assert "sizes=" not in code(page, "picture")
+    write(page, "#layout", "full")
+    page.wait_for("document.querySelector('#sizes').value === '100vw'", "it is as wide as the window")
+    assert page.evaluate("widths.value") == "400, 800"  # the original has no more
+    write(page, "#widths", "50, 90")
+    page.wait_for("document.querySelector('#code-srcset code').textContent.endsWith(' 90w')", "own widths")
+    assert page.evaluate("layout.value") == ""
 
 
 def test_a_handler_that_signs(chromium: Chromium, site: str) -> None:
