@@ -35,6 +35,7 @@ from origin.http.message import Response
 from origin.http.message import Scope
 from origin.http.message import Send
 from origin.http.message import text_response
+from origin.ops.events import S3Events
 from origin.ops.metrics import Metrics
 from origin.ops.routes import on_http_error
 from origin.ops.routes import private_routes
@@ -150,6 +151,16 @@ class OriginApp(Starlette):
     @property
     def metrics(self) -> Metrics:
         return self.origin.metrics
+
+    @property
+    def events(self) -> S3Events:
+        return self.origin.events.s3
+
+    async def purge(self, handler: str, key: str | None, prefix: str | None) -> int:
+        return await self.origin.purge(self.handlers_by_name[handler], key, prefix)
+
+    def tell_cdn(self, handler: str, key: str) -> None:
+        self.origin.tell_cdn(self.handlers_by_name[handler], key, None)
 
     @property
     def playground(self) -> Playground | None:

@@ -14,6 +14,8 @@ from pydantic import Field
 from pydantic import SecretStr
 from pydantic import model_validator
 
+from origin.config.cdn import Cdn
+from origin.config.events import Events
 from origin.config.legacy import Aws
 from origin.config.legacy import read_handler
 from origin.config.legacy import read_top
@@ -448,6 +450,8 @@ class Config(Part):
     ] = 15.0
     admin: Annotated[Admin, meaning("what is for operators")] = defaults()
     log: Annotated[Log, meaning("log lines")] = defaults()
+    events: Annotated[Events, meaning("what S3 tells of changes, which is purged")] = defaults()
+    cdn: Annotated[Cdn | None, meaning("the CDN that every purge reaches")] = None
     answers: Annotated[
         dict[AnswerRoute, Annotated[FixedAnswer, OrText()]],
         meaning('fixed answers, by path: `"/ping"`, `"POST /upload"`, `"GET /old/*"`; a text, or an object'),

@@ -45,6 +45,8 @@ from origin.ops import logs
 from origin.ops.logs import RequestLine
 from origin.ops.metrics import Metrics
 from origin.ops.routes import MAX_PURGE
+from origin.ops.routes import S3_EVENTS
+from origin.ops.s3_events import MAX_EVENT
 from origin.urls.path import decode_path
 from origin.urls.path import find_mount
 
@@ -69,6 +71,7 @@ class BodyLimit(NamedTuple):
 
 NO_BODY = BodyLimit(0, 5.0)
 ADMIN_BODY = BodyLimit(MAX_PURGE, 5.0)
+EVENT_BODY = BodyLimit(MAX_EVENT, 10.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +176,7 @@ class Router:
         except BadRequest:
             mount = None
         if mount is None:
-            return ADMIN_BODY
+            return EVENT_BODY if target.partition(b"?")[0] == S3_EVENTS.encode() else ADMIN_BODY
         endpoint = mount.endpoints.get(method)
         return ADMIN_BODY if endpoint is None else endpoint.body
 
@@ -211,7 +214,8 @@ class Router:
                 self._became_idle.set()
         redacted = ""
         if self._log_probes or not _is_probe(request.raw_path):
-            redacted = logs.redact_url(request.raw_path, request.query)
+            query = b"" if request.raw_path == S3_EVENTS.encode() else request.query  # it may be the token
+            redacted = logs.redact_url(request.raw_path, query)
         self._record(request.method, redacted, response, start, request.client, request.headers)
 
     async def _respond(self, request: Request) -> Response | None:
