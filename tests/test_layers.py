@@ -57,6 +57,8 @@ HOMES = {
     "sources.http_session sources.http_source sources.http_body ops.outgoing",
     "yarl": "sources.http_session sources.s3_get ops.outgoing",
     "idna": "sources.remote_url",
+    "opentelemetry": "ops.tracing ops.sent_metrics",
+    "sentry_sdk": "ops.error_reports",
     "redis": "sources.redis_registry",
     "types_aiobotocore_s3": "sources.s3_source sources.s3_get",
     "diskcache": "cache.diskcache_safe",

@@ -32,6 +32,7 @@ from origin.config.signing import Signing
 from origin.config.sources import AnySource
 from origin.config.sources import NamedSource
 from origin.config.sources import SourceOrName
+from origin.config.telemetry import Telemetry
 from origin.config.types import AnswerRoute
 from origin.config.types import AnyText
 from origin.config.types import Count
@@ -450,6 +451,7 @@ class Config(Part):
     ] = 15.0
     admin: Annotated[Admin, meaning("what is for operators")] = defaults()
     log: Annotated[Log, meaning("log lines")] = defaults()
+    telemetry: Annotated[Telemetry, meaning("traces by OpenTelemetry, or by `OTEL_*` alone")] = defaults()
     events: Annotated[Events, meaning("what S3 tells of changes, which is purged")] = defaults()
     cdn: Annotated[Cdn | None, meaning("the CDN that every purge reaches")] = None
     answers: Annotated[

@@ -33,6 +33,7 @@ from botocore.utils import get_environ_proxies
 from yarl import URL
 
 from origin.http.dates import parse_http_date
+from origin.http.trace_context import trace_headers
 from origin.sources.base import PROBE_KEY
 from origin.sources.s3_errors import code_of
 from origin.sources.s3_errors import parsed
@@ -128,7 +129,7 @@ class FastGetter:
     async def _ask(self, path: str, if_none_match: str | None) -> aiohttp.ClientResponse | None:
         """The answer with an object, or None for 304. Raises ClientError for an answer with an error."""
         quoted = quote(path, safe="/~")
-        headers = {"accept-encoding": "identity"}
+        headers = {"accept-encoding": "identity", **trace_headers()}
         if self._signer is not None and self._credentials is not None:
             headers |= self._signer.headers(self._path + quoted, await self._credentials())
         if if_none_match is not None:
