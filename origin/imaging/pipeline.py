@@ -7,6 +7,7 @@ the options do not ask for it, and give it a row in STEPS with what it costs.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from dataclasses import replace
 
@@ -126,6 +127,7 @@ class Rendered:
     format: ResultFormat
     width: int  # px of one page
     height: int
+    encoding: float = 0.0  # seconds in the encoder, which pulls most of the pixels through the steps
 
 
 def render(original: bytes, job: Job, memory: int | None = None, most: int = MAX_RESULT) -> Rendered:
@@ -172,6 +174,7 @@ def _render(original: bytes, format: Format, job: Job, memory: int | None, most:
         frame = _find_cut_of_animation(original, frame, job.options)
         loaded = trimmed or load.load(original, opened, frame)
         image = run_steps(loaded, job.options, frame)
+        start = time.perf_counter()
         try:
             body, written = encode(image, job.options, frame, original if image is loaded else None)
         except (pyvips.Error, MemoryError) as exc:
@@ -181,7 +184,8 @@ def _render(original: bytes, format: Format, job: Job, memory: int | None, most:
             opened = load.reopen(original, header)
             run_steps(trimmed or load.load(original, opened, frame), job.options, frame).avg()
         elif len(body) <= most:
-            return Rendered(body, written, image.width, image.get_page_height())
+            took = time.perf_counter() - start
+            return Rendered(body, written, image.width, image.get_page_height(), took)
         else:
             failure = f"{written.name}: the result has {len(body)} bytes, more than {most}"
             del body

@@ -71,6 +71,7 @@ class Rendered:
     height: int
     waited: float  # seconds in the queue
     took: float  # seconds in the renderer
+    encoding: float = 0.0  # of these, seconds in the encoder; the renderer says so
 
 
 class RenderPool:
@@ -179,7 +180,7 @@ class RenderPool:
                 head, body = await asyncio.shield(answer)
             took = time.perf_counter() - begun
             format, width, height = _check_answer(head, body, job, original)
-            result = Rendered(body, format, width, height, begun - start, took)
+            result = Rendered(body, format, width, height, begun - start, took, _encoding(head, took))
             healthy = True
             return result
         except OriginError:
@@ -344,6 +345,14 @@ def _warn_of_absent_decoders(hello: dict[str, Any]) -> None:
             name,
             extra,
         )
+
+
+def _encoding(head: dict[str, Any], took: float) -> float:
+    """Seconds in the encoder, as far as what a renderer says can be."""
+    told = head.get("ms")
+    milliseconds = told.get("encode") if isinstance(told, dict) else None
+    seconds = milliseconds / 1000 if isinstance(milliseconds, int | float) else 0.0
+    return min(max(seconds, 0.0), took)
 
 
 def _check_answer(

@@ -29,6 +29,7 @@ _OURS = re.compile(r"(?:origin|tests|docs|benchmarks|\.ci)/.*")
 _OF_THE_READER = {
     "config.json",
     "urls.txt",
+    "notification.toml",
     "image-loader.js",
     "settings.py",
     "app/helpers.php",
