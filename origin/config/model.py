@@ -15,8 +15,8 @@ from pydantic import SecretStr
 from pydantic import model_validator
 
 from origin.config.cdn import Cdn
-from origin.config.events import Events
 from origin.config.efforts import Efforts
+from origin.config.events import Events
 from origin.config.legacy import Aws
 from origin.config.legacy import read_handler
 from origin.config.legacy import read_top

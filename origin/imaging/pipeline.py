@@ -7,6 +7,7 @@ the options do not ask for it, and give it a row in STEPS with what it costs.
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from dataclasses import dataclass
 from dataclasses import replace
@@ -127,7 +128,8 @@ class Rendered:
     format: ResultFormat
     width: int  # px of one page
     height: int
-    encoding: float = 0.0  # seconds in the encoder, which pulls most of the pixels through the steps
+    # Seconds in the encoder, which pulls most of the pixels through the steps.
+    encoding: float = dataclasses.field(default=0.0, compare=False)
 
 
 def render(original: bytes, job: Job, memory: int | None = None, most: int = MAX_RESULT) -> Rendered:
