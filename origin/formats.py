@@ -17,6 +17,7 @@ from typing import Literal
 from origin import writers
 from origin.signatures import NOT_A_PICTURE
 from origin.signatures import OTHERS
+from origin.signatures import SIGNATURE_BYTES
 from origin.signatures import is_avif
 from origin.signatures import is_bmp
 from origin.signatures import is_heic
@@ -341,24 +342,26 @@ def named_result(name: str) -> ResultFormat:
     return _DESCRIPTIONS.get(name) or Format.named(name)
 
 
-def sniff(data: bytes) -> Format | None:
+def sniff(data: bytes | memoryview) -> Format | None:
     """The format of these bytes by their signature; None when it is none of ours.
 
     The name of a file and what a source says of its type never count: what decoders are given is decided by
     content, so the allow-list has to look at content as well.
     """
-    return next((format for format in FORMATS if format.matches(data)), None)
+    head = bytes(data[:SIGNATURE_BYTES])
+    return next((format for format in FORMATS if format.matches(head)), None)
 
 
-def describe(data: bytes) -> str:
+def describe(data: bytes | memoryview) -> str:
     """The name of what these bytes are, for people: a format of ours, another, or "not a picture"."""
-    format = sniff(data)
+    head = bytes(data[:SIGNATURE_BYTES])
+    format = sniff(head)
     if format is not None:
         return format.name
-    return next((name for name, matches in OTHERS.items() if matches(data)), NOT_A_PICTURE)
+    return next((name for name, matches in OTHERS.items() if matches(head)), NOT_A_PICTURE)
 
 
-def refusal(data: bytes) -> str:
+def refusal(data: bytes | memoryview) -> str:
     """Why an original is not taken, for a log line."""
     name = describe(data)
     if name == NOT_A_PICTURE:

@@ -137,7 +137,7 @@ class Handler:
         """
         name = f"{self.name}\0"
         if key is not None:
-            name = name_original(self.name, self._source_id, self._source_key(key))
+            name = name_original(self.name, self._source_id, self.source_key(key))
         elif prefix is not None:
             name = name_original(self.name, self._source_id, prefix).removesuffix("\0")
         self._found = FoundNames(self.renditions.originals.cache_time, self._clock)
@@ -163,7 +163,7 @@ class Handler:
         if self._registry is not None:
             await self._purge(name_original(self.name, self._source_id, url))
 
-    def _source_key(self, key: str) -> str:
+    def source_key(self, key: str) -> str:
         """The key that the source is asked for, of a key as URLs have it, or of itself."""
         try:
             return self._read_key(key, (), b"")

@@ -50,6 +50,7 @@ from origin.formats import sniff
 from origin.http.caching import cache_status
 from origin.http.message import ClientGone
 from origin.http.message import Request
+from origin.ops import tracing
 from origin.render.pool import Rendered
 from origin.render.pool import RenderPool
 from origin.render.quarantine import Quarantine
@@ -325,7 +326,8 @@ class Renditions:
         digest = hashlib.sha256(rendered.body).digest()[:16]
         result = Result(rendered.body, rendered.format, digest, current.version.last_modified)
         if entry is not None:
-            entry.keep_result(current.version.etag, variant.name, result)
+            with tracing.stage("store"):
+                entry.keep_result(current.version.etag, variant.name, result)
         fwd_status = 200 if current.asked == "fetched" else None
         status = cache_status(fwd="uri-miss", fwd_status=fwd_status, stored=entry is not None)
         stages = {"source": current.took, "queue": rendered.waited, "render": rendered.took}
@@ -337,7 +339,7 @@ class Renditions:
         if format is None or format.name not in self._settings.allowed:
             raise UnsupportedFormat(refusal(body))
         if variant.format == AS_IT_IS:
-            return Rendered(body, format, 0, 0, 0.0, 0.0)
+            return Rendered(bytes(body), format, 0, 0, 0.0, 0.0)
         passes = variant.options.only is not None and format.name not in variant.options.only
         options, target = (_TRIAL, Format.PNG.name) if passes else (variant.options, variant.format)
         version, in_format = _suspects(variant, current)
@@ -355,9 +357,12 @@ class Renditions:
         except RenderFailed:
             self._quarantine.record_crash(version, self._clock())
             raise
+        ended = {"queue": rendered.took, "render": 0.0, "encode": 0.0}
+        took = {"queue": rendered.waited, "render": rendered.took, "encode": rendered.encoding}
+        tracing.record_stages({name: (took[name], ago) for name, ago in ended.items()})
         self._quarantine.clear(version)
         self._quarantine.clear(in_format)
-        return replace(rendered, body=body, format=format) if passes else rendered
+        return replace(rendered, body=bytes(body), format=format) if passes else rendered
 
 
 def _suspects(variant: Variant, current: FetchedOriginal) -> tuple[str, str]:

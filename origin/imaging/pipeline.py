@@ -7,6 +7,8 @@ the options do not ask for it, and give it a row in STEPS with what it costs.
 
 from __future__ import annotations
 
+import dataclasses
+import time
 from dataclasses import dataclass
 from dataclasses import replace
 
@@ -127,6 +129,8 @@ class Rendered:
     format: ResultFormat
     width: int  # px of one page
     height: int
+    # Seconds in the encoder, which pulls most of the pixels through the steps.
+    encoding: float = dataclasses.field(default=0.0, compare=False)
 
 
 def render(original: bytes, job: Job, memory: int | None = None, most: int = MAX_RESULT) -> Rendered:
@@ -175,6 +179,7 @@ def _render(original: bytes, format: Format, job: Job, memory: int | None, most:
         frame = _find_cut_of_animation(original, frame, job.options)
         loaded = trimmed or _load(original, opened, frame)
         image = run_steps(loaded, job.options, frame)
+        start = time.perf_counter()
         try:
             body, written = encode(image, job.options, frame, original if image is loaded else None)
         except (pyvips.Error, MemoryError) as exc:
@@ -184,7 +189,8 @@ def _render(original: bytes, format: Format, job: Job, memory: int | None, most:
             opened = load.reopen(original, header)
             run_steps(trimmed or load.load(original, opened, frame), job.options, frame).avg()
         elif len(body) <= most:
-            return Rendered(body, written, image.width, image.get_page_height())
+            took = time.perf_counter() - start
+            return Rendered(body, written, image.width, image.get_page_height(), took)
         else:
             failure = f"{written.name}: the result has {len(body)} bytes, more than {most}"
             del body

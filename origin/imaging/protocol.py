@@ -33,6 +33,10 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode  # `dumps` makes one an
 WATERMARK_BYTES = "watermark_bytes"
 """In the head of a job: how many bytes of its body, behind the original, are the watermark's picture."""
 
+SHARED_BYTES = "shared_bytes"
+"""In the head of a job: how many bytes of the memory that both share, from its start, are the original. Its
+body then holds none of it."""
+
 AUTO = "auto:"
 """What the format of a job for `f=auto` begins with."""
 AUTO_FORMATS = tuple(AUTO + name for name in ACCEPT_CLASSES)

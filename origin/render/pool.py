@@ -71,6 +71,7 @@ class Rendered:
     height: int
     waited: float  # seconds in the queue
     took: float  # seconds in the renderer
+    encoding: float = 0.0  # of these, seconds in the encoder; the renderer says so
 
 
 class RenderPool:
@@ -156,13 +157,13 @@ class RenderPool:
             renderer.end()
         await asyncio.gather(*(renderer.process.wait() for renderer in self._renderers))
         for renderer in self._renderers:
-            renderer.connection.close()
+            renderer.close()
         self._renderers.clear()
         self._idle.clear()
 
     async def render(
         self,
-        original: bytes,
+        original: bytes | memoryview,
         job: Job,
         timeout: float,
         *,
@@ -188,7 +189,7 @@ class RenderPool:
                 head, body = await asyncio.shield(answer)
             took = time.perf_counter() - begun
             format, width, height = _check_answer(head, body, job, original)
-            result = Rendered(body, format, width, height, begun - start, took)
+            result = Rendered(body, format, width, height, begun - start, took, _encoding(head, took))
             healthy = True
             return result
         except OriginError:
@@ -358,8 +359,16 @@ def _warn_of_absent_decoders(hello: dict[str, Any]) -> None:
         )
 
 
+def _encoding(head: dict[str, Any], took: float) -> float:
+    """Seconds in the encoder, as far as what a renderer says can be."""
+    told = head.get("ms")
+    milliseconds = told.get("encode") if isinstance(told, dict) else None
+    seconds = milliseconds / 1000 if isinstance(milliseconds, int | float) else 0.0
+    return min(max(seconds, 0.0), took)
+
+
 def _check_answer(
-    head: dict[str, Any], body: bytes, job: Job, original: bytes
+    head: dict[str, Any], body: bytes, job: Job, original: bytes | memoryview
 ) -> tuple[ResultFormat, int, int]:
     """The format and the sides of the result that a renderer answers with.
 
@@ -389,7 +398,7 @@ def _check_answer(
     return format, width, height
 
 
-def _possible_formats(job: Job, original: bytes) -> set[Format]:
+def _possible_formats(job: Job, original: bytes | memoryview) -> set[Format]:
     sniffed = sniff(original)
     if sniffed is None or job.format in DESCRIPTION_NAMES:
         return set()

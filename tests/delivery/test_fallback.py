@@ -46,7 +46,7 @@ class Pool(RenderPool):
 
     async def render(
         self,
-        original: bytes,
+        original: bytes | memoryview,
         job: Job,
         timeout: float,
         *,
