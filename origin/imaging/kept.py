@@ -15,8 +15,6 @@ from origin.imaging.vendor import pyvips
 
 MOST_BYTES = 24_000_000
 """Of pixels: of a JPEG of 24 megapixels, those for widths up to 2000 px."""
-MOST_ORIGINAL = 16_000_000
-"""Bytes of the original itself, which is kept to know it again."""
 _SHARE_OF_MEMORY = 40  # of a renderer, that may be such pixels: one part in so many
 _LEAST_SECONDS = 0.05  # of decoding: keeping takes a copy, 2 to 7 % of a whole render where it is in vain
 
@@ -27,7 +25,7 @@ class KeptPixels:
     """Of one original, the last that was asked about."""
 
     def __init__(self) -> None:
-        self._original = b""
+        self._original = ""
         self._images: dict[Key, pyvips.Image] = {}  # the oldest first
         self._most = MOST_BYTES
 
@@ -36,18 +34,18 @@ class KeptPixels:
         """Bytes of the pixels that are kept."""
         return sum(map(_size, self._images.values()))
 
-    def begin(self, original: bytes, memory: int | None = None) -> None:
+    def begin(self, original: str, memory: int | None = None) -> None:
         """Forget the pixels of any other original, before memory is needed for this one.
 
-        `memory`: bytes that this process may take; few of them are for pixels that are kept.
+        `original` names it and its version; empty: nothing is kept. `memory`: bytes that this process may
+        take; few of them are for pixels that are kept.
         """
         self._most = MOST_BYTES if memory is None else min(MOST_BYTES, memory // _SHARE_OF_MEMORY)
         if original != self._original:
-            self._original = original if len(original) <= MOST_ORIGINAL else b""
+            self._original = original
             self._images.clear()
 
     def forget(self) -> None:
-        self._original = b""
         self._images.clear()
 
     def find(self, frame: Frame) -> pyvips.Image | None:

@@ -144,7 +144,7 @@ def render(original: bytes, job: Job, memory: int | None = None, most: int = MAX
     forget_messages()
     try:
         readable = load.for_decoder(original, format)
-        KEPT.begin(readable, memory)
+        KEPT.begin(job.original and f"{job.original} {len(readable)}", memory)
         if description is None:
             result = _render(readable, format, job, memory, most)
         else:

@@ -162,25 +162,17 @@ class RenderPool:
         self._idle.clear()
 
     async def render(
-        self,
-        original: bytes | memoryview,
-        job: Job,
-        timeout: float,
-        *,
-        handler: str = "",
-        wait: bool = True,
-        name: str = "",
+        self, original: bytes | memoryview, job: Job, timeout: float, *, handler: str = "", wait: bool = True
     ) -> Rendered:
         """Render within `timeout` seconds of getting a renderer. Without `wait`, only where one is free.
 
-        `name` tells the original and its version from others: the renderer that had it last has its pixels.
         A job whose caller leaves may end within `LEAVE_SECONDS`, so that its renderer need not be replaced.
         """
         if not (wait or self._idle):
             raise Overloaded("no renderer is free")
         start = time.perf_counter()
-        renderer = await self._acquire(handler, name)
-        renderer.last_original = name
+        renderer = await self._acquire(handler, job.original)
+        renderer.last_original = job.original
         begun = time.perf_counter()
         healthy = abandoned = False
         try:
@@ -235,11 +227,14 @@ class RenderPool:
         finally:
             self._reserved[handler] -= 1
 
-    async def _acquire(self, handler: str, name: str = "") -> Renderer:
-        """A renderer that is free, once it is this job's turn: the one that had this original last, or else
-        the one that had none for longest. Raises Overloaded."""
+    async def _acquire(self, handler: str, original: str = "") -> Renderer:
+        """A renderer that is free, once it is this job's turn. Raises Overloaded.
+
+        Where there is a choice, it is the one that had this original last, since it may have its pixels
+        still, or else the one that had nothing to do for longest.
+        """
         if self._idle:
-            known = [renderer for renderer in self._idle if name and renderer.last_original == name]
+            known = [renderer for renderer in self._idle if original and renderer.last_original == original]
             renderer = (known or self._idle)[0]
             self._idle.remove(renderer)
             self._note_idle()

@@ -16,6 +16,7 @@ from origin.errors import Unprocessable
 from origin.imaging import kept
 from origin.imaging.kept import KEPT
 from origin.imaging.pipeline import render
+from origin.imaging.protocol import Job
 from tests.support.jobs import job
 
 TURNED = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"  # orientation 6
@@ -44,8 +45,13 @@ def large_jpeg(quality: int = 75) -> bytes:
     return picture("JPEG", 3605, 2503, quality=quality)
 
 
-def made(original: bytes, width: int, format: str, **changes: Any) -> bytes:
-    return render(original, job(width=width, crop=False, format=format, **changes)).body
+def known(**changes: Any) -> Job:
+    """A job for an original that has a name."""
+    return job(**{"original": "cat", **changes})
+
+
+def made(file: bytes, width: int, format: str, **changes: Any) -> bytes:
+    return render(file, known(width=width, crop=False, format=format, **changes)).body
 
 
 @pytest.mark.parametrize(
@@ -83,9 +89,9 @@ def test_options_that_look_at_other_parts_get_the_same_pixels() -> None:
     alone = []
     for changes in asked:
         KEPT.forget()
-        alone.append(render(original, job(width=300, **changes)).body)
+        alone.append(render(original, known(width=300, **changes)).body)
     made(original, 300, "jpg")
-    assert [render(original, job(width=300, **changes)).body for changes in asked] == alone
+    assert [render(original, known(width=300, **changes)).body for changes in asked] == alone
 
 
 def test_the_three_sizes_that_a_jpeg_is_shrunk_to_are_kept_and_none_twice() -> None:
@@ -103,11 +109,18 @@ def test_another_original_takes_their_place_before_it_is_decoded() -> None:
     first, second = large_jpeg(), large_jpeg(60)
     made(first, 300, "jpg")
     with pytest.raises(Unprocessable):
-        made(second[:-9000], 300, "jpg")
+        made(second[:-9000], 300, "jpg", original="dog")
     assert KEPT.size == 0
-    one = made(second, 300, "jpg")
+    one = made(second, 300, "jpg", original="dog")
     assert made(first, 300, "jpg") != one
-    assert made(second, 300, "jpg") == one
+    assert made(second, 300, "jpg") == one  # which would be another of the same name
+
+
+def test_nothing_is_kept_of_what_has_no_name() -> None:
+    """Of pictures that are posted, and of those that come in."""
+    made(large_jpeg(), 300, "jpg")
+    made(large_jpeg(), 300, "jpg", original="")
+    assert KEPT.size == 0
 
 
 def test_nothing_is_kept_of_what_does_not_decode() -> None:
@@ -125,11 +138,9 @@ def test_it_takes_no_more_memory_than_it_may() -> None:
         assert KEPT.size <= kept.MOST_BYTES
     assert KEPT.size > 5_000_000
     KEPT.forget()
-    small = job(width=1300, crop=False, format="jpg")
+    small = known(width=1300, crop=False, format="jpg")
     render(original, small, memory=200_000_000)  # of which a fortieth is less than this takes
     assert KEPT.size <= 5_000_000
-    made(original + bytes(kept.MOST_ORIGINAL), 300, "jpg")
-    assert KEPT.size == 0
 
 
 def test_what_decodes_quickly_is_not_kept() -> None:

@@ -740,7 +740,7 @@ async def test_results_of_one_original_are_made_where_it_was_decoded() -> None:
     async with started(3) as pool:
         for _ in range(3):
             for name in ("cat", "dog"):
-                await pool.render(pictures.land(), JOB, LONG, name=name)
+                await pool.render(pictures.land(), dataclasses.replace(JOB, original=name), LONG)
         jobs = {renderer.last_original: renderer.jobs for renderer in pool._renderers}
         assert jobs == {"cat": 3, "dog": 3, "": 0}
         cat = next(renderer for renderer in pool._renderers if renderer.last_original == "cat")
