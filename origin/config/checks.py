@@ -37,6 +37,10 @@ def check_together(config: Config) -> Iterator[str]:
     for i, handler in enumerate(config.handlers):
         if handler.write is not None:
             yield from _unwritable(f"handlers[{i}]", handler, handler.write)
+        if handler.avif == "later" and not (
+            handler.caches and (config.cache.max_size or config.cache.memory)
+        ):
+            yield f"handlers[{i}].avif: expected a cache, which keeps what is made in idle time"
     yield from _impossible_files(config)
     yield from _visible_stages(config)
     yield from _claimed_paths(config)

@@ -238,12 +238,13 @@ class DerivingStore(PictureStore):
 
     async def _make_missing(self, key: str, original: Original) -> Restored:
         crop = crop_of(original.etag)
-        digests = self._deriver.digests(key, original.body, crop)
+        body = bytes(original.body)
+        digests = self._deriver.digests(key, body, crop)
         found = await _all(map(self.find, digests))
         there = [None if each is None else each.metadata.get(DERIVED) for each in found]
         if there == list(digests.values()):
             return Restored(fitting=len(digests))
-        files = await self._deriver.make(key, original.body, crop)
+        files = await self._deriver.make(key, body, crop)
         await self._put_files(files)
         return Restored(made=len(files), bytes=sum(len(file.body) for file in files))
 

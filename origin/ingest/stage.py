@@ -152,7 +152,7 @@ class Stage:
             async with self._admission.place(self._name) as reserve:
                 original = await self._staged.store.get(key, None, reserve)
                 assert original is not None  # no version was named
-                picture = await self._picture(original.body, waiting.metadata, crop)
+                picture = await self._picture(bytes(original.body), waiting.metadata, crop)
                 stored = await self._put(key, picture, Preconditions())
             with contextlib.suppress(SourceUnavailable):  # the sweep removes it later
                 await self._remove(key, lambda found: found.etag == original.etag)
@@ -166,7 +166,7 @@ class Stage:
         async with self._admission.place(self._name) as reserve:
             original = await self._published.store.get(key, None, reserve)
             assert original is not None
-            picture = await self._picture(original.body, found.metadata, crop)
+            picture = await self._picture(bytes(original.body), found.metadata, crop)
             if crop_in(picture.metadata) == crop_in(found.metadata):
                 return found
             conditions = Preconditions(match=(original.etag,), found=original.etag)
@@ -181,13 +181,13 @@ class Stage:
         async with self._admission.place(self._name) as reserve:
             original = await self._published.store.get(key, None, reserve)
             assert original is not None
-            picture = await self._picture(original.body, found.metadata, crop)
+            picture = await self._picture(bytes(original.body), found.metadata, crop)
             stored: list[StoredObject] = []
 
             async def store(key: str) -> None:
                 stored.append(await self._put(key, picture, Preconditions(may_replace=False)))
 
-            await name(original.body, store)
+            await name(bytes(original.body), store)
             return stored[-1]
 
     async def _head(self, key: str) -> StoredObject:

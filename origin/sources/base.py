@@ -35,11 +35,12 @@ async def no_limit(size: int) -> None:
 class Original:
     """One original as the source holds it.
 
+    `body` may be a view of memory that is used again once nothing refers to it.
     `etag` is the source's version of it: opaque, never empty. `last_modified` is in Unix seconds.
     `is_local` says that fetching it again costs no more than reading a copy from a cache.
     """
 
-    body: bytes
+    body: bytes | memoryview
     etag: str
     last_modified: float | None
     is_local: bool = False

@@ -33,6 +33,7 @@ from botocore.utils import get_environ_proxies
 from yarl import URL
 
 from origin.http.dates import parse_http_date
+from origin.http.trace_context import trace_headers
 from origin.sources.base import PROBE_KEY
 from origin.sources.marks import marked
 from origin.sources.s3_errors import code_of
@@ -140,7 +141,7 @@ class FastGetter:
     async def _ask_once(self, method: str, path: str) -> aiohttp.ClientResponse:
         """Raises ClientError for an answer with an error."""
         quoted = quote(path, safe="/~")
-        headers = {"accept-encoding": "identity"}
+        headers = {"accept-encoding": "identity", **trace_headers()}
         if self._signer is not None and self._credentials is not None:
             headers |= self._signer.headers(method, self._path + quoted, await self._credentials())
         http = await self._session.client()

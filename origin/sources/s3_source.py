@@ -36,6 +36,7 @@ from origin.sources.base import no_limit
 from origin.sources.base import reserve
 from origin.sources.base import stored_segments
 from origin.sources.marks import marked
+from origin.sources.reused_memory import ReusedMemory
 from origin.sources.s3 import S3Settings
 from origin.sources.s3_errors import NO_CREDENTIALS
 from origin.sources.s3_errors import REGION_IS_MISSING
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 
 # One for all sources: botocore's model of S3 takes 14 MB and 0.14 s of CPU to load.
 _MODELS = create_loader()
+_MEMORY = ReusedMemory()  # for all sources, too
 _CHECKED_KEYS = 10  # listed by `check`: the first may be the marks that consoles leave for folders
 
 
@@ -237,7 +239,7 @@ class S3Source:
     async def _read_whole(self, path: str) -> bytes:
         """The object under this path, which is its key there."""
         async with self._connected(path):
-            return (await self._fetch(path, no_limit)).body
+            return bytes((await self._fetch(path, no_limit)).body)
 
     async def _fetch(self, path: str, reserve_memory: ReserveMemory) -> Original:
         assert self.getter is not None  # connected
@@ -248,11 +250,13 @@ class S3Source:
         etag = marked(answer.etag or body_etag(body), answer.metadata)
         return Original(body, etag, answer.last_modified)
 
-    async def _read(self, answer: ObjectAnswer, reserve_memory: ReserveMemory) -> bytes:
+    async def _read(self, answer: ObjectAnswer, reserve_memory: ReserveMemory) -> bytes | memoryview:
         """The body to its end. The chunks themselves raise where it ends before the announced length."""
         if (answer.length or 0) > self._max_bytes:
             raise Unprocessable(f"an original of {answer.length} bytes; {self._max_bytes} are allowed")
         await reserve_memory(self._max_bytes if answer.length is None else answer.length)
+        if answer.length is not None:
+            return await self._read_length(answer.chunks, answer.length)
         chunks, size = [], 0
         async for chunk in answer.chunks:
             chunks.append(chunk)
@@ -260,6 +264,17 @@ class S3Source:
             if size > self._max_bytes:
                 raise Unprocessable(f"an original of more than {self._max_bytes} bytes")
         return b"".join(chunks)
+
+    async def _read_length(self, chunks: AsyncIterator[bytes], length: int) -> memoryview:
+        """The body, of that many bytes."""
+        body, size = _MEMORY.take(length), 0
+        async for chunk in chunks:
+            end = size + len(chunk)
+            if end > length:
+                raise Unprocessable(f"an original of more than the {length} bytes that were announced")
+            body[size:end] = chunk
+            size = end
+        return body[:size].toreadonly()
 
 
 def _client_arguments(
@@ -289,6 +304,6 @@ def _client_arguments(
     }
 
 
-def body_etag(body: bytes) -> str:
+def body_etag(body: bytes | memoryview) -> str:
     """The version where the server names none."""
     return f'"{hashlib.sha256(body).hexdigest()}"'

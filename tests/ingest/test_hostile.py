@@ -77,7 +77,7 @@ def png(width: int, height: int, data: bytes) -> bytes:
 
 def animation(frames: int, size: int) -> bytes:
     file = io.BytesIO()
-    pages = [Image.new("RGB", (size, size), (number * 3, 0, 0)) for number in range(frames)]
+    pages = [Image.new("L", (size, size), number * 3) for number in range(frames)]
     pages[0].save(file, "GIF", save_all=True, append_images=pages[1:])
     return file.getvalue()
 

@@ -53,7 +53,7 @@ async def outcome(source: S3Source, key: str = "cat.jpg") -> type[OriginError] |
         failed = type(error)
     else:
         assert original is not None
-        return original.body
+        return bytes(original.body)
     assert SECRET not in line
     assert "\n" not in line
     return failed

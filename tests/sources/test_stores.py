@@ -70,7 +70,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 async def body(store: Store, key: str) -> bytes:
     original = await store.get(key)
     assert original is not None
-    return original.body
+    return bytes(original.body)
 
 
 async def listed(store: Store, prefix: str = "", start_after: str = "") -> list[str]:
