@@ -53,9 +53,9 @@ HOMES = {
     "pyseccomp": "imaging.seccomp",
     "aiobotocore": "sources.s3_source sources.s3_session",
     "botocore": "sources.s3_source sources.s3_errors sources.s3_get",
-    "aiohttp": "sources.s3_errors sources.s3_session sources.s3_get "
+    "aiohttp": "sources.s3_errors sources.s3_session "
     "sources.http_session sources.http_source sources.http_body",
-    "yarl": "sources.http_session sources.s3_get",
+    "yarl": "sources.http_session",
     "idna": "sources.remote_url",
     "redis": "sources.redis_registry",
     "types_aiobotocore_s3": "sources.s3_source sources.s3_get",
@@ -64,7 +64,7 @@ HOMES = {
     "itsdangerous": "signing",
     "uvicorn": "server",
     "uvloop": "server.run",
-    "httptools": "server.connection",
+    "httptools": "server.connection sources.s3_connection",
     "python_multipart": "ingest.forms",
     "click": "cli",
     "pydantic": "config",
