@@ -198,7 +198,7 @@ def _answer(head: dict[str, Any], body: bytes, memory: int) -> tuple[dict[str, A
         "format": result.format.name,
         "width": result.width,
         "height": result.height,
-        "ms": {"render": round(milliseconds, 1)},
+        "ms": {"render": round(milliseconds, 1), "encode": round(1000 * result.encoding, 1)},
     }, result.body
 
 

@@ -149,7 +149,7 @@ class Note:
 
 
 class PreconditionFailed(Exception):
-    """The object is not what `if_match` or `if_none_match` of a `put` asks for. Nothing was stored."""
+    """The object is not what `if_match` or `if_none_match` asks for. Nothing was stored or removed."""
 
 
 class StoreFull(SourceUnavailable):
@@ -177,10 +177,13 @@ class Store(Source, Protocol):
         SourceUnavailable, SourceTimeout. After a SourceTimeout the object may be the old one or the new.
         """
 
-    async def delete(self, key: str) -> None:
+    async def delete(self, key: str, *, if_match: str | None = None) -> None:
         """Remove the object. It is no error when there is none.
 
-        Raises SourceUnavailable, SourceTimeout.
+        With `if_match`, only that version. S3 compares the bytes alone, and a server that does not know the
+        condition in DELETE removes any version.
+
+        Raises PreconditionFailed, SourceUnavailable, SourceTimeout.
         """
 
     async def head(self, key: str) -> StoredObject:

@@ -1,4 +1,4 @@
-"""HTTP connections to one server, for GETs whose bodies are large (RFC 9110, RFC 9112).
+"""HTTP connections to one server, for GETs whose bodies are large, and for HEADs (RFC 9110, RFC 9112).
 
 A body is received where it is to lie, and a GET takes a third of the CPU that aiohttp takes for one. `s3_get`
 uses it where botocore has said how a bucket is asked.
@@ -62,6 +62,7 @@ class Connection(asyncio.BufferedProtocol):
         self._headers: dict[str, str] = {}
         self._status = self._head_size = 0
         self._has_head = self._is_complete = self._has_more = self._keeps_alive = False
+        self._has_body = True
         self._pieces: deque[bytes] = deque()  # of the body, until somebody takes them
         self._space: memoryview | None = None  # what is left of the memory to receive in
         self._waiter: asyncio.Future[None] | None = None  # for more of the answer
@@ -87,11 +88,12 @@ class Connection(asyncio.BufferedProtocol):
         self.lost = True
         self._transport.abort()
 
-    async def ask(self, request: bytes) -> AnswerHead:
-        """Send the head of a GET; the head of its answer. Raises AnswerBroken."""
+    async def ask(self, request: bytes, *, has_body: bool) -> AnswerHead:
+        """Send the head of a request; the head of its answer, which may have a body. Raises AnswerBroken."""
         self._parser = httptools.HttpResponseParser(self)
         self._headers, self._head_size = {}, 0
         self._has_head = self._is_complete = self._keeps_alive = False
+        self._has_body = has_body
         self._transport.write(request)
         while not self._has_head:
             await self._more()
@@ -207,10 +209,13 @@ class Connection(asyncio.BufferedProtocol):
             self._headers = {}
             return
         self._has_head = True
+        self._is_complete = not self._has_body
         self._keeps_alive = self._parser.should_keep_alive()
 
     def on_body(self, body: bytes) -> None:
-        if not self._is_complete:
+        if self._is_complete:
+            self._has_more = True
+        else:
             self._pieces.append(body)
 
     def on_message_complete(self) -> None:
@@ -243,20 +248,20 @@ class ConnectionPool:
         self._idle.clear()
 
     @contextlib.asynccontextmanager
-    async def get(self, request: bytes) -> AsyncIterator[tuple[AnswerHead, Connection]]:
+    async def ask(self, request: bytes, *, has_body: bool) -> AsyncIterator[tuple[AnswerHead, Connection]]:
         """Ask; the head of the answer, and the connection that its body comes by.
 
         Raises ConnectionFailed, AnswerBroken and TimeoutError.
         """
         async with self._places:
-            head, connection = await self._ask(request)
+            head, connection = await self._ask(request, has_body)
             try:
                 yield head, connection
             finally:
                 self._in_use.discard(connection)
                 self._let_go(connection)
 
-    async def _ask(self, request: bytes) -> tuple[AnswerHead, Connection]:
+    async def _ask(self, request: bytes, has_body: bool) -> tuple[AnswerHead, Connection]:
         while True:
             connection = self._take_idle()
             is_new = connection is None
@@ -264,7 +269,7 @@ class ConnectionPool:
                 connection = await self._connect()
             self._in_use.add(connection)
             try:
-                return await connection.ask(request), connection
+                return await connection.ask(request, has_body=has_body), connection
             except BaseException as exc:
                 self._in_use.discard(connection)
                 connection.close()

@@ -1,4 +1,4 @@
-"""GETs of objects: sent and read here, where botocore has found out from where.
+"""GETs and HEADs of objects: sent and read here, where botocore has found out from where.
 
 A GET through botocore takes 1 ms of CPU beside the body: it finds endpoint, region and kind of signature anew
 each time, and reads every header that an object can have. So botocore is asked once, when the source
@@ -32,7 +32,9 @@ from botocore.utils import get_environ_proxies
 
 from origin import __version__
 from origin.http.dates import parse_http_date
+from origin.http.trace_context import trace_headers
 from origin.sources.base import PROBE_KEY
+from origin.sources.marks import marked
 from origin.sources.s3_connection import AnswerBroken
 from origin.sources.s3_connection import AnswerHead
 from origin.sources.s3_connection import Connection
@@ -77,8 +79,14 @@ class ObjectAnswer:
 class Getter(Protocol):
     """Asks one bucket for objects."""
 
-    def get(self, path: str, if_none_match: str | None) -> AbstractAsyncContextManager[ObjectAnswer | None]:
-        """None where the object still has that ETag. Raises ClientError and what the libraries raise."""
+    def get(self, path: str) -> AbstractAsyncContextManager[ObjectAnswer]:
+        """Raises ClientError and what the libraries raise."""
+
+    async def version(self, path: str) -> str | None:
+        """The version of an object, of its ETag and its metadata; None where the server names none.
+
+        Raises as `get`, and a ClientError may be without the code that says why.
+        """
 
     def close(self) -> None: ...
 
@@ -128,33 +136,40 @@ class FastGetter:
         self._pool.close()
 
     @contextlib.asynccontextmanager
-    async def get(self, path: str, if_none_match: str | None) -> AsyncIterator[ObjectAnswer | None]:
+    async def get(self, path: str) -> AsyncIterator[ObjectAnswer]:
         async with contextlib.AsyncExitStack() as stack:
-            try:
-                answer = await self._ask(path, if_none_match, stack)
-            except (AnswerBroken, ConnectionFailed, TimeoutError, ClientError) as error:
-                if not _may_pass(error):
-                    raise
-                await asyncio.sleep(random.uniform(0, RETRY_PAUSE))
-                answer = await self._ask(path, if_none_match, stack)
-            yield answer
+            yield _answer(*await self._ask("GET", path, stack))
+
+    async def version(self, path: str) -> str | None:
+        async with contextlib.AsyncExitStack() as stack:
+            answer = _answer(*await self._ask("HEAD", path, stack))
+            return _version(answer.etag, answer.metadata)
 
     async def _ask(
-        self, path: str, if_none_match: str | None, stack: contextlib.AsyncExitStack
-    ) -> ObjectAnswer | None:
-        """The answer with an object, or None for 304. Raises ClientError for an answer with an error."""
-        request = await self._request(path, if_none_match)
-        answering = self._pool.get(request)
+        self, method: str, path: str, stack: contextlib.AsyncExitStack
+    ) -> tuple[AnswerHead, Connection]:
+        """The answer with an object; asked for again where that may help. Raises as `_ask_once`."""
+        try:
+            return await self._ask_once(method, path, stack)
+        except (AnswerBroken, ConnectionFailed, TimeoutError, ClientError) as error:
+            if not _may_pass(error):
+                raise
+        await asyncio.sleep(random.uniform(0, RETRY_PAUSE))
+        return await self._ask_once(method, path, stack)
+
+    async def _ask_once(
+        self, method: str, path: str, stack: contextlib.AsyncExitStack
+    ) -> tuple[AnswerHead, Connection]:
+        """The connection is let go with the stack. Raises ClientError for an answer with an error."""
+        answering = self._pool.ask(await self._request(method, path), has_body=method != "HEAD")
         head, connection = await answering.__aenter__()
         if head.status < 300:
             stack.push_async_exit(answering)
-            return _answer(head, connection)
+            return head, connection
         try:
             body = await _read_beginning(connection)
         finally:
             await answering.__aexit__(None, None, None)
-        if head.status == 304 and if_none_match is not None:
-            return None
         if head.status < 400 and head.status != 304:
             raise RedirectRefused(head.status, head.headers.get("x-amz-bucket-region"))
         code = _CODE.search(body)
@@ -163,18 +178,17 @@ class FastGetter:
                 "Error": {"Code": code[1].decode() if code else ""},
                 "ResponseMetadata": {"HTTPStatusCode": head.status},
             },
-            "GetObject",
+            f"{method.title()}Object",
         )
 
-    async def _request(self, path: str, if_none_match: str | None) -> bytes:
-        """The head of the GET. Raises ValueError where one of its fields would become more than one."""
+    async def _request(self, method: str, path: str) -> bytes:
+        """The head of the request. Raises ValueError where one of its fields would become more than one."""
         target = self._path + quote(path, safe="/~")
         headers = {"host": self._host, "accept-encoding": "identity", "user-agent": _AGENT}
+        headers |= trace_headers()
         if self._signer is not None and self._credentials is not None:
-            headers |= self._signer.headers(target, await self._credentials())
-        if if_none_match is not None:
-            headers["if-none-match"] = if_none_match
-        lines = [f"GET {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+            headers |= self._signer.headers(method, target, await self._credentials())
+        lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
         if any("\n" in line or "\r" in line for line in lines):
             raise ValueError("a line end in a header")
         return "\r\n".join((*lines, "", "")).encode("utf-8", "surrogateescape")
@@ -191,15 +205,8 @@ class BotocoreGetter:
         pass
 
     @contextlib.asynccontextmanager
-    async def get(self, path: str, if_none_match: str | None) -> AsyncIterator[ObjectAnswer | None]:
-        conditions: Any = {"IfNoneMatch": if_none_match} if if_none_match is not None else {}
-        try:
-            answer = await parsed(self._client.get_object(Bucket=self._bucket, Key=path, **conditions))
-        except ClientError as error:
-            if if_none_match is None or status_of(error) != 304:
-                raise
-            yield None
-            return
+    async def get(self, path: str) -> AsyncIterator[ObjectAnswer]:
+        answer = await parsed(self._client.get_object(Bucket=self._bucket, Key=path))
         told = answer["ResponseMetadata"]
         async with answer["Body"] as stream:
             yield ObjectAnswer(
@@ -210,6 +217,10 @@ class BotocoreGetter:
                 answer.get("Metadata", {}),
                 stream.iter_chunks(_CHUNK),
             )
+
+    async def version(self, path: str) -> str | None:
+        answer = await parsed(self._client.head_object(Bucket=self._bucket, Key=path))
+        return _version(answer.get("ETag"), answer.get("Metadata", {}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +292,10 @@ def _host(url: str) -> str:
     """The Host header: with a port where that is not the scheme's own (RFC 9110 section 7.2)."""
     parts = urlsplit(url)
     return parts.netloc.removesuffix(f":{_PORTS[parts.scheme]}")
+
+
+def _version(etag: str | None, metadata: Mapping[str, str]) -> str | None:
+    return None if etag is None else marked(etag, metadata)
 
 
 def _is_whole(status: int, headers: Mapping[str, Any]) -> bool:

@@ -194,10 +194,32 @@ async def test_what_a_server_says_unasked_answers_nothing() -> None:
         await source.close()
 
 
-async def test_a_version_with_a_line_end_is_not_sent() -> None:
+async def test_a_header_with_a_line_end_is_not_sent() -> None:
     async with hostile_server.listening(HEALTHY) as server:
-        source = source_at(server.url)
-        with pytest.raises(SourceUnavailable, match="line end"):
-            await source.get("cat.jpg", '"1"\r\nx-injected: 1')
+        source = source_at(server.url, session_token="a-token\r\nx-injected: 1")
+        with pytest.raises(SourceUnavailable, match="line end") as caught:
+            await source.get("cat.jpg")
+        assert "injected" not in str(caught.value)
         assert not server.heads
         await source.close()
+
+
+def test_the_answer_to_a_head_has_no_body_whatever_its_length(run: Any) -> None:
+    async def work() -> None:
+        async with hostile_server.listening(HEALTHY) as server:
+            source = source_at(server.url)
+            await source.open()
+            assert source.getter is not None
+            for fields in ({"Content_Length": "9000"}, {"Transfer_Encoding": "chunked"}):
+                server.plays(says(head(200, ETag='"1"', **fields)))
+                assert await source.getter.version("cat.jpg") == '"1"'
+                server.plays(HEALTHY)
+                assert await body_of(source) == b"a cat"
+            assert server.connections == 1
+            server.plays(says(head(200, ETag='"1"', Content_Length="5") + b"a dog"))
+            assert await source.getter.version("cat.jpg") == '"1"'
+            server.plays(HEALTHY)
+            assert await body_of(source) == b"a cat"
+            await source.close()
+
+    run(work())
