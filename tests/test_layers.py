@@ -52,7 +52,7 @@ HOMES = {
     "pypdfium2": "imaging.pdf",
     "pyseccomp": "imaging.seccomp",
     "aiobotocore": "sources.s3_source sources.s3_session sources.aws_client",
-    "botocore": "sources.s3_source sources.s3_errors sources.s3_get",
+    "botocore": "sources.s3_source sources.s3_errors sources.s3_get sources.s3_model",
     "aiohttp": "sources.s3_errors sources.s3_session "
     "sources.http_session sources.http_source sources.http_body ops.outgoing",
     "yarl": "sources.http_session ops.outgoing",

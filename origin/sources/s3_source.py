@@ -16,7 +16,6 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import ClientError
-from botocore.loaders import create_loader
 
 from origin.errors import KeyRefused
 from origin.errors import NotFound
@@ -50,6 +49,7 @@ from origin.sources.s3_errors import status_of
 from origin.sources.s3_get import Getter
 from origin.sources.s3_get import ObjectAnswer
 from origin.sources.s3_get import find_getter
+from origin.sources.s3_model import make_loader
 from origin.sources.s3_session import NoRedirectSession
 from origin.sources.s3_signature import Credentials
 from origin.sources.settings import reveal
@@ -57,8 +57,7 @@ from origin.sources.settings import reveal
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
-# One for all sources: botocore's model of S3 takes 14 MB and 0.14 s of CPU to load.
-_MODELS = create_loader()
+_MODELS = make_loader()  # one for all sources
 _MEMORY = ReusedMemory()  # for all sources, too
 _CHECKED_KEYS = 10  # listed by `check`: the first may be the marks that consoles leave for folders
 
