@@ -38,6 +38,7 @@ MENU = {
         "docs/operations",
         "docs/http",
         "docs/caches",
+        "docs/purging",
         "docs/security",
         "docs/migrating",
         "CHANGELOG",
