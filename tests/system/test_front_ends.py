@@ -113,6 +113,9 @@ def check_browser(chromium: Chromium, address: str, expected: dict[str, tuple[in
         view.open(address)
         picked = {alt: asked_width(url) for alt, url in view.shown().items()}
         assert picked == {alt: widths[place] for alt, widths in expected.items()}
+        # The page may measure what came from another origin (Timing-Allow-Origin).
+        weights = "performance.getEntriesByType('resource').filter(e => e.initiatorType === 'img')"
+        assert view.evaluate(f"{weights}.every(e => e.encodedBodySize)")
         assert [text for text in view.problems if "/favicon.ico" not in text] == []
         assert {urlsplit(url).hostname for _, url in view.requests} <= {"127.0.0.1", None}
 
