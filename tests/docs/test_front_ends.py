@@ -117,6 +117,13 @@ def test_the_javascript_runs(tmp_path: Path) -> None:
     check_urls(out.replace(out.splitlines()[8], ""), 20)
 
 
+def test_both_pages_pack_and_install_the_package_of_this_version() -> None:
+    """Installed so by the tests of the front ends (`tests.support.node.pack`)."""
+    assert PAGE.block("sh", "npm pack") == PACKAGE.block("sh", "npm pack")
+    version = json.loads((CLIENT / "package.json").read_text())["version"]
+    assert f"npm install ./image-origin-{version}.tgz\n" in PAGE.block("sh", "npm pack")
+
+
 def test_both_pages_have_the_same_lines_for_next_and_nuxt() -> None:
     for mark in ("createLoader", "defineNuxtConfig"):
         assert PAGE.block("js", mark) == PACKAGE.block("js", mark)
