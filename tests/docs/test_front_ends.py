@@ -48,7 +48,7 @@ def run_python(block: str, folder: Path) -> dict[str, Any]:
 
 
 def test_the_html_is_a_tag_that_the_origin_answers() -> None:
-    block = PAGE.block("html", 'width="1200"')
+    block = PAGE.block("html", 'width="600"')
     assert [name for name, _ in read_tags(block)] == ["img"]
     assert len(check_urls(block)) == 4
 
