@@ -48,7 +48,7 @@ def run_python(block: str, folder: Path) -> dict[str, Any]:
 
 
 def test_the_html_is_a_tag_that_the_origin_answers() -> None:
-    block = PAGE.block("html", 'width="600"')
+    block = PAGE.block("html", 'srcset="https:')
     assert [name for name, _ in read_tags(block)] == ["img"]
     assert len(check_urls(block)) == 4
 
@@ -205,12 +205,13 @@ def test_the_tag_of_rails_has_every_width() -> None:
     shown = run(
         "ruby",
         f"{block}\nrequire 'json'\ninclude ImageOriginHelper\n"
-        "def image_tag(url, **rest) = [url, rest[:srcset], rest[:alt], rest[:sizes]]\n"
+        "def image_tag(url, **rest) = [url, rest[:srcset], *rest.values_at(:alt, :sizes, :width, :height)]\n"
         f"puts JSON.dump({call})",
         None,
         "",
     )
-    assert shown[2:] == ["A cat", "100vw"]
+    assert shown[2:] == ["A cat", "(max-width: 600px) 100vw, 600px", 600, 400]
+    assert "w=1200&ar=600%3A400&f=webp 1200w" in shown[1]
     assert len(check_urls(" ".join(shown[:2]))) == 4
 
 
