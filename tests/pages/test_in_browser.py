@@ -127,7 +127,7 @@ def test_a_picture_is_made_and_copied_and_works_in_a_page_of_its_own(chromium: C
     page.wait_for("document.querySelector('#result').naturalWidth === 400", "the change shows")
     page.click("#go")
     assert page.evaluate("document.querySelector('#to-copy').getBoundingClientRect().top") < 400
-    assert "only decorates" in page.text("#alt-note")
+    assert "only a decoration" in page.text("#alt-note")
     write(page, "#alt", "A lake")
     page.wait_for(f"document.querySelector('#alt-note').hidden && ({SETTLED})", "the text is in the tags")
     assert page.evaluate("[widths.value, sizes.value]") == [
