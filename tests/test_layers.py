@@ -57,7 +57,7 @@ HOMES = {
     "sources.http_session sources.http_source sources.http_body",
     "yarl": "sources.http_session sources.s3_get",
     "idna": "sources.remote_url",
-    "redis": "sources.redis_registry",
+    "redis": "sources.redis_registry cache.valkey",
     "types_aiobotocore_s3": "sources.s3_source sources.s3_get",
     "diskcache": "cache.diskcache_safe",
     "itsdangerous": "signing",

@@ -26,6 +26,7 @@ from origin.config.pictures import Preset
 from origin.config.pictures import PresetList
 from origin.config.pictures import Suffix
 from origin.config.pictures import Watermark
+from origin.config.shared import Shared
 from origin.config.signing import Signing
 from origin.config.sources import AnySource
 from origin.config.sources import NamedSource
@@ -448,6 +449,9 @@ class Config(Part):
     ] = 15.0
     admin: Annotated[Admin, meaning("what is for operators")] = defaults()
     log: Annotated[Log, meaning("log lines")] = defaults()
+    shared: Annotated[
+        Shared | None, meaning("what many origins share: results, purges and renders; without it, nothing")
+    ] = None
     answers: Annotated[
         dict[AnswerRoute, Annotated[FixedAnswer, OrText()]],
         meaning('fixed answers, by path: `"/ping"`, `"POST /upload"`, `"GET /old/*"`; a text, or an object'),

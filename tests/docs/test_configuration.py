@@ -25,6 +25,7 @@ from origin.config.part import key_of
 from origin.config.part import part_types
 from origin.config.pictures import PresetKeys
 from origin.config.pictures import Watermark
+from origin.config.shared import Shared
 from origin.config.signing import Signing
 from origin.config.sources import SOURCE_PARTS
 from origin.config.write import Normalise
@@ -74,7 +75,7 @@ PLACES: list[tuple[str, type[Part], tuple[str | int, ...]]] = [
 DOTTED: dict[str, type[Part]] = {
     **{"cache": Cache, "admin": Admin, "log": Log, "signing": Signing, "on_error": OnError},
     **{"normalise": Normalise, "object": StoredAs, "cors": WriteCors, "routes": WriteRoutes},
-    **{"stage": StagePart},
+    **{"stage": StagePart, "shared": Shared},
 }
 DEFAULTS = [
     pytest.param(model, path, code(row[0])[0], row[1], id=f"{model.__name__}.{code(row[0])[0]}")
@@ -114,6 +115,7 @@ def configuration(path: tuple[str | int, ...] = ()) -> dict[str, Any]:
         "cache": {},
         "admin": {},
         "log": {},
+        "shared": {"results": {"type": "s3", "bucket": "results"}},
         **({"answers": {"/x": {}}} if path[:1] == ("answers",) else {}),
     }
 
