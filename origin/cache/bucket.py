@@ -45,10 +45,19 @@ class Bucket(Protocol):
 
 
 class WatchedBucket:
-    """A bucket within bounds. Reads and writes fail on their own: a full bucket can still be read."""
+    """A bucket within bounds. Reads and writes fail on their own: a full bucket can still be read.
 
-    def __init__(self, bucket: Bucket, clock: Callable[[], float] = time.monotonic) -> None:
+    `read_seconds` is how long a request waits for one object.
+    """
+
+    def __init__(
+        self,
+        bucket: Bucket,
+        clock: Callable[[], float] = time.monotonic,
+        read_seconds: float = READ_SECONDS,
+    ) -> None:
         self._bucket = bucket
+        self._read_seconds = read_seconds
         self.reads = Breaker(
             "the shared bucket", "pictures are rendered that it may have", FAILURES_IN_A_ROW, clock
         )
@@ -80,7 +89,7 @@ class WatchedBucket:
 
     async def get(self, name: str) -> bytes | None:
         """The object, where it comes in time. Raises BucketFailed."""
-        async with _bounded(self.reads, READ_SECONDS):
+        async with _bounded(self.reads, self._read_seconds):
             found = await self._bucket.get(name)
         return None if found is None else found[0]
 

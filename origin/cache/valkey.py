@@ -31,13 +31,23 @@ HELD_SECONDS = 30 * 86_400  # for which a mark that the bucket did not take is k
 
 
 class Valkey:
-    """The server at a URL. `namespace` is in front of every key, and of the channel of purges."""
+    """The server at a URL. `namespace` is in front of every key, and of the channel of purges.
 
-    def __init__(self, url: str, namespace: str, clock: Callable[[], float] = time.monotonic) -> None:
+    `pause` is how many seconds there are between two tries while it is away.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        namespace: str,
+        clock: Callable[[], float] = time.monotonic,
+        pause: float = PAUSE_SECONDS,
+    ) -> None:
         self.breaker = Breaker(
             "Valkey", "each origin renders for itself, and purges go through the bucket", clock=clock
         )
         self.namespace = namespace
+        self._pause = pause
         self._channel = f"{namespace}purges"
         self._held = f"{namespace}marks"
         pool = BlockingConnectionPool.from_url(
@@ -107,7 +117,7 @@ class Valkey:
                             hear(message["data"])
             except (RedisError, OSError, TimeoutError) as error:
                 self._failed(BusDown(f"{type(error).__name__} {error}".strip()))
-            await asyncio.sleep(PAUSE_SECONDS)
+            await asyncio.sleep(self._pause)
 
     # Away and back
 
@@ -118,7 +128,7 @@ class Valkey:
 
     async def _keep_trying(self) -> None:
         while self.breaker.is_open:
-            await asyncio.sleep(PAUSE_SECONDS)
+            await asyncio.sleep(self._pause)
             await self._try()
 
     async def _try(self) -> None:

@@ -99,6 +99,8 @@ class Fleet:
         if self.valkey is not None and self.leases is not None:
             text = "Commands to Valkey that failed or took too long; the origin goes on without."
             yield "origin_valkey_failures_total", text, self.valkey.breaker.failures
+            text = "1 while Valkey answers, 0 while nobody asks it."
+            yield "origin_valkey_up", text, 0 if self.valkey.breaker.is_open else 1
             yield "origin_leases_total", "Renders with a lease.", self.leases.taken
             text = "Requests that waited for the render of another origin."
             yield "origin_lease_waits_total", text, self.leases.waits
