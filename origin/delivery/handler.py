@@ -25,6 +25,8 @@ from origin.delivery.authorize import allow_all
 from origin.delivery.fallback import Fallback
 from origin.delivery.fallback import failure_text
 from origin.delivery.found_names import FoundNames
+from origin.delivery.later import AVIF
+from origin.delivery.later import LaterAvif
 from origin.delivery.renditions import Renditions
 from origin.delivery.request import AS_IT_IS
 from origin.delivery.request import ImageRequest
@@ -74,8 +76,9 @@ class Handler:
 
     `source_id` tells the source from any other one in the names of the cache. `read_key` turns the key of a
     URL into the one that the source is asked for; `translate` turns its words into ours, where they are those
-    of another system. With a `registry` each request asks whether the original is blocked. `refuses_loops` is
-    for sources that may lead back here. With a `fleet`, purges reach all its origins.
+    of another system. With `later`, AVIFs for `f=auto` are made in idle time. With a `registry` each request
+    asks whether the original is blocked. `refuses_loops` is for sources that may lead back here. With a
+    `fleet`, purges reach all its origins.
     """
 
     methods = ("GET", "HEAD")
@@ -93,6 +96,7 @@ class Handler:
         translate: Translate = keep_words,
         read_key: ReadKey = read_plain_key,
         registry: WatchedRegistry | None = None,
+        later: LaterAvif | None = None,
         passthrough: Passthrough = "never",
         refuses_loops: bool = False,
         fleet: FleetPurges | None = None,
@@ -111,6 +115,7 @@ class Handler:
         self._translate = translate
         self._read_key = read_key
         self._registry = registry
+        self._later = later
         self._passthrough = passthrough
         self._refuses_loops = refuses_loops
         self._fleet = fleet
@@ -125,6 +130,8 @@ class Handler:
         await self.renditions.open()
 
     async def close(self) -> None:
+        if self._later is not None:
+            await self._later.close()
         await self.renditions.close()
         await self.fallback.close()
 
@@ -135,16 +142,22 @@ class Handler:
         With a fleet, on every origin, or PurgeNotSpread is raised. Without `counts`, what the bucket has is
         not waited for.
         """
-        key = None if key is None else self._source_key(key)
+        key = None if key is None else self.source_key(key)
         if self._fleet is not None:
             return await self._fleet.purge(self.name, key, prefix, counts=counts)
+        return await self._purge_here(key, prefix)
+
+    async def _purge_here(self, key: str | None, prefix: str | None) -> int:
         self.forget(key, prefix)
         return await self.renditions.purge(name_purged(self.name, self._source_id, key, prefix))
 
     def forget(self, key: str | None, prefix: str | None) -> None:
         """Let no request that comes now join work for these originals. `key` is that of the source."""
+        name = name_purged(self.name, self._source_id, key, prefix)
         self._found = FoundNames(self.renditions.originals.cache_time, self._clock)
-        self.renditions.forget(name_purged(self.name, self._source_id, key, prefix))
+        if self._later is not None:
+            self._later.purge(name)
+        self.renditions.forget(name)
 
     async def moderate(self, action: RegistryAction, url: str) -> None:
         """Add, block or unblock a URL in the registry.
@@ -161,12 +174,12 @@ class Handler:
         if self._registry is None:
             return
         if self._fleet is None:
-            await self.renditions.purge(name_original(self.name, self._source_id, url))
+            await self._purge_here(url, None)
             return
         with suppress(PurgeNotSpread):  # every origin asks the registry before it serves what it has
             await self._fleet.purge(self.name, url, None, counts=False)
 
-    def _source_key(self, key: str) -> str:
+    def source_key(self, key: str) -> str:
         """The key that the source is asked for, of a key as URLs have it, or of itself."""
         try:
             return self._read_key(key, (), b"")
@@ -346,10 +359,14 @@ class Handler:
         A file that was made of an original (`derive`) is not looked at: what the name means is made of the
         original itself, which is replaced in one step.
         """
-        variant = self.renditions.variant(image, _format(image, request.headers))
+        format = _format(image, request.headers)
+        variant = self.renditions.variant(image, format)
         if image.otherwise and is_derived(await self.renditions.version(variant)):
             raise NotFound("a file that was made of an original, which is asked in its place")
-        outcome = await self.renditions.get(variant, request)
+        if self._later is not None and format == AVIF:
+            outcome = await self._later.get(image, request)
+        else:
+            outcome = await self.renditions.get(variant, request)
         if image.otherwise and is_derived(outcome.version):
             raise NotFound("a file that was made of an original, since it was last looked at")
         return outcome

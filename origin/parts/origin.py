@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -36,6 +37,8 @@ from origin.delivery.body_admission import BodyAdmission
 from origin.delivery.fallback import Fallback
 from origin.delivery.fallback import load_image
 from origin.delivery.handler import Handler
+from origin.delivery.idle import IdleQueue
+from origin.delivery.later import LaterAvif
 from origin.delivery.on_error import OnError
 from origin.delivery.originals import Originals
 from origin.delivery.renditions import Renditions
@@ -50,8 +53,14 @@ from origin.errors import ConfigError
 from origin.errors import SourceUnavailable
 from origin.imaging.protocol import Watermark
 from origin.ingest.store import Purge
+from origin.ops.cdn.purge import CdnPurge
 from origin.ops.metrics import Metrics
+from origin.ops.outgoing import OutgoingHttp
+from origin.ops.purge import SPREAD_SECONDS
 from origin.ops.purge import PurgeNotSpread
+from origin.ops.s3_events import ObjectChange
+from origin.parts.cdn import make_cdn
+from origin.parts.events import EventListeners
 from origin.parts.rendering import pool_arguments
 from origin.parts.rendering import render_settings
 from origin.parts.shared import Fleet
@@ -102,6 +111,7 @@ class Origin:
         self.pool = _pool(config)
         self.admission = FetchAdmission(timeout=config.limits.queue_timeout)
         self.bodies = BodyAdmission()
+        self.idle = IdleQueue()
         self.caches: dict[Path, ResultCache] = {}
         self._open_cache_paths: set[Path] = set()
         self._sources_of: dict[str, set[str]] = {}  # of each handler by name, all since the start
@@ -109,14 +119,21 @@ class Origin:
         self._registries: dict[str, WatchedRegistry] = {}  # by handler
         self._fallback_slot = asyncio.Semaphore(1)
         self._fallbacks: dict[tuple[bytes, str], Fallback] = {}
+        self._http = OutgoingHttp()
+        self.cdn = make_cdn(config, self._http)
+        self._for_cdn: deque[CdnPurge] = deque()  # which every origin has to know first
+        self.events = EventListeners(self._purge_change, self._http)
         self.metrics = Metrics(
             [
                 self._pool_numbers,
                 self.admission.numbers,
                 self.bodies.numbers,
+                self.idle.numbers,
                 self._cache_numbers,
                 self._registry_numbers,
                 self.fleet_numbers,
+                self._cdn_numbers,
+                self.events.numbers,
             ]
         )
         self.handlers = self._build_handlers(config)
@@ -166,10 +183,16 @@ class Origin:
         for source in self._lent.values():
             await source.open()
         await _open(self.handlers, self.writers)
+        await self.events.follow(self.config)
         self.is_open = True
 
     async def close(self) -> None:
         self.is_open = False
+        await self.events.close()
+        while self._for_cdn:
+            self._tell_cdn_now()
+        await self.cdn.close()
+        await self._http.close()
         await _close(self.handlers, self.writers)
         for source in self._lent.values():
             await source.close()
@@ -209,11 +232,17 @@ class Origin:
             if is_new_pool:
                 await new_pool.close()
             raise
+        old_cdn = self.cdn
+        if config.cdn != self.config.cdn:
+            self.cdn = make_cdn(config, self._http)
         self.config, self.handlers = config, handlers
         old_writers, self.writers = self.writers, writers
+        await self.events.follow(config)
 
         async def close_old() -> None:
             await _close(old_handlers, old_writers)
+            if old_cdn is not self.cdn:
+                await old_cdn.close()
             if is_new_pool:
                 await old_pool.close()
 
@@ -316,22 +345,22 @@ class Origin:
             clock=self._clock,
             flights=SingleFlight(),
         )
-        settings = render_settings(whole, config, watermarks)
         self._sources_of.setdefault(config.name, set()).add(config.source.identity())
+        renditions = Renditions(
+            config.name,
+            originals,
+            self.pool,
+            render_settings(whole, config, watermarks),
+            freshness,
+            max_variants=config.variants,
+            clock=self._clock,
+            flights=SingleFlight(),
+            leases=self.fleet.leases if self.fleet is not None else None,
+        )
         return Handler(
             name=config.name,
             source_id=config.source.identity(),
-            renditions=Renditions(
-                config.name,
-                originals,
-                self.pool,
-                settings,
-                freshness,
-                max_variants=config.variants,
-                clock=self._clock,
-                flights=SingleFlight(),
-                leases=self.fleet.leases if self.fleet is not None else None,
-            ),
+            renditions=renditions,
             responses=ResponseBuilder(
                 config.name,
                 freshness,
@@ -346,6 +375,7 @@ class Origin:
             translate=keep_words if config.dialect is None else DIALECTS[config.dialect].translate,
             read_key=make_key_reader(config.source, signed=bool(config.signing or self._verify)),
             registry=registry,
+            later=LaterAvif(renditions, self.idle, self.pool) if config.avif == "later" else None,
             passthrough=config.passthrough,
             refuses_loops=isinstance(config.source, HttpSettings),
             fleet=self.fleet.purges if self.fleet is not None else None,
@@ -385,11 +415,57 @@ class Origin:
                 if not f"{own}{key}".startswith(place):
                     continue
                 try:
-                    await handler.purge(f"{own}{key}".removeprefix(place), None, counts=False)
+                    await self.purge(handler, f"{own}{key}".removeprefix(place), None, counts=False)
                 except PurgeNotSpread as error:
                     log.error("handler %s: %s changed, and %s", handler.name, key, error)
 
         return purge
+
+    async def purge(
+        self, handler: Handler, key: str | None, prefix: str | None, *, counts: bool = True
+    ) -> int:
+        """Forget results and originals of a handler as `Handler.purge` does, and tell the CDN.
+
+        Raises PurgeNotSpread; the CDN is not told then, or it would fetch the old picture again.
+        """
+        count = await handler.purge(key, prefix, counts=counts)
+        self.tell_cdn(handler, key, prefix)
+        return count
+
+    def tell_cdn(self, handler: Handler, key: str | None, prefix: str | None) -> None:
+        """Have the CDN forget what this origin has forgotten. It follows behind the answer."""
+        mount = next(mount for mount, each in self.handlers.items() if each.name == handler.name)
+        source_key = "" if key is None else handler.source_key(key)
+        purge = CdnPurge(handler.name, mount, key, prefix, source_key)
+        if self.fleet is None:
+            self.cdn.add(purge)
+            return
+        # First every origin, then the CDN: it might ask one that does not know yet.
+        self._for_cdn.append(purge)
+        asyncio.get_running_loop().call_later(SPREAD_SECONDS, self._tell_cdn_now)
+
+    def _tell_cdn_now(self) -> None:
+        if self._for_cdn:
+            self.cdn.add(self._for_cdn.popleft())
+
+    async def _purge_change(self, change: ObjectChange) -> int:
+        """Forget an object of a bucket in every handler that reads it."""
+        changed, count = f"s3://{change.bucket}/{change.key}", 0
+        for own in self.config.handlers:
+            handler, place = self.handlers[own.prefix], own.source.place()
+            if changed.startswith(place) and changed != place:
+                key = changed.removeprefix(place)
+                named: tuple[str | None, str | None] = (None, key) if change.is_folder else (key, None)
+            elif change.is_folder and place.startswith(changed):
+                named = (None, None)
+            else:
+                continue
+            try:
+                count += await self.purge(handler, *named)
+            except PurgeNotSpread as error:
+                raise SourceUnavailable(str(error)) from error
+        self.metrics.purged(count)
+        return count
 
     def _authorizer(self, config: HandlerConfig) -> Authorizer:
         if self._verify is not None:
@@ -437,6 +513,9 @@ class Origin:
     def fleet_numbers(self) -> Iterator[tuple[str, str, float]]:
         """What is counted of what origins share."""
         return iter(()) if self.fleet is None else self.fleet.numbers()
+
+    def _cdn_numbers(self) -> Iterator[tuple[str, str, float]]:
+        return self.cdn.numbers()  # of the CDN that is told now
 
     def _registry_numbers(self) -> Iterator[tuple[str, str, float]]:
         text = "Times that a registry of URLs did not answer."

@@ -147,7 +147,7 @@ class StoreBucket:
                 raise
             except NotFound:
                 return None
-        return None if found is None else (found.body, found.etag)
+        return None if found is None else (bytes(found.body), found.etag)
 
     async def put(self, name: str, body: bytes) -> None:
         with _errors_become_ours():
