@@ -76,7 +76,7 @@ class Valkey:
     async def run(self, *command: str | int) -> Any:
         """The answer to a command. Raises BusDown."""
         if self.breaker.is_open:
-            raise BusDown("Valkey has just failed")
+            raise BusDown(self.breaker.reason)
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 return await self._redis.execute_command(*command)
