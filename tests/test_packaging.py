@@ -28,7 +28,7 @@ ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 SERVER_EXTRA = PROJECT["optional-dependencies"]["server"]
 _IN_THE_IMAGE = ("fleet", "telemetry", "sentry")  # beside `server`: Dockerfile and .ci/lock name them
-IMAGE_EXTRAS: list[str] = sum((PROJECT["optional-dependencies"][name] for name in _IN_THE_IMAGE), [])
+IMAGE_EXTRAS = [each for name in _IN_THE_IMAGE for each in PROJECT["optional-dependencies"][name]]
 BUILD = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
 SIGN = """
 from origin.signing import UrlSigner

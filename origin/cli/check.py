@@ -284,6 +284,10 @@ async def _check_writes(config: Config) -> AsyncIterator[Finding]:
         if write.list_futile():
             what = " and ".join(write.list_futile())
             yield f"handler {handler.name}: warning: nobody may send {what}: upload grants permit none", True
+        if write.list_off():
+            what = " and ".join(write.list_off())
+            told = f"{what} is off: write.auth says who may send it, write.methods does not name it"
+            yield f"handler {handler.name}: warning: {told}", True
         served = [format.name for format in handler.allowed_formats]
         unread = [name for name in write.accept if name not in served]
         if unread:

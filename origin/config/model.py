@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from pydantic import model_validator
 
 from origin.config.cdn import Cdn
+from origin.config.efforts import Efforts
 from origin.config.events import Events
 from origin.config.legacy import Aws
 from origin.config.legacy import read_handler
@@ -167,6 +168,15 @@ class Handler(Part):
         Points,
         meaning("how good `q=auto` has to look, in points of SSIMULACRA2: 70 is high, 90 lossless by eye"),
     ] = 70
+    effort: Annotated[
+        Efforts,
+        meaning("how hard encoders try: `fast`, `balanced`, `best`, or one per format"),
+    ] = Field(default="balanced", validate_default=True)
+    avif: Annotated[
+        Literal["now", "later"],
+        expects("now or later"),
+        meaning("with `later` and `f=auto` a miss is answered with WebP, and the AVIF made in idle time"),
+    ] = "now"
     crop: Annotated[
         Flag, meaning("where a URL has both sides and no `c`: true fills the box and cuts the rest")
     ] = True

@@ -30,7 +30,7 @@ class FetchedOriginal:
     """An original as the source has it now. `body` is there when it was fetched just now."""
 
     version: Version
-    body: bytes | None = None
+    body: bytes | memoryview | None = None
     asked: str = ""  # "fetched" or "unchanged" where the source was asked
     took: float = 0.0  # seconds in the source
 

@@ -7,16 +7,15 @@ the options do not ask for it, and give it a row in STEPS with what it costs.
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from dataclasses import dataclass
 from dataclasses import replace
 
 from origin.errors import EncodingFailed
 from origin.errors import Unprocessable
-from origin.formats import FREE
 from origin.formats import Description
 from origin.formats import Format
-from origin.formats import Price
 from origin.formats import ResultFormat
 from origin.formats import find_description
 from origin.imaging import animation
@@ -60,6 +59,8 @@ from origin.imaging.vips import forget_messages
 from origin.imaging.vips import reason
 from origin.imaging.watermark import lay_watermark
 from origin.urls.options import Options
+from origin.writers import FREE
+from origin.writers import Price
 
 PIPELINE_VERSION = "4"
 """Part of every result's key: goes up whenever the bytes of results change."""
@@ -127,7 +128,8 @@ class Rendered:
     format: ResultFormat
     width: int  # px of one page
     height: int
-    encoding: float = 0.0  # seconds in the encoder, which pulls most of the pixels through the steps
+    # Seconds in the encoder, which pulls most of the pixels through the steps.
+    encoding: float = dataclasses.field(default=0.0, compare=False)
 
 
 def render(original: bytes, job: Job, memory: int | None = None, most: int = MAX_RESULT) -> Rendered:

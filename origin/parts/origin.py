@@ -31,6 +31,8 @@ from origin.delivery.body_admission import BodyAdmission
 from origin.delivery.fallback import Fallback
 from origin.delivery.fallback import load_image
 from origin.delivery.handler import Handler
+from origin.delivery.idle import IdleQueue
+from origin.delivery.later import LaterAvif
 from origin.delivery.on_error import OnError
 from origin.delivery.originals import Originals
 from origin.delivery.renditions import Renditions
@@ -100,6 +102,7 @@ class Origin:
         self.pool = _pool(config)
         self.admission = FetchAdmission(timeout=config.limits.queue_timeout)
         self.bodies = BodyAdmission()
+        self.idle = IdleQueue()
         self.caches: dict[Path, ResultCache] = {}
         self._open_cache_paths: set[Path] = set()
         self._registries: dict[str, WatchedRegistry] = {}  # by handler
@@ -113,6 +116,7 @@ class Origin:
                 self._pool_numbers,
                 self.admission.numbers,
                 self.bodies.numbers,
+                self.idle.numbers,
                 self._cache_numbers,
                 self._registry_numbers,
                 self._cdn_numbers,
@@ -267,20 +271,20 @@ class Origin:
             clock=self._clock,
             flights=SingleFlight(),
         )
-        settings = render_settings(whole, config, watermarks)
+        renditions = Renditions(
+            config.name,
+            originals,
+            self.pool,
+            render_settings(whole, config, watermarks),
+            freshness,
+            max_variants=config.variants,
+            clock=self._clock,
+            flights=SingleFlight(),
+        )
         return Handler(
             name=config.name,
             source_id=config.source.identity(),
-            renditions=Renditions(
-                config.name,
-                originals,
-                self.pool,
-                settings,
-                freshness,
-                max_variants=config.variants,
-                clock=self._clock,
-                flights=SingleFlight(),
-            ),
+            renditions=renditions,
             responses=ResponseBuilder(
                 config.name,
                 freshness,
@@ -295,6 +299,7 @@ class Origin:
             translate=keep_words if config.dialect is None else DIALECTS[config.dialect].translate,
             read_key=make_key_reader(config.source, signed=bool(config.signing or self._verify)),
             registry=registry,
+            later=LaterAvif(renditions, self.idle, self.pool) if config.avif == "later" else None,
             passthrough=config.passthrough,
             refuses_loops=isinstance(config.source, HttpSettings),
             debug=config.debug,

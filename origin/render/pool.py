@@ -100,6 +100,7 @@ class RenderPool:
         self._arguments = ("--render-memory", str(memory), "--formats", ",".join(formats))
         self._renderers: set[Renderer] = set()
         self._idle: list[Renderer] = []
+        self._spare = asyncio.Event()  # whether so many are idle that one may do what is in no hurry
         self._turns: FairQueue[Renderer] = FairQueue(queue)
         self._reserved: Counter[str] = Counter()  # jobs whose originals are on their way, by handler
         self._tasks: set[asyncio.Task[None]] = set()
@@ -147,6 +148,7 @@ class RenderPool:
 
     async def close(self) -> None:
         self._closing = True
+        self._spare.set()  # a render fails now, which tells those that wait
         self._turns.cancel()
         for task in self._tasks:
             task.cancel()
@@ -155,12 +157,12 @@ class RenderPool:
             renderer.end()
         await asyncio.gather(*(renderer.process.wait() for renderer in self._renderers))
         for renderer in self._renderers:
-            renderer.connection.close()
+            renderer.close()
         self._renderers.clear()
         self._idle.clear()
 
     async def render(
-        self, original: bytes, job: Job, timeout: float, *, handler: str = "", wait: bool = True
+        self, original: bytes | memoryview, job: Job, timeout: float, *, handler: str = "", wait: bool = True
     ) -> Rendered:
         """Render within `timeout` seconds of getting a renderer. Without `wait`, only where one is free.
 
@@ -227,7 +229,9 @@ class RenderPool:
     async def _acquire(self, handler: str) -> Renderer:
         """A renderer that is free, once it is this job's turn. Raises Overloaded."""
         if self._idle:
-            return self._idle.pop()
+            renderer = self._idle.pop()
+            self._note_idle()
+            return renderer
         turn = self._turns.join(handler)
         try:
             async with asyncio.timeout(self.queue_timeout):
@@ -271,6 +275,18 @@ class RenderPool:
             return
         if not self._turns.serve(renderer):
             self._idle.append(renderer)
+            self._note_idle()
+
+    async def wait_for_spare(self) -> None:
+        """Return once a job would leave a renderer free for the next one, where there are several. So what
+        is in no hurry waits for idle time."""
+        await self._spare.wait()
+
+    def _note_idle(self) -> None:
+        if len(self._idle) >= min(2, self.size):
+            self._spare.set()
+        elif not self._closing:
+            self._spare.clear()
 
     def _add(self, renderer: Renderer) -> None:
         self._renderers.add(renderer)
@@ -282,6 +298,7 @@ class RenderPool:
         await renderer.process.wait()
         if renderer in self._idle:
             self._idle.remove(renderer)
+            self._note_idle()
             log.warning("an idle renderer ended by %s; starting another", renderer.ended_by)
             self._spawn(self._replace(renderer))
 
@@ -339,7 +356,7 @@ def _encoding(head: dict[str, Any], took: float) -> float:
 
 
 def _check_answer(
-    head: dict[str, Any], body: bytes, job: Job, original: bytes
+    head: dict[str, Any], body: bytes, job: Job, original: bytes | memoryview
 ) -> tuple[ResultFormat, int, int]:
     """The format and the sides of the result that a renderer answers with.
 
@@ -369,7 +386,7 @@ def _check_answer(
     return format, width, height
 
 
-def _possible_formats(job: Job, original: bytes) -> set[Format]:
+def _possible_formats(job: Job, original: bytes | memoryview) -> set[Format]:
     sniffed = sniff(original)
     if sniffed is None or job.format in DESCRIPTION_NAMES:
         return set()

@@ -54,12 +54,16 @@ _FULL_STATUS = 507  # RFC 4918 section 11.5
 _TLS_MET_PLAIN_HTTP = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"})
 
 T = TypeVar("T")
+Refusal = Callable[[str, ClientError], Exception]
+"""What an error answer of S3 means. It is given where it came from."""
+
+
+class ConditionUnknown(SourceUnavailable):
+    """The server does not know a condition of the request. Nothing was done."""
 
 
 @contextlib.contextmanager
-def library_errors_become_ours(
-    where: str, refusal: Callable[[str, ClientError], Exception] | None = None
-) -> Iterator[None]:
+def library_errors_become_ours(where: str, refusal: Refusal | None = None) -> Iterator[None]:
     """`refusal` says what an error answer of S3 means; without it, what one means to a read."""
     try:
         yield
@@ -106,6 +110,8 @@ def write_refusal(where: str, error: ClientError) -> Exception:
         return PreconditionFailed(reason)
     if status == _FULL_STATUS:
         return StoreFull(reason)
+    if code == "NotImplemented":
+        return ConditionUnknown(reason)
     refused = delete_refusal(where, error)
     return BadRequest(reason) if isinstance(refused, NotFound) else refused
 

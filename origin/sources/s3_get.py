@@ -1,4 +1,4 @@
-"""GETs of objects: sent and read here, where botocore has found out from where.
+"""GETs and HEADs of objects: sent and read here, where botocore has found out from where.
 
 A GET through botocore takes 1 ms of CPU beside the body: it finds endpoint, region and kind of signature anew
 each time, and reads every header that an object can have. So botocore is asked once, when the source
@@ -35,6 +35,7 @@ from yarl import URL
 from origin.http.dates import parse_http_date
 from origin.http.trace_context import trace_headers
 from origin.sources.base import PROBE_KEY
+from origin.sources.marks import marked
 from origin.sources.s3_errors import code_of
 from origin.sources.s3_errors import parsed
 from origin.sources.s3_errors import status_of
@@ -71,8 +72,14 @@ class ObjectAnswer:
 class Getter(Protocol):
     """Asks one bucket for objects."""
 
-    def get(self, path: str, if_none_match: str | None) -> AbstractAsyncContextManager[ObjectAnswer | None]:
-        """None where the object still has that ETag. Raises ClientError and what the libraries raise."""
+    def get(self, path: str) -> AbstractAsyncContextManager[ObjectAnswer]:
+        """Raises ClientError and what the libraries raise."""
+
+    async def version(self, path: str) -> str | None:
+        """The version of an object, of its ETag and its metadata; None where the server names none.
+
+        Raises as `get`, and a ClientError may be without the code that says why.
+        """
 
 
 async def find_getter(
@@ -112,42 +119,43 @@ class FastGetter:
         self._credentials = credentials
 
     @contextlib.asynccontextmanager
-    async def get(self, path: str, if_none_match: str | None) -> AsyncIterator[ObjectAnswer | None]:
+    async def get(self, path: str) -> AsyncIterator[ObjectAnswer]:
+        async with await self._ask("GET", path) as response:
+            yield _answer(response)
+
+    async def version(self, path: str) -> str | None:
+        async with await self._ask("HEAD", path) as response:
+            answer = _answer(response)
+            return _version(answer.etag, answer.metadata)
+
+    async def _ask(self, method: str, path: str) -> aiohttp.ClientResponse:
+        """The answer with an object; asked for again where that may help. Raises as `_ask_once`."""
         try:
-            response = await self._ask(path, if_none_match)
+            return await self._ask_once(method, path)
         except (aiohttp.ClientError, TimeoutError, ClientError) as error:
             if not _may_pass(error):
                 raise
-            await asyncio.sleep(random.uniform(0, RETRY_PAUSE))
-            response = await self._ask(path, if_none_match)
-        if response is None:
-            yield None
-            return
-        async with response:
-            yield _answer(response)
+        await asyncio.sleep(random.uniform(0, RETRY_PAUSE))
+        return await self._ask_once(method, path)
 
-    async def _ask(self, path: str, if_none_match: str | None) -> aiohttp.ClientResponse | None:
-        """The answer with an object, or None for 304. Raises ClientError for an answer with an error."""
+    async def _ask_once(self, method: str, path: str) -> aiohttp.ClientResponse:
+        """Raises ClientError for an answer with an error."""
         quoted = quote(path, safe="/~")
         headers = {"accept-encoding": "identity", **trace_headers()}
         if self._signer is not None and self._credentials is not None:
-            headers |= self._signer.headers(self._path + quoted, await self._credentials())
-        if if_none_match is not None:
-            headers["if-none-match"] = if_none_match
+            headers |= self._signer.headers(method, self._path + quoted, await self._credentials())
         http = await self._session.client()
         url = URL(self.place + quoted, encoded=True)
-        response = await http.request("GET", url=url, headers=headers, read_bufsize=_BUFFER)
+        response = await http.request(method, url=url, headers=headers, read_bufsize=_BUFFER)
         if isinstance(response, aiohttp.ClientResponse):
             return response
-        if response.status == 304 and if_none_match is not None:
-            return None
         code = _CODE.search(await response.read())
         raise ClientError(
             {
                 "Error": {"Code": code[1].decode() if code else ""},
                 "ResponseMetadata": {"HTTPStatusCode": response.status},
             },
-            "GetObject",
+            f"{method.title()}Object",
         )
 
 
@@ -159,15 +167,8 @@ class BotocoreGetter:
         self._bucket = bucket
 
     @contextlib.asynccontextmanager
-    async def get(self, path: str, if_none_match: str | None) -> AsyncIterator[ObjectAnswer | None]:
-        conditions: Any = {"IfNoneMatch": if_none_match} if if_none_match is not None else {}
-        try:
-            answer = await parsed(self._client.get_object(Bucket=self._bucket, Key=path, **conditions))
-        except ClientError as error:
-            if if_none_match is None or status_of(error) != 304:
-                raise
-            yield None
-            return
+    async def get(self, path: str) -> AsyncIterator[ObjectAnswer]:
+        answer = await parsed(self._client.get_object(Bucket=self._bucket, Key=path))
         told = answer["ResponseMetadata"]
         async with answer["Body"] as stream:
             yield ObjectAnswer(
@@ -178,6 +179,10 @@ class BotocoreGetter:
                 answer.get("Metadata", {}),
                 stream.iter_chunks(_CHUNK),
             )
+
+    async def version(self, path: str) -> str | None:
+        answer = await parsed(self._client.head_object(Bucket=self._bucket, Key=path))
+        return _version(answer.get("ETag"), answer.get("Metadata", {}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +237,10 @@ def _answer(response: aiohttp.ClientResponse) -> ObjectAnswer:
         },
         _chunks(response.content),
     )
+
+
+def _version(etag: str | None, metadata: Mapping[str, str]) -> str | None:
+    return None if etag is None else marked(etag, metadata)
 
 
 async def _chunks(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from origin.config.write import Write
 from tests.support import pictures
 from tests.support import s3_servers
 from tests.support.commands import invoke
@@ -182,11 +183,27 @@ def test_check_tells_who_may_write_and_tries_the_stage(tmp_path: Path, root: Pat
     assert f"handler h, stage at /h/: warning: no objects below {tmp_path}/waiting/" in done.stdout
     write |= {"auth": {"signed": True}, "methods": ["POST", "DELETE"]}
     handler = {"write": write, "signing": {"keys": ["k" * 32]}}
+    off = {"auth": {"post": "open", "put": "open"}}
+    path = write_config(tmp_path, settings(root, tmp_path / "cache", write=off))
+    assert "handler h: warning: PUT is off: " in invoke("check", "-c", path).stdout
     path = write_config(tmp_path, settings(root, tmp_path / "cache", **handler))
     futile = "DELETE and publish and recrop and delete: upload grants permit none"
     assert f"handler h: warning: nobody may send {futile}" in invoke("check", "-c", path).stdout
     (tmp_path / "waiting").rmdir()
     assert invoke("check", "-c", path).exit_code == 1
+
+
+def test_methods_that_have_a_way_and_are_off_are_told() -> None:
+    way = {"bearer": "a token of some length"}
+    stage = {"source": {"type": "local", "root": "/srv/waiting"}}
+    for more, off in [
+        ({"auth": way}, []),
+        ({"auth": {"post": way}}, []),
+        ({"auth": {"post": way, "put": way}}, ["PUT"]),
+        ({"auth": {"post": way, "put": way, "delete": way}, "methods": ["POST", "PUT"]}, ["DELETE"]),
+        ({"auth": {"post": way, "delete": way}, "stage": stage}, []),  # the action
+    ]:
+        assert Write.model_validate(more).list_off() == off
 
 
 @pytest.mark.slow

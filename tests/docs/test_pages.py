@@ -36,7 +36,7 @@ _OF_THE_READER = {
     "composer.json",
 }
 _KEYS = {"on_error.json"}  # of the configuration, which look like files
-_MADE_BY_A_RUN = re.compile(r"benchmarks/(?:results|\.work|\.peers)/.*")
+_MADE_BY_A_RUN = re.compile(r"benchmarks/(?:results|\.work|\.peers)/.*|build/site/.*")
 # Files that docs/architecture.md names and that are still to come.
 COMING: set[str] = set()
 

@@ -15,6 +15,7 @@ from origin.errors import Unprocessable
 from origin.errors import UnsupportedFormat
 from origin.imaging import decoders
 from origin.imaging.pipeline import render
+from tests.support import bombs
 from tests.support import pictures
 from tests.support.jobs import JOB
 from tests.support.jobs import job
@@ -200,9 +201,9 @@ def _big(kind: str, side: int, **options: Any) -> bytes:
         (lambda: pictures.png(30_000, 30_000), {}),
         (lambda: pictures.png(12_000, 12_000, interlaced=True), {}),
         (lambda: pictures.many_frames(10_000), {}),
-        (lambda: _big("WEBP", 10_100, lossless=True, quality=0, method=0), {}),
-        (lambda: _big("JPEG", 10_100, progressive=True), {}),
-        (lambda: _big("AVIF", 4096, speed=10), {"max_pixels": 10_000_000}),
+        (lambda: bombs.webp(16_383), {}),
+        (lambda: bombs.jpeg(16_000), {}),
+        (lambda: _big("AVIF", 2048, speed=10), {"max_pixels": 4_000_000}),
     ],
     ids=["png", "interlaced png", "gif frames", "webp", "progressive jpeg", "avif"],
 )

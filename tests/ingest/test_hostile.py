@@ -77,7 +77,7 @@ def png(width: int, height: int, data: bytes) -> bytes:
 
 def animation(frames: int, size: int) -> bytes:
     file = io.BytesIO()
-    pages = [Image.new("RGB", (size, size), (number * 3, 0, 0)) for number in range(frames)]
+    pages = [Image.new("L", (size, size), number * 3) for number in range(frames)]
     pages[0].save(file, "GIF", save_all=True, append_images=pages[1:])
     return file.getvalue()
 
@@ -190,6 +190,14 @@ def test_a_client_that_leaves_in_the_middle_leaves_nothing(origin: Running) -> N
 def test_a_form_that_cannot_be_read_is_400(origin: Running, body: bytes, headers: dict[str, str]) -> None:
     answer = send(origin.port, "POST", "/up", body, {**headers, **BEARER})
     assert (answer.status, answer.kind) == (400, "bad-request"), answer.body
+
+
+def test_a_part_of_a_picture_is_not_put_as_the_whole(origin: Running, folder: Path) -> None:
+    """RFC 9110 section 14.4."""
+    headers = {**BEARER, "Content-Range": "bytes 0-99/200"}
+    answer = send(origin.port, "PUT", "/up/part.png", RED, headers)
+    assert (answer.status, answer.kind) == (400, "bad-request")
+    assert not (folder / "part.png").exists()
 
 
 def test_a_form_that_comes_byte_by_byte_is_read(origin: Running, folder: Path) -> None:

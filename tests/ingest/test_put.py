@@ -38,12 +38,15 @@ RED, BLUE = picture("#ff0000"), picture("#0000ff")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("store")
+    """The store, beside which there is the cache and nothing else."""
+    folder = tmp_path_factory.mktemp("origin") / "store"
+    folder.mkdir()
+    return folder
 
 
 @pytest.fixture(scope="module")
-def origin(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    config = writing(folder, tmp_path_factory.mktemp("cache"))
+def origin(folder: Path) -> Iterator[Running]:
+    config = writing(folder, folder.parent / "cache")
     again = {"name": "again", "source": config["handlers"][0]["source"], "cache_time": 1000}
     (folder / "inner").mkdir()
     inner = {"name": "inner", "source": {"type": "local", "root": str(folder / "inner")}}

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +39,16 @@ def pack(folder: Path) -> Path:
     return folder / str(made["filename"])
 
 
-def install(folder: Path, *packages: str | Path) -> None:
-    """An empty project with these packages, by npm."""
+def install(folder: Path, *packages: str | Path, leave_out: Sequence[str] = ()) -> None:
+    """An empty project with these packages, by npm. In place of those to leave out, which others want, there
+    is one that exports a function without effect."""
     need("npm", "npm")
-    (folder / "package.json").write_text('{"type": "module", "private": true}')
+    (folder / "nothing").mkdir()
+    (folder / "nothing/package.json").write_text('{"name": "nothing", "version": "1.0.0", "type": "module"}')
+    (folder / "nothing/index.js").write_text("export default () => {};\n")
+    overrides = dict.fromkeys(leave_out, "file:./nothing")
+    project = {"type": "module", "private": True, "overrides": overrides}
+    (folder / "package.json").write_text(json.dumps(project))
     _run("npm", "install", *_QUIET, *packages, cwd=folder)
 
 

@@ -34,7 +34,7 @@ TARGETS = tuple(format.name for format in OUTPUTS)
 MEMORY = 1_000_000_000  # bytes
 SIZES = ((50, 20, True), (300, None, True), (None, None, True))
 # At their own size these go into one format: others of that size, and `large`, go into all.
-OF_MANY_PIXELS = ("wide", "progressive", "cmyk", "turned", "cut", "icns")
+OF_MANY_PIXELS = ("land", "wide", "progressive", "cmyk", "turned", "cut", "icns", "jpeg", "tiff_lzw")
 SHAPES = (  # what every option of geometry asks of libvips
     Options(width=60, height=60, crop=True, gravity="smart", rotate=30.0, padding=(5, 5, 5, 5), trim=10),
     Options(width=90, height=60, crop=True, gravity="entropy", enlarge=True, flip="v", background="ff000080"),
@@ -46,6 +46,7 @@ EFFECTS = (  # what effects and searches ask of libvips
     Options(width=90, sharpen=1.0, max_bytes=2000),
     Options(width=90, lossless=True),
 )
+AUTO = {"turned": "avif", "alpha": "webp", "gif": "jpg"}  # into what each is searched for a quality
 TEXT = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="400" height="100"><text y="40" font-size="30">Grün 漢字'
     '</text><text y="90" font-size="30" font-family="serif" font-weight="bold">Bold مرحبا</text></svg>'
@@ -93,11 +94,13 @@ def results() -> Iterator[tuple[str, str]]:
             yield f"{name} shape {number}", digest(PICTURES[name], options, "webp")
         for number, options in enumerate(EFFECTS):
             for target in ("jpg", "webp", "avif"):
+                if options.quality == "auto" and target != AUTO[name]:
+                    continue
                 yield f"{name} effect {number} {target}", digest(PICTURES[name], options, target)
     for name, original in PICTURES.items():
         for description in DESCRIPTIONS:
             yield f"{name} {description.name}", digest(original, Options(), description.name)
-    for target, width in (("jpg", None), ("png", None), ("webp", 2000), ("avif", 1000), ("gif", 800)):
+    for target, width in (("jpg", None), ("png", 2000), ("webp", 1500), ("avif", 1000), ("gif", 800)):
         yield f"large {target}", digest(LARGE, Options(width=width), target)
 
 
