@@ -4,8 +4,8 @@
     python -m benchmarks.fleet --views 1e9 --origins 50 --cdn 0.97
 
 No server runs. Pictures are asked for after Zipf's law; of the CDN, the origins' disks and the bucket is told
-how likely they hold a picture of each popularity. The first day begins with everything empty. On the second an
-origin dies and comes back empty, a tenth of all pictures is purged, and the CDN loses what it holds.
+how likely they hold a picture of each popularity. The first day begins with everything empty. On the second,
+an origin dies and comes back empty, a tenth of all pictures is purged, and the CDN loses what it holds.
 
 Costs in CPU are measured ones, of RESULTS.md; latencies of a network and prices are assumptions that stand
 in `Costs`, for you to replace.

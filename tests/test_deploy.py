@@ -68,8 +68,6 @@ RENDERED: list[dict[str, Any]] = [
 
 def load(config: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Config:
     """The configuration, with something in every variable that it names."""
-    if "shared" not in Config.model_fields:
-        config = {name: value for name, value in config.items() if name != "shared"}
     text = json.dumps(config)
     for name in re.findall(r'"env:(\w+)"', text):
         monkeypatch.setenv(name, "0123456789abcdef0123456789abcdef")

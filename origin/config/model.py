@@ -29,6 +29,7 @@ from origin.config.pictures import Preset
 from origin.config.pictures import PresetList
 from origin.config.pictures import Suffix
 from origin.config.pictures import Watermark
+from origin.config.shared import Shared
 from origin.config.signing import Signing
 from origin.config.sources import AnySource
 from origin.config.sources import NamedSource
@@ -464,6 +465,9 @@ class Config(Part):
     telemetry: Annotated[Telemetry, meaning("traces by OpenTelemetry, or by `OTEL_*` alone")] = defaults()
     events: Annotated[Events, meaning("what S3 tells of changes, which is purged")] = defaults()
     cdn: Annotated[Cdn | None, meaning("the CDN that every purge reaches")] = None
+    shared: Annotated[
+        Shared | None, meaning("what many origins share: results, purges and renders; without it, nothing")
+    ] = None
     answers: Annotated[
         dict[AnswerRoute, Annotated[FixedAnswer, OrText()]],
         meaning('fixed answers, by path: `"/ping"`, `"POST /upload"`, `"GET /old/*"`; a text, or an object'),

@@ -15,6 +15,7 @@ from typing import Any
 import click
 import pytest
 
+from origin.app import create_app
 from origin.cache.write_queue import MAX_UNWRITTEN
 from origin.cli.main import main
 from origin.config.load import build_config
@@ -41,6 +42,10 @@ from tests.support.running import Running
 from tests.support.running import settings
 
 OPERATIONS = page("docs/operations.md")
+SHARED = {
+    "handlers": [{"name": "h", "source": {"type": "local", "root": "."}}],
+    "shared": {"results": {"type": "s3", "bucket": "results"}, "url": "redis://127.0.0.1"},
+}
 
 
 def section(heading: str) -> str:
@@ -100,6 +105,7 @@ def exposition(answers: list[Answer]) -> str:
 def test_the_metrics_are_those_that_are_counted(exposition: str) -> None:
     counted = set(re.findall(r"^# TYPE (\w+) ", exposition, re.MULTILINE))
     counted.add("origin_certificate_end_seconds")  # of an origin with TLS, see tests/server/test_reload.py
+    counted |= {name for name, _, _ in create_app(SHARED).origin.fleet_numbers()}
     assert {code(row[0])[0] for row in OPERATIONS.table("| metric |")} == {
         name
         for name in counted
