@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
@@ -29,6 +28,7 @@ Array = NDArray[np.float64]
 STEP = 60.0  # seconds
 DAY = 86_400.0
 CLASSES = 240  # of popularity, as many to each factor of ten
+PURGED = 0.1  # of all pictures
 LOSS, BACK, PURGE, CDN_EMPTY = 6 * 3600.0, 6 * 3600.0 + 600, 12 * 3600.0, 18 * 3600.0
 RESULTS = Path(__file__).parent / "results"
 
@@ -107,87 +107,110 @@ def characteristic_time(counts: Array, rate: Array, share: float) -> float:
     return float(np.sqrt(low * high))
 
 
+@dataclass
+class _State:
+    """How likely a picture is held, by group and class of popularity.
+
+    Groups are what an event tells apart: pictures that are purged, and those that origin 0 has by URL. What
+    the CDN holds an origin has had, and what an origin has made is in the bucket: each is part of the next.
+    `disks` has a row for all origins where URLs decide, else one for origin 0 and one for each of the others.
+    """
+
+    counts: Array  # pictures
+    cdn: Array
+    disks: Array
+    originals: Array
+    bucket: Array
+
+
 def simulate(fleet: Fleet) -> tuple[Day, Day]:
     """The day that begins with everything empty, and the one after it, with its events."""
     counts, rate = popularity(fleet)
-    keeps = characteristic_time(counts, rate, fleet.cdn)
-    cdn = np.zeros_like(rate)  # how likely each picture of a class is held
-    warm = 1 - np.exp(-rate * keeps)
-    disks = np.zeros((fleet.origins, len(rate)))
-    bucket = np.zeros_like(rate)
-    originals = np.zeros((fleet.origins, len(rate)))
+    warm = 1 - np.exp(-rate * characteristic_time(counts, rate, fleet.cdn))
+    mine = 1 / fleet.origins
+    weights = np.array([PURGED * mine, PURGED * (1 - mine), (1 - PURGED) * mine, (1 - PURGED) * (1 - mine)])
+    shape, rows_of_disks = (4, len(rate)), 1 if fleet.by_url else 2
+    state = _State(
+        weights[:, None] * counts,
+        np.zeros(shape),
+        np.zeros((rows_of_disks, *shape)),
+        np.zeros((rows_of_disks, *shape)),
+        np.zeros(shape),
+    )
     steps = 2 * int(DAY / STEP)
     series = {name: np.zeros(steps) for name in Day.__dataclass_fields__}
     for step in range(steps):
         now = step * STEP - DAY  # of the second day
-        if now == LOSS:
-            disks[0], originals[0] = 0, 0
-            if fleet.by_url:  # the others are asked for its pictures too, which they do not hold
-                disks *= 1 - 1 / fleet.origins
-                originals *= 1 - 1 / fleet.origins
-        if now == PURGE:
-            for held in (cdn, bucket, disks, originals):
-                held *= 0.9
-        if now == CDN_EMPTY:
-            cdn[:] = 0
-        alive = np.array([not (number == 0 and LOSS <= now < BACK) for number in range(fleet.origins)])
-        # The CDN asks for what it does not hold; within a step, once for each picture.
-        cdn_asks = np.minimum(rate, (1 - np.exp(-rate * STEP)) / STEP) * (1 - cdn) + rate * cdn * (1 - warm)
-        cdn += (warm - cdn) * (1 - np.exp(-rate * STEP))
-        told = _origins(fleet, counts, cdn_asks, alive, disks, originals, bucket)
-        for name, value in told.items():
+        _happen(fleet, state, now)
+        asks = np.minimum(rate, (1 - np.exp(-rate * STEP)) / STEP) * (1 - state.cdn)
+        for name, value in _origins(fleet, state, asks, is_whole=not LOSS <= now < BACK).items():
             series[name][step] = value
+        state.cdn += (warm - state.cdn) * (1 - np.exp(-rate * STEP))
     half = steps // 2
     first = Day(**{name: values[:half] for name, values in series.items()})
     return first, Day(**{name: values[half:] for name, values in series.items()})
 
 
-def _origins(
-    fleet: Fleet, counts: Array, asks: Array, alive: Any, disks: Array, originals: Array, bucket: Array
-) -> dict[str, float]:
-    """One step of all origins: what each second costs. The disks and the bucket are filled."""
-    share = alive / alive.sum()
-    costs = fleet.costs
-    # By URL an origin is asked for its own pictures alone: as often, for fewer of them.
-    seen = np.where(alive, share if fleet.by_url else 1.0, 0.0)[:, None]
-    each = asks[None, :] * (1.0 if fleet.by_url else share[:, None])
-    fresh = 1 - np.exp(-each * STEP)  # how likely a picture is asked for in this step
-    asked = float((asks * counts).sum())
-    wanted = seen * counts * fresh * (1 - disks)  # pictures that an origin has to get from elsewhere
-    in_bucket = wanted * bucket if fleet.shared else np.zeros_like(wanted)
-    made = wanted - in_bucket
-    # A lease lets one origin render what several want at once; another has it from the bucket then.
-    once = np.minimum(made.sum(axis=0), counts * (1 - bucket) * (1 - np.exp(-asks * STEP)))
-    renders = float(once.sum() if fleet.shared else made.sum())
-    fetched = made * (1 - originals)
-    fetches = float(fetched.sum()) * (renders / max(float(made.sum()), 1e-9))
-    disks += (1 - disks) * fresh * alive[:, None]
-    originals += (1 - originals) * (1 - np.exp(-fleet.variants * each * STEP)) * alive[:, None]
-    for held in (disks, originals):
-        _bound(held, counts, seen, fleet)
-    if fleet.shared:
-        bucket += (1 - bucket) * (1 - np.exp(-asks * STEP))
-    gets = float(in_bucket.sum()) + (
-        float(made.sum()) if fleet.shared else 0.0
-    )  # what is missing is asked for too
-    busy = (asked * STEP * costs.disk + renders * (costs.render + costs.miss) + gets * costs.bucket) / STEP
+def _happen(fleet: Fleet, state: _State, now: float) -> None:
+    """The events of the second day."""
+    if now in (LOSS, BACK):
+        own = (0, [0, 2]) if fleet.by_url else (0, slice(None))
+        state.disks[own] = 0
+        state.originals[own] = 0
+    if now == PURGE:
+        for held in (state.cdn, state.bucket):
+            held[:2] = 0
+        for held in (state.disks, state.originals):
+            held[:, :2] = 0
+    if now == CDN_EMPTY:
+        state.cdn[:] = 0
+
+
+def _origins(fleet: Fleet, state: _State, asks: Array, *, is_whole: bool) -> dict[str, float]:
+    """One step of all origins: what each second costs. The disks and the bucket are filled.
+
+    Of a picture that is asked for the CDN has nothing. So what it does not hold is all that is looked for
+    elsewhere, and the part of it that a disk or the bucket lacks is theirs of everything, as much larger.
+    """
+    costs, counts = fleet.costs, state.counts
+    absent = np.maximum(1 - state.cdn, 1e-12)
+    asked = 1 - np.exp(-asks * STEP)  # how likely a picture is asked for in this step
+    no_record = np.minimum(1, (1 - state.bucket) / absent)
+    if fleet.by_url:
+        turns, each = np.array([1.0]), asks
+        lacking = np.minimum(1, (1 - state.disks) / absent)
+        no_original = np.minimum(1, (1 - state.originals) / absent)
+    else:
+        alive = fleet.origins if is_whole else fleet.origins - 1
+        turns = np.array([1, alive - 1]) / alive if is_whole else np.array([0.0, 1.0])
+        each = asks / alive
+        lacking, no_original = 1 - state.disks, 1 - state.originals
+    wanted = np.tensordot(turns, lacking, 1) * asked  # from elsewhere than a disk
+    made = np.minimum(wanted, no_record * asked) if fleet.shared else wanted
+    fetched = np.minimum(made, np.tensordot(turns, no_original, 1) * made)
+    for held, missing, times in ((state.disks, lacking, 1.0), (state.originals, no_original, fleet.variants)):
+        comes = (turns > 0)[:, None, None] * (1 - np.exp(-times * each * STEP))[None] * missing
+        held += np.minimum(1 - held, comes)
+        _bound(held, counts, fleet)
+    state.bucket += np.minimum(1 - state.bucket, made)
+    renders, gets = float((made * counts).sum()), float((wanted * counts).sum()) * fleet.shared
+    requests = float((asks * counts).sum())
+    busy = requests * costs.disk + (renders * (costs.render + costs.miss) + gets * costs.bucket) / STEP
     return {
-        "asked": asked,
+        "asked": requests,
         "renders": renders / STEP,
-        "fetches": fetches / STEP,
+        "fetches": float((fetched * counts).sum()) / STEP,
         "gets": gets / STEP,
-        "puts": (renders if fleet.shared else 0.0) / STEP,
+        "puts": renders * fleet.shared / STEP,
         "cores": busy,
     }
 
 
-def _bound(held: Array, counts: Array, seen: Array, fleet: Fleet) -> None:
-    """What does not fit on a disk goes, from the pictures that are asked for least."""
-    room = fleet.disk / 2 / fleet.size  # half for results, half for originals
-    filled = np.cumsum(held * counts * np.maximum(seen, 1e-12), axis=1)
-    over = filled > room
-    if over.any():
-        held[over] = 0
+def _bound(held: Array, counts: Array, fleet: Fleet) -> None:
+    """What does not fit goes, from the pictures that are asked for least."""
+    room = fleet.disk / 2 / fleet.size * (fleet.origins if fleet.by_url else 1)  # half of it is for originals
+    filled = np.cumsum((held * counts).sum(axis=1), axis=1)
+    held *= (filled <= room)[:, None, :]
 
 
 def money(fleet: Fleet, day: Day) -> dict[str, float]:

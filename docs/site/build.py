@@ -39,6 +39,7 @@ MENU = {
         "docs/http",
         "docs/caches",
         "docs/purging",
+        "docs/scaling",
         "docs/security",
         "docs/migrating",
         "CHANGELOG",
