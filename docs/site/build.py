@@ -36,6 +36,7 @@ MENU = {
     "Operators": [
         "docs/configuration",
         "docs/operations",
+        "docs/scaling",
         "docs/http",
         "docs/caches",
         "docs/purging",

@@ -30,13 +30,12 @@ from origin.cache.marks import Marks
 from origin.cache.marks import in_parts
 from origin.cache.memory import Lru
 from origin.cache.records import OriginalBody
+from origin.cache.records import Pieces
 from origin.cache.records import Record
 from origin.cache.records import Result
 from origin.cache.records import Version
 from origin.cache.records import pack
-from origin.cache.records import seal
 from origin.cache.records import unpack
-from origin.cache.records import unseal
 from origin.cache.tier import Tier
 from origin.formats import Format
 from origin.formats import sniff
@@ -48,6 +47,7 @@ MAX_RECORD = 60_000_000  # bytes of an object that is read
 WRITES = 16  # at once
 MAX_SKEW = 120.0  # seconds by which the clock of another origin may be ahead of this one
 _LARGE = 250_000  # bytes; the digests of more are made in a thread
+_DIGEST = 32  # bytes in front of a record
 _HEAD = 16_384  # bytes in which each of the two lines in front of a body ends
 _PORTION = 200  # records that a walk removes at once
 _GONE = 20_000  # originals that were dropped here and may still be in the bucket
@@ -144,7 +144,9 @@ class BucketTier(Tier):
     def _read(self, name: str, data: bytes) -> tuple[Record, frozenset[str]] | None:
         """The record of that name and its stamp; None for anything that we would not have written."""
         try:
-            view = unseal(name, data)
+            view = memoryview(data)[_DIGEST:]
+            if _digest(name, view) != data[:_DIGEST]:
+                return None
             head = bytes(view[:_HEAD]).partition(b"\n")[0]
             told = json.loads(head)
             written, stamp = told["written"], told["marks"]
@@ -194,7 +196,7 @@ class BucketTier(Tier):
         told = {"name": name, "written": self._clock(), "marks": sorted(stamp)}
         data = await _in_thread_if_large(
             0 if isinstance(record, Version) else len(record.body),
-            lambda: b"".join(seal(name, (json.dumps(told).encode() + b"\n", *pack(record)))),
+            lambda: _seal(name, (json.dumps(told).encode() + b"\n", *pack(record))),
         )
         try:
             async with self._writes:
@@ -261,6 +263,18 @@ class BucketTier(Tier):
                     yield name
         except BucketFailed:
             return
+
+
+def _seal(name: str, pieces: Pieces) -> bytes:
+    return b"".join((_digest(name, *pieces), *pieces))
+
+
+def _digest(name: str, *pieces: bytes | memoryview) -> bytes:
+    """SHA-256, unlike that of the disk: a bucket may be in many hands."""
+    digest = hashlib.sha256(f"{len(name)}:{name}".encode())
+    for piece in pieces:
+        digest.update(piece)
+    return digest.digest()
 
 
 def _is_what_it_says(record: Result) -> bool:

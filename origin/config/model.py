@@ -462,12 +462,12 @@ class Config(Part):
     ] = 15.0
     admin: Annotated[Admin, meaning("what is for operators")] = defaults()
     log: Annotated[Log, meaning("log lines")] = defaults()
-    telemetry: Annotated[Telemetry, meaning("traces by OpenTelemetry, or by `OTEL_*` alone")] = defaults()
-    events: Annotated[Events, meaning("what S3 tells of changes, which is purged")] = defaults()
-    cdn: Annotated[Cdn | None, meaning("the CDN that every purge reaches")] = None
     shared: Annotated[
         Shared | None, meaning("what many origins share: results, purges and renders; without it, nothing")
     ] = None
+    telemetry: Annotated[Telemetry, meaning("traces by OpenTelemetry, or by `OTEL_*` alone")] = defaults()
+    events: Annotated[Events, meaning("what S3 tells of changes, which is purged")] = defaults()
+    cdn: Annotated[Cdn | None, meaning("the CDN that every purge reaches")] = None
     answers: Annotated[
         dict[AnswerRoute, Annotated[FixedAnswer, OrText()]],
         meaning('fixed answers, by path: `"/ping"`, `"POST /upload"`, `"GET /old/*"`; a text, or an object'),

@@ -145,6 +145,9 @@ class Handler:
         key = None if key is None else self.source_key(key)
         if self._fleet is not None:
             return await self._fleet.purge(self.name, key, prefix, counts=counts)
+        return await self._purge_here(key, prefix)
+
+    async def _purge_here(self, key: str | None, prefix: str | None) -> int:
         self.forget(key, prefix)
         return await self.renditions.purge(name_purged(self.name, self._source_id, key, prefix))
 
@@ -171,8 +174,7 @@ class Handler:
         if self._registry is None:
             return
         if self._fleet is None:
-            self.forget(url, None)
-            await self.renditions.purge(name_original(self.name, self._source_id, url))
+            await self._purge_here(url, None)
             return
         with suppress(PurgeNotSpread):  # every origin asks the registry before it serves what it has
             await self._fleet.purge(self.name, url, None, counts=False)

@@ -27,6 +27,7 @@ from origin.cache.shared import BucketTier
 log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 10.0  # for which a purge waits while its records are removed from the bucket
+SPREAD_SECONDS = 2.0  # within which a purge is in force on every origin
 SAVE_SECONDS = 10.0  # between two notes of until when the purges have been made
 
 

@@ -12,7 +12,6 @@ from origin.config.cdn import HttpCdn
 from origin.config.cdn import VarnishCdn
 from origin.config.model import Config
 from origin.ops.cdn.purge import CdnTarget
-from origin.ops.cdn.queue import GATHER
 from origin.ops.cdn.queue import CdnPurger
 from origin.ops.cdn.queue import CdnQueue
 from origin.ops.cdn.targets import CLOUDFLARE
@@ -26,16 +25,12 @@ from origin.ops.outgoing import OutgoingHttp
 from origin.sources.aws import AwsAccess
 from origin.sources.settings import Secret
 
-SPREAD = (
-    2.0  # seconds in which a purge is in force on every origin; before, one may give the CDN the old picture
-)
 REGION = "us-east-1"  # CloudFront is a global service, whose requests are signed for this region
 
 
 def make_cdn(config: Config, http: OutgoingHttp) -> CdnPurger:
     """What tells the CDN of purges; nobody, where the configuration has none."""
-    gather = GATHER if config.shared is None else GATHER + SPREAD
-    return CdnPurger([CdnQueue(target, gather=gather) for target in _targets(config, http)])
+    return CdnPurger([CdnQueue(target) for target in _targets(config, http)])
 
 
 def aws_access(part: AwsPart, region: str | None = None) -> AwsAccess:

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -55,6 +56,7 @@ from origin.ingest.store import Purge
 from origin.ops.cdn.purge import CdnPurge
 from origin.ops.metrics import Metrics
 from origin.ops.outgoing import OutgoingHttp
+from origin.ops.purge import SPREAD_SECONDS
 from origin.ops.purge import PurgeNotSpread
 from origin.ops.s3_events import ObjectChange
 from origin.parts.cdn import make_cdn
@@ -119,6 +121,7 @@ class Origin:
         self._fallbacks: dict[tuple[bytes, str], Fallback] = {}
         self._http = OutgoingHttp()
         self.cdn = make_cdn(config, self._http)
+        self._for_cdn: deque[CdnPurge] = deque()  # which every origin has to know first
         self.events = EventListeners(self._purge_change, self._http)
         self.metrics = Metrics(
             [
@@ -128,9 +131,9 @@ class Origin:
                 self.idle.numbers,
                 self._cache_numbers,
                 self._registry_numbers,
+                self.fleet_numbers,
                 self._cdn_numbers,
                 self.events.numbers,
-                self.fleet_numbers,
             ]
         )
         self.handlers = self._build_handlers(config)
@@ -186,6 +189,8 @@ class Origin:
     async def close(self) -> None:
         self.is_open = False
         await self.events.close()
+        while self._for_cdn:
+            self._tell_cdn_now()
         await self.cdn.close()
         await self._http.close()
         await _close(self.handlers, self.writers)
@@ -340,6 +345,7 @@ class Origin:
             clock=self._clock,
             flights=SingleFlight(),
         )
+        self._sources_of.setdefault(config.name, set()).add(config.source.identity())
         renditions = Renditions(
             config.name,
             originals,
@@ -351,7 +357,6 @@ class Origin:
             flights=SingleFlight(),
             leases=self.fleet.leases if self.fleet is not None else None,
         )
-        self._sources_of.setdefault(config.name, set()).add(config.source.identity())
         return Handler(
             name=config.name,
             source_id=config.source.identity(),
@@ -421,39 +426,47 @@ class Origin:
     ) -> int:
         """Forget results and originals of a handler as `Handler.purge` does, and tell the CDN.
 
-        Raises PurgeNotSpread; the CDN is told then too.
+        Raises PurgeNotSpread; the CDN is not told then, or it would fetch the old picture again.
         """
-        try:
-            return await handler.purge(key, prefix, counts=counts)
-        finally:
-            self.tell_cdn(handler, key, prefix)
+        count = await handler.purge(key, prefix, counts=counts)
+        self.tell_cdn(handler, key, prefix)
+        return count
 
     def tell_cdn(self, handler: Handler, key: str | None, prefix: str | None) -> None:
         """Have the CDN forget what this origin has forgotten. It follows behind the answer."""
         mount = next(mount for mount, each in self.handlers.items() if each.name == handler.name)
         source_key = "" if key is None else handler.source_key(key)
-        self.cdn.add(CdnPurge(handler.name, mount, key, prefix, source_key))
+        purge = CdnPurge(handler.name, mount, key, prefix, source_key)
+        if self.fleet is None:
+            self.cdn.add(purge)
+            return
+        # First every origin, then the CDN: it might ask one that does not know yet.
+        self._for_cdn.append(purge)
+        asyncio.get_running_loop().call_later(SPREAD_SECONDS, self._tell_cdn_now)
+
+    def _tell_cdn_now(self) -> None:
+        if self._for_cdn:
+            self.cdn.add(self._for_cdn.popleft())
 
     async def _purge_change(self, change: ObjectChange) -> int:
         """Forget an object of a bucket in every handler that reads it.
 
         Raises SourceUnavailable where not every origin could be told.
         """
-        try:
-            return await self._purge_object(change)
-        except PurgeNotSpread as error:
-            raise SourceUnavailable(str(error)) from error
-
-    async def _purge_object(self, change: ObjectChange) -> int:
         changed, count = f"s3://{change.bucket}/{change.key}", 0
         for own in self.config.handlers:
             handler, place = self.handlers[own.prefix], own.source.place()
             if changed.startswith(place) and changed != place:
                 key = changed.removeprefix(place)
-                named = (None, key) if change.is_folder else (key, None)
-                count += await self.purge(handler, *named)
+                named: tuple[str | None, str | None] = (None, key) if change.is_folder else (key, None)
             elif change.is_folder and place.startswith(changed):
-                count += await self.purge(handler, None, None)
+                named = (None, None)
+            else:
+                continue
+            try:
+                count += await self.purge(handler, *named)
+            except PurgeNotSpread as error:
+                raise SourceUnavailable(str(error)) from error
         self.metrics.purged(count)
         return count
 
@@ -500,12 +513,12 @@ class Origin:
             for measure in cache.measures():
                 yield measure.name, measure.help, measure.read()
 
-    def _cdn_numbers(self) -> Iterator[tuple[str, str, float]]:
-        return self.cdn.numbers()  # of the CDN that is told now
-
     def fleet_numbers(self) -> Iterator[tuple[str, str, float]]:
         """What is counted of what origins share."""
         return iter(()) if self.fleet is None else self.fleet.numbers()
+
+    def _cdn_numbers(self) -> Iterator[tuple[str, str, float]]:
+        return self.cdn.numbers()  # of the CDN that is told now
 
     def _registry_numbers(self) -> Iterator[tuple[str, str, float]]:
         text = "Times that a registry of URLs did not answer."

@@ -138,10 +138,10 @@ def configuration(path: tuple[str | int, ...] = ()) -> dict[str, Any]:
         "cache": {},
         "admin": {},
         "log": {},
+        "shared": {"results": {"type": "s3", "bucket": "results"}},
         "telemetry": {},
         "events": {"queue": {"url": "http://127.0.0.1/1/queue"}},
         **({"cdn": {"type": path[1], **CDNS[str(path[1])]}} if path[:1] == ("cdn",) else {}),
-        "shared": {"results": {"type": "s3", "bucket": "results"}},
         **({"answers": {"/x": {}}} if path[:1] == ("answers",) else {}),
     }
 
