@@ -311,7 +311,9 @@ def unit(name: str) -> configparser.ConfigParser:
 
 
 def test_systemd_takes_both_units(tmp_path: Path) -> None:
-    program = need("systemd-analyze")
+    program = shutil.which("systemd-analyze")
+    if program is None:
+        pytest.skip("systemd-analyze is not installed (Debian: systemd)")
     for name in ("image-origin.service", "image-origin.socket"):
         text = (DEPLOY / "systemd" / name).read_text()
         (tmp_path / name).write_text(text.replace("/opt/image-origin/bin/origin", "/bin/true"))
