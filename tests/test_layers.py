@@ -52,10 +52,10 @@ HOMES = {
     "pypdfium2": "imaging.pdf",
     "pyseccomp": "imaging.seccomp",
     "aiobotocore": "sources.s3_source sources.s3_session sources.aws_client",
-    "botocore": "sources.s3_source sources.s3_errors sources.s3_get",
-    "aiohttp": "sources.s3_errors sources.s3_session sources.s3_get "
+    "botocore": "sources.s3_source sources.s3_errors sources.s3_get sources.s3_model",
+    "aiohttp": "sources.s3_errors sources.s3_session "
     "sources.http_session sources.http_source sources.http_body ops.outgoing",
-    "yarl": "sources.http_session sources.s3_get ops.outgoing",
+    "yarl": "sources.http_session ops.outgoing",
     "idna": "sources.remote_url",
     "opentelemetry": "ops.tracing ops.sent_metrics",
     "sentry_sdk": "ops.error_reports",
@@ -66,7 +66,7 @@ HOMES = {
     "itsdangerous": "signing",
     "uvicorn": "server",
     "uvloop": "server.run",
-    "httptools": "server.connection",
+    "httptools": "server.connection sources.s3_connection",
     "python_multipart": "ingest.forms",
     "click": "cli",
     "pydantic": "config",

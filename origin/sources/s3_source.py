@@ -16,7 +16,6 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import ClientError
-from botocore.loaders import create_loader
 
 from origin.errors import KeyRefused
 from origin.errors import NotFound
@@ -38,6 +37,7 @@ from origin.sources.base import stored_segments
 from origin.sources.marks import marked
 from origin.sources.reused_memory import ReusedMemory
 from origin.sources.s3 import S3Settings
+from origin.sources.s3_connection import ConnectionPool
 from origin.sources.s3_errors import NO_CREDENTIALS
 from origin.sources.s3_errors import REGION_IS_MISSING
 from origin.sources.s3_errors import Refusal
@@ -49,6 +49,7 @@ from origin.sources.s3_errors import status_of
 from origin.sources.s3_get import Getter
 from origin.sources.s3_get import ObjectAnswer
 from origin.sources.s3_get import find_getter
+from origin.sources.s3_model import make_loader
 from origin.sources.s3_session import NoRedirectSession
 from origin.sources.s3_signature import Credentials
 from origin.sources.settings import reveal
@@ -56,8 +57,7 @@ from origin.sources.settings import reveal
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
-# One for all sources: botocore's model of S3 takes 14 MB and 0.14 s of CPU to load.
-_MODELS = create_loader()
+_MODELS = make_loader()  # one for all sources
 _MEMORY = ReusedMemory()  # for all sources, too
 _CHECKED_KEYS = 10  # listed by `check`: the first may be the marks that consoles leave for folders
 
@@ -96,6 +96,8 @@ class S3Source:
 
     async def close(self) -> None:
         self._client = None
+        if self.getter is not None:
+            self.getter.close()
         await self._exits.aclose()
 
     async def get(
@@ -215,7 +217,17 @@ class S3Source:
 
         creation = session.create_client("s3", **_client_arguments(settings, self._connections, make_session))
         client: S3Client = await self._exits.enter_async_context(creation)
-        self.getter = await find_getter(client, self._bucket, sessions[0], self._credentials(chain))
+
+        def make_pool(host: str, port: int, speaks_tls: bool) -> ConnectionPool:
+            return ConnectionPool(
+                host,
+                port,
+                limit=self._connections,
+                connect_timeout=settings.connect_timeout,
+                make_tls=sessions[0].make_tls if speaks_tls else None,
+            )
+
+        self.getter = await find_getter(client, self._bucket, make_pool, self._credentials(chain))
         has_region = bool(settings.region or session.get_config_variable("region"))
         self._region_is_missing = not has_region and client.meta.endpoint_url.endswith(".amazonaws.com")
         return client
@@ -256,7 +268,11 @@ class S3Source:
             raise Unprocessable(f"an original of {answer.length} bytes; {self._max_bytes} are allowed")
         await reserve_memory(self._max_bytes if answer.length is None else answer.length)
         if answer.length is not None:
-            return await self._read_length(answer.chunks, answer.length)
+            memory = _MEMORY.take(answer.length)
+            if answer.receive is not None:
+                await answer.receive(memory)
+                return memory.toreadonly()
+            return await _fill(memory, answer.chunks)
         chunks, size = [], 0
         async for chunk in answer.chunks:
             chunks.append(chunk)
@@ -265,16 +281,17 @@ class S3Source:
                 raise Unprocessable(f"an original of more than {self._max_bytes} bytes")
         return b"".join(chunks)
 
-    async def _read_length(self, chunks: AsyncIterator[bytes], length: int) -> memoryview:
-        """The body, of that many bytes."""
-        body, size = _MEMORY.take(length), 0
-        async for chunk in chunks:
-            end = size + len(chunk)
-            if end > length:
-                raise Unprocessable(f"an original of more than the {length} bytes that were announced")
-            body[size:end] = chunk
-            size = end
-        return body[:size].toreadonly()
+
+async def _fill(memory: memoryview, chunks: AsyncIterator[bytes]) -> memoryview:
+    """The body, which is no larger than the memory."""
+    size = 0
+    async for chunk in chunks:
+        end = size + len(chunk)
+        if end > len(memory):
+            raise Unprocessable(f"an original of more than the {len(memory)} bytes that were announced")
+        memory[size:end] = chunk
+        size = end
+    return memory[:size].toreadonly()
 
 
 def _client_arguments(
