@@ -33,6 +33,7 @@ from PIL import Image
 
 from benchmarks.pictures import LANDSCAPE
 from origin.formats import FORMATS
+from origin.formats import OUTPUTS
 from origin.formats import QUALITY
 from origin.formats import Format
 from origin.imaging import load
@@ -43,6 +44,7 @@ from origin.imaging.protocol import Job
 from origin.imaging.protocol import Watermark
 from origin.imaging.trim import trim
 from origin.urls.options import Options
+from origin.writers import Effort
 
 WORK = Path(__file__).parent / ".work" / "costs"
 SIZES = (2800, 2500), (4800, 2500)  # px: 7 and 12 megapixels, beyond where AVIF has its least effort
@@ -56,11 +58,11 @@ class Case:
     """One thing to measure, of a picture with so many bands."""
 
     name: str
-    kind: str  # "decode", "step" or "encode"
+    kind: str  # "decode", "step", "write" or "encode"
     bands: int = 3
     options: dict[str, Any] = field(default_factory=dict)
     format: str = "jpg"  # of the result; to decode, of the original
-    settings: dict[str, Any] = field(default_factory=dict)  # to write that original with
+    settings: dict[str, Any] = field(default_factory=dict)  # to write that original with, or the result
     noise: bool = False
 
 
@@ -118,22 +120,45 @@ def stepped() -> Iterator[Case]:
 
 
 ENCODED: dict[str, tuple[dict[str, Any], str]] = {
-    "jpg": ({}, "jpg"),
     "jpg q=100": ({"quality": 100}, "jpg"),
     "jpg bytes": ({"max_bytes": 900_000}, "jpg"),
-    "png": ({}, "png"),
-    "webp": ({}, "webp"),
     "webp q=100": ({"quality": 100}, "webp"),
-    "webp lossless": ({"lossless": True}, "webp"),
     "webp bytes": ({"max_bytes": 900_000}, "webp"),
     "webp q=auto": ({"quality": "auto"}, "webp"),
-    "gif": ({}, "gif"),
-    "avif": ({}, "avif"),
     "avif q=100": ({"quality": 100}, "avif"),
-    "avif lossless": ({"lossless": True}, "avif"),
     "avif bytes": ({"max_bytes": 900_000}, "avif"),
     "avif q=auto": ({"quality": "auto"}, "avif"),
 }
+
+
+def tried() -> Iterator[Case]:
+    """Every effort of every encoder, by what libvips is told."""
+    for format in OUTPUTS:
+        for lossless in (False, True) if format.holds_lossless else (False,):
+            for effort in efforts(format, lossless):
+                told = ", ".join(f"{name}={value}" for name, value in effort.options.items())
+                name = f"write {format.name}{' lossless' if lossless else ''} {told}"
+                for bands in (3, 4) if format.holds_alpha else (3,):
+                    for noise in (False, True):
+                        settings = settings_of(format, effort, lossless=lossless, alpha=bands == 4)
+                        yield Case(name, "write", bands, format=format.name, settings=settings, noise=noise)
+
+
+def efforts(format: Format, lossless: bool) -> list[Effort]:
+    """Those of all levels, each once."""
+    assert format.writer is not None
+    levels = format.writer.lossless if lossless else format.writer.efforts
+    return list({str(effort.options): effort for each in levels.values() for effort in each}.values())
+
+
+def settings_of(format: Format, effort: Effort, *, lossless: bool, alpha: bool) -> dict[str, Any]:
+    assert format.writer is not None
+    settings = format.writer.options_for(effort, alpha=alpha)
+    if lossless:
+        settings["lossless"] = True
+    elif format.default_quality is not None:
+        settings["Q"] = format.default_quality
+    return settings
 
 
 def encoded() -> Iterator[Case]:
@@ -154,7 +179,7 @@ def main() -> None:
         return
     WORK.mkdir(parents=True, exist_ok=True)
     print(f"{'':34}{'bands':>6}{'s/MP':>9}{'bytes/px':>10}")
-    for case in (*decoded(), *stepped(), *encoded()):
+    for case in (*decoded(), *stepped(), *tried(), *encoded()):
         if not arguments.words or all(word in case.name for word in arguments.words):
             tell(case)
 
@@ -217,6 +242,12 @@ def prepare(case: Case, data: bytes, size: tuple[int, int]) -> Callable[[], obje
         name: tuple(value) if isinstance(value, list) else value for name, value in case.options.items()
     }
     options = Options(**given)
+    if case.kind == "write":
+        (writer,) = [format.writer for format in OUTPUTS if format.name == case.format]
+        assert writer is not None
+        suffix = writer.suffix
+        plain = pyvips.Image.new_from_memory(data, *size, case.bands, "uchar").copy(interpretation="srgb")
+        return lambda: plain.write_to_buffer(suffix, keep="none", **case.settings)
     job = make_job(options, case.format)
     if options.watermark:
         keep(

@@ -24,16 +24,19 @@ import uvloop
 
 from benchmarks import kills_pictures
 from benchmarks.client import Client
-from benchmarks.kills_clients import NOTHING
-from benchmarks.kills_clients import SUFFIX
-from benchmarks.kills_clients import Ledger
+from benchmarks.kills_asking import NOTHING
+from benchmarks.kills_asking import SUFFIX
+from benchmarks.kills_asking import Ledger
+from benchmarks.kills_asking import complaint
 from benchmarks.kills_clients import Uploader
-from benchmarks.kills_clients import complaint
 from benchmarks.kills_clients import derived_targets
 from benchmarks.kills_clients import targets
+from benchmarks.kills_parts import file_beside
+from benchmarks.kills_parts import part_targets
 from benchmarks.kills_places import Bucket
 from benchmarks.kills_places import Folder
 from benchmarks.kills_places import Place
+from benchmarks.kills_server import PARTS
 from benchmarks.kills_server import PICTURES
 from benchmarks.kills_server import STAGE
 from benchmarks.kills_server import WITH_FILES
@@ -122,6 +125,7 @@ async def _judge(place: Place, server: Server, client: Client, found: Found) -> 
         await asyncio.sleep(0.2)
     contents = await asyncio.to_thread(place.contents)
     ledger.wrong += _files_wrong(contents, ledger, are_repaired=True)
+    ledger.wrong += await _parts_wrong(contents, ledger, client)
 
 
 def _stored_wrongly(contents: dict[str, bytes], ledger: Ledger) -> list[str]:
@@ -141,7 +145,7 @@ def _stored_wrongly(contents: dict[str, bytes], ledger: Ledger) -> list[str]:
         if body is None or _number(body) != expected:
             wrong.append(f"{key} waits in the stage no more, or is another")
     for name, body in contents.items():
-        if name.startswith(f"{WITH_FILES}/"):
+        if name.startswith((f"{WITH_FILES}/", f"{PARTS}/")):
             continue
         if _number(body) in unanswered:
             unanswered.remove(_number(body))  # a POST whose answer got lost; its name is not known
@@ -168,12 +172,37 @@ def _files_wrong(contents: dict[str, bytes], ledger: Ledger, *, are_repaired: bo
     return wrong
 
 
+async def _parts_wrong(contents: dict[str, bytes], ledger: Ledger, client: Client) -> list[str]:
+    """Complaints of pictures of which parts are published, once what a crash left is repaired: each shows
+    what it may, the same under each of its names, and its file is of this very part."""
+    names = {name.removeprefix(f"{PARTS}/") for name in contents if name.startswith(f"{PARTS}/")}
+    keys = {name for name in names if not _is_own(f"/{name}") and not name.endswith(f"{SUFFIX}.png")}
+    wrong = [f"{key} was published, and is not there" for key in ledger.parts.keys() - keys]
+    for key in keys:
+        seen = {f"{PARTS}/{file_beside(key)}": contents.get(f"{PARTS}/{file_beside(key)}", b"")}
+        replies = {target: await client.get(target) for target in part_targets(key)}
+        problems = {target: complaint(reply, ledger.shown(key)) for target, reply in replies.items()}
+        wrong += [f"at the end GET {target}: {problem}" for target, problem in problems.items() if problem]
+        seen |= {target: reply.body for target, reply in replies.items() if not problems[target]}
+        numbers = {name: _number_shown(body) for name, body in seen.items()}
+        if len(set(numbers.values())) > 1:
+            wrong.append(f"{key} shows different parts: {numbers}")
+    strays = names - keys - {file_beside(key) for key in keys}
+    return wrong + [f"{name} is there without its original" for name in strays if not _is_own(f"/{name}")]
+
+
+def _number_shown(body: bytes) -> int:
+    """The number that can be read; -1 of what is no picture."""
+    with contextlib.suppress(OSError):
+        return kills_pictures.number_of(body)
+    return -1
+
+
 def _number(body: bytes) -> int:
     """The number of a picture that is as it was sent, or as it had to become; -1 of any other bytes."""
-    try:
-        number = kills_pictures.number_of(body)
-    except OSError:
-        return -1
+    number = _number_shown(body)
+    if number < 0 or body == kills_pictures.strip(number):
+        return number
     sent, is_kept = kills_pictures.picture(number)
     return number if body == sent or not is_kept else -1
 
@@ -182,7 +211,14 @@ def _left_over(place: Place, server: Server) -> list[str]:
     """What still waits, and what nobody is writing any more."""
     waiting = [name for name in place.names() if name.startswith(f"{STAGE}/") and not _is_own(name)]
     unfinished = [name for name in place.names() if "/.origin/tmp/" in name or "/.origin/notes/" in name]
-    return waiting + unfinished + [str(path) for path in server.spools.iterdir()]
+    return waiting + unfinished + _strays(place.names()) + [str(path) for path in server.spools.iterdir()]
+
+
+def _strays(names: list[str]) -> list[str]:
+    """Folders that keep metadata of more objects than they have."""
+    kept = Counter(name.partition("/.origin/metadata/")[0] for name in names if "/.origin/metadata/" in name)
+    there = Counter(name.rpartition("/")[0] for name in names if not _is_own(name))
+    return [f"{folder}/.origin/metadata" for folder, number in kept.items() if number > there[folder]]
 
 
 def _is_own(name: str) -> bool:

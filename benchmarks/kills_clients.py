@@ -1,9 +1,4 @@
-"""Clients that upload while the origin is killed, and know what each key may hold.
-
-A write that was answered has happened or has not, as the answer says. One that was not answered may have
-happened: both are right from then on, until the next answer. An S3 server may carry out a write to whose end
-nobody waited even later: it is right from then on.
-"""
+"""Clients that upload while the origin is killed, and know what each key may hold."""
 
 from __future__ import annotations
 
@@ -11,78 +6,46 @@ import asyncio
 import json
 import random
 import time
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from dataclasses import field
 from itertools import count
 from urllib.parse import urlencode
 
 from benchmarks import kills_pictures
 from benchmarks.client import Client
 from benchmarks.client import Reply
+from benchmarks.kills_asking import DERIVED
+from benchmarks.kills_asking import FOLDER
+from benchmarks.kills_asking import FORM
+from benchmarks.kills_asking import NOTHING
+from benchmarks.kills_asking import OTHER
+from benchmarks.kills_asking import STAGED
+from benchmarks.kills_asking import SUFFIX
+from benchmarks.kills_asking import UNKNOWN
+from benchmarks.kills_asking import WRITER
+from benchmarks.kills_asking import Asker
+from benchmarks.kills_asking import Ledger
+from benchmarks.kills_parts import Cropper
 from benchmarks.kills_pictures import SMALL
 
-TOKEN = "a token for uploads under kills"
-WRITER, OTHER, STAGED = (
-    "up",
-    "all",
-    "staged",
-)  # handlers: one that writes, one that reads there too, one with a stage
-FOLDER = "pictures"  # of `WRITER`, as `OTHER` sees it
-DERIVED, SUFFIX = "derived", "MI"  # the handler that stores a small file beside each picture, and its folder
-_AUTH = f"Authorization: Bearer {TOKEN}\r\n"
-_FORM = "Content-Type: application/x-www-form-urlencoded\r\n"
-UNKNOWN = frozenset({0, 503})  # statuses behind which a write may have happened or not
-UNANSWERED = UNKNOWN | {502, 504}  # the same of reads
-NOTHING: int | None = None  # what a key holds that has no picture
 
-
-@dataclass
-class Ledger:
-    """What there may be, and what went wrong."""
-
-    may_hold: dict[str, set[int | None]] = field(default_factory=dict)  # numbers of pictures, by key
-    writes: dict[str, list[str]] = field(default_factory=dict)  # by key: second, number and answer of each
-    late: dict[str, set[int | None]] = field(default_factory=dict)  # what the store may still carry out
-    is_remote: bool = False  # whether it may carry out later what was answered with 503
-    waiting: dict[str, int] = field(default_factory=dict)  # acknowledged in the stage, and not published
-    published: set[str] = field(default_factory=set)  # keys of those that waited
-    unanswered: set[int] = field(default_factory=set)  # pictures whose POST was not answered
-    statuses: Counter[str] = field(default_factory=Counter)
-    wrong: list[str] = field(default_factory=list)
-    overtaken: list[str] = field(default_factory=list)  # keys that hold a late write in place of a later one
-    answered: int = 0  # uploads that were acknowledged or refused
-    with_files: dict[str, set[int | None]] = field(default_factory=dict)  # the same of `DERIVED`
-    reads: int = 0
-    unread: int = 0  # reads without an answer, or while S3 was away
-
-    def held(self, key: str) -> set[int | None]:
-        """All that is right of a key that was written."""
-        return self.may_hold.get(key, {NOTHING}) | self.late.get(key, set())
-
-    def held_with_file(self, key: str) -> set[int | None]:
-        """The same of a picture beside which there is a file."""
-        return self.with_files[key] | self.late.get(key, set())
-
-
-class Uploader:
+class Uploader(Asker):
     """One client. It alone writes the keys it makes."""
 
     def __init__(self, name: int, client: Client, ledger: Ledger, up: asyncio.Event) -> None:
-        self._client = client
-        self._ledger = ledger
-        self._up = up  # whether there is an origin to ask
+        super().__init__(client, ledger, up)
         self._dice = random.Random(name)
         self._keys = (f"c{name}/{number}.png" for number in count())
         self._numbers = count(1 + (name << 16))
         self._derived = [f"d{name}/{number}" for number in range(3)]  # few, so that they are often replaced
+        self._parts = Cropper(client, ledger, up, self._dice, self._numbers)
         self._mine: dict[str, str | None] = {}  # version by key, as far as known
 
     async def run(self, until: int) -> None:
         """Upload until so many uploads of all clients are answered."""
         ways = {self._put_new: 30, self._replace: 22, self._refused: 12, self._conditional: 16}
         ways |= {self._delete: 5, self._post: 7, self._publish: 8, self._derive: 8}
+        ways |= {self._parts.publish: 6, self._parts.publish_again: 8, self._parts.recrop: 3}
+        ways |= {self._parts.refused: 2}
         while self._ledger.answered < until:
             (way,) = self._dice.choices(list(ways), list(ways.values()))
             await way()
@@ -165,7 +128,7 @@ class Uploader:
         if self._dice.random() < 0.25:
             return
         form = urlencode({"key": key}).encode()
-        while (reply := await self._write("POST", f"/{STAGED}/-/publish", form, _FORM)).status in UNKNOWN:
+        while (reply := await self._write("POST", f"/{STAGED}/-/publish", form, FORM)).status in UNKNOWN:
             pass
         self._expect(reply, {200}, f"publish {key}")
         del self._ledger.waiting[key]
@@ -194,24 +157,6 @@ class Uploader:
     def _one_of_mine(self) -> str:
         return self._dice.choice(list(self._mine)) if self._mine else next(self._keys)
 
-    async def _write(self, method: str, target: str, body: bytes = b"", headers: str = "") -> Reply:
-        reply = await self._send(method, target, body, _AUTH + headers)
-        kind = reply.headers.get("x-origin-error", "")
-        self._ledger.statuses[f"{method} {reply.status or 'no answer'} {kind}".strip()] += 1
-        self._ledger.answered += reply.status not in UNKNOWN
-        return reply
-
-    async def _send(self, method: str, target: str, body: bytes = b"", headers: str = "") -> Reply:
-        await self._up.wait()
-        reply = await self._client.send(method, target, headers, body)
-        if not reply.status:
-            await asyncio.sleep(0.02)  # it was killed, and whoever has killed it comes to know
-        return reply
-
-    def _expect(self, reply: Reply, statuses: set[int], what: str) -> None:
-        if reply.status not in statuses | UNKNOWN:
-            self._ledger.wrong.append(f"{what}: {reply.status} {reply.body[:200]!r}")
-
     def _note(self, key: str, number: int | None, reply: Reply, is_kept: bool) -> None:
         """What the key may hold after that answer to a write of `number`."""
         write = f"{time.monotonic():.1f} s: {number}, {reply.status}"
@@ -224,23 +169,9 @@ class Uploader:
             self._ledger.may_hold[key] = {number}
             self._mine[key] = reply.headers.get("etag") if is_kept else None
 
-    def _note_late(self, key: str, number: int | None, reply: Reply) -> None:
-        if reply.status == 503 and self._ledger.is_remote:
-            self._ledger.late.setdefault(key, set()).add(number)
-
     async def _read(self, key: str) -> None:
         """What is served is what the last answer has said, by whichever handler and in whichever size."""
         await self._see(self._dice.choice(list(targets(key))), self._ledger.held(key))
-
-    async def _see(self, target: str, held: set[int | None]) -> None:
-        reply = await self._send("GET", target)
-        if reply.status in UNANSWERED:
-            self._ledger.unread += 1
-            return
-        self._ledger.reads += 1
-        problem = complaint(reply, held)
-        if problem:
-            self._ledger.wrong.append(f"GET {target}: {problem}")
 
 
 def targets(key: str) -> Iterator[str]:
@@ -250,16 +181,3 @@ def targets(key: str) -> Iterator[str]:
 
 def derived_targets(key: str) -> Iterator[str]:
     yield from (f"/{DERIVED}/{key}.png?w={SMALL}&f=png", f"/{DERIVED}/{key}{SUFFIX}.png")
-
-
-def complaint(reply: Reply, held: set[int | None]) -> str:
-    """What is wrong with an answer, where the key may hold these."""
-    if reply.status == 404:
-        return "" if NOTHING in held else f"404, and it holds {held}"
-    if reply.status != 200:
-        return f"{reply.status} {reply.headers.get('x-origin-error')}"
-    try:
-        number = kills_pictures.number_of(reply.body)
-    except OSError as error:
-        return f"no picture: {error}"
-    return "" if number in held else f"shows {number}, and it holds {held}"

@@ -11,6 +11,7 @@ from PIL import Image
 
 COLUMNS, ROWS = 6, 4  # of fields, black or white: the number has 24 bits
 FIELD = 8  # pixels
+PANELS = 3  # of a strip, one below the other, each with a number
 SMALL = 24  # pixels, the width in which a picture is read again: 4 of each field
 GPS = 0x8825  # the tag of Exif
 _LARGE = 700  # pixels of noise below the fields, so that the body has more than a megabyte
@@ -31,6 +32,20 @@ def picture(number: int) -> tuple[bytes, bool]:
         return file.getvalue(), False
     image.save(file, "PNG", compress_level=1)
     return file.getvalue(), True
+
+
+def strip(number: int) -> bytes:
+    """A picture of panels with this number and the next ones. Of the whole, the first is read."""
+    file = io.BytesIO()
+    fields = np.concatenate([_fields(number + panel) for panel in range(PANELS)])
+    Image.fromarray(fields).save(file, "PNG", compress_level=1)
+    return file.getvalue()
+
+
+def panel(number: int) -> str:
+    """The rectangle of one panel of a strip."""
+    width, height = COLUMNS * FIELD, ROWS * FIELD
+    return f"{width}x{height}+0+{number * height}"
 
 
 def number_of(body: bytes) -> int:

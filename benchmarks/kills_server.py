@@ -1,4 +1,4 @@
-"""The origin of a run with kills: three handlers over one store, started again after each kill."""
+"""The origin of a run with kills: handlers over one store, started again after each kill."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.kills_clients import DERIVED
-from benchmarks.kills_clients import FOLDER
-from benchmarks.kills_clients import OTHER
-from benchmarks.kills_clients import STAGED
-from benchmarks.kills_clients import SUFFIX
-from benchmarks.kills_clients import TOKEN
-from benchmarks.kills_clients import WRITER
+from benchmarks.kills_asking import CROPPED
+from benchmarks.kills_asking import DERIVED
+from benchmarks.kills_asking import FOLDER
+from benchmarks.kills_asking import OTHER
+from benchmarks.kills_asking import STAGED
+from benchmarks.kills_asking import SUFFIX
+from benchmarks.kills_asking import TOKEN
+from benchmarks.kills_asking import WRITER
 from benchmarks.kills_pictures import SMALL
 from benchmarks.kills_places import Place
 from benchmarks.machine import free_port
 from benchmarks.machine import tree
 
 PUBLIC, STAGE = "public", "stage"  # folders: what is served, and where uploads wait
-PICTURES, WITH_FILES = f"{PUBLIC}/{FOLDER}", f"{PUBLIC}/{DERIVED}"
+PICTURES, WITH_FILES, PARTS = (f"{PUBLIC}/{folder}" for folder in (FOLDER, DERIVED, CROPPED))
 _PATIENCE = 100.0  # seconds until it has started
 
 
@@ -36,10 +37,12 @@ def configuration(place: Place, folder: Path, port: int, expire: int) -> dict[st
     writer = {"name": WRITER, "source": place.source(PICTURES), "error_status": "exact"}
     staged = {"auth": auth, "stage": {"source": place.source(STAGE), "expire": expire}}
     derives = {"auth": auth, "methods": ["PUT", "DELETE"], "derive": {SUFFIX: "small"}}
+    cropped = {**staged, "derive": {SUFFIX: "small"}}
     handlers = [
         {**writer, "write": {"auth": auth, "methods": ["POST", "PUT", "DELETE"]}},
         {**writer, "name": STAGED, "write": staged},
         {**writer, "name": DERIVED, "source": place.source(WITH_FILES), "write": derives},
+        {**writer, "name": CROPPED, "source": place.source(PARTS), "write": cropped},
         {**writer, "name": OTHER, "source": place.source(PUBLIC)},
     ]
     return {

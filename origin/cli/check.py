@@ -16,6 +16,8 @@ from origin.cli.common import FAILED
 from origin.cli.common import end_as_misused
 from origin.cli.common import read_config
 from origin.cli.common import takes_config
+from origin.config.cdn import TAG_HEADERS
+from origin.config.cdn import CloudFrontCdn
 from origin.config.certificate import certificate_fault
 from origin.config.model import Config
 from origin.config.model import Handler
@@ -93,6 +95,8 @@ async def _check_parts(config: Config, original: tuple[Handler, str] | None) -> 
     yield _check_open(config)
     yield [finding async for finding in _check_writes(config)]
     yield _check_certificate(config)
+    yield [finding async for finding in _check_events(config)]
+    yield _check_cdn(config)
     yield _check_folders(config)
     if renderer is not None:
         yield [_list_locks(renderer)]
@@ -207,6 +211,45 @@ def _check_certificate(config: Config) -> list[Finding]:
     return [("https: ok", True) if fault is None else (f"https: FAILED: {fault}", False)]
 
 
+async def _check_events(config: Config) -> AsyncIterator[Finding]:
+    """Who may tell of changes, and whether the queue can be read."""
+    if config.events.topics and config.admin.token is None:
+        yield "events: warning: topics without admin.token: nobody may post to /-/events/s3", True
+    queue = config.events.queue
+    if queue is None:
+        return
+    from origin.parts.cdn import aws_access
+    from origin.sources.event_queue import EventQueue
+
+    async def refuse(_: str) -> None: ...
+
+    try:
+        await EventQueue(queue.url, aws_access(queue), refuse).check()
+    except OriginError as error:
+        yield f"events: FAILED: {error}", False
+    else:
+        yield f"events: ok: {queue.url} can be read", True
+
+
+def _check_cdn(config: Config) -> list[Finding]:
+    """Handlers whose pictures carry no tag that the CDN looks for."""
+    if config.cdn is None:
+        return []
+    wanted = TAG_HEADERS.get(config.cdn.type)
+    by_path = isinstance(config.cdn, CloudFrontCdn) and config.cdn.by == "paths"
+    return [
+        (
+            f"handler {handler.name}: warning: cdn {config.cdn.type} purges by tag; set tag_header"
+            + (f" to {wanted}" if wanted else ""),
+            True,
+        )
+        for handler in config.handlers
+        if not by_path
+        and config.cdn.type != "http"
+        and (handler.tag_header is None or (wanted and handler.tag_header.lower() != wanted.lower()))
+    ]
+
+
 def _check_variants(config: Config) -> list[Finding]:
     """Handlers where strangers can take the places of the page's own sizes."""
     return [
@@ -241,6 +284,10 @@ async def _check_writes(config: Config) -> AsyncIterator[Finding]:
         if write.list_futile():
             what = " and ".join(write.list_futile())
             yield f"handler {handler.name}: warning: nobody may send {what}: upload grants permit none", True
+        if write.list_off():
+            what = " and ".join(write.list_off())
+            told = f"{what} is off: write.auth says who may send it, write.methods does not name it"
+            yield f"handler {handler.name}: warning: {told}", True
         served = [format.name for format in handler.allowed_formats]
         unread = [name for name in write.accept if name not in served]
         if unread:

@@ -16,7 +16,9 @@ from origin.errors import BadRequest
 from origin.formats import DESCRIPTION_NAMES
 from origin.formats import OUTPUTS
 from origin.formats import sniff
+from origin.sources.base import SourceSettings
 from origin.sources.http import HttpSettings
+from origin.sources.s3 import S3Settings
 from origin.sources.types import SOURCES
 from origin.sources.types import type_name
 from origin.urls.parsing import parse_options
@@ -35,6 +37,10 @@ def check_together(config: Config) -> Iterator[str]:
     for i, handler in enumerate(config.handlers):
         if handler.write is not None:
             yield from _unwritable(f"handlers[{i}]", handler, handler.write)
+        if handler.avif == "later" and not (
+            handler.caches and (config.cache.max_size or config.cache.memory)
+        ):
+            yield f"handlers[{i}].avif: expected a cache, which keeps what is made in idle time"
     yield from _impossible_files(config)
     yield from _visible_stages(config)
     yield from _claimed_paths(config)
@@ -127,8 +133,15 @@ def _visible_stages(config: Config) -> Iterator[str]:
             yield f"{place}: expected a source that can be written to, of type {_STORES}"
         for other in config.handlers:
             places = (other.source.place(), stage.place())
+            if _are_apart(stage, other.source):
+                continue
             if places[0].startswith(places[1]) or places[1].startswith(places[0]):
                 yield f"{place}: expected a place that no handler reads, got one that {other.name} reads"
+
+
+def _are_apart(one: SourceSettings, other: SourceSettings) -> bool:
+    """Whether they are buckets of two servers, which may have one name."""
+    return isinstance(one, S3Settings) and isinstance(other, S3Settings) and one.server() != other.server()
 
 
 def _claimed_paths(config: Config) -> Iterator[str]:

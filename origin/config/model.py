@@ -14,6 +14,9 @@ from pydantic import Field
 from pydantic import SecretStr
 from pydantic import model_validator
 
+from origin.config.cdn import Cdn
+from origin.config.efforts import Efforts
+from origin.config.events import Events
 from origin.config.legacy import Aws
 from origin.config.legacy import read_handler
 from origin.config.legacy import read_top
@@ -30,6 +33,7 @@ from origin.config.signing import Signing
 from origin.config.sources import AnySource
 from origin.config.sources import NamedSource
 from origin.config.sources import SourceOrName
+from origin.config.telemetry import Telemetry
 from origin.config.types import AnswerRoute
 from origin.config.types import AnyText
 from origin.config.types import Count
@@ -164,6 +168,15 @@ class Handler(Part):
         Points,
         meaning("how good `q=auto` has to look, in points of SSIMULACRA2: 70 is high, 90 lossless by eye"),
     ] = 70
+    effort: Annotated[
+        Efforts,
+        meaning("how hard encoders try: `fast`, `balanced`, `best`, or one per format"),
+    ] = Field(default="balanced", validate_default=True)
+    avif: Annotated[
+        Literal["now", "later"],
+        expects("now or later"),
+        meaning("with `later` and `f=auto` a miss is answered with WebP, and the AVIF made in idle time"),
+    ] = "now"
     crop: Annotated[
         Flag, meaning("where a URL has both sides and no `c`: true fills the box and cuts the rest")
     ] = True
@@ -451,6 +464,9 @@ class Config(Part):
     ] = 15.0
     admin: Annotated[Admin, meaning("what is for operators")] = defaults()
     log: Annotated[Log, meaning("log lines")] = defaults()
+    telemetry: Annotated[Telemetry, meaning("traces by OpenTelemetry, or by `OTEL_*` alone")] = defaults()
+    events: Annotated[Events, meaning("what S3 tells of changes, which is purged")] = defaults()
+    cdn: Annotated[Cdn | None, meaning("the CDN that every purge reaches")] = None
     answers: Annotated[
         dict[AnswerRoute, Annotated[FixedAnswer, OrText()]],
         meaning('fixed answers, by path: `"/ping"`, `"POST /upload"`, `"GET /old/*"`; a text, or an object'),

@@ -128,6 +128,10 @@ class Ways(Part):
     publish: Annotated[AnyWay | None, meaning("who may publish what waits in the stage")] = None
     recrop: Annotated[AnyWay | None, meaning("who may publish another part under a new name")] = None
 
+    @property
+    def is_one_for_all(self) -> bool:
+        return all(way == self.post for way in (self.put, self.delete, self.publish, self.recrop))
+
     def of(self, name: str) -> Way | None:
         """Of a method or an action."""
         way: Way | None = getattr(self, name.lower())
@@ -342,6 +346,14 @@ class Write(Part):
     def list_futile(self) -> list[str]:
         """The methods and actions for which upload grants are asked, which permit none of them."""
         return [name for name, way in self._ways() if way.signed and name in ("DELETE", *ACTIONS)]
+
+    def list_off(self) -> list[str]:
+        """The methods of which `auth` says who may send them, and which `methods` leaves out."""
+        if self.auth.is_one_for_all:
+            return []
+        named = [method for method in METHODS if self.auth.of(method) is not None]
+        may_be_action = {"DELETE"} if self.stage else frozenset()
+        return [method for method in named if method not in self.methods and method not in may_be_action]
 
     def _ways(self) -> list[tuple[str, Way]]:
         """Who may send which method or action, as far as somebody may."""

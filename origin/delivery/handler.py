@@ -24,6 +24,8 @@ from origin.delivery.authorize import allow_all
 from origin.delivery.fallback import Fallback
 from origin.delivery.fallback import failure_text
 from origin.delivery.found_names import FoundNames
+from origin.delivery.later import AVIF
+from origin.delivery.later import LaterAvif
 from origin.delivery.renditions import Renditions
 from origin.delivery.request import AS_IT_IS
 from origin.delivery.request import ImageRequest
@@ -71,7 +73,8 @@ class Handler:
 
     `source_id` tells the source from any other one in the names of the cache. `read_key` turns the key of a
     URL into the one that the source is asked for; `translate` turns its words into ours, where they are those
-    of another system. With a `registry` each request asks whether the original is blocked. `refuses_loops` is
+    of another system. With `later`, AVIFs for `f=auto` are made
+    in idle time. With a `registry` each request asks whether the original is blocked. `refuses_loops` is
     for sources that may lead back here.
     """
 
@@ -90,6 +93,7 @@ class Handler:
         translate: Translate = keep_words,
         read_key: ReadKey = read_plain_key,
         registry: WatchedRegistry | None = None,
+        later: LaterAvif | None = None,
         passthrough: Passthrough = "never",
         refuses_loops: bool = False,
         debug: bool = False,
@@ -107,6 +111,7 @@ class Handler:
         self._translate = translate
         self._read_key = read_key
         self._registry = registry
+        self._later = later
         self._passthrough = passthrough
         self._refuses_loops = refuses_loops
         self._debug = debug  # whether the names of ignored options are told
@@ -120,6 +125,8 @@ class Handler:
         await self.renditions.open()
 
     async def close(self) -> None:
+        if self._later is not None:
+            await self._later.close()
         await self.renditions.close()
         await self.fallback.close()
 
@@ -130,10 +137,15 @@ class Handler:
         """
         name = f"{self.name}\0"
         if key is not None:
-            name = name_original(self.name, self._source_id, self._source_key(key))
+            name = name_original(self.name, self._source_id, self.source_key(key))
         elif prefix is not None:
             name = name_original(self.name, self._source_id, prefix).removesuffix("\0")
         self._found = FoundNames(self.renditions.originals.cache_time, self._clock)
+        return await self._purge(name)
+
+    async def _purge(self, name: str) -> int:
+        if self._later is not None:
+            self._later.purge(name)
         return await self.renditions.purge(name)
 
     async def moderate(self, action: RegistryAction, url: str) -> None:
@@ -149,9 +161,9 @@ class Handler:
     async def forget_blocked(self, url: str) -> None:
         """Forget the picture of a URL that a registry blocks, which may be that of this handler too."""
         if self._registry is not None:
-            await self.renditions.purge(name_original(self.name, self._source_id, url))
+            await self._purge(name_original(self.name, self._source_id, url))
 
-    def _source_key(self, key: str) -> str:
+    def source_key(self, key: str) -> str:
         """The key that the source is asked for, of a key as URLs have it, or of itself."""
         try:
             return self._read_key(key, (), b"")
@@ -326,10 +338,14 @@ class Handler:
         A file that was made of an original (`derive`) is not looked at: what the name means is made of the
         original itself, which is replaced in one step.
         """
-        variant = self.renditions.variant(image, _format(image, request.headers))
+        format = _format(image, request.headers)
+        variant = self.renditions.variant(image, format)
         if image.otherwise and is_derived(await self.renditions.version(variant)):
             raise NotFound("a file that was made of an original, which is asked in its place")
-        outcome = await self.renditions.get(variant, request)
+        if self._later is not None and format == AVIF:
+            outcome = await self._later.get(image, request)
+        else:
+            outcome = await self.renditions.get(variant, request)
         if image.otherwise and is_derived(outcome.version):
             raise NotFound("a file that was made of an original, since it was last looked at")
         return outcome

@@ -16,6 +16,7 @@ from origin.errors import HostUnavailable
 from origin.errors import NotFound
 from origin.errors import OriginError
 from origin.errors import SourceUnavailable
+from origin.ops.tracing import stage
 from origin.sources import Original
 from origin.sources import Source
 
@@ -29,7 +30,7 @@ class FetchedOriginal:
     """An original as the source has it now. `body` is there when it was fetched just now."""
 
     version: Version
-    body: bytes | None = None
+    body: bytes | memoryview | None = None
     asked: str = ""  # "fetched" or "unchanged" where the source was asked
     took: float = 0.0  # seconds in the source
 
@@ -119,7 +120,8 @@ class Originals:
         start = time.perf_counter()
         try:
             async with self.admission.place(self._handler, self._server_of(key)) as reserve:
-                answer = await self.source.get(key, version.etag if version else None, reserve)
+                with stage("fetch"):
+                    answer = await self.source.get(key, version.etag if version else None, reserve)
         except OriginError as error:
             await self._remember_failure(error, entry)
             raise

@@ -50,6 +50,7 @@ from origin.formats import sniff
 from origin.http.caching import cache_status
 from origin.http.message import ClientGone
 from origin.http.message import Request
+from origin.ops import tracing
 from origin.render.pool import Rendered
 from origin.render.pool import RenderPool
 from origin.render.quarantine import Quarantine
@@ -169,6 +170,30 @@ class Renditions:
             self._pool.check_queue(self._handler)  # before the work is started for nothing
         return await self._make_once(variant, lookup, request)
 
+    async def find_kept(self, variant: Variant) -> Outcome | None:
+        """The result, where it need not be made: it is kept, and the original has not changed.
+
+        Raises OriginError, also for a failure that is remembered.
+        """
+        lookup = await self._look_up(variant)
+        outcome = self._serve(lookup, variant)
+        if outcome is not None or lookup.result is None:
+            return outcome
+        try:
+            current = await self.originals.current(variant.original, variant.key, lookup.version)
+        except (SourceUnavailable, Overloaded):
+            outcome = self._stale_if_error(lookup)
+            if outcome is None:
+                raise
+            return outcome
+        return _revalidated(lookup.result, current)
+
+    async def make(self, variant: Variant) -> None:
+        """Make a result that nobody waits for, unless it is there. Raises OriginError."""
+        lookup = await self._look_up(variant)
+        if self._serve(lookup, variant) is None:
+            await self._flights.run(variant.full_name, lambda: self._make(variant, lookup))
+
     # 1 and 2: what the cache has
 
     async def _look_up(self, variant: Variant) -> Lookup:
@@ -255,10 +280,9 @@ class Renditions:
                 if lookup.result is None and variant.format != AS_IT_IS:
                     expected.enter_context(self._pool.reserve(self._handler))
                 current = await self.originals.current(original, key, lookup.version)
-                if current.asked == "unchanged" and lookup.result is not None:
-                    status = cache_status(fwd="stale", fwd_status=304)
-                    took, version = {"source": current.took}, current.version.etag
-                    return Outcome(lookup.result, status, "revalidated", took, version)
+                revalidated = _revalidated(lookup.result, current)
+                if revalidated is not None:
+                    return revalidated
                 async with self._admitted(variant, current):
                     current = await self.originals.body(original, key, current)
                     expected.close()
@@ -302,7 +326,8 @@ class Renditions:
         digest = hashlib.sha256(rendered.body).digest()[:16]
         result = Result(rendered.body, rendered.format, digest, current.version.last_modified)
         if entry is not None:
-            entry.keep_result(current.version.etag, variant.name, result)
+            with tracing.stage("store"):
+                entry.keep_result(current.version.etag, variant.name, result)
         fwd_status = 200 if current.asked == "fetched" else None
         status = cache_status(fwd="uri-miss", fwd_status=fwd_status, stored=entry is not None)
         stages = {"source": current.took, "queue": rendered.waited, "render": rendered.took}
@@ -314,13 +339,13 @@ class Renditions:
         if format is None or format.name not in self._settings.allowed:
             raise UnsupportedFormat(refusal(body))
         if variant.format == AS_IT_IS:
-            return Rendered(body, format, 0, 0, 0.0, 0.0)
+            return Rendered(bytes(body), format, 0, 0, 0.0, 0.0)
         passes = variant.options.only is not None and format.name not in variant.options.only
         options, target = (_TRIAL, Format.PNG.name) if passes else (variant.options, variant.format)
         version, in_format = _suspects(variant, current)
         try:
             async with self.originals.admission.holding(len(body)):
-                job = self._settings.job(options, target, crop_of(current.version.etag))
+                job = self._settings.job(options, target, crop_of(current.version.etag), version)
                 rendered = await self._pool.render(body, job, self._settings.timeout, handler=self._handler)
         except EncodingFailed:
             raise
@@ -330,9 +355,12 @@ class Renditions:
         except RenderFailed:
             self._quarantine.record_crash(version, self._clock())
             raise
+        ended = {"queue": rendered.took, "render": 0.0, "encode": 0.0}
+        took = {"queue": rendered.waited, "render": rendered.took, "encode": rendered.encoding}
+        tracing.record_stages({name: (took[name], ago) for name, ago in ended.items()})
         self._quarantine.clear(version)
         self._quarantine.clear(in_format)
-        return replace(rendered, body=body, format=format) if passes else rendered
+        return replace(rendered, body=bytes(body), format=format) if passes else rendered
 
 
 def _suspects(variant: Variant, current: FetchedOriginal) -> tuple[str, str]:
@@ -360,6 +388,14 @@ def _is_plain(options: Options) -> bool:
 def _size(variant: Variant) -> float:
     """The longer side that is asked for, in pixels; infinite for the original's own size."""
     return max(variant.options.width or 0, variant.options.height or 0) or math.inf
+
+
+def _revalidated(result: Result | None, current: FetchedOriginal) -> Outcome | None:
+    """A result whose original has not changed, as the source has just said."""
+    if result is None or current.asked != "unchanged":
+        return None
+    status = cache_status(fwd="stale", fwd_status=304)
+    return Outcome(result, status, "revalidated", {"source": current.took}, current.version.etag)
 
 
 def _hit(ttl: int, tier: str) -> str:

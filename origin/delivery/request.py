@@ -104,3 +104,4 @@ class Outcome:
     cache: str  # hit, stale, revalidated or miss: the word of the log and the metrics
     stages: dict[str, float] = field(default_factory=dict)  # seconds spent in source, queue, render, cache
     version: str = ""  # of the original, as the source tells it
+    is_brief: bool = False  # another result takes its place soon

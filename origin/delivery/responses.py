@@ -36,7 +36,7 @@ from origin.http.message import header_value
 from origin.http.message import serialize_headers
 from origin.ops.logs import redact_text
 
-STALE_MAX_AGE = 10  # seconds: CDNs ask again soon for what is stale here
+STALE_MAX_AGE = 10  # seconds: CDNs ask again soon for what is stale here, or will soon be another
 RETRY_AFTER = b"2"  # seconds
 
 _MAX_REASON = 500  # characters
@@ -87,7 +87,7 @@ class ResponseBuilder:
     ) -> Response:
         """200, 304, 206 or 416. `expires_in` counts the seconds until the token's end, None without one."""
         result = outcome.result
-        control = self._control(outcome.cache == "stale", expires_in)
+        control = self._control(outcome.cache == "stale" or outcome.is_brief, expires_in)
         head = [*control, (b"cache-status", outcome.cache_status.encode()), *headers.always]
         response = Response(200, head, result.body, self._handler, cache=outcome.cache, stages=outcome.stages)
         if _is_not_modified(headers, expires_in, request.headers):
@@ -200,9 +200,9 @@ class ResponseBuilder:
             )
         return headers
 
-    def _control(self, stale: bool, expires_in: int | None) -> RawHeaders:
+    def _control(self, is_brief: bool, expires_in: int | None) -> RawHeaders:
         fresh = self._freshness
-        max_age = min(fresh.max_age, STALE_MAX_AGE) if stale else fresh.max_age
+        max_age = min(fresh.max_age, STALE_MAX_AGE) if is_brief else fresh.max_age
         windows = (fresh.stale_while_revalidate, fresh.stale_if_error)
         control = cache_control(max_age, *windows, expires_in)
         if fresh.cdn_max_age is None:

@@ -45,6 +45,9 @@ from origin.ops import logs
 from origin.ops.logs import RequestLine
 from origin.ops.metrics import Metrics
 from origin.ops.routes import MAX_PURGE
+from origin.ops.routes import S3_EVENTS
+from origin.ops.s3_events import MAX_EVENT
+from origin.ops.tracing import RequestTracer
 from origin.urls.path import decode_path
 from origin.urls.path import find_mount
 
@@ -69,6 +72,7 @@ class BodyLimit(NamedTuple):
 
 NO_BODY = BodyLimit(0, 5.0)
 ADMIN_BODY = BodyLimit(MAX_PURGE, 5.0)
+EVENT_BODY = BodyLimit(MAX_EVENT, 10.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,7 @@ class Router:
         bodies: BodyAdmission | None = None,
         routes: Mapping[str, Route] | None = None,
         answers: FixedAnswers | None = None,
+        tracer: RequestTracer | None = None,
     ) -> None:
         """`routes` are other paths for what is written, decoded and without the leading slash."""
         self._app = app
@@ -137,6 +142,7 @@ class Router:
         self._log_probes = log_probes
         self._bodies = BodyAdmission() if bodies is None else bodies
         self._answers = FixedAnswers({}) if answers is None else answers
+        self._tracer = tracer
         self._in_flight = 0
         self._became_idle: asyncio.Event | None = None
         self._remembered: Lru[bytes, _Remembered] = Lru(MAX_REMEMBERED, lambda _: 1)  # by target
@@ -152,6 +158,8 @@ class Router:
             return None
         start = time.perf_counter()
         folded = fold_headers(headers)
+        if self._tracer is not None and self._tracer.is_asked_for(folded):
+            return None
         try:
             if self._hosts and self._refuse(_request(method, scheme, target, headers)):
                 return None
@@ -173,7 +181,7 @@ class Router:
         except BadRequest:
             mount = None
         if mount is None:
-            return ADMIN_BODY
+            return EVENT_BODY if target.partition(b"?")[0] == S3_EVENTS.encode() else ADMIN_BODY
         endpoint = mount.endpoints.get(method)
         return ADMIN_BODY if endpoint is None else endpoint.body
 
@@ -189,8 +197,16 @@ class Router:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        start = time.perf_counter()
         request = Request(scope, receive)
+        if self._tracer is None or _is_probe(request.raw_path):
+            await self._answer(scope, request, receive, send)
+            return
+        with self._tracer.request(request, logs.redact_url(request.raw_path, b"")) as answered:
+            answered.append(await self._answer(scope, request, receive, send))
+
+    async def _answer(self, scope: Scope, request: Request, receive: Receive, send: Send) -> Response:
+        """What was sent, counted and logged."""
+        start = time.perf_counter()
         self._metrics.in_flight += 1
         self._in_flight += 1
         try:
@@ -211,8 +227,10 @@ class Router:
                 self._became_idle.set()
         redacted = ""
         if self._log_probes or not _is_probe(request.raw_path):
-            redacted = logs.redact_url(request.raw_path, request.query)
+            query = b"" if request.raw_path == S3_EVENTS.encode() else request.query  # it may be the token
+            redacted = logs.redact_url(request.raw_path, query)
         self._record(request.method, redacted, response, start, request.client, request.headers)
+        return response
 
     async def _respond(self, request: Request) -> Response | None:
         """The answer; None where the request belongs to no mount."""

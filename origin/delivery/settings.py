@@ -16,6 +16,7 @@ from origin.sources.marks import Crop
 from origin.urls.options import Options
 from origin.urls.parsing import OptionDefaults
 from origin.urls.query import Pair
+from origin.writers import EffortLevel
 
 Passthrough = Literal["never", "plain", "always"]
 """When the answer is the original's own bytes: never, where a URL has no options, always."""
@@ -54,11 +55,13 @@ class RenderSettings:
     timeout: float  # seconds for one render
     max_dimension: int = 4096  # px of a side of a result, where options make it longer than the original's
     auto_quality: int = 70  # what `q=auto` has to reach, in points of SSIMULACRA2
+    # By output format, where it is not the usual one.
+    effort: Mapping[str, EffortLevel] = field(default_factory=dict)
     watermarks: Mapping[str, Watermark] = field(default_factory=dict)  # by the name in the configuration
 
-    def job(self, options: Options, format: str, crop: Crop | None = None) -> Job:
+    def job(self, options: Options, format: str, crop: Crop | None = None, original: str = "") -> Job:
         """The render job for these options. `format` is a format's name, "original" or an auto class; with
-        `crop`, that part of the original stands for it."""
+        `crop`, that part of the original stands for it. `original` names the original and its version."""
         return Job(
             options,
             format,
@@ -70,13 +73,17 @@ class RenderSettings:
             self.auto_quality,
             None if options.watermark is None else self.watermarks[options.watermark],
             part=None if crop is None else (crop.left, crop.top, crop.width, crop.height),
+            effort=self.effort,
+            original=original and hashlib.sha256(original.encode()).hexdigest()[:32],
             timeout=self.timeout,
         )
 
     def digest(self, pipeline: str) -> str:
         """Part of the name of every result, so that new settings make new results."""
         limits = [self.max_pixels, self.max_frames, self.max_dimension, self.auto_quality, self.timeout]
-        text = json.dumps([pipeline, self.quality, self.allowed, *limits])
+        # Nothing where every effort is the usual one, as in the names of releases that had no other.
+        effort = [sorted(self.effort.items())] if self.effort else []
+        text = json.dumps([pipeline, self.quality, self.allowed, *limits, *effort])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def watermark_digest(self, options: Options) -> str:

@@ -63,6 +63,11 @@ def cache_status(
     return f"{text}; detail={detail}" if detail else text
 
 
+def with_detail(status: str, detail: str) -> str:
+    """A member of Cache-Status with this detail in place of its own."""
+    return f"{status.partition('; detail=')[0]}; detail={detail}"
+
+
 def surrogate_tags(handler: str, key: str) -> tuple[str, str]:
     """The tags to purge by: one of the whole handler, one of this original in all its renderings.
 

@@ -26,7 +26,6 @@ from typing import TypeVar
 from origin.errors import BadRequest
 from origin.errors import Unprocessable
 from origin.formats import Format
-from origin.formats import Price
 from origin.imaging import search
 from origin.imaging.auto_quality import MEASURING
 from origin.imaging.auto_quality import count_encodings
@@ -34,11 +33,12 @@ from origin.imaging.frame import Frame
 from origin.imaging.geometry import is_askew
 from origin.urls.options import OPTIONS
 from origin.urls.options import Options
+from origin.writers import Price
 
 _SHARE_OF_TIME = 0.7  # of a render's deadline: renderers share cores, and pictures differ
 _SHARE_OF_MEMORY = 0.85  # of a renderer's: some is taken for other things, and what jobs left is in pieces
 _SMALL = 0.1  # of time and memory: what a result may take, whatever decoding takes
-_LEAST = 2  # the number of the least effort that any encoder has
+_LEAST = 3  # steps down to the least effort that any encoder has
 _SHRINKS_AGAIN = 2_000_000  # pixels of a result from which on memory may be what its encoder lacked
 _RESIZING = 0.003, 0.012  # seconds for a million pixels that are decoded, opaque and with alpha
 _COPY = 4  # bytes of a pixel that is in memory once more
@@ -145,7 +145,7 @@ def afford(
     able = [fitting for frame in frames if (fitting := _fitting(frame, options, charges, bounds))]
     if able:
         return tuple(able)
-    last = replace(frames[-1], effort=_LEAST)
+    last = replace(frames[-1], lowered=_LEAST)
     bill = _add_up(last, options, charges)
     left = _left(bill, bounds)
     _check_options(bill, left, last)
@@ -170,11 +170,11 @@ def without_memory(frame: Frame) -> tuple[Frame, ...]:
 
 def _fitting(frame: Frame, options: Options, charges: Sequence[Charge], bounds: Bounds) -> Frame | None:
     """The frame with the most effort that can be afforded, if there is any."""
-    for effort in range(_LEAST + 1):
-        bill = _add_up(replace(frame, effort=effort), options, charges)
+    for lowered in range(_LEAST + 1):
+        bill = _add_up(replace(frame, lowered=lowered), options, charges)
         left = _left(bill, bounds)
         if bill.total.seconds <= left.seconds and bill.total.memory <= left.memory:
-            return replace(frame, effort=effort)
+            return replace(frame, lowered=lowered)
     return None
 
 
@@ -239,7 +239,10 @@ def _encoding(frame: Frame, options: Options, alpha: bool) -> tuple[_Cost, dict[
     assert format.writer is not None, f"{format.name} is never written"
     pixels = _pixels(frame)
     lossless = options.lossless and format.holds_lossless
-    effort = format.writer.effort(frame.effort, lossless)
+    # All tries of a search together take as long as one of a picture that is so much larger.
+    tried = pixels * (1 if options.max_bytes is None else search.MAX_TRIES)
+    level = frame.effort_of(format)
+    effort = format.writer.effort(level, tried, lowered=frame.lowered, lossless=lossless)
     plain = _cost(effort.alpha if alpha else effort.opaque, pixels)
     if frame.original.orientation > 1 or format is not frame.format:
         plain += _Cost(0.0, pixels * _COPY)
@@ -251,7 +254,7 @@ def _encoding(frame: Frame, options: Options, alpha: bool) -> tuple[_Cost, dict[
         more_tries = plain.seconds * (search.MAX_TRIES * times - 1)
         dearer["bytes"] = _Cost(more_tries, pixels * _COPY)
     elif options.quality == "auto":
-        encodings = count_encodings(pixels, frame.pages, hurried=frame.effort > 0)
+        encodings = count_encodings(pixels, frame.pages, hurried=frame.lowered > 0)
         if encodings > 1:
             look = _cost(MEASURING, pixels)
             dearer["q"] = _Cost(plain.seconds * (encodings - 1) + look.seconds * (encodings + 1), look.memory)

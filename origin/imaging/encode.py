@@ -123,19 +123,17 @@ def _least_that_looks_good(image: pyvips.Image, format: Format, frame: Frame) ->
     def write(picture: pyvips.Image, quality: int) -> bytes:
         return _write(picture, format, {**effort, "Q": format.encoder_quality(quality)})
 
-    return write_near(image.copy_memory(), frame.auto_quality, format, write, hurried=frame.effort > 0)
+    return write_near(image.copy_memory(), frame.auto_quality, format, write, hurried=frame.lowered > 0)
 
 
 def _effort(
     image: pyvips.Image, format: Format, frame: Frame, *, times: int = 1, lossless: bool = False
 ) -> Settings:
     assert format.writer is not None, f"{format.name} is never written"
-    return format.writer.options_for(
-        alpha=bool(image.hasalpha()),
-        pixels=image.width * image.height * times,
-        effort=frame.effort,
-        lossless=lossless,
-    )
+    pixels = image.width * image.height * times
+    level = frame.effort_of(format)
+    effort = format.writer.effort(level, pixels, lowered=frame.lowered, lossless=lossless)
+    return format.writer.options_for(effort, alpha=bool(image.hasalpha()))
 
 
 def _write(image: pyvips.Image, format: Format, settings: Settings) -> bytes:

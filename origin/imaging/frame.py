@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field
 from dataclasses import replace
 
 from origin.errors import BadRequest
@@ -18,6 +19,8 @@ from origin.imaging.protocol import Job
 from origin.imaging.protocol import Output
 from origin.imaging.protocol import Watermark
 from origin.imaging.protocol import outputs
+from origin.writers import DEFAULT_EFFORT
+from origin.writers import EffortLevel
 
 # Shrinking while decoding is fast and coarse, so some of the way is left to Lanczos. To 500 px, before
 # encoding: with 1.73 times left (2 MP) decoding and resizing take 8.9 ms instead of 11.7 and the picture
@@ -76,7 +79,11 @@ class Frame:
     quality: Mapping[str, int]  # by format, where the options name none
     auto_quality: int  # what `q=auto` has to reach, in points of SSIMULACRA2
     watermark: Watermark | None = None
-    effort: int = 0  # of the encoder: its usual one, or a number of those that take less time
+    effort: Mapping[str, EffortLevel] = field(default_factory=dict)  # of the encoders that have another level
+    lowered: int = 0  # steps by which the effort of the encoder is lowered, for want of time or memory
+
+    def effort_of(self, format: Format) -> EffortLevel:
+        return self.effort.get(format.name, DEFAULT_EFFORT)
 
     def within(self, side: int) -> Frame:
         """The same for a result whose sides are at most so long."""
@@ -133,6 +140,7 @@ def _holds(output: Output, side: int) -> bool:
 def _frame(header: Header, job: Job, region: Region, upright: Geometry, output: Output) -> Frame:
     format = output.format
     upright = upright.within(format.max_side)
+    effort = job.effort.get(format.name, DEFAULT_EFFORT)
     geometry = upright.turned(header.orientation)
     return Frame(
         original=header,
@@ -144,10 +152,11 @@ def _frame(header: Header, job: Job, region: Region, upright: Geometry, output: 
         pages=min(header.pages, job.max_frames) if header.animated and job.holds_animation(format) else 1,
         shrink=_shrink(header, region, geometry),
         scale=_scale(header, region, geometry),
-        light=format.light if header.format is Format.JPG else "encoded",
+        light=format.light[effort] if header.format is Format.JPG else "encoded",
         quality=job.quality,
         auto_quality=job.auto_quality,
         watermark=job.watermark,
+        effort=job.effort,
     )
 
 

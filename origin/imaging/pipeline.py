@@ -7,15 +7,15 @@ the options do not ask for it, and give it a row in STEPS with what it costs.
 
 from __future__ import annotations
 
+import dataclasses
+import time
 from dataclasses import dataclass
 from dataclasses import replace
 
 from origin.errors import EncodingFailed
 from origin.errors import Unprocessable
-from origin.formats import FREE
 from origin.formats import Description
 from origin.formats import Format
-from origin.formats import Price
 from origin.formats import ResultFormat
 from origin.formats import find_description
 from origin.imaging import animation
@@ -40,6 +40,7 @@ from origin.imaging.frame import Header
 from origin.imaging.frame import find_part
 from origin.imaging.frame import settle
 from origin.imaging.geometry import is_askew
+from origin.imaging.kept import KEPT
 from origin.imaging.protocol import MAX_RESULT
 from origin.imaging.protocol import Job
 from origin.imaging.resize import resize
@@ -59,6 +60,8 @@ from origin.imaging.vips import forget_messages
 from origin.imaging.vips import reason
 from origin.imaging.watermark import lay_watermark
 from origin.urls.options import Options
+from origin.writers import FREE
+from origin.writers import Price
 
 PIPELINE_VERSION = "4"
 """Part of every result's key: goes up whenever the bytes of results change."""
@@ -126,6 +129,8 @@ class Rendered:
     format: ResultFormat
     width: int  # px of one page
     height: int
+    # Seconds in the encoder, which pulls most of the pixels through the steps.
+    encoding: float = dataclasses.field(default=0.0, compare=False)
 
 
 def render(original: bytes, job: Job, memory: int | None = None, most: int = MAX_RESULT) -> Rendered:
@@ -139,6 +144,7 @@ def render(original: bytes, job: Job, memory: int | None = None, most: int = MAX
     forget_messages()
     try:
         readable = load.for_decoder(original, format)
+        KEPT.begin(job.original and f"{job.original} {len(readable)}", memory)
         if description is None:
             result = _render(readable, format, job, memory, most)
         else:
@@ -151,6 +157,7 @@ def render(original: bytes, job: Job, memory: int | None = None, most: int = MAX
         if lost is None:
             return result
         failure = lost
+    KEPT.forget()
     raise Unprocessable(f"{format.name}: {failure}")
 
 
@@ -170,8 +177,9 @@ def _render(original: bytes, format: Format, job: Job, memory: int | None, most:
     frames = afford(frames, job.options, CHARGES, bounds, whole=whole)
     for frame in (*frames, *(() if whole else without_memory(frames[-1]))):
         frame = _find_cut_of_animation(original, frame, job.options)
-        loaded = trimmed or load.load(original, opened, frame)
+        loaded = trimmed or _load(original, opened, frame)
         image = run_steps(loaded, job.options, frame)
+        start = time.perf_counter()
         try:
             body, written = encode(image, job.options, frame, original if image is loaded else None)
         except (pyvips.Error, MemoryError) as exc:
@@ -181,12 +189,19 @@ def _render(original: bytes, format: Format, job: Job, memory: int | None, most:
             opened = load.reopen(original, header)
             run_steps(trimmed or load.load(original, opened, frame), job.options, frame).avg()
         elif len(body) <= most:
-            return Rendered(body, written, image.width, image.get_page_height())
+            took = time.perf_counter() - start
+            return Rendered(body, written, image.width, image.get_page_height(), took)
         else:
             failure = f"{written.name}: the result has {len(body)} bytes, more than {most}"
             del body
         opened = load.reopen(original, header)
     raise EncodingFailed(failure)
+
+
+def _load(original: bytes, opened: pyvips.Image, frame: Frame) -> pyvips.Image:
+    """The image to take the pixels from. Raises pyvips.Error where they are decoded at once and cannot be."""
+    kept = KEPT.find(frame)
+    return KEPT.keep(load.load(original, opened, frame), frame) if kept is None else kept
 
 
 def _why(exc: pyvips.Error | MemoryError) -> str:
@@ -201,7 +216,7 @@ def _describe(
     opened, header = load.open_original(original, format, job, memory)
     duration = _measure_duration(original, opened, header)
     frame, *_ = settle(header, job)
-    small = run_steps(load.load(original, opened, frame), job.options, frame)
+    small = run_steps(_load(original, opened, frame), job.options, frame)
     seen = find_part(header, job)
     facts = Facts(header, len(original), duration, seen.width, seen.height)
     body = describe(description, small, facts)

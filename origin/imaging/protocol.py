@@ -22,6 +22,7 @@ from origin.formats import OUTPUTS
 from origin.formats import PLAIN
 from origin.formats import Format
 from origin.urls.options import Options
+from origin.writers import EffortLevel
 
 HEAD_LIMIT = 64 * 1024  # bytes
 MAX_RESULT = 256_000_000  # bytes that a render process may answer with
@@ -32,8 +33,13 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode  # `dumps` makes one an
 WATERMARK_BYTES = "watermark_bytes"
 """In the head of a job: how many bytes of its body, behind the original, are the watermark's picture."""
 
-_AUTO = "auto:"
-AUTO_FORMATS = tuple(_AUTO + name for name in ACCEPT_CLASSES)
+SHARED_BYTES = "shared_bytes"
+"""In the head of a job: how many bytes of the memory that both share, from its start, are the original. Its
+body then holds none of it."""
+
+AUTO = "auto:"
+"""What the format of a job for `f=auto` begins with."""
+AUTO_FORMATS = tuple(AUTO + name for name in ACCEPT_CLASSES)
 """The formats of jobs for `f=auto`: what the client's Accept header asks for, the best first."""
 
 # The value of each option that a URL does not name.
@@ -92,6 +98,11 @@ class Job:
     normalisation: Normalisation | None = None  # with it, the original itself is checked and put in order
     moving_png: bool = False  # an animation stays one in PNG as well
     part: tuple[int, int, int, int] | None = None  # all of the upright original that counts: x, y, w, h
+    # By output format, where it is not the usual one.
+    effort: Mapping[str, EffortLevel] = field(default_factory=dict)
+    # A digest of the name and the version of the original, by which its pixels are known again; empty: they
+    # are not kept.
+    original: str = ""
     timeout: float | None = None  # seconds after which the renderer is killed, where it is to plan with them
 
     def holds_animation(self, format: Format) -> bool:
@@ -120,6 +131,8 @@ class Job:
             **({} if self.normalisation is None else {"normalisation": asdict(self.normalisation)}),
             **({"moving_png": True} if self.moving_png else {}),
             **({} if self.part is None else {"part": self.part}),
+            **({"effort": self.effort} if self.effort else {}),
+            **({"original": self.original} if self.original else {}),
             **({} if self.timeout is None else {"timeout": self.timeout}),
         }
 
@@ -158,10 +171,10 @@ def outputs(wanted: str, original: Format, animated: bool) -> list[Output]:
     if wanted == "original" and original in OUTPUTS:
         return [Output(original, original)]
     if wanted == "original":
-        wanted = _AUTO + PLAIN
-    if not wanted.startswith(_AUTO):
+        wanted = AUTO + PLAIN
+    if not wanted.startswith(AUTO):
         return [Output(Format.named(wanted), Format.named(wanted))]
-    accepted = wanted.removeprefix(_AUTO)
+    accepted = wanted.removeprefix(AUTO)
     if animated:
         moving = [Format.GIF] if accepted == PLAIN else [Format.WEBP, Format.GIF]
         return [Output(format, format) for format in moving]

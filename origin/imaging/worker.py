@@ -1,14 +1,15 @@
 """The render process, `python -m origin.imaging.worker`: locks itself down, then reads jobs and answers them.
 
 Messages (see `origin.imaging.protocol`) come in on descriptor 0 and go out on descriptor 1, which are one
-socket. The first message out is the hello: versions, which locks hold, and what is wrong when this process
-cannot render. The end of its input ends it.
+socket. Originals may lie in memory that the parent shares. The first message out is the hello: versions,
+which locks hold, and what is wrong when this process cannot render. The end of its input ends it.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import mmap
 import os
 import signal
 import struct
@@ -29,6 +30,7 @@ from origin.imaging import sandbox
 from origin.imaging.binding import WrongLibvips
 from origin.imaging.binding import load_libvips
 from origin.imaging.protocol import PREFIX_SIZE
+from origin.imaging.protocol import SHARED_BYTES
 from origin.imaging.protocol import WATERMARK_BYTES
 from origin.imaging.protocol import Job
 from origin.imaging.protocol import pack_head
@@ -61,6 +63,7 @@ def main() -> None:
     _leave_signals_to_parent()
     _yield_to_parent()
     requests, answers = _take_socket()
+    shared = _map_shared_memory(arguments.shared_memory)
     hello: dict[str, Any] = {"libvips": None, "pipeline": None, "sandbox": None, "error": None}
     try:
         hello |= _start(arguments)
@@ -70,7 +73,7 @@ def main() -> None:
         hello["error"] = f"{type(exc).__name__}: {exc}".splitlines()[0]
     _send(answers, {"hello": hello})
     if hello["error"] is None:
-        _serve(requests, answers, arguments)
+        _serve(requests, answers, arguments, shared)
 
 
 def _arguments() -> argparse.Namespace:
@@ -82,6 +85,7 @@ def _arguments() -> argparse.Namespace:
         default=",".join(format.name for format in DEFAULT_ORIGINALS),
         help="formats that are ever decoded",
     )
+    parser.add_argument("--shared-memory", type=int, default=-1, help="descriptor; -1: there is none")
     return parser.parse_args()
 
 
@@ -109,6 +113,16 @@ def _take_socket() -> tuple[BinaryIO, BinaryIO]:
     os.dup2(2, 1)
     os.close(null)
     return requests, answers
+
+
+def _map_shared_memory(descriptor: int) -> mmap.mmap | None:
+    """The memory in which the parent lays originals, to read. The sandbox, which comes later, bounds what is
+    mapped from then on."""
+    if descriptor < 0:
+        return None
+    memory = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
+    os.close(descriptor)
+    return memory
 
 
 def _start(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -148,12 +162,16 @@ def _warm_up(formats: Collection[Format]) -> None:
             render(original, Job(Options(), "original", QUALITY, names, 1 << 20, 2))
 
 
-def _serve(requests: BinaryIO, answers: BinaryIO, arguments: argparse.Namespace) -> None:
+def _serve(
+    requests: BinaryIO, answers: BinaryIO, arguments: argparse.Namespace, shared: mmap.mmap | None
+) -> None:
     memory = arguments.render_memory
     while prefix := requests.read(PREFIX_SIZE):
         head_length, body_length = unpack_prefix(prefix, memory)
         head = unpack_head(_read(requests, head_length))
-        body = _read(requests, body_length)
+        length = head.pop(SHARED_BYTES, 0)
+        # A copy, so that the parent may write there again whatever libvips still holds.
+        body = (shared[:length] if shared is not None else b"") + _read(requests, body_length)
         sandbox.allow_cpu(arguments.cpu_seconds)
         _send(answers, *_answer(head, body, memory))
 
@@ -180,7 +198,7 @@ def _answer(head: dict[str, Any], body: bytes, memory: int) -> tuple[dict[str, A
         "format": result.format.name,
         "width": result.width,
         "height": result.height,
-        "ms": {"render": round(milliseconds, 1)},
+        "ms": {"render": round(milliseconds, 1), "encode": round(1000 * result.encoding, 1)},
     }, result.body
 
 

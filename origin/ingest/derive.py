@@ -29,6 +29,7 @@ from origin.urls.parsing import parse_options
 from origin.urls.presets import NamedPreset
 from origin.urls.presets import derived_name
 from origin.urls.presets import find_derived_suffix
+from origin.urls.presets import stem_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,13 @@ class Deriver:
     def keys(self, key: str) -> list[str]:
         """The keys of the files of an original."""
         return [derived_name(key, suffix, self._formats[suffix])[0] for suffix in self._presets]
+
+    def siblings(self, key: str) -> list[str]:
+        """The keys of other originals that would share a file with this one: that of `cat.svg` is that of
+        `cat.jpg`, and with a preset that makes WebP all pictures of one name have one."""
+        stem, own = stem_of(key), set(self.keys(key))
+        others = [f"{stem}.{extension}" for extension in self._defaults.preset_names.extensions]
+        return [other for other in (stem, *others) if other != key and not own.isdisjoint(self.keys(other))]
 
     def digests(self, key: str, body: bytes, crop: Crop | None) -> dict[str, str]:
         """What the digest of each file is, by its key, once it is made."""

@@ -8,8 +8,8 @@ itself.
 1  note     the original is noted in the store: from now on its files may not fit it
 2  files    each is put in its place
 3  original comes last, so that what has an original has its files; or goes first, where it is removed
-4  look     the files are looked at once more: who repairs or rebuilds in another process looks at the
-            original behind its own last file, so that one of the two sees the other
+4  look     the files are looked at once more; who finds others there looks at the original as well, behind
+            its own last file, as who repairs or rebuilds in another process does: one of two sees the other
 5  note     goes
 6  purge    every handler that reads from here forgets the original and the files
 
@@ -32,13 +32,16 @@ from typing import Any
 from typing import TypeVar
 
 from origin.delivery.admission import FetchAdmission
+from origin.errors import Exists
 from origin.errors import NotFound
 from origin.errors import RenderFailed
 from origin.errors import SourceUnavailable
 from origin.errors import Unsupported
+from origin.errors import WriteRefused
 from origin.ingest.derive import DerivedFile
 from origin.ingest.derive import Deriver
 from origin.ingest.locks import Locks
+from origin.ingest.preconditions import ALWAYS
 from origin.ingest.preconditions import Preconditions
 from origin.ingest.store import PictureStore
 from origin.ingest.store import Purge
@@ -51,6 +54,7 @@ from origin.sources.base import Store
 from origin.sources.marks import DERIVED
 from origin.sources.marks import crop_in
 from origin.sources.marks import crop_of
+from origin.urls.presets import stem_of
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +102,10 @@ class DerivingStore(PictureStore):
     def check_key(self, key: str) -> None:
         self._deriver.check_key(key)
 
+    async def purge(self, key: str) -> None:
+        for each in (key, *self._deriver.keys(key)):
+            await super().purge(each)
+
     def is_derived(self, key: str) -> bool:
         """Whether it is the key of a file that is made of an original."""
         return self._deriver.is_key(key)
@@ -114,15 +122,18 @@ class DerivingStore(PictureStore):
         for original in self._deriver.originals(key):
             if await self.find(original) is not None:
                 return 0
-        async with self._locks.holding(key):
+        async with self._locks.holding(stem_of(key)):
             await self.store.delete(key)
         return 1
 
     async def put(self, key: str, body: bytes, conditions: Preconditions, settings: ObjectSettings) -> str:
-        """As `PictureStore.put`; and Unsupported where a preset cannot be made of the picture."""
+        """As `PictureStore.put`; and Unsupported where a preset cannot be made of the picture, Exists where
+        another original is there that would share a file with it."""
         self.check_key(key)
-        async with self._locks.holding(key):
+        async with self._locks.holding(stem_of(key)):
             conditions = await self.check(key, conditions)
+            if conditions.found is None:
+                await self._refuse_siblings(key)
             files = await self._deriver.make(key, body, crop_in(settings.metadata))
             for _ in range(TRIES):
                 version = await self._put_once(key, body, conditions.found, files, settings)
@@ -130,6 +141,14 @@ class DerivingStore(PictureStore):
                     return version
                 conditions = await self.check(key, conditions)
         raise conditions.failure()
+
+    async def _refuse_siblings(self, key: str) -> None:
+        """Raises Exists: the last of two would give its files to both, and take them along when it goes."""
+        siblings = self._deriver.siblings(key)
+        for sibling, found in zip(siblings, await _all(map(self.find, siblings)), strict=True):
+            if found is not None:
+                name = sibling.rpartition("/")[2]
+                raise Exists(f"there is a picture {name} already, whose files would have the same names")
 
     async def _put_once(
         self,
@@ -151,19 +170,30 @@ class DerivingStore(PictureStore):
                     except PreconditionFailed:
                         await self._restore(key)
                         return None
-                    await self._put_missing(files)
+                    if await self._put_missing(files):
+                        found_now = await self.find(key)
+                        if found_now is None or found_now.etag != version:
+                            await self._restore(key)
                     return version
         finally:
-            await self._purge_all(key)
+            await self.purge(key)
 
-    async def delete(self, key: str) -> None:
+    async def delete(self, key: str, conditions: Preconditions = ALWAYS) -> None:
         self.check_key(key)
+        missed: WriteRefused | None = None
         try:
-            async with self._locks.holding(key), self.unfinished.writing(key):
-                await self.store.delete(key)
-                await _all(map(self.store.delete, self._deriver.keys(key)))
+            async with self._locks.holding(stem_of(key)), self.unfinished.writing(key):
+                try:
+                    await self.store.delete(key, if_match=conditions.version)
+                except PreconditionFailed as error:
+                    missed = conditions.failure()
+                    missed.__cause__ = error
+                else:
+                    await _all(map(self.store.delete, self._deriver.keys(key)))
         finally:
-            await self._purge_all(key)
+            await self.purge(key)
+        if missed is not None:  # outside of `writing`: nothing was changed that has to be repaired
+            raise missed
 
     async def restore(self, key: str) -> Restored:
         """Make the files fit the original; or remove them, where it is not there.
@@ -171,11 +201,11 @@ class DerivingStore(PictureStore):
         Raises Unsupported where they cannot be made of it, and leaves them as they are; Overloaded,
         SourceUnavailable and SourceTimeout.
         """
-        async with self._locks.holding(key):
+        async with self._locks.holding(stem_of(key)):
             try:
                 return await self._restore(key)
             finally:
-                await self._purge_all(key)
+                await self.purge(key)
 
     async def _repair(self, key: str) -> None:
         """The same for an original whose write was left half: what shows another picture does not stay."""
@@ -208,17 +238,20 @@ class DerivingStore(PictureStore):
 
     async def _make_missing(self, key: str, original: Original) -> Restored:
         crop = crop_of(original.etag)
-        digests = self._deriver.digests(key, original.body, crop)
+        body = bytes(original.body)
+        digests = self._deriver.digests(key, body, crop)
         found = await _all(map(self.find, digests))
         there = [None if each is None else each.metadata.get(DERIVED) for each in found]
         if there == list(digests.values()):
             return Restored(fitting=len(digests))
-        files = await self._deriver.make(key, original.body, crop)
+        files = await self._deriver.make(key, body, crop)
         await self._put_files(files)
         return Restored(made=len(files), bytes=sum(len(file.body) for file in files))
 
-    async def _put_missing(self, files: Sequence[DerivedFile]) -> None:
-        """Put those files again that another process has changed: a repair, for the original as it was."""
+    async def _put_missing(self, files: Sequence[DerivedFile]) -> bool:
+        """Put those files again that another process has changed, and whether there were any: a repair has,
+        for the original as it was; or a write, and then the original is another one now."""
+        has_put = False
         for _ in range(TRIES):
             found = await _all(self.find(file.key) for file in files)
             missing = [
@@ -227,8 +260,10 @@ class DerivingStore(PictureStore):
                 if there is None or there.metadata.get(DERIVED) != file.digest
             ]
             if not missing:
-                return
+                return has_put
             await self._put_files(missing)
+            has_put = True
+        return has_put
 
     async def _put_files(self, files: Iterable[DerivedFile]) -> None:
         await _all(self._put_file(file) for file in files)
@@ -244,10 +279,6 @@ class DerivingStore(PictureStore):
         there = [key for key, each in zip(keys, found, strict=True) if each is not None]
         await _all(map(self.store.delete, there))
         return len(there)
-
-    async def _purge_all(self, key: str) -> None:
-        for each in (key, *self._deriver.keys(key)):
-            await self._purge(each)
 
 
 async def _all(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:

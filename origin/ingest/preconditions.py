@@ -68,6 +68,10 @@ class Preconditions:
         return PreconditionMissed("the picture is not in the version that the request names")
 
 
+ALWAYS = Preconditions()
+"""Whatever is there."""
+
+
 def _tags(headers: Mapping[bytes, bytes], name: bytes) -> tuple[str, ...] | None:
     text = header_value(headers, name)
     if text is None:

@@ -22,13 +22,16 @@ from origin.delivery.admission import FetchAdmission
 from origin.errors import Malformed
 from origin.errors import OriginError
 from origin.errors import SourceUnavailable
+from origin.errors import WriteRefused
 from origin.formats import Format
 from origin.ingest.locks import Locks
 from origin.ingest.names import check_upload_key
+from origin.ingest.preconditions import ALWAYS
 from origin.ingest.preconditions import Preconditions
 from origin.ingest.store import PictureStore
 from origin.ingest.store import purge_nothing
 from origin.sources.base import ObjectSettings
+from origin.sources.base import PreconditionFailed
 from origin.sources.base import Store
 from origin.sources.base import StoredObject
 from origin.sources.marks import CROP
@@ -110,9 +113,19 @@ class Stage:
 
         Raises Exists and PreconditionMissed.
         """
-        found = await self._staged.find(key) or await self._published.find(key)
-        conditions.check(found.etag if found else None)
-        return conditions.at(found.etag if found else None)
+        checked, _ = await self._check(key, conditions)
+        return checked
+
+    async def _check(self, key: str, conditions: Preconditions) -> tuple[Preconditions, bool]:
+        """The same, and whether something waits."""
+        waiting = await self._staged.find(key)
+        found = waiting or await self._published.find(key)
+        try:
+            conditions.check(found.etag if found else None)
+        except WriteRefused:
+            await self._published.purge(key)
+            raise
+        return conditions.at(found.etag if found else None), waiting is not None
 
     async def put(self, key: str, body: bytes, conditions: Preconditions, told: Mapping[str, str]) -> str:
         """Let a picture wait; its version. What is published stays as it is. `told` is published with it.
@@ -120,14 +133,11 @@ class Stage:
         Raises what `PictureStore.put` raises.
         """
         async with self._locks.holding(key):
-            waiting = await self._staged.find(key)
-            found = waiting or await self._published.find(key)
-            conditions.check(found.etag if found else None)
-            if waiting is None:  # what `If-Match` names is published, and not here
-                conditions = replace(conditions, match=None)
-            conditions = conditions.at(waiting.etag if waiting else None)
+            checked, waits = await self._check(key, conditions)
+            if not waits:  # what `If-Match` names is published, and not here
+                checked = replace(checked, match=None, found=None)
             settings = ObjectSettings(content_type=told.get(CONTENT_TYPE), metadata=told)
-            return await self._staged.put(key, body, conditions, settings)
+            return await self._staged.put(key, body, checked, settings)
 
     async def publish(self, key: str, crop: Crop | None = None) -> StoredObject:
         """Make the picture visible, or that part of it, and return it as it is stored. Again is harmless.
@@ -142,7 +152,7 @@ class Stage:
             async with self._admission.place(self._name) as reserve:
                 original = await self._staged.store.get(key, None, reserve)
                 assert original is not None  # no version was named
-                picture = await self._picture(original.body, waiting.metadata, crop)
+                picture = await self._picture(bytes(original.body), waiting.metadata, crop)
                 stored = await self._put(key, picture, Preconditions())
             with contextlib.suppress(SourceUnavailable):  # the sweep removes it later
                 await self._remove(key, lambda found: found.etag == original.etag)
@@ -150,13 +160,13 @@ class Stage:
 
     async def _publish_again(self, key: str, crop: Crop | None) -> StoredObject:
         """Show another part of a picture that is published. Raises NotFound."""
-        found = await self._published.store.head(key)
+        found = await self._head(key)
         if crop == crop_in(found.metadata):
             return found
         async with self._admission.place(self._name) as reserve:
             original = await self._published.store.get(key, None, reserve)
             assert original is not None
-            picture = await self._picture(original.body, found.metadata, crop)
+            picture = await self._picture(bytes(original.body), found.metadata, crop)
             if crop_in(picture.metadata) == crop_in(found.metadata):
                 return found
             conditions = Preconditions(match=(original.etag,), found=original.etag)
@@ -167,24 +177,38 @@ class Stage:
 
         Raises as `publish`, and Exists where there is no new name.
         """
-        found = await self._published.store.head(key)
+        found = await self._head(key)
         async with self._admission.place(self._name) as reserve:
             original = await self._published.store.get(key, None, reserve)
             assert original is not None
-            picture = await self._picture(original.body, found.metadata, crop)
+            picture = await self._picture(bytes(original.body), found.metadata, crop)
             stored: list[StoredObject] = []
 
             async def store(key: str) -> None:
                 stored.append(await self._put(key, picture, Preconditions(may_replace=False)))
 
-            await name(original.body, store)
+            await name(bytes(original.body), store)
             return stored[-1]
 
-    async def delete(self, key: str) -> None:
-        """Remove the picture from the stage and from where it is published, if it is there at all."""
+    async def _head(self, key: str) -> StoredObject:
+        """What is published, which every reader sees from now on. Raises NotFound."""
+        try:
+            return await self._published.store.head(key)
+        finally:
+            await self._published.purge(key)
+
+    async def delete(self, key: str, conditions: Preconditions = ALWAYS) -> None:
+        """Remove the picture from the stage and from where it is published, if it is there at all.
+
+        The conditions are for what waits, else for what is published. Raises Exists and PreconditionMissed.
+        """
         async with self._locks.holding(key):
-            await self._staged.delete(key)
-            await self._published.delete(key)
+            staged = published = ALWAYS
+            if conditions != ALWAYS:
+                checked, waits = await self._check(key, conditions)
+                staged, published = (checked, ALWAYS) if waits else (ALWAYS, checked)
+            await self._staged.delete(key, staged)
+            await self._published.delete(key, published)
 
     async def sweep(self) -> int:
         """Remove what has waited for too long; how many there were. Raises SourceUnavailable."""
@@ -203,7 +227,10 @@ class Stage:
         found = await self._staged.find(key)
         if found is None or not is_done_with(found):
             return False
-        await self._staged.delete(key)
+        try:
+            await self._staged.store.delete(key, if_match=found.etag)
+        except PreconditionFailed:
+            return False
         return True
 
     async def _picture(self, body: bytes, metadata: Mapping[str, str], crop: Crop | None) -> _Picture:

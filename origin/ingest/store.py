@@ -16,6 +16,7 @@ from origin.errors import Malformed
 from origin.errors import NotFound
 from origin.errors import StoreFilled
 from origin.errors import WriteRefused
+from origin.ingest.preconditions import ALWAYS
 from origin.ingest.preconditions import Preconditions
 from origin.sources.base import ObjectSettings
 from origin.sources.base import PreconditionFailed
@@ -53,17 +54,18 @@ class PictureStore:
         except NotFound:
             return None
 
-    async def check(self, key: str, conditions: Preconditions) -> Preconditions:
-        """The conditions, for what is under the key now. Raises Exists and PreconditionMissed.
+    async def purge(self, key: str) -> None:
+        """Forget it in every handler that reads it. Also for who answers what the store has and changes
+        nothing: handlers may show what was there before a write that a crash has kept from being purged."""
+        await self._purge(key)
 
-        Where they do not hold, the client may have been shown another version than the store has, such as
-        that before a write which a crash has kept from being purged.
-        """
+    async def check(self, key: str, conditions: Preconditions) -> Preconditions:
+        """The conditions, for what is under the key now. Raises Exists and PreconditionMissed."""
         found = await self.find(key)
         try:
             conditions.check(found.etag if found else None)
         except WriteRefused:
-            await self._purge(key)
+            await self.purge(key)
             raise
         return conditions.at(found.etag if found else None)
 
@@ -85,14 +87,19 @@ class PictureStore:
         except PreconditionFailed as error:
             raise conditions.failure() from error
         finally:
-            await self._purge(key)
+            await self.purge(key)
 
-    async def delete(self, key: str) -> None:
-        """Raises SourceUnavailable and SourceTimeout."""
+    async def delete(self, key: str, conditions: Preconditions = ALWAYS) -> None:
+        """Remove it, where it is what the conditions found.
+
+        Raises PreconditionMissed, SourceUnavailable and SourceTimeout.
+        """
         try:
-            await self.store.delete(key)
+            await self.store.delete(key, if_match=conditions.version)
+        except PreconditionFailed as error:
+            raise conditions.failure() from error
         finally:
-            await self._purge(key)
+            await self.purge(key)
 
 
 @contextlib.contextmanager

@@ -36,6 +36,7 @@ from origin.ingest.forms import read_form
 from origin.ingest.names import Moment
 from origin.ingest.names import NameTemplate
 from origin.ingest.names import check_upload_key
+from origin.ingest.preconditions import ALWAYS
 from origin.ingest.preconditions import Preconditions
 from origin.ingest.reply import DEFAULT_JSON
 from origin.ingest.reply import Stored
@@ -136,6 +137,8 @@ class Uploads:
 
     async def _put(self, key: str, request: Request) -> Response:
         permission = self._authorizers["PUT"].authorize(request, {})
+        if request.header(b"content-range") is not None:  # RFC 9110 section 14.4
+            raise Malformed("a part of a picture cannot be put")
         check_upload_key(key)
         self._store.check_key(key)
         if permission.grant is not None and not permission.grant.covers(key):
@@ -166,9 +169,9 @@ class Uploads:
             raise WriteForbidden("an upload grant deletes nothing")
         check_upload_key(key)
         conditions = Preconditions.read(request.headers, may_replace=True)
-        if conditions.match is not None or conditions.none_match is not None:
-            await self._current.check(key, conditions)
-        await self._current.delete(key)
+        if conditions != ALWAYS:
+            conditions = await self._current.check(key, conditions)
+        await self._current.delete(key, conditions)
         return empty_response(self.name, 204)
 
     def _limit(self, permission: Permission) -> int:

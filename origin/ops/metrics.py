@@ -18,6 +18,7 @@ from prometheus_client import generate_latest
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from origin import __version__
@@ -182,6 +183,10 @@ class Metrics:
 
     def purged(self, count: int) -> None:
         self._purged += count
+
+    def families(self) -> Iterable[Metric]:
+        """The numbers as the library has them."""
+        return self.registry.collect()
 
     def text(self) -> bytes:
         return generate_latest(self.registry)

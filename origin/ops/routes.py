@@ -22,18 +22,23 @@ from starlette.routing import Route
 
 from origin.errors import BadRequest
 from origin.errors import Forbidden
+from origin.errors import OriginError
 from origin.errors import RegistryDown
 from origin.http.caching import NO_STORE
 from origin.http.caching import cache_status
 from origin.http.message import SECURITY_HEADERS
+from origin.ops.events import S3Events
 from origin.ops.metrics import CONTENT_TYPE
 from origin.ops.metrics import Metrics
+from origin.ops.s3_events import MAX_EVENT
+from origin.ops.s3_events import NotAnEvent
 from origin.sources.url_registry import NoRegistry
 from origin.sources.url_registry import RegistryAction
 
 log = logging.getLogger(__name__)
 
 MAX_PURGE = 16_384  # bytes of a request to purge
+S3_EVENTS = "/-/events/s3"
 ACTIONS: tuple[str, ...] = get_args(RegistryAction)
 _HEADERS = {
     "cache-control": NO_STORE,
@@ -76,6 +81,15 @@ class Operated(HasToken, Protocol):
     @property
     def metrics(self) -> Metrics: ...
 
+    @property
+    def events(self) -> S3Events: ...
+
+    async def purge(self, handler: str, key: str | None, prefix: str | None) -> int:
+        """Forget what `Purgeable.purge` forgets, here and in the CDN."""
+
+    def tell_cdn(self, handler: str, key: str) -> None:
+        """Have the CDN forget the pictures of one key."""
+
     async def reload_configuration(self) -> str | None:
         """Read the configuration again; what is wrong with it, in which case the old one stays."""
 
@@ -103,6 +117,9 @@ def private_routes(origin: Operated) -> list[Route]:
     async def purge(request: Request) -> Response:
         return await _purge(request, origin)
 
+    async def s3_event(request: Request) -> Response:
+        return await _hear_s3(request, origin)
+
     async def moderate(request: Request) -> Response:
         return await _moderate(request, origin)
 
@@ -115,13 +132,17 @@ def private_routes(origin: Operated) -> list[Route]:
     return [
         Route("/-/metrics", show_metrics),
         Route("/-/purge", with_token(origin, purge), methods=["POST"]),
+        Route(S3_EVENTS, with_token(origin, s3_event, in_query=True), methods=["POST"]),
         Route("/-/registry", with_token(origin, moderate), methods=["POST"]),
         Route("/-/reload", with_token(origin, reload), methods=["POST"]),
     ]
 
 
-def with_token(origin: HasToken, action: Action) -> Action:
-    """The action, for those who have the token. Without a token in the configuration it is not there."""
+def with_token(origin: HasToken, action: Action, *, in_query: bool = False) -> Action:
+    """The action, for those who have the token. Without a token in the configuration it is not there.
+
+    With `in_query` the token may come as `?key=`, for senders that can set no header.
+    """
     answer = answering(action)
 
     async def checked(request: Request) -> Response:
@@ -130,6 +151,9 @@ def with_token(origin: HasToken, action: Action) -> Action:
             raise HTTPException(404)
         # A scheme has no case (RFC 9110 section 11.1).
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        keys = request.query_params.getlist("key") if in_query else []
+        if len(keys) == 1 and not scheme:
+            scheme, given = "bearer", keys[0]
         if scheme.lower() != "bearer" or not secrets.compare_digest(given.encode(), token.encode()):
             return refusal(401, "a bearer token is needed", **{"www-authenticate": "Bearer"})
         return await answer(request)
@@ -158,19 +182,25 @@ class Refused(Exception):
 
 async def read_object(request: Request) -> dict[str, Any]:
     """The object of JSON in the body, with text in every key. Raises Refused."""
-    body = b""
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_PURGE:
-                raise Refused(refusal(413, f"the body has at most {MAX_PURGE} bytes"))
-    except ClientDisconnect:
-        raise Refused(refusal(400, "the body is not whole")) from None  # nobody is left to read it
+    body = await _read_body(request, MAX_PURGE)
     try:
         wanted = json.loads(body)
     except (ValueError, RecursionError):
         raise Refused(refusal(400, "the body is not JSON")) from None
     return wanted if isinstance(wanted, dict) else {}
+
+
+async def _read_body(request: Request, limit: int) -> bytes:
+    """Raises Refused."""
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > limit:
+                raise Refused(refusal(413, f"the body has at most {limit} bytes"))
+    except ClientDisconnect:
+        raise Refused(refusal(400, "the body is not whole")) from None  # nobody is left to read it
+    return bytes(body)
 
 
 def _check_texts(wanted: Mapping[str, Any]) -> None:
@@ -194,11 +224,25 @@ async def _purge(request: Request, origin: Operated) -> Response:
     if not all(isinstance(value, str) and value for value in wanted.values()) or len(wanted) > 2:
         return refusal(400, 'expected text, and not both "key" and "prefix"')
     _check_texts(wanted)
-    handler = _find_handler(origin, wanted["handler"])
-    count = await handler.purge(wanted.get("key"), wanted.get("prefix"))
+    _find_handler(origin, wanted["handler"])
+    count = await origin.purge(wanted["handler"], wanted.get("key"), wanted.get("prefix"))
     origin.metrics.purged(count)
     what = " ".join(f"{name}={value!r}" for name, value in wanted.items())
     log.info("purged %d results and originals: %s", count, what)
+    return JSONResponse({"purged": count}, headers=_HEADERS)
+
+
+async def _hear_s3(request: Request, origin: Operated) -> Response:
+    """Purge what a store says was written or removed, before the answer."""
+    body = await _read_body(request, MAX_EVENT)
+    try:
+        count = await origin.events.handle(body)
+    except NotAnEvent as error:
+        log.warning("events: a notification is refused: %s", error)
+        return refusal(400, "expected a notification of S3, SNS, EventBridge, MinIO or SeaweedFS")
+    except OriginError as error:
+        log.error("events: a notification is not acted on, its sender may try again: %s", error)
+        return refusal(503, "try again")
     return JSONResponse({"purged": count}, headers=_HEADERS)
 
 
@@ -212,8 +256,9 @@ async def _moderate(request: Request, origin: Operated) -> Response:
     try:
         await handler.moderate(wanted["action"], wanted["url"])
         if wanted["action"] == "block":
-            for each in origin.handlers_by_name.values():  # several may share a registry
+            for name, each in origin.handlers_by_name.items():  # several may share a registry
                 await each.forget_blocked(wanted["url"])
+                origin.tell_cdn(name, wanted["url"])
     except NoRegistry:
         return refusal(404, "this handler has no registry")
     except (BadRequest, Forbidden):

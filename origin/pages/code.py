@@ -9,20 +9,29 @@ from dataclasses import field
 from typing import Any
 
 from origin.client import Images
+from origin.client.choice import whole_numbers
+from origin.client.info import Info
 from origin.formats import find_description
+from origin.pages.layouts import Layout
+from origin.pages.layouts import find_layout
 from origin.urls.writing import canonicalize_names
 
 MAX_WIDTHS = 12  # of a srcset: each is a URL that is signed
+_TAGS = ("srcset", "img", "picture")
 _DENSITIES = (1, 2)  # of a srcset without widths
-_TEXTS = ("widths", "sizes", "alt", "base_url")
+_TEXTS = ("widths", "sizes", "alt", "base_url", "layout")
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What was chosen, read. Raises ValueError for what has another shape."""
+    """What was chosen, read. Raises ValueError for what has another shape.
+
+    `layout` is one of `LAYOUTS`, which settles `widths` and `sizes`; without it they are taken as they are.
+    """
 
     key: str
     options: Mapping[str, str]
+    layout: str = ""
     widths: str = ""
     sizes: str = ""
     alt: str = ""
@@ -66,9 +75,15 @@ def write_code(wanted: Wanted, prefix: str, keys: tuple[str, ...] | None, now: f
         path = Images("", prefix, keys).url(wanted.key, **given)
     except TypeError as error:
         raise ValueError(str(error)) from None
-    code: dict[str, Any] = {"url": url, "path": path}
+    code: dict[str, Any] = {"url": url, "path": path, "widths": "", "sizes": ""}
     errors: dict[str, str] = {}
-    for name, write in _parts(images, wanted, given).items():
+    try:
+        layout = _layout(wanted, given)
+    except (TypeError, ValueError) as error:
+        return {**code, **dict.fromkeys(_TAGS), "errors": dict.fromkeys(_TAGS, str(error))}
+    # What is filled in for the reader, who may change it.
+    code |= {"widths": ", ".join(map(str, layout.widths)), "sizes": layout.sizes}
+    for name, write in _parts(images, wanted, given, layout).items():
         try:
             code[name] = write()
         except (TypeError, ValueError) as error:
@@ -76,25 +91,37 @@ def write_code(wanted: Wanted, prefix: str, keys: tuple[str, ...] | None, now: f
     return {**code, "errors": errors}
 
 
-def _parts(images: Images, wanted: Wanted, given: Mapping[str, Any]) -> dict[str, Callable[[], str]]:
+def _layout(wanted: Wanted, given: Mapping[str, Any]) -> Layout:
+    """Raises TypeError and ValueError."""
+    if wanted.layout:
+        return find_layout(wanted.layout, given, None if wanted.info is None else Info.read(wanted.info))
+    return Layout(0, tuple(whole_numbers("widths", wanted.widths)), wanted.sizes)
+
+
+def _parts(
+    images: Images, wanted: Wanted, given: Mapping[str, Any], layout: Layout
+) -> dict[str, Callable[[], str]]:
     """What writes each part; it raises TypeError and ValueError where there is no such part."""
-    if wanted.widths:
+    if layout.widths:
         given = _over_widths(given)
+    elif layout.width and not {"w", "h"} & given.keys():
+        given = {**given, "w": layout.width}
     tag: dict[str, Any] = {
         **given,
         "alt": wanted.alt,
-        "widths": wanted.widths,
-        "sizes": wanted.sizes or None,
+        "widths": layout.widths,
+        "sizes": layout.sizes or None,
         "info": wanted.info,
+        "style": layout.style,
     }
-    steps: dict[str, Any] = {"widths": wanted.widths} if wanted.widths else {"densities": _DENSITIES}
+    steps: dict[str, Any] = {"widths": layout.widths} if layout.widths else {"densities": _DENSITIES}
     description = find_description(str(given.get("f", "")).lower())
     if description is not None:
 
         def refuse() -> str:
             raise ValueError(f"f={description.name} tells what the original is: no picture")
 
-        return dict.fromkeys(("srcset", "img", "picture"), refuse)
+        return dict.fromkeys(_TAGS, refuse)
     return {
         "srcset": lambda: images.srcset(wanted.key, **given, **steps),
         "img": lambda: images.img(wanted.key, **tag),

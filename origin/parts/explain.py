@@ -276,7 +276,10 @@ def _describe_format(handler: Handler, format: str) -> Iterator[str]:
     suiting = "jpg, png where it is transparent, gif where it is animated"
     if format == "auto":
         yield "format: by the Accept header of the request"
-        yield "  image/avif is named: avif; webp where the original is animated"
+        first = "avif; webp where the original is animated"
+        if handler.avif == "later":
+            first += ", and until the avif has been made in idle time"
+        yield f"  image/avif is named: {first}"
         yield "  image/webp is named: webp"
         yield f"  neither, or */* alone: {suiting}"
     elif format == "original":

@@ -31,6 +31,8 @@ from origin.delivery.body_admission import BodyAdmission
 from origin.delivery.fallback import Fallback
 from origin.delivery.fallback import load_image
 from origin.delivery.handler import Handler
+from origin.delivery.idle import IdleQueue
+from origin.delivery.later import LaterAvif
 from origin.delivery.on_error import OnError
 from origin.delivery.originals import Originals
 from origin.delivery.renditions import Renditions
@@ -45,7 +47,12 @@ from origin.errors import ConfigError
 from origin.errors import SourceUnavailable
 from origin.imaging.protocol import Watermark
 from origin.ingest.store import Purge
+from origin.ops.cdn.purge import CdnPurge
 from origin.ops.metrics import Metrics
+from origin.ops.outgoing import OutgoingHttp
+from origin.ops.s3_events import ObjectChange
+from origin.parts.cdn import make_cdn
+from origin.parts.events import EventListeners
 from origin.parts.rendering import pool_arguments
 from origin.parts.rendering import render_settings
 from origin.parts.transform import transform_mount
@@ -95,18 +102,25 @@ class Origin:
         self.pool = _pool(config)
         self.admission = FetchAdmission(timeout=config.limits.queue_timeout)
         self.bodies = BodyAdmission()
+        self.idle = IdleQueue()
         self.caches: dict[Path, ResultCache] = {}
         self._open_cache_paths: set[Path] = set()
         self._registries: dict[str, WatchedRegistry] = {}  # by handler
         self._fallback_slot = asyncio.Semaphore(1)
         self._fallbacks: dict[tuple[bytes, str], Fallback] = {}
+        self._http = OutgoingHttp()
+        self.cdn = make_cdn(config, self._http)
+        self.events = EventListeners(self._purge_change, self._http)
         self.metrics = Metrics(
             [
                 self._pool_numbers,
                 self.admission.numbers,
                 self.bodies.numbers,
+                self.idle.numbers,
                 self._cache_numbers,
                 self._registry_numbers,
+                self._cdn_numbers,
+                self.events.numbers,
             ]
         )
         self.handlers = self._build_handlers(config)
@@ -154,10 +168,14 @@ class Origin:
         for source in self._lent.values():
             await source.open()
         await _open(self.handlers, self.writers)
+        await self.events.follow(self.config)
         self.is_open = True
 
     async def close(self) -> None:
         self.is_open = False
+        await self.events.close()
+        await self.cdn.close()
+        await self._http.close()
         await _close(self.handlers, self.writers)
         for source in self._lent.values():
             await source.close()
@@ -189,11 +207,17 @@ class Origin:
             if is_new_pool:
                 await new_pool.close()
             raise
+        old_cdn = self.cdn
+        if config.cdn != self.config.cdn:
+            self.cdn = make_cdn(config, self._http)
         self.config, self.handlers = config, handlers
         old_writers, self.writers = self.writers, writers
+        await self.events.follow(config)
 
         async def close_old() -> None:
             await _close(old_handlers, old_writers)
+            if old_cdn is not self.cdn:
+                await old_cdn.close()
             if is_new_pool:
                 await old_pool.close()
 
@@ -247,20 +271,20 @@ class Origin:
             clock=self._clock,
             flights=SingleFlight(),
         )
-        settings = render_settings(whole, config, watermarks)
+        renditions = Renditions(
+            config.name,
+            originals,
+            self.pool,
+            render_settings(whole, config, watermarks),
+            freshness,
+            max_variants=config.variants,
+            clock=self._clock,
+            flights=SingleFlight(),
+        )
         return Handler(
             name=config.name,
             source_id=config.source.identity(),
-            renditions=Renditions(
-                config.name,
-                originals,
-                self.pool,
-                settings,
-                freshness,
-                max_variants=config.variants,
-                clock=self._clock,
-                flights=SingleFlight(),
-            ),
+            renditions=renditions,
             responses=ResponseBuilder(
                 config.name,
                 freshness,
@@ -275,6 +299,7 @@ class Origin:
             translate=keep_words if config.dialect is None else DIALECTS[config.dialect].translate,
             read_key=make_key_reader(config.source, signed=bool(config.signing or self._verify)),
             registry=registry,
+            later=LaterAvif(renditions, self.idle, self.pool) if config.avif == "later" else None,
             passthrough=config.passthrough,
             refuses_loops=isinstance(config.source, HttpSettings),
             debug=config.debug,
@@ -311,9 +336,35 @@ class Origin:
         async def purge(key: str) -> None:
             for handler, place in others:
                 if f"{own}{key}".startswith(place):
-                    await handler.purge(f"{own}{key}".removeprefix(place), None)
+                    await self.purge(handler, f"{own}{key}".removeprefix(place), None)
 
         return purge
+
+    async def purge(self, handler: Handler, key: str | None, prefix: str | None) -> int:
+        """Forget results and originals of a handler as `Handler.purge` does, and tell the CDN."""
+        count = await handler.purge(key, prefix)
+        self.tell_cdn(handler, key, prefix)
+        return count
+
+    def tell_cdn(self, handler: Handler, key: str | None, prefix: str | None) -> None:
+        """Have the CDN forget what this origin has forgotten. It follows behind the answer."""
+        mount = next(mount for mount, each in self.handlers.items() if each.name == handler.name)
+        source_key = "" if key is None else handler.source_key(key)
+        self.cdn.add(CdnPurge(handler.name, mount, key, prefix, source_key))
+
+    async def _purge_change(self, change: ObjectChange) -> int:
+        """Forget an object of a bucket in every handler that reads it."""
+        changed, count = f"s3://{change.bucket}/{change.key}", 0
+        for own in self.config.handlers:
+            handler, place = self.handlers[own.prefix], own.source.place()
+            if changed.startswith(place) and changed != place:
+                key = changed.removeprefix(place)
+                named = (None, key) if change.is_folder else (key, None)
+                count += await self.purge(handler, *named)
+            elif change.is_folder and place.startswith(changed):
+                count += await self.purge(handler, None, None)
+        self.metrics.purged(count)
+        return count
 
     def _authorizer(self, config: HandlerConfig) -> Authorizer:
         if self._verify is not None:
@@ -354,6 +405,9 @@ class Origin:
         for cache in self.caches.values():
             for measure in cache.measures():
                 yield measure.name, measure.help, measure.read()
+
+    def _cdn_numbers(self) -> Iterator[tuple[str, str, float]]:
+        return self.cdn.numbers()  # of the CDN that is told now
 
     def _registry_numbers(self) -> Iterator[tuple[str, str, float]]:
         text = "Times that a registry of URLs did not answer."

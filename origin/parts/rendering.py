@@ -26,6 +26,7 @@ def render_settings(
         max_dimension=limits.max_dimension,
         auto_quality=config.auto_quality,
         watermarks=watermarks,
+        effort=config.effort,
     )
 
 

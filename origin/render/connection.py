@@ -36,7 +36,7 @@ class RendererConnection(asyncio.Protocol):
         _, connection = await asyncio.get_running_loop().create_unix_connection(cls, sock=ours)
         return connection
 
-    def request(self, *message: bytes) -> asyncio.Future[Message]:
+    def request(self, *message: bytes | memoryview) -> asyncio.Future[Message]:
         """Send a message; return its answer. That fails with OSError, EOFError or one of `PROTOCOL_ERRORS`.
 
         Without a message, wait for what the renderer says first.

@@ -71,6 +71,7 @@ class Rendered:
     height: int
     waited: float  # seconds in the queue
     took: float  # seconds in the renderer
+    encoding: float = 0.0  # of these, seconds in the encoder; the renderer says so
 
 
 class RenderPool:
@@ -99,6 +100,7 @@ class RenderPool:
         self._arguments = ("--render-memory", str(memory), "--formats", ",".join(formats))
         self._renderers: set[Renderer] = set()
         self._idle: list[Renderer] = []
+        self._spare = asyncio.Event()  # whether so many are idle that one may do what is in no hurry
         self._turns: FairQueue[Renderer] = FairQueue(queue)
         self._reserved: Counter[str] = Counter()  # jobs whose originals are on their way, by handler
         self._tasks: set[asyncio.Task[None]] = set()
@@ -146,6 +148,7 @@ class RenderPool:
 
     async def close(self) -> None:
         self._closing = True
+        self._spare.set()  # a render fails now, which tells those that wait
         self._turns.cancel()
         for task in self._tasks:
             task.cancel()
@@ -154,12 +157,12 @@ class RenderPool:
             renderer.end()
         await asyncio.gather(*(renderer.process.wait() for renderer in self._renderers))
         for renderer in self._renderers:
-            renderer.connection.close()
+            renderer.close()
         self._renderers.clear()
         self._idle.clear()
 
     async def render(
-        self, original: bytes, job: Job, timeout: float, *, handler: str = "", wait: bool = True
+        self, original: bytes | memoryview, job: Job, timeout: float, *, handler: str = "", wait: bool = True
     ) -> Rendered:
         """Render within `timeout` seconds of getting a renderer. Without `wait`, only where one is free.
 
@@ -168,7 +171,8 @@ class RenderPool:
         if not (wait or self._idle):
             raise Overloaded("no renderer is free")
         start = time.perf_counter()
-        renderer = await self._acquire(handler)
+        renderer = await self._acquire(handler, job.original)
+        renderer.last_original = job.original
         begun = time.perf_counter()
         healthy = abandoned = False
         try:
@@ -177,7 +181,7 @@ class RenderPool:
                 head, body = await asyncio.shield(answer)
             took = time.perf_counter() - begun
             format, width, height = _check_answer(head, body, job, original)
-            result = Rendered(body, format, width, height, begun - start, took)
+            result = Rendered(body, format, width, height, begun - start, took, _encoding(head, took))
             healthy = True
             return result
         except OriginError:
@@ -223,10 +227,18 @@ class RenderPool:
         finally:
             self._reserved[handler] -= 1
 
-    async def _acquire(self, handler: str) -> Renderer:
-        """A renderer that is free, once it is this job's turn. Raises Overloaded."""
+    async def _acquire(self, handler: str, original: str = "") -> Renderer:
+        """A renderer that is free, once it is this job's turn. Raises Overloaded.
+
+        Where there is a choice, it is the one that had this original last, since it may have its pixels
+        still, or else the one that had nothing to do for longest.
+        """
         if self._idle:
-            return self._idle.pop()
+            known = [renderer for renderer in self._idle if original and renderer.last_original == original]
+            renderer = (known or self._idle)[0]
+            self._idle.remove(renderer)
+            self._note_idle()
+            return renderer
         turn = self._turns.join(handler)
         try:
             async with asyncio.timeout(self.queue_timeout):
@@ -270,6 +282,18 @@ class RenderPool:
             return
         if not self._turns.serve(renderer):
             self._idle.append(renderer)
+            self._note_idle()
+
+    async def wait_for_spare(self) -> None:
+        """Return once a job would leave a renderer free for the next one, where there are several. So what
+        is in no hurry waits for idle time."""
+        await self._spare.wait()
+
+    def _note_idle(self) -> None:
+        if len(self._idle) >= min(2, self.size):
+            self._spare.set()
+        elif not self._closing:
+            self._spare.clear()
 
     def _add(self, renderer: Renderer) -> None:
         self._renderers.add(renderer)
@@ -281,6 +305,7 @@ class RenderPool:
         await renderer.process.wait()
         if renderer in self._idle:
             self._idle.remove(renderer)
+            self._note_idle()
             log.warning("an idle renderer ended by %s; starting another", renderer.ended_by)
             self._spawn(self._replace(renderer))
 
@@ -329,8 +354,16 @@ def _warn_of_absent_decoders(hello: dict[str, Any]) -> None:
         )
 
 
+def _encoding(head: dict[str, Any], took: float) -> float:
+    """Seconds in the encoder, as far as what a renderer says can be."""
+    told = head.get("ms")
+    milliseconds = told.get("encode") if isinstance(told, dict) else None
+    seconds = milliseconds / 1000 if isinstance(milliseconds, int | float) else 0.0
+    return min(max(seconds, 0.0), took)
+
+
 def _check_answer(
-    head: dict[str, Any], body: bytes, job: Job, original: bytes
+    head: dict[str, Any], body: bytes, job: Job, original: bytes | memoryview
 ) -> tuple[ResultFormat, int, int]:
     """The format and the sides of the result that a renderer answers with.
 
@@ -360,7 +393,7 @@ def _check_answer(
     return format, width, height
 
 
-def _possible_formats(job: Job, original: bytes) -> set[Format]:
+def _possible_formats(job: Job, original: bytes | memoryview) -> set[Format]:
     sniffed = sniff(original)
     if sniffed is None or job.format in DESCRIPTION_NAMES:
         return set()

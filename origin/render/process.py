@@ -8,16 +8,20 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
 from typing import ClassVar
 
+from origin.imaging.protocol import SHARED_BYTES
 from origin.imaging.protocol import WATERMARK_BYTES
 from origin.imaging.protocol import Job
 from origin.imaging.protocol import pack_head
 from origin.render.connection import PROTOCOL_ERRORS
 from origin.render.connection import Message
 from origin.render.connection import RendererConnection
+from origin.render.shared_memory import SharedMemory
+from origin.render.shared_memory import make_shared_memory
 
 START_TIMEOUT = 30.0  # seconds to import libvips and warm up
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -31,14 +35,23 @@ class RendererBroken(Exception):
 
 
 class Renderer:
-    """One render process. It talks to the origin over one socket pair, its standard input and output."""
+    """One render process. It talks to the origin over one socket pair, its standard input and output, and
+    reads originals from shared memory, where the system has that."""
 
     command: ClassVar[Sequence[str]] = (sys.executable, "-m", "origin.imaging.worker")
+    make_shared_memory: ClassVar[Callable[[], SharedMemory | None]] = staticmethod(make_shared_memory)
 
-    def __init__(self, process: asyncio.subprocess.Process, connection: RendererConnection) -> None:
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        connection: RendererConnection,
+        shared: SharedMemory | None = None,
+    ) -> None:
         self.process = process
         self.connection = connection
+        self._shared = shared
         self.jobs = 0
+        self.last_original = ""  # of the last job: what it may have decoded still
         self.hello: dict[str, Any] = {}
         self._watermarks: set[str] = set()  # digests of those that it keeps decoded
         connection.on_unasked = self.end
@@ -50,25 +63,32 @@ class Renderer:
         for end in (ours, theirs):
             with contextlib.suppress(OSError):  # Linux lowers what is too much, macOS refuses it
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BUFFER)
+        shared = cls.make_shared_memory()
+        memory = () if shared is None else ("--shared-memory", str(shared.theirs))
         with theirs:
             connection = await RendererConnection.over(ours)
             hello = connection.request()
             try:
                 process = await asyncio.create_subprocess_exec(
-                    *(*cls.command, *arguments),
+                    *(*cls.command, *arguments, *memory),
                     stdin=theirs.fileno(),
                     stdout=theirs.fileno(),
                     stderr=asyncio.subprocess.DEVNULL,  # a picture could fill the log with GLib's warnings
                     env=environment(),
                     start_new_session=True,  # the terminal's Ctrl-C is for us alone
+                    pass_fds=() if shared is None else (shared.theirs,),
                 )
             except BaseException as exc:
                 hello.cancel()
                 connection.close()
+                if shared is not None:
+                    shared.close()
                 if isinstance(exc, OSError):
                     raise RendererBroken(f"a renderer did not start: {exc}") from exc
                 raise
-        renderer = cls(process, connection)
+        if shared is not None:
+            shared.close_theirs()
+        renderer = cls(process, connection, shared)
         try:
             async with asyncio.timeout(START_TIMEOUT):
                 head, _ = await hello
@@ -84,16 +104,26 @@ class Renderer:
             raise RendererBroken(str(renderer.hello["error"])[:2000])
         return renderer
 
-    def run(self, job: Job, original: bytes) -> asyncio.Future[Message]:
+    def run(self, job: Job, original: bytes | memoryview) -> asyncio.Future[Message]:
         """Head and body of the answer. It fails with OSError, EOFError or one of `PROTOCOL_ERRORS`."""
         self.jobs += 1
-        head, watermark = job.to_head(), job.watermark
-        if watermark is None or watermark.digest in self._watermarks:
-            return self.connection.request(pack_head(head, len(original)), original)
-        self._watermarks.add(watermark.digest)
-        picture = watermark.picture
-        head[WATERMARK_BYTES] = len(picture)
-        return self.connection.request(pack_head(head, len(original) + len(picture)), original, picture)
+        head, body = job.to_head(), [original]
+        if self._shared is not None and self._shared.write(original):
+            head[SHARED_BYTES] = len(original)
+            body = []
+        watermark = job.watermark
+        if watermark is not None and watermark.digest not in self._watermarks:
+            self._watermarks.add(watermark.digest)
+            head[WATERMARK_BYTES] = len(watermark.picture)
+            body.append(watermark.picture)
+        answer = self.connection.request(pack_head(head, sum(map(len, body))), *body)
+        if self._shared is not None:
+            answer.add_done_callback(self._trim)
+        return answer
+
+    def _trim(self, answer: object) -> None:
+        if self._shared is not None:
+            self._shared.trim()
 
     def end(self) -> None:
         """End the process at once, whatever it is doing. A request to it fails with EOFError."""
@@ -106,6 +136,14 @@ class Renderer:
         self.connection.close()
         self.end()
         await self.process.wait()
+        self.close()
+
+    def close(self) -> None:
+        """Let go of what this process has of one that has ended."""
+        self.connection.close()
+        if self._shared is not None:
+            self._shared.close()
+            self._shared = None
 
     @property
     def alive(self) -> bool:

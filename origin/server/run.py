@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import resource
 import signal
+from collections.abc import AsyncIterator
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +20,11 @@ from origin.app import OriginApp
 from origin.app import create_admin_app
 from origin.config.model import Config
 from origin.ops import logs
+from origin.ops.error_reports import end_reports
+from origin.ops.error_reports import start_reports
+from origin.ops.sent_metrics import start_sending
+from origin.ops.tracing import start_tracing
+from origin.parts.telemetry import telemetry_settings
 from origin.server.bounds import Connections
 from origin.server.listener import Listener
 from origin.server.listener import bind
@@ -28,7 +35,16 @@ from origin.server.tls import Certificate
 
 log = logging.getLogger(__name__)
 
-_FIXED = ("http_host", "http_port", "https_enabled", "https_port", "admin.host", "admin.port", "cache")
+_FIXED = (
+    "http_host",
+    "http_port",
+    "https_enabled",
+    "https_port",
+    "admin.host",
+    "admin.port",
+    "cache",
+    "telemetry",
+)
 """Keys that a reload cannot change."""
 
 
@@ -92,7 +108,7 @@ async def _serve(app: OriginApp, load: Callable[[], Config] | None, on_listening
             for listener in server.listeners
         ]
         # One lifespan for all listeners, and before them: no request meets an app that has not started.
-        async with app.router.lifespan_context(app):
+        async with _observed(app), app.router.lifespan_context(app):
             freeze_gc()
             serving = [
                 asyncio.create_task(listener.serve([sock]))
@@ -113,6 +129,26 @@ async def _serve(app: OriginApp, load: Callable[[], Config] | None, on_listening
                 await _drain(server.connections, signals, config.drain)
             await _close(server, serving, signals)
     log.info("stopped")
+
+
+@contextlib.asynccontextmanager
+async def _observed(app: OriginApp) -> AsyncIterator[None]:
+    """Send traces, metrics and errors where the environment or the configuration says, until the end."""
+    settings = telemetry_settings(app.origin.config)
+    reports = start_reports(os.environ)
+    tracer = start_tracing(settings, os.environ)
+    if tracer is not None:
+        app.trace(tracer)
+    sender = start_sending(app.metrics, settings, os.environ)
+    try:
+        yield
+    finally:
+        if sender is not None:
+            await sender.close()
+        if tracer is not None:
+            await asyncio.to_thread(tracer.close)
+        if reports:
+            await asyncio.to_thread(end_reports)
 
 
 def _log_start(server: _Server) -> None:

@@ -35,11 +35,12 @@ async def no_limit(size: int) -> None:
 class Original:
     """One original as the source holds it.
 
+    `body` may be a view of memory that is used again once nothing refers to it.
     `etag` is the source's version of it: opaque, never empty. `last_modified` is in Unix seconds.
     `is_local` says that fetching it again costs no more than reading a copy from a cache.
     """
 
-    body: bytes
+    body: bytes | memoryview
     etag: str
     last_modified: float | None
     is_local: bool = False
@@ -148,7 +149,7 @@ class Note:
 
 
 class PreconditionFailed(Exception):
-    """The object is not what `if_match` or `if_none_match` of a `put` asks for. Nothing was stored."""
+    """The object is not what `if_match` or `if_none_match` asks for. Nothing was stored or removed."""
 
 
 class StoreFull(SourceUnavailable):
@@ -176,10 +177,13 @@ class Store(Source, Protocol):
         SourceUnavailable, SourceTimeout. After a SourceTimeout the object may be the old one or the new.
         """
 
-    async def delete(self, key: str) -> None:
+    async def delete(self, key: str, *, if_match: str | None = None) -> None:
         """Remove the object. It is no error when there is none.
 
-        Raises SourceUnavailable, SourceTimeout.
+        With `if_match`, only that version. S3 compares the bytes alone, and a server that does not know the
+        condition in DELETE removes any version.
+
+        Raises PreconditionFailed, SourceUnavailable, SourceTimeout.
         """
 
     async def head(self, key: str) -> StoredObject:

@@ -78,7 +78,8 @@ class Copier:
         if not await self._is_there(key, original, digest):
             format = sniff(original.body)
             settings = replace(self.settings, content_type=format.mime if format else None, metadata=metadata)
-            await self.target.put(key, original.body, if_none_match=not self.may_replace, settings=settings)
+            body = bytes(original.body)
+            await self.target.put(key, body, if_none_match=not self.may_replace, settings=settings)
             if not await self._is_there(key, original, digest):
                 raise Differs(f"{key!r}: what came back is not what was stored")
             written = len(original.body)

@@ -28,6 +28,7 @@ from origin import __version__
 from origin.errors import BadRequest
 from origin.errors import Forbidden
 from origin.errors import HostUnavailable
+from origin.http.trace_context import trace_headers
 from origin.http.via import via_header
 from origin.sources.addresses import Address
 from origin.sources.addresses import AddressRules
@@ -92,7 +93,7 @@ class HttpSession:
         first, seen = url, {str(url)}
         while True:
             self._admit(url)
-            headers = {**self._headers, "Via": via_header(), **conditions}
+            headers = {**self._headers, "Via": via_header(), **trace_headers(), **conditions}
             if _is_same_server(first, url):
                 headers |= self._own_headers
             request = self._client.get(URL(str(url), encoded=True), headers=headers, allow_redirects=False)

@@ -37,6 +37,7 @@ from origin.sources.local_files import open_at
 from origin.sources.local_files import open_file
 from origin.sources.local_files import open_folder
 from origin.sources.local_files import read_all
+from origin.sources.local_files import status_of
 from origin.sources.local_files import version
 from origin.sources.local_metadata import read_metadata
 from origin.sources.marks import marked
@@ -146,8 +147,8 @@ class LocalSource:
         try:
             for _ in range(_REPLACED_TRIES):
                 with ExitStack() as stack, contextlib.suppress(_Replaced):
-                    root = self._open_root(stack)
-                    return self._read_file(path, root, self._open(path, stack, root), if_none_match, limit)
+                    folder, file = self._open(path, stack)
+                    return self._read_file(path[-1], folder, file, if_none_match, limit)
             raise SourceUnavailable(f"{self._root}: {'/'.join(path)!r}: is replaced all the time")
         except OSError as error:
             self._raise_read_error(path, error)
@@ -159,8 +160,10 @@ class LocalSource:
         kind = NotFound if error.errno in _NO_SUCH_FILE else SourceUnavailable
         raise kind(reason) from error
 
-    def _open(self, path: list[str], stack: ExitStack, root: int) -> int:
-        return open_file(path[-1], stack, open_folder(path[:-1], stack, root))
+    def _open(self, path: list[str], stack: ExitStack) -> tuple[int, int]:
+        """The folder of a file, and the file."""
+        folder = open_folder(path[:-1], stack, self._open_root(stack))
+        return folder, open_file(path[-1], stack, folder)
 
     def _open_root(self, stack: ExitStack) -> int:
         try:
@@ -171,13 +174,13 @@ class LocalSource:
             ) from error
 
     def _read_file(
-        self, path: list[str], root: int, file: int, if_none_match: str | None, limit: int
+        self, name: str, folder: int, file: int, if_none_match: str | None, limit: int
     ) -> Original | int | None:
         status = os.fstat(file)
         if not stat.S_ISREG(status.st_mode):
             raise NotFound("not a regular file")
-        metadata = read_metadata(root, "/".join(path), version(status))
-        if not metadata and not os.fstat(file).st_nlink:
+        metadata = read_metadata(folder, name, status)
+        if not metadata and not _is_same(status, status_of(name, folder)):
             raise _Replaced  # and its metadata went with it
         etag = marked(version(status), metadata)
         if etag == if_none_match:
@@ -207,10 +210,14 @@ class LocalSource:
     def _access(self, key: str) -> Access:
         try:
             with ExitStack() as stack:
-                self._open(key.split("/"), stack, self._open_root(stack))
+                self._open(key.split("/"), stack)
         except OSError:
             return Access.REFUSED
         return Access.READABLE
+
+
+def _is_same(one: os.stat_result, other: os.stat_result | None) -> bool:
+    return other is not None and os.path.samestat(one, other)
 
 
 def key_path(key: str) -> list[str]:

@@ -93,7 +93,11 @@ class UnfinishedFile:
 
     name: str
     folder: int
-    version: str
+    status: os.stat_result
+
+    @property
+    def version(self) -> str:
+        return version(self.status)
 
     def move(self, name: str, folder: int) -> None:
         """Put it in its place, and what was there is gone."""
@@ -118,7 +122,7 @@ def unfinished_file(root: int, body: bytes) -> Iterator[UnfinishedFile]:
         now = time.time_ns()
         os.utime(file, ns=(now, now))
         os.fsync(file)
-        yield UnfinishedFile(name, folder, version(os.fstat(file)))
+        yield UnfinishedFile(name, folder, os.fstat(file))
 
 
 def _new_locked_file(folder: int) -> tuple[str, int]:
@@ -189,3 +193,15 @@ def names_below(folder: int, here: str = "") -> Iterator[tuple[str, bool]]:
             yield key, entry.is_file(follow_symlinks=False)
             if entry.is_dir(follow_symlinks=False):
                 yield from names_below(open_folder([entry.name], stack, folder), f"{key}/")
+
+
+def folders_below(folder: int) -> Iterator[int]:
+    """An open folder and all below it, each open until the next one is asked for."""
+    yield folder
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name == RESERVED or not entry.is_dir(follow_symlinks=False):
+                continue
+            # What goes meanwhile, or is another user's, is not ours to look at.
+            with ExitStack() as stack, contextlib.suppress(OSError):
+                yield from folders_below(open_folder([entry.name], stack, folder))

@@ -14,6 +14,7 @@ import threading
 from collections.abc import AsyncIterator
 from collections.abc import Iterator
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from dataclasses import field
@@ -25,13 +26,16 @@ from origin.errors import NotFound
 from origin.errors import OriginError
 from origin.errors import SourceTimeout
 from origin.errors import SourceUnavailable
+from origin.sources.base import MAX_BYTES
 from origin.sources.base import RESERVED
+from origin.sources.base import TIMEOUT
 from origin.sources.base import Note
 from origin.sources.base import ObjectSettings
 from origin.sources.base import PreconditionFailed
 from origin.sources.base import StoredObject
 from origin.sources.base import StoreFull
 from origin.sources.base import is_prefix
+from origin.sources.local import LocalSettings
 from origin.sources.local import LocalSource
 from origin.sources.local import key_path
 from origin.sources.local_files import locked
@@ -42,8 +46,10 @@ from origin.sources.local_files import status_of
 from origin.sources.local_files import unfinished_file
 from origin.sources.local_files import version
 from origin.sources.local_files import walk
+from origin.sources.local_metadata import belong_to_both
 from origin.sources.local_metadata import read_metadata
 from origin.sources.local_metadata import remove_metadata
+from origin.sources.local_metadata import remove_strays
 from origin.sources.local_metadata import write_metadata
 from origin.sources.local_notes import NOTES
 from origin.sources.local_notes import delete_note
@@ -51,6 +57,7 @@ from origin.sources.local_notes import read_notes
 from origin.sources.local_notes import write_note
 from origin.sources.marks import marked
 
+_STEP, _PAUSE = 100, 0.05  # after so many files the sweep of metadata rests for so many seconds
 _STORE_IS_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _KEY_IS_NO_FILE_NAME = frozenset(
     {errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EINVAL, errno.EILSEQ}
@@ -72,6 +79,10 @@ class _Write:
     def key(self) -> str:
         return "/".join(self.path)
 
+    @property
+    def name(self) -> str:
+        return self.path[-1]
+
     def check(self, old: os.stat_result | None) -> None:
         """Raises PreconditionFailed, and BadRequest where `old` is no regular file."""
         if old is not None and not stat.S_ISREG(old.st_mode):
@@ -90,9 +101,22 @@ class LocalStore(LocalSource):
 
     page = 500  # objects that one visit to a thread brings
 
+    def __init__(
+        self, settings: LocalSettings, *, max_bytes: int = MAX_BYTES, timeout: float = TIMEOUT
+    ) -> None:
+        super().__init__(settings, max_bytes=max_bytes, timeout=timeout)
+        self._closing = threading.Event()
+        self._sweeper = ThreadPoolExecutor(1, thread_name_prefix="local-sweep")
+
     async def open(self) -> None:
         await super().open()
         await self._run("open", self._sweep)
+        self._sweeper.submit(self._sweep_metadata)
+
+    async def close(self) -> None:
+        self._closing.set()
+        self._sweeper.shutdown(wait=False, cancel_futures=True)
+        await super().close()
 
     async def put(
         self,
@@ -114,11 +138,14 @@ class LocalStore(LocalSource):
         finally:
             write.given_up.set()
 
-    async def delete(self, key: str) -> None:
+    async def delete(self, key: str, *, if_match: str | None = None) -> None:
+        try:
+            path = key_path(key)
+        except NotFound:
+            return
         given_up = threading.Event()
         try:
-            with contextlib.suppress(NotFound):
-                await self._run(f"delete {key!r}", partial(self._delete, key_path(key), given_up))
+            await self._run(f"delete {key!r}", partial(self._delete, path, if_match, given_up))
         finally:
             given_up.set()
 
@@ -138,16 +165,16 @@ class LocalStore(LocalSource):
                 folder = self._folder_of(write, root, stack)
                 with locked(folder):
                     _check_wanted(write.given_up)
-                    old = status_of(write.path[-1], folder)
+                    old = status_of(write.name, folder)
                     write.check(old)
                     if write.if_match is not None:
-                        write.check_version(old and _marked(root, write.key, old))
+                        write.check_version(old and _marked(folder, write.name, old))
                     if write.metadata:
-                        write_metadata(root, write.key, file.version, write.metadata)
-                    file.move(write.path[-1], folder)
+                        write_metadata(root, folder, write.name, file.status, write.metadata)
+                    file.move(write.name, folder)
                 os.fsync(folder)
-                if old is not None:
-                    remove_metadata(root, write.key, version(old))
+                if old is not None and not (write.metadata and belong_to_both(write.name, old, file.status)):
+                    remove_metadata(folder, write.name, old)
                 return marked(file.version, write.metadata)
 
     def _folder_of(self, write: _Write, root: int, stack: ExitStack) -> int:
@@ -158,7 +185,7 @@ class LocalStore(LocalSource):
         except (FileNotFoundError, NotADirectoryError):
             raise PreconditionFailed(f"{write.key!r} is not there") from None
 
-    def _delete(self, path: list[str], given_up: threading.Event) -> None:
+    def _delete(self, path: list[str], if_match: str | None, given_up: threading.Event) -> None:
         with ExitStack() as stack, self._write_errors_become_ours(path), _no_such_name_is_fine():
             root = self._open_root(stack)
             folder = open_folder(path[:-1], stack, root)
@@ -167,19 +194,20 @@ class LocalStore(LocalSource):
                 old = status_of(path[-1], folder)
                 if old is None or not stat.S_ISREG(old.st_mode):
                     return
+                if if_match not in (None, _marked(folder, path[-1], old)):
+                    raise PreconditionFailed(f"{'/'.join(path)!r} is not the version {if_match}")
                 os.unlink(path[-1], dir_fd=folder)
             os.fsync(folder)
-            remove_metadata(root, "/".join(path), version(old))
+            remove_metadata(folder, path[-1], old)
 
     def _head(self, path: list[str]) -> StoredObject:
         try:
             with ExitStack() as stack:
-                root = self._open_root(stack)
-                status = os.fstat(self._open(path, stack, root))
+                folder, file = self._open(path, stack)
+                status = os.fstat(file)
                 if not stat.S_ISREG(status.st_mode):
                     raise NotFound("not a regular file")
-                key = "/".join(path)
-                return _stored(key, status, read_metadata(root, key, version(status)))
+                return _stored("/".join(path), status, read_metadata(folder, path[-1], status))
         except OSError as error:
             self._raise_read_error(path, error)
 
@@ -224,6 +252,13 @@ class LocalStore(LocalSource):
         with ExitStack() as stack, contextlib.suppress(OSError):  # a folder that is read-only has no need
             remove_abandoned(self._open_root(stack))
 
+    def _sweep_metadata(self) -> None:
+        """In a thread of its own and at leisure: of a large folder it takes minutes."""
+        with ExitStack() as stack, contextlib.suppress(OSError, SourceUnavailable):
+            for number, _ in enumerate(remove_strays(self._open_root(stack))):
+                if self._closing.is_set() or (number % _STEP == _STEP - 1 and self._closing.wait(_PAUSE)):
+                    return
+
     @contextlib.contextmanager
     def _write_errors_become_ours(self, path: list[str]) -> Iterator[None]:
         try:
@@ -263,5 +298,5 @@ def _stored(key: str, status: os.stat_result, metadata: Mapping[str, str] | None
     return StoredObject(key, status.st_size, etag, status.st_mtime, metadata or {})
 
 
-def _marked(root: int, key: str, status: os.stat_result) -> str:
-    return marked(version(status), read_metadata(root, key, version(status)))
+def _marked(folder: int, name: str, status: os.stat_result) -> str:
+    return marked(version(status), read_metadata(folder, name, status))

@@ -55,11 +55,6 @@ def marked(etag: str, metadata: Mapping[str, str]) -> str:
     return etag if mark is None else f'{etag[:-1]}-{mark}"'
 
 
-def is_marked(version: str) -> bool:
-    """Whether the version tells more than that of the bytes."""
-    return _MARK.fullmatch(version) is not None
-
-
 def of_bytes(version: str) -> str:
     """The version of the bytes, of the version of an object."""
     match = _MARK.fullmatch(version)

@@ -68,6 +68,13 @@ class S3Settings:
     def place(self) -> str:
         return self.describe()
 
+    def server(self) -> str:
+        """Host and port; empty for AWS, where a name of a bucket is that of one bucket."""
+        url = urlsplit(self.endpoint_url or "")
+        host = url.hostname or ""
+        port = url.port or {"http": 80, "https": 443}.get(url.scheme)
+        return "" if not host or host.endswith(".amazonaws.com") else f"{host}:{port}"
+
     def identity(self) -> str:
         # Without the type: caches have been named so from the start.
         return identity_digest(self.endpoint_url, self.bucket, self.folder.strip("/"))

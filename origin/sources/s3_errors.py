@@ -27,6 +27,8 @@ from origin.errors import SourceTimeout
 from origin.errors import SourceUnavailable
 from origin.sources.base import PreconditionFailed
 from origin.sources.base import StoreFull
+from origin.sources.s3_connection import AnswerBroken
+from origin.sources.s3_connection import ConnectionFailed
 
 REGION_IS_MISSING = "region is missing, so the global endpoint of AWS was asked; set region"
 NO_CREDENTIALS = "no AWS credentials found; give access_key and secret_key, or say anonymous"
@@ -53,13 +55,26 @@ _PRECONDITION_STATUSES = frozenset({409, 412})  # 409: another conditional write
 _FULL_STATUS = 507  # RFC 4918 section 11.5
 _TLS_MET_PLAIN_HTTP = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"})
 
+_UNAVAILABLE = (
+    BotoCoreError,
+    ResponseParserError,
+    aiohttp.ClientError,
+    ConnectionFailed,
+    AnswerBroken,
+    ValueError,
+)
+
 T = TypeVar("T")
+Refusal = Callable[[str, ClientError], Exception]
+"""What an error answer of S3 means. It is given where it came from."""
+
+
+class ConditionUnknown(SourceUnavailable):
+    """The server does not know a condition of the request. Nothing was done."""
 
 
 @contextlib.contextmanager
-def library_errors_become_ours(
-    where: str, refusal: Callable[[str, ClientError], Exception] | None = None
-) -> Iterator[None]:
+def library_errors_become_ours(where: str, refusal: Refusal | None = None) -> Iterator[None]:
     """`refusal` says what an error answer of S3 means; without it, what one means to a read."""
     try:
         yield
@@ -67,7 +82,7 @@ def library_errors_become_ours(
         raise (refusal or read_refusal)(where, error) from error
     except (TimeoutError, ReadTimeoutError, ConnectTimeoutError) as error:
         raise SourceTimeout(f"{where}: no complete answer in time") from error
-    except (BotoCoreError, ResponseParserError, aiohttp.ClientError, ValueError) as error:
+    except _UNAVAILABLE as error:
         raise SourceUnavailable(f"{where}: {_reason(error)}") from error
 
 
@@ -106,6 +121,8 @@ def write_refusal(where: str, error: ClientError) -> Exception:
         return PreconditionFailed(reason)
     if status == _FULL_STATUS:
         return StoreFull(reason)
+    if code == "NotImplemented":
+        return ConditionUnknown(reason)
     refused = delete_refusal(where, error)
     return BadRequest(reason) if isinstance(refused, NotFound) else refused
 
@@ -133,13 +150,14 @@ def _reason(error: Exception) -> str:
     if isinstance(error, NoRegionError):
         return REGION_IS_MISSING
     if isinstance(cause, aiohttp.ClientConnectorError):
-        return _connection_reason(cause)
+        return _connection_reason(f"{cause.host}:{cause.port}", cause.os_error)
+    if isinstance(cause, ConnectionFailed) and isinstance(cause.__cause__, OSError):
+        return _connection_reason(cause.place, cause.__cause__)
     return f"{type(error).__name__}: {' '.join(str(cause).split())}"
 
 
-def _connection_reason(error: aiohttp.ClientConnectorError) -> str:
+def _connection_reason(place: str, cause: OSError) -> str:
     """aiohttp's own text ends in `ssl:default [...]`, and looks like a failure of TLS."""
-    place, cause = f"{error.host}:{error.port}", error.os_error
     if isinstance(cause, ssl.SSLError):
         if cause.reason in _TLS_MET_PLAIN_HTTP:
             return f"{place} speaks http, not https; write http:// in endpoint_url"

@@ -3,7 +3,10 @@ error answer of any size into memory."""
 
 from __future__ import annotations
 
+import asyncio
+import ssl
 from typing import Any
+from typing import cast
 
 import aiohttp
 from aiobotocore.httpsession import AIOHTTPSession
@@ -14,11 +17,15 @@ _ERROR_BYTES = 65_536  # read of an error answer; those of S3 are under 1 kB
 class RedirectRefused(aiohttp.ClientError):
     """The server sends us elsewhere."""
 
+    def __init__(self, status: int, region: str | None) -> None:
+        super().__init__(f"{status} redirect refused; bucket region: {region or 'unknown'}")
+
 
 class NoRedirectSession(AIOHTTPSession):  # type: ignore[misc]
-    async def client(self) -> _Client:
-        """What asks servers directly, with the connections that botocore's calls use too."""
-        return await self._get_session(None)
+    async def make_tls(self) -> ssl.SSLContext:
+        """TLS as botocore has it: with its certificates, or those that its settings name."""
+        context, _ = await asyncio.to_thread(self._build_ssl_contexts, None)
+        return cast(ssl.SSLContext, context)
 
     async def _get_session(self, proxy_url: str | None) -> _Client:
         return _Client(await super()._get_session(proxy_url))
@@ -37,8 +44,7 @@ class _Client:
         async with response:
             # Raised, because botocore answers a 3xx by a search for the bucket's region that never ends.
             if response.status < 400 and response.status != 304:
-                region = response.headers.get("x-amz-bucket-region", "unknown")
-                raise RedirectRefused(f"{response.status} redirect refused; bucket region: {region}")
+                raise RedirectRefused(response.status, response.headers.get("x-amz-bucket-region"))
             return _ErrorAnswer(response, await _read_beginning(response))
 
 

@@ -1,5 +1,5 @@
-"""Signatures of GETs, as AWS asks for them: "Authenticating Requests: Using the Authorization Header (AWS
-Signature Version 4)" in the API reference of S3.
+"""Signatures of GETs and HEADs, as AWS asks for them: "Authenticating Requests: Using the Authorization
+Header (AWS Signature Version 4)" in the API reference of S3.
 
 botocore signs any request of any service; for a GET of one object that takes ten times as long.
 """
@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-_EMPTY = hashlib.sha256(b"").hexdigest()  # of the body that a GET does not have
+_EMPTY = hashlib.sha256(b"").hexdigest()  # of the body that neither has
 _ALGORITHM = "AWS4-HMAC-SHA256"
 
 
@@ -28,7 +28,7 @@ class Credentials(Protocol):
 
 
 class GetSigner:
-    """Signs GETs to one host in one region. `clock` gives Unix seconds."""
+    """Signs GETs and HEADs to one host in one region. `clock` gives Unix seconds."""
 
     def __init__(self, host: str, region: str, clock: Callable[[], float] = time.time) -> None:
         """`host` as the Host header has it, with a port that is not the scheme's own."""
@@ -37,8 +37,8 @@ class GetSigner:
         self._clock = clock
         self._key: tuple[str, str, bytes] = ("", "", b"")  # secret, day, what both come to
 
-    def headers(self, path: str, credentials: Credentials) -> dict[str, str]:
-        """The headers that sign a GET of this path, which is percent-encoded and has no query."""
+    def headers(self, method: str, path: str, credentials: Credentials) -> dict[str, str]:
+        """The headers that sign a request for this path, which is percent-encoded and has no query."""
         now = time.gmtime(self._clock())
         moment, day = time.strftime("%Y%m%dT%H%M%SZ", now), time.strftime("%Y%m%d", now)
         headers = {"host": self._host, "x-amz-content-sha256": _EMPTY, "x-amz-date": moment}
@@ -46,7 +46,7 @@ class GetSigner:
             headers["x-amz-security-token"] = credentials.token
         names = ";".join(headers)  # in order, as the rule asks
         lines = "".join(f"{name}:{value}\n" for name, value in headers.items())
-        request = f"GET\n{path}\n\n{lines}\n{names}\n{_EMPTY}"
+        request = f"{method}\n{path}\n\n{lines}\n{names}\n{_EMPTY}"
         scope = f"{day}/{self._region}/s3/aws4_request"
         text = f"{_ALGORITHM}\n{moment}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
         signature = hmac.digest(self._signing_key(credentials.secret_key, day), text.encode(), "sha256").hex()

@@ -16,7 +16,6 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import ClientError
-from botocore.loaders import create_loader
 
 from origin.errors import KeyRefused
 from origin.errors import NotFound
@@ -35,18 +34,22 @@ from origin.sources.base import is_key
 from origin.sources.base import no_limit
 from origin.sources.base import reserve
 from origin.sources.base import stored_segments
-from origin.sources.marks import is_marked
 from origin.sources.marks import marked
+from origin.sources.reused_memory import ReusedMemory
 from origin.sources.s3 import S3Settings
+from origin.sources.s3_connection import ConnectionPool
 from origin.sources.s3_errors import NO_CREDENTIALS
 from origin.sources.s3_errors import REGION_IS_MISSING
+from origin.sources.s3_errors import Refusal
 from origin.sources.s3_errors import code_of
 from origin.sources.s3_errors import head_refusal
 from origin.sources.s3_errors import library_errors_become_ours
 from origin.sources.s3_errors import parsed
+from origin.sources.s3_errors import status_of
 from origin.sources.s3_get import Getter
 from origin.sources.s3_get import ObjectAnswer
 from origin.sources.s3_get import find_getter
+from origin.sources.s3_model import make_loader
 from origin.sources.s3_session import NoRedirectSession
 from origin.sources.s3_signature import Credentials
 from origin.sources.settings import reveal
@@ -54,8 +57,8 @@ from origin.sources.settings import reveal
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
-# One for all sources: botocore's model of S3 takes 14 MB and 0.14 s of CPU to load.
-_MODELS = create_loader()
+_MODELS = make_loader()  # one for all sources
+_MEMORY = ReusedMemory()  # for all sources, too
 _CHECKED_KEYS = 10  # listed by `check`: the first may be the marks that consoles leave for folders
 
 
@@ -93,21 +96,34 @@ class S3Source:
 
     async def close(self) -> None:
         self._client = None
+        if self.getter is not None:
+            self.getter.close()
         await self._exits.aclose()
 
     async def get(
         self, key: str, if_none_match: str | None = None, reserve_memory: ReserveMemory = no_limit
     ) -> Original | None:
         path = self._path(key)
-        if if_none_match is not None and is_marked(if_none_match):
-            # S3's own ETag, and so a conditional GET, tells nothing of metadata.
-            if (await self._head(path)).etag == if_none_match:
-                return None
-            if_none_match = None
         async with self._connected(path) as (_, deadline):
-            return await self._fetch(
-                path, if_none_match, lambda size: reserve(reserve_memory, size, deadline)
-            )
+            if if_none_match is not None and await self._version(path) == if_none_match:
+                return None
+            original = await self._fetch(path, lambda size: reserve(reserve_memory, size, deadline))
+        # Where the HEAD told no version, that of the body may be the one.
+        return None if original.etag == if_none_match else original
+
+    async def _version(self, path: str) -> str | None:
+        """The version of an object; None where only a GET can tell.
+
+        Asked by HEAD, since S3's own ETag, and so a conditional GET, tells nothing of metadata: any origin on
+        the bucket may cut a picture anew at any time.
+        """
+        assert self.getter is not None  # connected
+        try:
+            return await self.getter.version(path)
+        except ClientError as error:
+            if status_of(error) >= 500:
+                raise
+            return None  # the answer to a HEAD has no body that could say why; that to a GET has
 
     async def check(self) -> CheckResult:
         try:
@@ -164,7 +180,7 @@ class S3Source:
 
     @contextlib.asynccontextmanager
     async def _connected(
-        self, path: str = "", refusal: Callable[[str, ClientError], Exception] | None = None
+        self, path: str = "", refusal: Refusal | None = None
     ) -> AsyncIterator[tuple[S3Client, asyncio.Timeout]]:
         """The client, for one operation within the deadline. Every error in the block becomes ours."""
         where = f"s3://{self._bucket}/{path}".removesuffix("/")
@@ -201,7 +217,17 @@ class S3Source:
 
         creation = session.create_client("s3", **_client_arguments(settings, self._connections, make_session))
         client: S3Client = await self._exits.enter_async_context(creation)
-        self.getter = await find_getter(client, self._bucket, sessions[0], self._credentials(chain))
+
+        def make_pool(host: str, port: int, speaks_tls: bool) -> ConnectionPool:
+            return ConnectionPool(
+                host,
+                port,
+                limit=self._connections,
+                connect_timeout=settings.connect_timeout,
+                make_tls=sessions[0].make_tls if speaks_tls else None,
+            )
+
+        self.getter = await find_getter(client, self._bucket, make_pool, self._credentials(chain))
         has_region = bool(settings.region or session.get_config_variable("region"))
         self._region_is_missing = not has_region and client.meta.endpoint_url.endswith(".amazonaws.com")
         return client
@@ -225,30 +251,28 @@ class S3Source:
     async def _read_whole(self, path: str) -> bytes:
         """The object under this path, which is its key there."""
         async with self._connected(path):
-            original = await self._fetch(path, None, no_limit)
-        assert original is not None  # no version was named
-        return original.body
+            return bytes((await self._fetch(path, no_limit)).body)
 
-    async def _fetch(
-        self, path: str, if_none_match: str | None, reserve_memory: ReserveMemory
-    ) -> Original | None:
+    async def _fetch(self, path: str, reserve_memory: ReserveMemory) -> Original:
         assert self.getter is not None  # connected
-        async with self.getter.get(path, if_none_match) as answer:
-            if answer is None:
-                return None
+        async with self.getter.get(path) as answer:
             if not answer.is_whole:
                 raise SourceUnavailable(f"s3://{self._bucket}/{path}: perhaps not the whole object")
             body = await self._read(answer, reserve_memory)
         etag = marked(answer.etag or body_etag(body), answer.metadata)
-        original = Original(body, etag, answer.last_modified)
-        # There are servers that answer every conditional GET with a 200.
-        return None if original.etag == if_none_match else original
+        return Original(body, etag, answer.last_modified)
 
-    async def _read(self, answer: ObjectAnswer, reserve_memory: ReserveMemory) -> bytes:
+    async def _read(self, answer: ObjectAnswer, reserve_memory: ReserveMemory) -> bytes | memoryview:
         """The body to its end. The chunks themselves raise where it ends before the announced length."""
         if (answer.length or 0) > self._max_bytes:
             raise Unprocessable(f"an original of {answer.length} bytes; {self._max_bytes} are allowed")
         await reserve_memory(self._max_bytes if answer.length is None else answer.length)
+        if answer.length is not None:
+            memory = _MEMORY.take(answer.length)
+            if answer.receive is not None:
+                await answer.receive(memory)
+                return memory.toreadonly()
+            return await _fill(memory, answer.chunks)
         chunks, size = [], 0
         async for chunk in answer.chunks:
             chunks.append(chunk)
@@ -256,6 +280,18 @@ class S3Source:
             if size > self._max_bytes:
                 raise Unprocessable(f"an original of more than {self._max_bytes} bytes")
         return b"".join(chunks)
+
+
+async def _fill(memory: memoryview, chunks: AsyncIterator[bytes]) -> memoryview:
+    """The body, which is no larger than the memory."""
+    size = 0
+    async for chunk in chunks:
+        end = size + len(chunk)
+        if end > len(memory):
+            raise Unprocessable(f"an original of more than the {len(memory)} bytes that were announced")
+        memory[size:end] = chunk
+        size = end
+    return memory[:size].toreadonly()
 
 
 def _client_arguments(
@@ -285,6 +321,6 @@ def _client_arguments(
     }
 
 
-def body_etag(body: bytes) -> str:
+def body_etag(body: bytes | memoryview) -> str:
     """The version where the server names none."""
     return f'"{hashlib.sha256(body).hexdigest()}"'

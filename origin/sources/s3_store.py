@@ -17,6 +17,8 @@ from origin.sources.base import is_key
 from origin.sources.base import is_prefix
 from origin.sources.marks import marked
 from origin.sources.marks import of_bytes
+from origin.sources.s3_errors import ConditionUnknown
+from origin.sources.s3_errors import Refusal
 from origin.sources.s3_errors import delete_refusal
 from origin.sources.s3_errors import parsed
 from origin.sources.s3_errors import write_refusal
@@ -27,8 +29,9 @@ from origin.sources.s3_source import body_etag
 class S3Store(S3Source):
     """A bucket that can be written to.
 
-    Conditions need a server that knows `If-Match` and `If-None-Match` in PUT, as AWS does since 2024. A
-    condition may fail against our own write, where the answer to its first try was lost on the way.
+    Conditions need a server that knows `If-Match` and `If-None-Match` in PUT, as AWS does since 2024, and
+    `If-Match` in DELETE, as AWS does since 2025. A condition may fail against our own write, where the answer
+    to its first try was lost on the way.
     """
 
     page = 1000  # objects of one answer to a listing; S3 gives no more
@@ -55,11 +58,19 @@ class S3Store(S3Source):
             answer = await parsed(client.put_object(Bucket=self._bucket, Key=path, Body=body, **arguments))
             return marked(answer.get("ETag") or body_etag(body), arguments.get("Metadata", {}))
 
-    async def delete(self, key: str) -> None:
+    async def delete(self, key: str, *, if_match: str | None = None) -> None:
         with contextlib.suppress(NotFound):
             path = self._path(key)
-            async with self._connected(path, delete_refusal) as (client, _):
-                await parsed(client.delete_object(Bucket=self._bucket, Key=path))
+            if if_match is not None:
+                with contextlib.suppress(ConditionUnknown):
+                    await self._delete(path, write_refusal, IfMatch=of_bytes(if_match))
+                    return
+            await self._delete(path)
+
+    async def _delete(self, path: str, refusal: Refusal = delete_refusal, **conditions: Any) -> None:
+        """Raises NotFound too."""
+        async with self._connected(path, refusal) as (client, _):
+            await parsed(client.delete_object(Bucket=self._bucket, Key=path, **conditions))
 
     async def head(self, key: str) -> StoredObject:
         return replace(await self._head(self._path(key)), key=key)
@@ -102,10 +113,8 @@ class S3Store(S3Source):
         return notes
 
     async def delete_note(self, name: str) -> None:
-        path = self._notes + name
         with contextlib.suppress(NotFound):
-            async with self._connected(path, delete_refusal) as (client, _):
-                await parsed(client.delete_object(Bucket=self._bucket, Key=path))
+            await self._delete(self._notes + name)
 
     @property
     def _notes(self) -> str:

@@ -148,6 +148,11 @@ def find_derived_suffix(key: str, suffixes: Iterable[str]) -> str | None:
     return next((suffix for suffix in suffixes if name.endswith(suffix) and name != suffix), None)
 
 
+def stem_of(key: str) -> str:
+    """A key without its extension."""
+    return _split(key)[0]
+
+
 def _split(key: str) -> tuple[str, str]:
     """A key without its extension, and that; folders may have dots in them."""
     folder, slash, name = key.rpartition("/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import pytest
@@ -47,6 +48,22 @@ def test_a_sealed_record_is_whole_and_under_its_name_or_refused() -> None:
     with pytest.raises(ValueError, match="cut or changed"):
         unseal("other", sealed)
     assert seal("name1", (b"23",))[0] != seal("name", (b"123",))[0]
+
+
+def test_what_earlier_releases_sealed_is_still_read() -> None:
+    sealed = hashlib.sha256(b"4:name" + b"packed").digest() + b"packed"
+    assert bytes(unseal("name", sealed)) == b"packed"
+    with pytest.raises(ValueError, match="cut or changed"):
+        unseal("name", sealed[:-1] + b"D")
+
+
+def test_the_bytes_of_an_original_are_read_without_a_copy() -> None:
+    name = name_body(CAT)
+    packed = memoryview(b"".join(pack(OriginalBody("v1", b"picture"))))
+    record = unpack(name, packed)
+    assert isinstance(record, OriginalBody)
+    assert isinstance(record.body, memoryview)
+    assert record.body.obj is packed.obj
 
 
 def test_the_name_of_a_result_tells_etag_and_variant_apart() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from origin.config.write import Write
 from tests.support import pictures
 from tests.support import s3_servers
 from tests.support.commands import invoke
@@ -182,11 +183,27 @@ def test_check_tells_who_may_write_and_tries_the_stage(tmp_path: Path, root: Pat
     assert f"handler h, stage at /h/: warning: no objects below {tmp_path}/waiting/" in done.stdout
     write |= {"auth": {"signed": True}, "methods": ["POST", "DELETE"]}
     handler = {"write": write, "signing": {"keys": ["k" * 32]}}
+    off = {"auth": {"post": "open", "put": "open"}}
+    path = write_config(tmp_path, settings(root, tmp_path / "cache", write=off))
+    assert "handler h: warning: PUT is off: " in invoke("check", "-c", path).stdout
     path = write_config(tmp_path, settings(root, tmp_path / "cache", **handler))
     futile = "DELETE and publish and recrop and delete: upload grants permit none"
     assert f"handler h: warning: nobody may send {futile}" in invoke("check", "-c", path).stdout
     (tmp_path / "waiting").rmdir()
     assert invoke("check", "-c", path).exit_code == 1
+
+
+def test_methods_that_have_a_way_and_are_off_are_told() -> None:
+    way = {"bearer": "a token of some length"}
+    stage = {"source": {"type": "local", "root": "/srv/waiting"}}
+    for more, off in [
+        ({"auth": way}, []),
+        ({"auth": {"post": way}}, []),
+        ({"auth": {"post": way, "put": way}}, ["PUT"]),
+        ({"auth": {"post": way, "put": way, "delete": way}, "methods": ["POST", "PUT"]}, ["DELETE"]),
+        ({"auth": {"post": way, "delete": way}, "stage": stage}, []),  # the action
+    ]:
+        assert Write.model_validate(more).list_off() == off
 
 
 @pytest.mark.slow
@@ -229,3 +246,25 @@ def test_check_tells_of_sources_of_other_sites(tmp_path: Path, root: Path, web: 
     assert f"handler shop at /shop/: warning: {web.url}/ is reachable" in lines
     assert "handler inside at /inside/: FAILED: 127.0.0.1 is not a public address" in lines
     assert "handler listed at /listed/: FAILED: the registry in Redis" in lines
+
+
+@pytest.mark.slow
+def test_check_tells_of_the_queue_of_events_and_of_tags_that_the_cdn_does_not_see(
+    tmp_path: Path, root: Path, moto_server: s3_servers.S3Server
+) -> None:
+    config = settings(root, tmp_path / "cache")
+    queue = f"{moto_server.url}/123456789012/absent"
+    keys = {"access_key": SECRET, "secret_key": SECRET}
+    config["events"] = {
+        "queue": {"url": queue, "endpoint_url": moto_server.url, "region": "us-east-1", **keys},
+        "topics": ["arn:aws:sns:eu-central-1:123456789012:photos"],
+    }
+    config["cdn"] = {"type": "cloudflare", "zone": "z", "token": SECRET}
+
+    done = invoke("check", "-c", write_config(tmp_path, config))
+
+    assert done.exit_code == 1
+    assert "events: warning: topics without admin.token: nobody may post to /-/events/s3\n" in done.stdout
+    assert f"events: FAILED: {queue}: 400 AWS.SimpleQueueService.NonExistentQueue\n" in done.stdout
+    assert "handler h: warning: cdn cloudflare purges by tag; set tag_header to Cache-Tag\n" in done.stdout
+    assert SECRET not in done.stdout

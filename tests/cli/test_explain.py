@@ -489,3 +489,9 @@ def test_an_expiry_of_a_dialect_counts_without_signing() -> None:
     told = explained("/cat.jpg?expires=1789999000", imgix())
     assert told["signature"][-1] == "verdict: expired, 1000 s ago"
     assert told["answer"] == ["404, the fallback image, class forbidden"]
+
+
+def test_of_avifs_that_are_made_later_it_tells_what_comes_until_then() -> None:
+    told = explained("/photos/a.jpg?f=auto", configured(avif="later"))["format"]
+    assert told[1].endswith("and until the avif has been made in idle time")
+    assert not any("idle" in line for line in explained("/photos/a.jpg?f=auto")["format"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,29 @@ def test_a_stage_that_a_handler_reads_is_a_mistake(tmp_path: Path, stage: str) -
     write = {"auth": "open", "stage": {"source": {"type": "local", "root": stage}}}
     with pytest.raises(ConfigError, match="expected a place that no handler reads"):
         build_config(config(source={"type": "local", "root": "real"}, write=write), base=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("reads", "waits", "is_seen"),
+    [
+        (None, None, True),
+        (None, "https://s3.eu-west-1.amazonaws.com", True),  # a name is that of one bucket there
+        ("http://store:9000", "http://STORE:9000/", True),
+        ("https://store", "https://store:443", True),
+        ("http://store:9000", "http://store:9001", False),
+        ("http://store:9000", None, False),
+    ],
+)
+def test_a_stage_in_a_bucket_of_that_name_on_another_server_is_none_that_is_read(
+    reads: str | None, waits: str | None, is_seen: bool
+) -> None:
+    def bucket(endpoint: str | None) -> dict[str, object]:
+        return {"type": "s3", "bucket": "photos", **({"endpoint_url": endpoint} if endpoint else {})}
+
+    write = {"auth": "open", "stage": {"source": bucket(waits)}}
+    raises = pytest.raises(ConfigError, match="expected a place that no handler reads")
+    with raises if is_seen else contextlib.nullcontext():
+        build_config(config(source=bucket(reads), write=write))
 
 
 def test_a_reference_is_replaced_wherever_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -166,6 +166,35 @@ def test_a_quality_out_of_range_is_refused(given: object) -> None:
     assert "handlers[0].quality: expected 1 to 100" in mistake(config(quality=given))
 
 
+@pytest.mark.parametrize(
+    ("given", "effort"),
+    [
+        ("balanced", {}),
+        ("best", dict.fromkeys(("jpg", "png", "webp", "gif", "avif"), "best")),
+        ({"AVIF": "fast", "jpeg": "balanced"}, {"avif": "fast"}),
+        ({}, {}),
+    ],
+)
+def test_effort_is_one_level_or_one_per_format(given: object, effort: dict[str, str]) -> None:
+    assert build_config(config(effort=given)).handlers[0].effort == effort
+    assert build_config(config()).handlers[0].effort == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "got"),
+    [
+        ("slow", '"slow"'),
+        (3, "3"),
+        ({"avif": "slow"}, '{"avif": "slow"}'),
+        ({"bmp": "fast"}, '{"bmp": "fast"}'),
+        ({"avif": 9}, '{"avif": ...}'),
+    ],
+)
+def test_an_effort_that_is_none_is_refused(given: object, got: str) -> None:
+    text = 'handlers[0].effort: expected fast, balanced, best, or one per format such as {"avif": "fast"}'
+    assert mistake(config(effort=given)) == f"config.json: {text}, got {got}"
+
+
 def test_formats_may_have_a_leading_dot_and_any_case() -> None:
     handler = build_config(config(allowed_formats=[".JPEG", "tif", "svg"], output_format=".WebP")).handlers[0]
     assert handler.allowed_formats == (Format.JPG, Format.TIFF, Format.SVG)

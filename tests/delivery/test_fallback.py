@@ -45,7 +45,7 @@ class Pool(RenderPool):
         return self.free
 
     async def render(
-        self, original: bytes, job: Job, timeout: float, *, handler: str = "", wait: bool = True
+        self, original: bytes | memoryview, job: Job, timeout: float, *, handler: str = "", wait: bool = True
     ) -> Rendered:
         if not (wait or self.free):
             raise Overloaded("no renderer is free")

@@ -6,9 +6,11 @@ import re
 
 import pytest
 
+from origin.delivery.later import DETAIL
 from origin.errors import OriginError
 from origin.errors import WriteRefused
 from origin.http.caching import cache_status
+from origin.http.caching import with_detail
 from tests.support.documents import code
 from tests.support.documents import page
 from tests.support.running import Answer
@@ -75,6 +77,7 @@ def test_the_values_of_cache_status_are_the_programs(demo: Running) -> None:
     for why in ("stale-while-revalidate", "stale-if-error"):
         real.append(cache_status(hit=True, ttl=-20, detail=why))
     real.append(cache_status(fwd="stale", fwd_status=304))
+    real.append(with_detail(real[0], DETAIL))
     shown = {code(row[0])[0] for row in HTTP.table("| value | meaning |")}
     assert {_timeless(text) for text in shown} == {_timeless(text) for text in real}
 

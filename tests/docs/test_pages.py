@@ -29,13 +29,14 @@ _OURS = re.compile(r"(?:origin|tests|docs|benchmarks|\.ci)/.*")
 _OF_THE_READER = {
     "config.json",
     "urls.txt",
+    "notification.toml",
     "image-loader.js",
     "settings.py",
     "app/helpers.php",
     "composer.json",
 }
 _KEYS = {"on_error.json"}  # of the configuration, which look like files
-_MADE_BY_A_RUN = re.compile(r"benchmarks/(?:results|\.work|\.peers)/.*")
+_MADE_BY_A_RUN = re.compile(r"benchmarks/(?:results|\.work|\.peers)/.*|build/site/.*")
 # Files that docs/architecture.md names and that are still to come.
 COMING: set[str] = set()
 

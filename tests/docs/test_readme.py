@@ -36,9 +36,9 @@ def test_the_two_lines_to_paste_are_there() -> None:
     assert {f"{DEMO}\n", f"{TESTS}\n"} <= set(README.blocks("sh"))
 
 
-def test_the_lines_to_paste_install_the_server_or_the_tests() -> None:
+def test_the_lines_to_paste_install_the_server_the_tests_or_what_builds_the_site() -> None:
     named = re.findall(r"pip install (?:-e )?'\.\[(\w+)\]'", README.text)
-    assert sorted(named) == ["server", "server", "test", "test"]
+    assert sorted(named) == ["docs", "server", "server", "test", "test"]
 
 
 def test_ci_runs_the_test_line_of_the_readme() -> None:

@@ -29,7 +29,7 @@ _NAMES = (
     "svg",
 )
 ORIGINALS: dict[str, Callable[[], bytes]] = {
-    **{name: getattr(pictures, name) for name in _NAMES.split()},
+    **{name: getattr(pictures, name) for name in _NAMES},
     "turned": lambda: pictures.turned(6),
     "gif": pictures.animation,
     "webp": lambda: pictures.animation("WEBP"),

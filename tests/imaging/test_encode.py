@@ -103,7 +103,7 @@ def test_a_png_of_a_palette_under_a_profile_has_all_colours() -> None:
 )
 def test_an_avif_takes_less_effort_the_larger_it_is(width: int, height: int, effort: int) -> None:
     assert Format.AVIF.writer is not None
-    assert Format.AVIF.writer.options_for(alpha=False, pixels=width * height)["effort"] == effort
+    assert Format.AVIF.writer.effort("balanced", width * height).options == {"effort": effort}
 
 
 def test_an_avif_has_all_of_its_colour() -> None:

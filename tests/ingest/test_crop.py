@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,9 @@ from urllib.parse import urlencode
 
 import pytest
 
+from origin.sources.base import ObjectSettings
 from origin.sources.marks import CROP
+from origin.sources.marks import WHOLE
 from tests.ingest.test_derive import Place
 from tests.ingest.test_derive import size
 from tests.ingest.test_put import BLUE
@@ -60,7 +63,7 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         folders = [tmp_path_factory.mktemp(name) for name in ("active", "incoming")]
         sources = [{"type": "local", "root": str(folder)} for folder in folders]
         with Running(configuration(sources[0], sources[1], cache)) as origin:
-            yield Place(origin, folders[0])
+            yield Place(origin, folders[0], source=sources[0])
         return
     server = request.getfixturevalue("seaweed")
     keys = {"access_key": server.access_key, "secret_key": server.secret_key, "region": "us-east-1"}
@@ -69,7 +72,7 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         server.client.create_bucket(Bucket=name)
     sources = [{"type": "s3", "bucket": name, "endpoint_url": server.url, **keys} for name in names]
     with Running(configuration(sources[0], sources[1], cache)) as origin:
-        yield Place(origin, bucket=server.client)
+        yield Place(origin, bucket=server.client, source=sources[0])
 
 
 def upload(place: Place) -> str:
@@ -153,6 +156,23 @@ def test_publishing_the_same_part_again_changes_nothing(place: Place) -> None:
 
 
 @pytest.mark.slow
+def test_publishing_again_shows_what_a_crash_has_kept_from_being_told(place: Place) -> None:
+    """The origin was killed between the write to the store and the purge; the client publishes again."""
+    key = published(place, "300x100+0+0")
+    reads = [f"/up/{key}", f"/read/{key}", f"/up/{medium(key)}?w=50"]
+    before = [place.origin.get(read).body for read in reads]
+    metadata = place.origin.call(place.store.head(key)).metadata
+    for crop in ("200x100+0+0", "200x100+0+0", "600x400+0+0"):
+        settings = ObjectSettings(metadata={**metadata, CROP: crop.replace("600x400+0+0", WHOLE)})
+        place.origin.call(place.store.put(key, PHOTO, settings=settings))
+        assert act(place, "publish", key, crop).status == 200
+        after = [place.origin.get(read).body for read in reads]
+        assert size(after[0]) == size(after[1]) == ((200, 100) if crop[0] == "2" else (600, 400))
+        assert after[2] != before[2]
+        before = [b"", b"", b""]
+
+
+@pytest.mark.slow
 def test_a_recropped_picture_has_a_new_name_and_the_old_one_stays(place: Place) -> None:
     key = published(place, "300x100+0+0")
     answer = act(place, "recrop", key, "100x50+500+0")
@@ -202,6 +222,23 @@ def test_a_picture_that_another_system_has_published_gets_a_part(place: Place) -
     answer = act(place, "publish", name, "300x100+0+0")
     assert (answer.status, answer.json["width"], answer.json["height"]) == (200, 300, 100)
     assert size(place.body(medium(name))) == (100, 33)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["seaweed"], indirect=True)  # whose own ETag stays the same
+def test_another_origin_sees_the_first_part_of_such_a_picture(place: Place, tmp_path: Path) -> None:
+    """It knows the picture already, and asks the store again in time."""
+    name = f"1_{uuid.uuid4().int % 10**6}.png"
+    place.origin.call(place.store.put(name, PHOTO))
+    now = [time.time()]
+    reads = {"name": "read", "source": place.source, "cache_time": 60, "stale_while_revalidate": 0}
+    config = {"handlers": [reads], "cache": {"path": str(tmp_path)}, "renderers": 1}
+    with Running(config, clock=lambda: now[0]) as other:
+        assert size(other.get(f"/read/{name}").body) == (600, 400)
+        for crop, expected in (("300x100+0+0", (300, 100)), ("200x100+0+0", (200, 100)), ("", (600, 400))):
+            assert act(place, "publish", name, crop).status == 200
+            now[0] += 61
+            assert size(other.get(f"/read/{name}").body) == expected
 
 
 @pytest.mark.slow
@@ -289,6 +326,14 @@ def test_delete_removes_what_waits_and_what_is_published(place: Place) -> None:
     assert send(place.origin.port, "DELETE", f"/up/{key}", b"", BEARER).status == 204
     assert place.origin.get(f"/up/{key}").status == 404
     assert act(place, "publish", key).status == 404
+
+
+@pytest.mark.slow
+def test_files_that_differ_in_their_extension_are_not_shared(place: Place) -> None:
+    siblings = place.published._deriver.siblings
+    assert siblings("a.jpg") == ["a", "a.svg"]  # all three have aMI.jpg
+    assert siblings("a.png") == []
+    assert siblings("b.c/a.svg") == ["b.c/a", "b.c/a.jpg"]
 
 
 @pytest.mark.slow

@@ -7,15 +7,21 @@ import json
 import os
 import uuid
 from collections.abc import Iterator
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from dataclasses import field
 from pathlib import Path
 from typing import Any
+from typing import cast
 
 import pytest
 from PIL import Image
 
+from origin.errors import PreconditionMissed
 from origin.ingest.deriving_store import DerivingStore
+from origin.ingest.preconditions import Preconditions
+from origin.ingest.store import purge_nothing
 from origin.ingest.unfinished import LEASE
 from origin.sources.base import ObjectSettings
 from origin.sources.base import Store
@@ -30,6 +36,7 @@ from tests.support.uploads import BEARER
 from tests.support.uploads import Answered
 from tests.support.uploads import files
 from tests.support.uploads import multipart
+from tests.support.uploads import pictures_in
 from tests.support.uploads import send
 from tests.support.uploads import writing
 
@@ -54,10 +61,11 @@ class Place:
     origin: Running
     folder: Path | None = None
     bucket: Any = None
+    source: Mapping[str, Any] = field(default_factory=dict)  # as the configuration names it
 
     def keys(self) -> set[str]:
         if self.folder is not None:
-            return {name for name in files(self.folder) if not name.startswith(".origin")}
+            return pictures_in(self.folder)
         listing = self.bucket.list_objects_v2(Bucket=self.name)
         return {entry["Key"] for entry in listing.get("Contents", ())}
 
@@ -303,9 +311,26 @@ def test_a_file_that_another_system_made_stands_for_itself(place: Place, key: st
 def test_of_two_originals_each_has_its_own_files(place: Place, key: str) -> None:
     folder = key.removesuffix("cat.jpg")
     put(place, f"{folder}a.jpg", picture("#ff0000", "JPEG"))
-    put(place, f"{folder}a.png", BLUE)
+    place.origin.call(place.store.put(f"{folder}a.png", BLUE))  # by another system
     assert _is((255, 0, 0), place.origin.get(f"/up/{folder}aBI.jpg").body)
     assert _is((0, 0, 255), place.origin.get(f"/up/{folder}aBI.png").body)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("other", ["cat.svg", "cat.png", "cat"])
+def test_an_original_that_would_share_a_file_with_another_is_refused(
+    place: Place, key: str, other: str
+) -> None:
+    """That of `cat.svg` is `catBI.jpg`, and `catWI.webp` is of every picture of that name."""
+    assert put(place, key, picture("#ff0000", "JPEG")).status == 201
+    lies, second = lying(place, key), key.replace("cat.jpg", other)
+    answer = put(place, second, BLUE)
+    assert (answer.status, answer.kind) == (412, "exists")
+    assert "cat.jpg" in answer.json["message"]
+    assert lying(place, key) == lies
+    assert send(place.origin.port, "DELETE", f"/up/{key}", b"", BEARER).status == 204
+    assert put(place, second, BLUE).status == 201
+    assert put(place, second, BLUE).status == 200
 
 
 # What a crash leaves: the steps of a write, up to each of its ends
@@ -395,6 +420,20 @@ def test_writes_leave_no_note(place: Place, key: str) -> None:
 
 
 @pytest.mark.slow
+def test_a_version_that_is_there_no_more_is_not_removed_with_its_files(place: Place, key: str) -> None:
+    """Another origin has replaced it behind our look."""
+    put(place, key, RED)
+    lies, old = lying(place, key), Preconditions(match=('"old"',), found='"old"')
+    with pytest.raises(PreconditionMissed):
+        place.origin.call(place.published.delete(key, old))
+    assert lying(place, key) == lies
+    assert place.origin.call(place.store.notes()) == []
+    now = place.origin.call(place.published.check(key, Preconditions(match=("*",))))
+    place.origin.call(place.published.delete(key, now))
+    assert lying(place, key) == set()
+
+
+@pytest.mark.slow
 def test_an_original_that_another_origin_wrote_meanwhile_gets_its_files_back(place: Place, key: str) -> None:
     """The other one is faster with the original, and this one has put its files over the other's."""
     put(place, key, picture("#00ff00", "JPEG"))
@@ -414,6 +453,28 @@ def test_an_original_that_another_origin_wrote_meanwhile_gets_its_files_back(pla
         store.put = put_original
     assert raced[0]
     assert all(_is((0, 0, 255), place.body(named(key, suffix))) for suffix in SUFFIXES)
+
+
+@pytest.mark.slow
+def test_files_that_another_origin_wrote_meanwhile_stay_with_its_original(place: Place, key: str) -> None:
+    """It is faster with all it does than this one with its last look at the files."""
+    mine, store = place.published, cast(Any, place.store)
+    other = DerivingStore("up", store, purge_nothing, mine._deriver, mine._admission, ObjectSettings())
+    put_original, raced = store.put, [False]
+
+    async def put_and_wait(name: str, body: bytes, **how: Any) -> str:
+        version = str(await put_original(name, body, **how))
+        if name == key and not raced[0]:
+            raced[0] = True
+            await other.put(key, picture("#00ff00", "JPEG"), Preconditions(), ObjectSettings())
+        return version
+
+    store.put = put_and_wait
+    try:
+        assert put(place, key, picture("#0000ff", "JPEG")).status == 201
+    finally:
+        store.put = put_original
+    assert all(_is((0, 255, 0), place.body(named(key, suffix))) for suffix in SUFFIXES)
 
 
 @pytest.mark.slow

@@ -192,6 +192,14 @@ def test_a_form_that_cannot_be_read_is_400(origin: Running, body: bytes, headers
     assert (answer.status, answer.kind) == (400, "bad-request"), answer.body
 
 
+def test_a_part_of_a_picture_is_not_put_as_the_whole(origin: Running, folder: Path) -> None:
+    """RFC 9110 section 14.4."""
+    headers = {**BEARER, "Content-Range": "bytes 0-99/200"}
+    answer = send(origin.port, "PUT", "/up/part.png", RED, headers)
+    assert (answer.status, answer.kind) == (400, "bad-request")
+    assert not (folder / "part.png").exists()
+
+
 def test_a_form_that_comes_byte_by_byte_is_read(origin: Running, folder: Path) -> None:
     body, headers = multipart(("file", "a.png", RED))
     pieces = iter([bytes([byte]) for byte in body])

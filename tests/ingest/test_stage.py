@@ -25,8 +25,8 @@ from origin.sources.local_store import LocalStore
 from tests.ingest.test_put import RED
 from tests.support.running import Running
 from tests.support.uploads import Answered
-from tests.support.uploads import files
 from tests.support.uploads import multipart
+from tests.support.uploads import pictures_in
 from tests.support.uploads import send
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -97,20 +97,16 @@ def act(origin: Running, action: str, *pairs: tuple[str, str], secret: str = SEC
     return send(origin.port, "POST", f"/{action}", body, FORM)
 
 
-def pictures(folder: Path) -> set[str]:
-    return {name for name in files(folder) if not name.startswith(".origin")}
-
-
 @pytest.mark.slow
 def test_an_upload_is_invisible_until_it_is_published(origin: Running, incoming: Path, active: Path) -> None:
     name = upload(origin)
     assert origin.get(f"/active/{name}").status == 404
-    assert (pictures(incoming), pictures(active)) == ({name}, set())
+    assert (pictures_in(incoming), pictures_in(active)) == ({name}, set())
     answer = act(origin, "publish", ("filename", name))
     assert (answer.status, answer.json) == (200, {"success": True, "size": "40x30", "f": "png"})
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert origin.get(f"/active/{name}").status == 200  # the miss is forgotten
-    assert (pictures(incoming), pictures(active)) == (set(), {name})
+    assert (pictures_in(incoming), pictures_in(active)) == (set(), {name})
     assert (active / name).read_bytes() == RED
 
 
@@ -133,7 +129,7 @@ def test_deleting_takes_many_and_is_harmless(origin: Running, incoming: Path, ac
         answer = act(origin, "delete", *pairs)
         assert (answer.status, answer.json) == (200, {"success": True})
         assert origin.get(f"/active/{published}").status == 404
-        assert pictures(incoming) | pictures(active) == set()
+        assert pictures_in(incoming) | pictures_in(active) == set()
     assert act(origin, "delete").status == 200
     assert act(origin, "publish", ("filename", waiting)).status == 404
 
@@ -163,7 +159,7 @@ def test_the_secret_is_needed(origin: Running, incoming: Path, action: str) -> N
         assert (answer.status, answer.kind) == (403, "forbidden")
     assert send(origin.port, "POST", f"/{action}", b"", FORM).status == 403
     assert send(origin.port, "POST", f"/active/-/{action}", b"x" * 70_000, FORM).status == 413
-    assert pictures(incoming) == {name}
+    assert pictures_in(incoming) == {name}
 
 
 @pytest.mark.slow
@@ -191,7 +187,7 @@ def test_what_is_not_published_is_swept(incoming: Path, active: Path, tmp_path: 
         assert origin.call(waiting.sweep()) == 0
         clock.now += 2
         assert origin.call(waiting.sweep()) == 1
-        assert (pictures(incoming), pictures(active)) == (set(), {keys[0]})
+        assert (pictures_in(incoming), pictures_in(active)) == (set(), {keys[0]})
 
 
 class LateListing(LocalStore):
@@ -263,4 +259,4 @@ def test_a_crash_between_the_two_steps_leaves_a_picture_that_can_be_published(
     body = (incoming / name).read_bytes()
     (active / name).write_bytes(body)
     assert act(origin, "publish", ("filename", name)).status == 200
-    assert (pictures(incoming), pictures(active)) == (set(), {name})
+    assert (pictures_in(incoming), pictures_in(active)) == (set(), {name})

@@ -274,6 +274,58 @@ def test_without_widths_there_are_densities_or_a_reason(site: Site) -> None:
     assert "densities multiply w or h" in code["errors"]["srcset"]
 
 
+INFO = {"width": 1200, "height": 800}
+FLUID = "width: 100%; height: auto"
+
+
+@pytest.mark.parametrize(
+    ("layout", "options", "info", "widths", "sizes", "style"),
+    [
+        # Half of the result for small screens, twice for dense ones, as far as the original goes.
+        ("fit", {"w": "400"}, INFO, "200, 400, 800", "(max-width: 400px) 100vw, 400px", "width: 400px; "),
+        ("fit", {"width": "400"}, None, "200, 400, 800", "(max-width: 400px) 100vw, 400px", "width: 400px; "),
+        ("fit", {"w": "900"}, INFO, "450, 900, 1200", "(max-width: 900px) 100vw, 900px", "width: 900px; "),
+        ("fit", {"w": "2000"}, INFO, "600, 1200", "(max-width: 1200px) 100vw, 1200px", "width: 1200px; "),
+        ("fit", {"h": "200"}, INFO, "150, 300, 600", "(max-width: 300px) 100vw, 300px", "width: 300px; "),
+        (
+            "fit",
+            {"w": "300", "h": "300"},
+            INFO,
+            "150, 300, 600",
+            "(max-width: 300px) 100vw, 300px",
+            "width: 3",
+        ),
+        ("fit", {}, None, "300, 600, 1200", "(max-width: 600px) 100vw, 600px", "width: 600px; "),
+        ("full", {"w": "400"}, INFO, "400, 800, 1200", "100vw", FLUID),
+        ("full", {}, None, "400, 800, 1200, 1600, 2400", "100vw", FLUID),
+        ("full", {}, {"width": 90, "height": 60}, "400", "100vw", FLUID),
+        ("half", {"w": "400"}, INFO, "400, 800, 1200", "(min-width: 48rem) 50vw, 100vw", FLUID),
+        ("fixed", {"w": "400"}, INFO, "", "", ""),
+    ],
+)
+def test_widths_sizes_and_style_go_together(
+    site: Site, layout: str, options: dict[str, str], info: Any, widths: str, sizes: str, style: str
+) -> None:
+    code = site.code(options=options, layout=layout, info=info).json()
+    assert (code["widths"], code["sizes"], code["errors"]) == (widths, sizes, {})
+    for tag in (code["img"], code["picture"]):
+        assert f'style="{style}' in tag or not style
+        assert f'sizes="{sizes}"' in tag or not sizes
+    descriptors = [part.split()[1] for part in code["srcset"].split(", ")]
+    assert descriptors == ([f"{width}w" for width in widths.split(", ")] if widths else ["1x", "2x"])
+
+
+def test_a_fixed_size_without_a_side_is_that_of_the_original(site: Site) -> None:
+    code = site.code(layout="fixed", info=INFO).json()
+    assert 'width="1200" height="800"' in code["img"]
+
+
+def test_a_layout_that_is_none_is_told(site: Site) -> None:
+    code = site.code(layout="wide").json()
+    assert code["url"] == "/photos/cat.jpg"
+    assert "expected one of fit, full, half, fixed" in code["errors"]["picture"]
+
+
 def test_what_an_original_is_has_a_url_and_no_tag(site: Site) -> None:
     code = site.code(options={"format": "JSON"}).json()
     assert code["path"] == "/photos/cat.jpg?f=JSON"
@@ -367,7 +419,7 @@ def test_markup_stays_text_in_the_tags(site: Site) -> None:
 
 
 TEXTS = st.text(st.characters(), max_size=20) | st.sampled_from(
-    ["", "300", "300,600", MARKUP, "\ud800", "fetch"]
+    ["", "300", "300,600", MARKUP, "\ud800", "fetch", "fit", "fixed"]
 )
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | TEXTS,
@@ -380,7 +432,7 @@ OPTIONED = st.dictionaries(st.sampled_from(["w", "h", "f", "q", "dpr", "rect", "
 @settings(max_examples=150)
 @given(
     texts=st.fixed_dictionaries(
-        {}, optional=dict.fromkeys(("widths", "sizes", "alt", "base_url", "key", "handler"), TEXTS)
+        {}, optional=dict.fromkeys(("widths", "sizes", "alt", "base_url", "key", "handler", "layout"), TEXTS)
     ),
     others=st.fixed_dictionaries(
         {}, optional={"info": VALUES, "options": OPTIONED | VALUES, "expires_in": VALUES, "sign": VALUES}

@@ -11,7 +11,6 @@ from origin.sources.marks import Crop
 from origin.sources.marks import crop_in
 from origin.sources.marks import crop_of
 from origin.sources.marks import is_derived
-from origin.sources.marks import is_marked
 from origin.sources.marks import marked
 from origin.sources.marks import of_bytes
 
@@ -62,5 +61,4 @@ def test_a_version_tells_what_the_metadata_tell(
     assert marked(etag, metadata) == version
     assert of_bytes(version) == etag
     assert crop_of(version) == crop == crop_in(metadata)
-    assert is_marked(version) == (version != etag)
     assert is_derived(version) == (DERIVED in metadata)

@@ -70,7 +70,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 async def body(store: Store, key: str) -> bytes:
     original = await store.get(key)
     assert original is not None
-    return original.body
+    return bytes(original.body)
 
 
 async def listed(store: Store, prefix: str = "", start_after: str = "") -> list[str]:
@@ -184,6 +184,17 @@ async def test_with_if_match_nothing_is_made(store: Store, key: str) -> None:
     assert await listed(store) == ["there.jpg"]
 
 
+async def test_with_if_match_only_that_version_is_deleted(store: Store) -> None:
+    first = await store.put("cat.jpg", b"one")
+    second = await store.put("cat.jpg", b"two")
+    with pytest.raises(PreconditionFailed):
+        await store.delete("cat.jpg", if_match=first)
+    assert await body(store, "cat.jpg") == b"two"
+    await store.delete("cat.jpg", if_match=second)
+    with pytest.raises(NotFound):
+        await store.get("cat.jpg")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("store", ["folder", "seaweed"], indirect=True)  # moto looks and writes in two steps
 async def test_of_many_that_create_at_once_one_succeeds(store: Store) -> None:
@@ -211,6 +222,15 @@ async def test_a_new_rectangle_is_a_new_version_of_the_same_bytes(store: Store) 
         versions.append(etag)
     assert len(set(versions)) == 4
     assert (await store.head("cat.jpg")).metadata == {CROP: "20x10+1+3", "who": "app"}
+
+
+async def test_the_first_rectangle_is_seen_by_who_knows_the_picture_without_one(store: Store) -> None:
+    """Another system has put it, and another origin cuts it."""
+    plain = await store.put("cat.jpg", BODY)
+    await store.put("cat.jpg", BODY, settings=ObjectSettings(metadata={CROP: "20x10+1+2"}))
+    original = await store.get("cat.jpg", plain)
+    assert original is not None, "the version is another one"
+    assert str(crop_of(original.etag)) == "20x10+1+2"
 
 
 async def test_a_file_that_was_made_of_another_says_so_in_its_version(store: Store) -> None:
@@ -556,11 +576,6 @@ from pathlib import Path
 from origin.sources.base import ObjectSettings
 from origin.sources.local import LocalSettings
 from origin.sources.local_store import LocalStore
-from origin.sources.marks import CROP
-from origin.sources.marks import DERIVED
-from origin.sources.marks import WHOLE
-from origin.sources.marks import crop_of
-from origin.sources.marks import is_derived
 
 async def main():
     store = LocalStore(LocalSettings(Path(sys.argv[1])))
@@ -633,6 +648,16 @@ async def test_a_server_that_says_that_there_is_nothing_to_delete_is_content(sta
     async with hostile_server.listening(answer(status, b"<Error><Code>NoSuchKey</Code></Error>")) as server:
         store = s3_store("photos", endpoint_url=server.url, access_key="a", secret_key="b")
         await store.delete("cat.jpg")
+        await store.close()
+
+
+async def test_a_server_without_conditional_deletes_is_asked_for_a_plain_one() -> None:
+    unknown = answer(501, b"<Error><Code>NotImplemented</Code></Error>")
+    async with hostile_server.listening(unknown, answer(204)) as server:
+        store = s3_store("photos", endpoint_url=server.url, access_key="a", secret_key="b")
+        await store.delete("cat.jpg", if_match='"1"')
+        assert b"if-match" not in server.heads[1].lower()
+        assert b'if-match: "1"' in server.heads[0].lower()
         await store.close()
 
 

@@ -141,7 +141,7 @@ class Page:
         elif event == "Runtime.exceptionThrown":
             self.problems.append(str(told["exceptionDetails"].get("exception", told)))
         elif event == "Log.entryAdded" and told["entry"]["level"] == "error":
-            self.problems.append(told["entry"]["text"])
+            self.problems.append(" ".join([told["entry"]["text"], told["entry"].get("url", "")]))
 
     def look(self, width: int, height: int = 800, *, dark: bool = False, scale: float = 1) -> None:
         """Change the window, in CSS pixels, and what its user prefers."""
@@ -181,6 +181,16 @@ class Page:
     def text(self, selector: str) -> str:
         """What a reader sees of an element."""
         return str(self.evaluate(f"document.querySelector({json.dumps(selector)}).innerText"))
+
+    def shown(self) -> dict[str, str]:
+        """The URL that was picked for each picture, by its alternative text. Raises BrowserError unless all
+        arrive."""
+        loaded = "[...document.images].every(i => i.complete && i.naturalWidth)"
+        self.wait_for(f"document.images.length && {loaded}", "every picture is there")
+        picked = self.evaluate("[...document.images].map(i => [i.alt, i.currentSrc])")
+        urls: dict[str, str] = dict(picked)
+        assert len(urls) == len(picked), "two pictures have one text"
+        return urls
 
     def choose_file(self, selector: str, *files: Path) -> None:
         """As a user does in the dialogue of an <input type=file>."""

@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import itertools
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator
 from collections.abc import Awaitable
@@ -88,11 +89,11 @@ async def _left(reader: asyncio.StreamReader) -> None:
 
 
 @contextlib.asynccontextmanager
-async def listening(*scripts: Script) -> AsyncIterator[Hostile]:
+async def listening(*scripts: Script, tls: ssl.SSLContext | None = None) -> AsyncIterator[Hostile]:
     hostile = Hostile(*scripts)
-    server = await asyncio.start_server(hostile.accept, "127.0.0.1", 0)
+    server = await asyncio.start_server(hostile.accept, "127.0.0.1", 0, ssl=tls)
     hostile.port = server.sockets[0].getsockname()[1]
-    hostile.url = f"http://127.0.0.1:{hostile.port}"
+    hostile.url = f"http{'' if tls is None else 's'}://127.0.0.1:{hostile.port}"
     try:
         yield hostile
     finally:

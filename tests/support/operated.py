@@ -6,13 +6,17 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
+from origin.errors import OriginError
+from origin.ops.events import S3Events
 from origin.ops.metrics import Metrics
 from origin.ops.routes import on_http_error
 from origin.ops.routes import private_routes
 from origin.ops.routes import public_routes
+from origin.ops.s3_events import ObjectChange
 from origin.sources.url_registry import RegistryAction
 
 TOKEN = "0123456789abcdef"
+TOPIC = "arn:aws:sns:eu-central-1:123456789012:photos"
 
 
 class FakeHandler:
@@ -48,12 +52,32 @@ class Operated:
         self.handlers_by_name = {"photos": self.photos, "more photos": self.more}
         self.mistake: str | None = None  # in the configuration that is read again
         self.reloads = 0
+        self.told_to_cdn: list[tuple[str, str]] = []
+        self.changes: list[tuple[str, str]] = []
+        self.visited: list[str] = []
+        self.purge_failure: OriginError | None = None
+        self.events = S3Events(self.purge_change, self.visit, (TOPIC,))
         exception_handlers = {HTTPException: on_http_error}
         self.app = Starlette(routes=self.routes, exception_handlers=exception_handlers)
 
     @property
     def routes(self) -> list[Route]:
         return public_routes(self) + private_routes(self)
+
+    async def purge(self, handler: str, key: str | None, prefix: str | None) -> int:
+        return await self.handlers_by_name[handler].purge(key, prefix)
+
+    def tell_cdn(self, handler: str, key: str) -> None:
+        self.told_to_cdn.append((handler, key))
+
+    async def purge_change(self, change: ObjectChange) -> int:
+        if self.purge_failure is not None:
+            raise self.purge_failure
+        self.changes.append((change.bucket, change.key))
+        return 3
+
+    async def visit(self, url: str) -> None:
+        self.visited.append(url)
 
     async def reload_configuration(self) -> str | None:
         self.reloads += 1

@@ -83,3 +83,8 @@ def writing(folder: Path, cache: Path, write: dict[str, Any] | None = None, **ha
 def files(folder: Path) -> set[str]:
     """Every file below a folder, those of the store's own included."""
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def pictures_in(folder: Path) -> set[str]:
+    """The same without the store's own."""
+    return {name for name in files(folder) if "/.origin/" not in f"/{name}"}

@@ -1,5 +1,6 @@
-"""Projects of Next, Nuxt and unpic as their users have them, built with packages from the registry: every URL
-in their HTML is answered by a running origin, with a picture of the size that was asked for."""
+"""Projects of Next, Nuxt and unpic as their users have them, built with packages from the registry, and one
+of Django: every URL in their HTML is answered by a running origin, with a picture of the size asked for. A
+browser shows them, in the size that its screen needs."""
 
 from __future__ import annotations
 
@@ -15,8 +16,17 @@ from urllib.parse import parse_qs
 from urllib.parse import urlsplit
 
 import pytest
+from django.core.handlers.wsgi import WSGIHandler
+from django.http import HttpRequest
+from django.http import HttpResponse
+from django.template import Context
+from django.template import Template
+from django.test import override_settings
+from django.urls import path as django_path
 
 from origin.signing import UrlSigner
+from tests.support import django_site
+from tests.support.browser import Chromium
 from tests.support.documents import page
 from tests.support.node import CLIENT
 from tests.support.node import environment
@@ -34,6 +44,8 @@ from tests.support.running import Running
 from tests.support.running import Shelf
 from tests.support.running import settings
 from tests.support.signing import KEY
+from tests.support.static_site import serve_folder
+from tests.support.static_site import serve_wsgi
 from tests.support.tags import check_urls
 
 PAGE = page("docs/front-ends.md")
@@ -86,7 +98,29 @@ def ask_all(origin: Running, html: str) -> list[str]:
     return urls
 
 
-def test_next(origin: Running, project: Path) -> None:
+def asked_width(url: str) -> float:
+    """The device pixels that a URL asks for."""
+    asked = parse_qs(urlsplit(url).query)
+    return float(asked["w"][0]) * float(asked.get("dpr", ["1"])[0])
+
+
+def check_browser(chromium: Chromium, address: str, expected: dict[str, tuple[int, int]]) -> None:
+    """All pictures of a page arrive, and of each `srcset` the width was picked that a window of 800 pixels
+    needs: on a plain screen, and on one with two pixels for each of CSS. Nothing is complained of."""
+    for place, scale in enumerate((1, 2)):
+        view = chromium.page()
+        view.look(800, scale=scale)
+        view.open(address)
+        picked = {alt: asked_width(url) for alt, url in view.shown().items()}
+        assert picked == {alt: widths[place] for alt, widths in expected.items()}
+        # The page may measure what came from another origin (Timing-Allow-Origin).
+        weights = "performance.getEntriesByType('resource').filter(e => e.initiatorType === 'img')"
+        assert view.evaluate(f"{weights}.every(e => e.encodedBodySize)")
+        assert [text for text in view.problems if "/favicon.ico" not in text] == []
+        assert {urlsplit(url).hostname for _, url in view.requests} <= {"127.0.0.1", None}
+
+
+def test_next(origin: Running, project: Path, chromium: Chromium) -> None:
     """`next build` of a site with a loader in its configuration, and one for one picture under a grant."""
     grant = UrlSigner("", "s", [KEY]).grant("été/*", w={"min": 1}, q=[75])
     at = json.dumps(base(origin))
@@ -108,7 +142,7 @@ def test_next(origin: Running, project: Path) -> None:
             export default () => <main>
               <Image src="cat.jpg" alt="A cat" width={60} height={40} />
               <Image src="/été/my cat.jpg" alt="My cat" width={60} height={40} sizes="50vw" quality={60} />
-              <Granted src="été/my cat.jpg" alt="My cat" width={60} height={40} quality={75} />
+              <Granted src="été/my cat.jpg" alt="Granted" width={60} height={40} quality={75} />
             </main>;""",
     }
     for name, text in files.items():
@@ -119,9 +153,11 @@ def test_next(origin: Running, project: Path) -> None:
     assert len([url for url in urls if f"?w=64&q=75&t={grant}" in url]) == 1
     assert f"{base(origin)}/h/cat.jpg?w=64" in urls
     assert f"{base(origin)}/h/%C3%A9t%C3%A9/my%20cat.jpg?w=640&q=60" in urls
+    with serve_folder(project / "out") as site:
+        check_browser(chromium, site, {"A cat": (64, 128), "My cat": (640, 828), "Granted": (64, 128)})
 
 
-def test_unpic(origin: Running, project: Path) -> None:
+def test_unpic(origin: Running, project: Path, tmp_path: Path, chromium: Chromium) -> None:
     """The component of React, rendered on the server, and the functions that all its components share."""
     grant = UrlSigner("", "s", [KEY]).grant("cat.jpg", w={"min": 1}, h={"min": 1}, f=["webp"])
     (project / "page.mjs").write_text(f"""
@@ -132,20 +168,26 @@ def test_unpic(origin: Running, project: Path) -> None:
         import {{ transform as transformer }} from "image-origin/unpic";
         const src = "{base(origin)}/h/%C3%A9t%C3%A9/my%20cat.jpg";
         const options = {{ baseUrl: "{base(origin)}", prefix: "h" }};
-        const size = {{ width: 60, height: 40, alt: "" }};
+        const size = {{ width: 60, height: 40 }};
         const image = (props) =>
           console.log(renderToStaticMarkup(createElement(Image, {{ transformer, ...size, ...props }})));
-        image({{ src, background: "auto" }});
-        image({{ src: "cat.jpg", options, layout: "fixed", operations: {{ gray: true, quality: 60 }} }});
+        image({{ src, background: "auto", alt: "My cat" }});
+        const operations = {{ gray: true, quality: 60 }};
+        image({{ src: "cat.jpg", options, layout: "fixed", operations, alt: "A cat" }});
         console.log(transformBaseImageProps({{ src, transformer, layout: "fullWidth", alt: "" }}));
         const granted = {{ src: "{base(origin)}/s/cat.jpg?t={grant}", transformer, ...size }};
         console.log(transformBaseSourceProps({{ ...granted, type: "image/webp" }}).srcset);
     """)
-    urls = ask_all(origin, run_node("page.mjs", cwd=project))
+    text = run_node("page.mjs", cwd=project)
+    urls = ask_all(origin, text)
     assert f"{base(origin)}/h/%C3%A9t%C3%A9/my%20cat.jpg?w=24&h=16" in urls  # its background
     assert f"{base(origin)}/h/cat.jpg?w=60&h=40&gray=true&q=60" in urls
     assert f"{base(origin)}/s/cat.jpg?w=120&h=80&f=webp&t={grant}" in urls
     assert len(urls) > 15
+    images = "".join(re.findall(r"<img[^>]*>", text))
+    (tmp_path / "index.html").write_text(f"<!doctype html><meta charset=utf-8>{images}")
+    with serve_folder(tmp_path) as site:
+        check_browser(chromium, site, {"My cat": (60, 120), "A cat": (60, 120)})
 
 
 @contextmanager
@@ -169,7 +211,7 @@ def nuxt_server(folder: Path) -> Iterator[Client]:
         process.wait(PATIENCE)
 
 
-def test_nuxt(origin: Running, package: Path, tmp_path: Path) -> None:
+def test_nuxt(origin: Running, package: Path, tmp_path: Path, chromium: Chromium) -> None:
     """`nuxt build` of a site with our provider in its configuration, and the server that comes of it."""
     install(tmp_path, package, "nuxt@4.4.5", "@nuxt/image@2.1.0", leave_out=NO_PART_OF_A_BUILD)
     options = json.dumps({"baseUrl": base(origin), "prefix": "h"})
@@ -185,17 +227,49 @@ def test_nuxt(origin: Running, package: Path, tmp_path: Path) -> None:
     (tmp_path / "app").mkdir()
     (tmp_path / "app/app.vue").write_text("""<template><main>
         <NuxtImg src="cat.jpg" alt="A cat" width="60" height="40" densities="x1 x2" />
-        <NuxtPicture src="/été/my cat.jpg" alt="" sizes="sm:100vw md:50vw" format="avif,webp" quality="60" />
-        <NuxtImg src="cat.jpg" alt="" width="60" height="40" fit="contain" background="tomato" placeholder />
-        <NuxtImg src="cat.jpg" alt="" :modifiers="{ gray: true, position: 'top', f: 'png' }" width="30" />
+        <NuxtPicture src="/été/my cat.jpg" :img-attrs="{ alt: 'My cat' }" sizes="sm:100vw md:50vw"
+          format="avif,webp" quality="60" />
+        <NuxtImg src="cat.jpg" alt="R" width="60" height="40" fit="contain" background="tomato" placeholder />
+        <NuxtImg src="cat.jpg" alt="G" :modifiers="{ gray: true, position: 'top', f: 'png' }" width="30" />
         </main></template>""")
     run_tool(tmp_path, "nuxt/bin/nuxt.mjs", "build")
     with nuxt_server(tmp_path) as server:
         urls = ask_all(origin, server.get("/").body.decode())
+        widths = {"A cat": (60, 120), "My cat": (640, 1280), "R": (60, 120), "G": (30, 60)}
+        check_browser(chromium, f"http://127.0.0.1:{server.port}/", widths)
     assert f"{base(origin)}/h/cat.jpg?w=120&h=80" in urls
     assert f"{base(origin)}/h/%C3%A9t%C3%A9/my%20cat.jpg?w=640&f=avif&q=60" in urls
     assert f"{base(origin)}/h/cat.jpg?w=30&g=top&gray=true&f=png" in urls
     assert any("blur=3" in url for url in urls)
+
+
+TEMPLATE = """<!doctype html><meta charset=utf-8>{% load image_origin %}
+{% img "cat.jpg" w=60 h=40 alt="A cat" %}
+{% picture "été/my cat.jpg" alt="My cat" widths="30,60,120" sizes="60px" info=info %}"""
+
+
+def show(request: HttpRequest) -> HttpResponse:
+    """The page, with what the origin knows of the second picture in the database of the site."""
+    return HttpResponse(Template(TEMPLATE).render(Context({"info": request.environ["info"]})))
+
+
+urlpatterns = [django_path("", show)]
+
+
+def test_django(origin: Running, chromium: Chromium) -> None:
+    """A site of Django, signed, as a server that a browser asks. It needs no node."""
+    django_site.set_up()
+    ours = {"base_url": base(origin), "prefix": "s", "keys": [KEY]}
+    site = override_settings(IMAGE_ORIGIN=ours, ROOT_URLCONF=__name__, ALLOWED_HOSTS=["127.0.0.1"])
+    told = origin.get("/h/%C3%A9t%C3%A9/my%20cat.jpg?f=json").body
+    django = WSGIHandler()
+    with site, serve_wsgi(lambda environ, start: django({**environ, "info": told}, start)) as address:
+        check_browser(chromium, address, {"A cat": (60, 120), "My cat": (60, 120)})
+        view = chromium.page()
+        view.open(address)
+        view.shown()
+        of_the_second = "(i => [i.width, i.height, i.style.backgroundImage.slice(0, 10)])(document.images[1])"
+        assert view.evaluate(of_the_second) == [120, 80, 'url("data:']
 
 
 # --- The package, and the recipes of docs/front-ends.md --------------------------------------------

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from origin.urls.dialects.imgix.names import find_name
+from tests.support.browser import Chromium
 from tests.support.node import install
 from tests.support.node import need_node
 from tests.support.node import run_node
@@ -21,6 +22,7 @@ from tests.support.pictures import field
 from tests.support.pictures import opened
 from tests.support.running import Running
 from tests.support.running import Shelf
+from tests.support.static_site import serve_folder
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -204,6 +206,42 @@ def test_unpic(origin: Running, project: Path) -> None:
     assert len(targets) > 15
     assert any("fit=min" in target for target in targets)
     ask(origin, targets)
+
+
+def test_a_page_in_a_browser(origin: Running, project: Path, tmp_path: Path, chromium: Chromium) -> None:
+    """Written by js-core, react-imgix and unpic, signed where the handler asks for it: all of it is shown, in
+    the density of the screen. Only the host name is another one."""
+    (project / "page.mjs").write_text(
+        JS_CORE % TOKEN
+        + """
+        import { createElement } from "react";
+        import { renderToStaticMarkup } from "react-dom/server";
+        import * as module from "react-imgix";
+        import { transform } from "unpic/providers/imgix";
+        const { default: Imgix } = module.default?.Picture ? module.default : module;
+        const size = { w: 60, h: 40, fit: "crop" };
+        show(`<img alt="js-core" src="${signed.buildURL("signed/cat.jpg", size)}"
+          srcset="${signed.buildSrcSet("signed/cat.jpg", size)}">`);
+        const asked = { src: "https://img.example.com/cat.jpg", width: 60, height: 40 };
+        const more = { imgixParams: { fit: "crop", auto: "format" }, htmlAttributes: { alt: "react" } };
+        show(renderToStaticMarkup(createElement(Imgix, { ...asked, ...more })));
+        show(`<img alt="unpic" src="${transform(asked.src, { width: 60, height: 40 }, {})}">`);"""
+    )
+    text = run_node("page.mjs", cwd=project)
+    here = text.replace("https://img.example.com", f"http://127.0.0.1:{origin.port}")
+    (tmp_path / "index.html").write_text(f"<!doctype html><link rel=icon href='data:,'>{here}")
+    with serve_folder(tmp_path) as site:
+        for scale in (1, 2):
+            page = chromium.page()
+            page.look(800, scale=scale)
+            page.open(site)
+            shown = page.shown()
+            assert shown.keys() == {"js-core", "react", "unpic"}
+            for library in ("js-core", "react"):
+                asked = parse_qs(urlsplit(shown[library]).query)
+                assert (asked["w"], asked["dpr"]) == (["60"], [str(scale)])
+            assert "s" in parse_qs(urlsplit(shown["js-core"]).query)
+            assert page.problems == []
 
 
 def test_every_name_that_imgix_lists_has_its_fate(project: Path) -> None:

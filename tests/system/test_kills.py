@@ -10,16 +10,17 @@ import pytest
 
 from benchmarks import kills
 from benchmarks import kills_pictures
+from benchmarks.client import Client
 from benchmarks.client import Reply
 from benchmarks.kills import Found
-from benchmarks.kills_clients import NOTHING
-from benchmarks.kills_clients import complaint
+from benchmarks.kills_asking import NOTHING
+from benchmarks.kills_asking import complaint
 from tests.support.s3_servers import NEEDS_WEED
 
 
 @pytest.mark.parametrize("into", ["folder", pytest.param("s3", marks=NEEDS_WEED)])
 def test_kills_lose_nothing_that_was_acknowledged_and_show_nothing_that_was_refused(into: str) -> None:
-    arguments = ["--into", into, "--uploads", "90", "--clients", "12", "--kills", "2"]
+    arguments = ["--into", into, "--uploads", "100", "--clients", "12", "--kills", "2"]
     run = subprocess.run(
         [sys.executable, "-m", "benchmarks.kills", *arguments],
         cwd=Path(__file__).parents[2],
@@ -30,7 +31,7 @@ def test_kills_lose_nothing_that_was_acknowledged_and_show_nothing_that_was_refu
     )
     assert run.returncode == 0, run.stderr
     assert "wrong: 0" in run.stdout
-    for answer in ("PUT 201", "PUT 200", "PUT 415 unsupported", "POST 201"):
+    for answer in ("PUT 201", "PUT 200", "PUT 415 unsupported", "POST 201", "publish 200", "recrop 200"):
         assert f"| {answer} |" in run.stdout
     assert ("While S3 was away" in run.stdout) == (into == "s3")
 
@@ -73,6 +74,47 @@ def test_the_run_sees_a_file_that_is_not_of_its_original() -> None:
     ]:
         assert len(kills._files_wrong(contents, found.ledger)) == wrong
         assert len(kills._files_wrong(contents, found.ledger, are_repaired=True)) == wrong_when_repaired
+
+
+def test_the_run_sees_metadata_of_what_is_not_there() -> None:
+    there = ["public/a/x.png", "public/a/y.png", "public/a/.origin/metadata/01/23"]
+    assert kills._strays(there) == []
+    assert kills._strays([*there, "public/.origin/metadata/01/23"]) == ["public/.origin/metadata"]
+    assert kills._strays([*there[1:], "public/a/.origin/metadata/45/67"]) == ["public/a/.origin/metadata"]
+
+
+class Shown(Client):
+    """An origin that shows these pictures."""
+
+    def __init__(self, **bodies: bytes) -> None:
+        super().__init__(0)
+        self._bodies = bodies
+
+    async def get(self, target: str, headers: str = "") -> Reply:
+        name = target.partition("?")[0].rpartition("/")[2].removesuffix(".png")
+        return Reply(200, {}, self._bodies[name]) if name in self._bodies else Reply(404, {}, b"")
+
+
+async def test_the_run_sees_a_file_that_is_of_another_part() -> None:
+    """12 is the first panel of the strip, and 14 its last."""
+    found = Found()
+    found.ledger.parts["p.png"] = {12, 14}
+    found.ledger.unanswered_parts.add(14)
+    strip, last = kills_pictures.strip(12), kills_pictures.picture(14)[0]
+    whole = {"public/cropped/p.png": strip, "public/cropped/pMI.png": last}
+    unknown = {"public/cropped/x.png": strip, "public/cropped/xMI.png": last}
+    for contents, shown, wrong in [
+        (whole, {"p": last, "pMI": last}, 0),
+        (whole, {"p": strip, "pMI": strip}, 1),  # the file is of another part
+        (whole, {"p": last, "pMI": strip}, 1),  # the origin shows both
+        ({}, {}, 1),  # lost
+        ({"public/cropped/p.png": strip}, {"p": last, "pMI": last}, 1),  # without its file
+        ({**whole, "public/cropped/zMI.png": last}, {"p": last, "pMI": last}, 1),  # without its original
+        (whole | unknown, {"p": last, "pMI": last, "x": last, "xMI": last}, 0),
+        (whole | unknown, {"p": last, "pMI": last, "x": strip, "xMI": strip}, 3),  # which nobody asked for
+    ]:
+        problems = await kills._parts_wrong(contents, found.ledger, Shown(**shown))
+        assert len(problems) == wrong, problems
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from origin.ops.cdn.purge import CdnPurge
+from origin.ops.cdn.queue import CdnQueue
+from origin.ops.cdn.targets import Varnish
+from origin.ops.outgoing import OutgoingHttp
 from tests.support import pictures
 from tests.support import proxies
 from tests.support.cdn_contract import *  # noqa: F403  every fact of the contract
@@ -74,6 +78,23 @@ def test_a_replaced_original_is_purged_by_its_tag_in_all_variants(cdn: Client, p
     assert purge(cdn, tag) == 3
     new = [cdn.get(url) for url in urls]
     assert all(a.status == 200 and a.body != b.body for a, b in zip(new, old, strict=True))
+    assert is_hit(cdn.get(f"/long/{other}?w=50"))
+
+
+async def test_a_purge_of_the_origin_reaches_varnish(cdn: Client, pulled: Pulled) -> None:
+    """As `cdn` in the configuration has it sent."""
+    key, other = pulled.put(pictures.small()), pulled.put(pictures.small())
+    old = cdn.get(f"/long/{key}?w=50")
+    cdn.get(f"/long/{other}?w=50")
+    http = OutgoingHttp()
+    queue = CdnQueue(Varnish(http, f"http://127.0.0.1:{cdn.port}/", soft=False), gather=0)
+    pulled.shelf.originals[key] = pictures.odd()
+    pulled.purge("long", key)
+    queue.add(CdnPurge("long", "long", key=key, source_key=key))
+    await queue.close()
+    await http.close()
+    assert (queue.sent, queue.failures) == (1, 0)
+    assert cdn.get(f"/long/{key}?w=50").body != old.body
     assert is_hit(cdn.get(f"/long/{other}?w=50"))
 
 

@@ -10,7 +10,7 @@ const $ = (id) => document.getElementById(id);
 const chosen = { handler: null, key: "", options: {} };
 const codes = {};
 const blobs = {};
-let site, info, infoOf, timer, turn = 0;
+let site, info, infoOf, timer, offeredFor, offered = new Set(), turn = 0;
 
 // Small helpers
 
@@ -224,13 +224,14 @@ async function refresh() {
   const mine = ++turn;
   const late = () => mine !== turn;
   setBusy(true);
+  offerKeys();
   try {
     if (!chosen.key) throw new Error("Write the key of a picture.");
     if (signs() && refusal()) throw new Error(`The URLs of this handler are signed. ${refusal()}`);
     await loadOriginal(late);
     if (late()) return;
-    const texts = { widths: $("widths").value, sizes: $("sizes").value, alt: $("alt").value, base_url: base() };
-    if (!texts.widths.trim()) texts.sizes = "";
+    const texts = { alt: $("alt").value.trim(), base_url: base(), layout: $("layout").value };
+    if (!texts.layout) Object.assign(texts, { widths: $("widths").value, sizes: $("widths").value.trim() && $("sizes").value });
     const code = await post("code", wanted(chosen.options, { ...texts, info }));
     if (late()) return;
     showCode(code);
@@ -306,9 +307,22 @@ async function showCompared(got, late) {
   box.hidden = false;
 }
 
+/** Offer the keys that are there, for those who have the token: those that begin as what is written. */
+async function offerKeys() {
+  const { name, is_listed } = chosen.handler;
+  const asked = JSON.stringify([name, chosen.key, $("token").value]);
+  if (asked === offeredFor || !is_listed || $("key-field").hidden || refusal()) return;
+  offeredFor = asked;
+  const prefix = chosen.key.slice(0, chosen.key.lastIndexOf("/") + 1);
+  const { keys } = await post("keys", { handler: name, prefix: offered.has(chosen.key) ? prefix : chosen.key }).catch(() => ({ keys: [] }));
+  if (asked !== offeredFor) return;
+  offered = new Set(keys);
+  $("keys").replaceChildren(...keys.map((value) => make("option", { value })));
+}
+
 // To copy
 
-const PARTS = { url: "URL", srcset: "srcset", img: "<img>", picture: "<picture>", explain: "origin explain" };
+const PARTS = { picture: "<picture>", img: "<img>", srcset: "srcset", url: "URL", explain: "origin explain" };
 
 function buildCode(name) {
   const text = make("code"), title = make("h3", { textContent: PARTS[name] });
@@ -340,6 +354,8 @@ function write(name, text, isCode = true) {
 }
 
 function showCode(code) {
+  if ($("layout").value) for (const name of ["widths", "sizes"]) $(name).value = code[name];
+  $("alt-note").hidden = $("alt").value.trim() !== "";
   codes.url.title.textContent = signs() ? "Signed URL" : "URL";
   for (const name of ["url", "srcset", "img", "picture"]) {
     if (code[name] === null) write(name, code.errors[name], false);
@@ -387,7 +403,9 @@ function listen() {
   $("address").addEventListener("blur", show);
   $("key").addEventListener("blur", show);
   $("reset").addEventListener("click", () => choose({ options: {} }));
-  for (const id of ["sign", "expires", "token", "base", "alt", "widths", "sizes"]) $(id).addEventListener("input", changed);
+  for (const id of ["widths", "sizes"]) $(id).addEventListener("input", () => ($("layout").value = ""));
+  for (const id of ["sign", "expires", "token", "base", "alt", "layout", "widths", "sizes"]) $(id).addEventListener("input", changed);
+  $("go").addEventListener("click", () => $("to-copy").focus());
   $("edge").addEventListener("input", (event) => $("compare-box").style.setProperty("--edge", `${event.target.value}%`));
   $("compare").addEventListener("toggle", () => $("compare").open && $("compare-box").hidden && changed());
   addEventListener("hashchange", () => {

@@ -1,0 +1,1 @@
+"""The documents as a site of static pages: `python -m docs.site`."""

@@ -1,0 +1,86 @@
+"""Gathers the pages and has Sphinx make the site of them.
+
+The pages keep their places and their links, so that they read on GitHub as they do here. README.md becomes
+the first page, with the menu in it. The reference of both packages is made from docstrings and from types.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from docs.site.javascript import write_reference
+
+ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+# The menu. Sphinx refuses a page that is missing here.
+MENU = {
+    "Pages": [
+        "docs/urls",
+        "docs/front-ends",
+        "docs/gallery",
+        "docs/imgix",
+        "npm package <clients/js/README>",
+    ],
+    "Applications": [
+        "docs/signing",
+        "docs/uploads",
+        "docs/transforming",
+        "docs/other-sites",
+        "docs/api/python",
+        "docs/api/javascript",
+    ],
+    "Operators": [
+        "docs/configuration",
+        "docs/operations",
+        "docs/http",
+        "docs/caches",
+        "docs/purging",
+        "docs/security",
+        "docs/migrating",
+        "CHANGELOG",
+    ],
+    "Contributors": ["docs/architecture", "Benchmarks <benchmarks/README>", "benchmarks/RESULTS"],
+}
+
+
+def build(output: Path) -> None:
+    """Make the site in a folder, whose content goes. A warning is an error: raises CalledProcessError, after
+    Sphinx has written on stderr what is wrong, and where."""
+    with tempfile.TemporaryDirectory(prefix="site-") as name:
+        source = Path(name) / "source"
+        gather(source)
+        made = Path(name) / "html"
+        command = [sys.executable, "-m", "sphinx", "-b", "html", "-q", "-n", "-W", "--keep-going"]
+        subprocess.run([*command, "-c", str(HERE), str(source), str(made)], check=True, cwd=ROOT)
+        shutil.rmtree(made / ".doctrees", ignore_errors=True)
+        shutil.rmtree(output, ignore_errors=True)
+        shutil.copytree(made, output)
+
+
+def gather(source: Path) -> None:
+    """Put the pages, and what they link, where Sphinx looks for them."""
+    kept = shutil.ignore_patterns("*.py", "__pycache__", "site")
+    shutil.copytree(ROOT / "docs", source / "docs", ignore=kept)
+    shutil.copytree(ROOT / "docs" / "examples", source / "docs" / "examples", dirs_exist_ok=True)
+    for file in ("CHANGELOG.md", "LICENSE", "clients/js/README.md", *_list("benchmarks/*.md")):
+        (source / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / file, source / file)
+    (source / "docs" / "api" / "javascript.md").write_text(write_reference(), encoding="utf-8")
+    first = (ROOT / "README.md").read_text(encoding="utf-8")
+    (source / "index.md").write_text(f"{first}\n{_write_menu()}", encoding="utf-8")
+
+
+def _list(pattern: str) -> list[str]:
+    return [path.relative_to(ROOT).as_posix() for path in sorted(ROOT.glob(pattern))]
+
+
+def _write_menu() -> str:
+    parts = (
+        "\n".join(["```{toctree}", ":hidden:", f":caption: {caption}", "", *pages, "```"])
+        for caption, pages in MENU.items()
+    )
+    return "\n\n".join(parts) + "\n"

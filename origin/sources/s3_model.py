@@ -1,0 +1,52 @@
+"""botocore's model of S3, without what nobody here reads in it.
+
+botocore keeps the documentation of each operation in memory, and where each of some 300 services is in each
+region, all in ordered dictionaries: 11.5 MB. What is left here is 2.5 MB. To switch it off, let
+`make_loader` return botocore's own loader.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from botocore.loaders import JSONFileLoader
+from botocore.loaders import Loader
+from botocore.loaders import create_loader
+
+# S3, and who gives credentials. Another one is where its name says, {service}.{region}.amazonaws.com.
+_SERVICES = ("s3", "sts", "sso", "portal.sso", "oidc", "signin")
+_Dict = dict[str, Any]
+
+
+class LeanFiles(JSONFileLoader):  # type: ignore[misc]  # botocore is not typed
+    def load_file(self, file_path: str) -> Any:
+        """What is in this file, whose name comes without its ending; None where there is none."""
+        for ending, unpack in ((".json", bytes), (".json.gz", gzip.decompress)):
+            with suppress(FileNotFoundError):
+                return _parse(unpack(Path(file_path + ending).read_bytes()))
+        return None
+
+
+def make_loader() -> Loader:
+    """Finds models as botocore does, and keeps them."""
+    loader = create_loader()
+    loader.file_loader = LeanFiles()
+    return loader
+
+
+def _parse(text: bytes) -> Any:
+    return json.loads(text, object_hook=_without_text)
+
+
+def _without_text(found: _Dict) -> _Dict:
+    """A member of that name, which is no text, stays."""
+    if isinstance(found.get("documentation"), str):
+        found["documentation"] = ""
+    if "services" in found and "regions" in found:  # one partition of the file `endpoints`
+        services = found["services"]
+        found["services"] = {name: services[name] for name in _SERVICES if name in services}
+    return found

@@ -1,0 +1,46 @@
+"""What is left of botocore's model says the same of S3."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botocore.loaders import create_loader
+from botocore.regions import EndpointResolver
+
+from origin.sources.s3_model import make_loader
+
+
+def without_text(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            name: "" if name == "documentation" and isinstance(each, str) else without_text(each)
+            for name, each in value.items()
+        }
+    return [without_text(each) for each in value] if isinstance(value, list) else value
+
+
+def test_the_model_is_botocores_without_its_documentation() -> None:
+    for name in ("service-2", "paginators-1", "waiters-2", "endpoint-rule-set-1"):
+        full = create_loader().load_service_model("s3", name)
+        assert make_loader().load_service_model("s3", name) == without_text(full)
+    assert make_loader().list_available_services("service-2") == create_loader().list_available_services(
+        "service-2"
+    )
+
+
+def test_s3_and_who_gives_credentials_are_where_they_were() -> None:
+    full = EndpointResolver(create_loader().load_data("endpoints"))
+    ours = EndpointResolver(make_loader().load_data("endpoints"))
+    regions = [
+        region
+        for partition in full.get_available_partitions()
+        for region in (
+            *full.get_available_endpoints("s3", partition, allow_non_regional=True),
+            *full.get_available_endpoints("sts", partition, allow_non_regional=True),
+        )
+    ]
+    assert len(regions) > 60
+    for region in [*regions, "eu-nowhere-7"]:
+        for service in ("s3", "sts", "portal.sso", "oidc"):
+            expected = full.construct_endpoint(service, region)
+            assert ours.construct_endpoint(service, region) == expected, (service, region)
