@@ -16,7 +16,7 @@ from docs.site.javascript import write_reference
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
-# The menu. Sphinx refuses a page that is missing here.
+# The menu. A page of docs/ that is not here comes last under Operators.
 MENU = {
     "Pages": [
         "docs/urls",
@@ -78,9 +78,16 @@ def _list(pattern: str) -> list[str]:
     return [path.relative_to(ROOT).as_posix() for path in sorted(ROOT.glob(pattern))]
 
 
+def list_menu() -> dict[str, list[str]]:
+    """The pages under each caption, each as `place` or `title <place>`."""
+    named = {page for pages in MENU.values() for page in pages}
+    others = [name for path in _list("docs/*.md") if (name := path.removesuffix(".md")) not in named]
+    return {**MENU, "Operators": [*MENU["Operators"], *others]}
+
+
 def _write_menu() -> str:
     parts = (
         "\n".join(["```{toctree}", ":hidden:", f":caption: {caption}", "", *pages, "```"])
-        for caption, pages in MENU.items()
+        for caption, pages in list_menu().items()
     )
     return "\n\n".join(parts) + "\n"
