@@ -40,7 +40,6 @@ MENU = {
         "docs/http",
         "docs/caches",
         "docs/purging",
-        "docs/scaling",
         "docs/security",
         "docs/migrating",
         "CHANGELOG",
@@ -68,6 +67,7 @@ def gather(source: Path) -> None:
     kept = shutil.ignore_patterns("*.py", "__pycache__", "site")
     shutil.copytree(ROOT / "docs", source / "docs", ignore=kept)
     shutil.copytree(ROOT / "docs" / "examples", source / "docs" / "examples", dirs_exist_ok=True)
+    shutil.copytree(ROOT / "deploy", source / "deploy")
     for file in ("CHANGELOG.md", "LICENSE", "clients/js/README.md", *_list("benchmarks/*.md")):
         (source / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / file, source / file)
