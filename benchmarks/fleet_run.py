@@ -52,6 +52,16 @@ class Originals(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.versions = [0] * pictures
 
+    def start(self) -> None:
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def handler(self) -> dict[str, object]:
+        """The handler over it, for the configuration of an origin."""
+        url = f"http://127.0.0.1:{self.server_port}"
+        source = {"type": "http", "base_url": url, "allow_private": ["127.0.0.0/8"]}
+        return {"name": "run", "source": source}
+
     def picture(self, number: int) -> bytes:
         version = self.versions[number]
         image, buffer = Image.new("RGB", (96, 72), (number, version // 256, version % 256)), io.BytesIO()
@@ -100,7 +110,7 @@ class Found:
 
 
 class Run:
-    """Clients, purges and kills, until the time is over."""
+    """Clients, purges and kills, until the time is over. The pictures are those of the handler `run`."""
 
     def __init__(self, origins: Fleet, originals: Originals, seconds: float, seed: int) -> None:
         self.found = Found()
@@ -130,7 +140,7 @@ class Run:
     async def _ask(self) -> None:
         while self._goes_on:
             number = min(int(self._chance.expovariate(0.15)), len(self._purged) - 1)
-            target = f"/h/{number}.png?w={self._chance.choice(WIDTHS)}&f=png"
+            target = f"/run/{number}.png?w={self._chance.choice(WIDTHS)}&f=png"
             begun, purged = time.monotonic(), self._purged[number]
             before = Purged(purged.version, purged.begun, purged.answered)
             reply = await self._answer(target, begun)
@@ -190,7 +200,7 @@ class Run:
     async def _purge_one(self, what: dict[str, str]) -> bool:
         name = self._chance.choice(NAMES)
         try:
-            status, _ = await asyncio.to_thread(self._origins.purge, name, **what)
+            status, _ = await asyncio.to_thread(self._origins.purge, name, "run", **what)
         except (OSError, KeyError, ValueError):  # it was killed
             return False
         return status == 200
@@ -221,14 +231,8 @@ def too_many(found: Found) -> list[str]:
 def measure(folder: Path, seconds: float, clients: int, pictures: int, seed: int) -> Found:
     """Run, over processes in a folder."""
     with Originals(pictures) as originals:
-        threading.Thread(target=originals.serve_forever, daemon=True).start()
-        source = {
-            "type": "http",
-            "base_url": f"http://127.0.0.1:{originals.server_port}",
-            "allow_private": ["127.0.0.0/8"],
-        }
-        handlers = [{"name": "h", "source": source}]
-        with fleet(folder, *NAMES, handlers=handlers) as origins:
+        originals.start()
+        with fleet(folder, *NAMES, handlers=[originals.handler]) as origins:
             try:
                 return asyncio.run(Run(origins, originals, seconds, seed).run(clients))
             finally:

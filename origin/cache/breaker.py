@@ -23,6 +23,7 @@ class Breaker:
         """`what` fails and `without` is what happens meanwhile, for the log; `after` failures in a row."""
         self.failures = 0  # since the start
         self.is_open = False
+        self.reason = ""  # of the last failure
         self._what = what
         self._without = without
         self._after = after
@@ -46,6 +47,7 @@ class Breaker:
 
     def failed(self, error: BaseException) -> None:
         self.failures += 1
+        self.reason = str(error)
         self._in_a_row += 1
         if self._in_a_row < self._after:
             return

@@ -33,7 +33,8 @@ HELD_SECONDS = 30 * 86_400  # for which a mark that the bucket did not take is k
 class Valkey:
     """The server at a URL. `namespace` is in front of every key, and of the channel of purges.
 
-    `pause` is how many seconds there are between two tries while it is away.
+    `pause` is how many seconds there are between two tries while it is away, and `answer_seconds` how long a
+    request waits for an answer.
     """
 
     def __init__(
@@ -42,12 +43,14 @@ class Valkey:
         namespace: str,
         clock: Callable[[], float] = time.monotonic,
         pause: float = PAUSE_SECONDS,
+        answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         self.breaker = Breaker(
             "Valkey", "each origin renders for itself, and purges go through the bucket", clock=clock
         )
         self.namespace = namespace
         self._pause = pause
+        self._answer_seconds = answer_seconds
         self._channel = f"{namespace}purges"
         self._held = f"{namespace}marks"
         pool = BlockingConnectionPool.from_url(
@@ -76,9 +79,9 @@ class Valkey:
     async def run(self, *command: str | int) -> Any:
         """The answer to a command. Raises BusDown."""
         if self.breaker.is_open:
-            raise BusDown("Valkey has just failed")
+            raise BusDown(self.breaker.reason)
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(self._answer_seconds):
                 return await self._redis.execute_command(*command)
         except (RedisError, OSError, TimeoutError) as error:
             failure = BusDown(f"{type(error).__name__} {error}".strip())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import os
 from collections.abc import AsyncIterator
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -34,6 +35,7 @@ from origin.sources.base import PreconditionFailed
 if TYPE_CHECKING:
     from origin.cache.valkey import Valkey
 
+TRIAL = "origin-check/"  # what the names of objects start with that `origin check` writes
 Numbers = Iterator[tuple[str, str, float]]
 
 
@@ -116,6 +118,33 @@ class Fleet:
     async def _flush(self) -> None:
         for cache in self.caches:
             await cache.flush_bucket()
+
+
+async def try_bucket(config: Shared) -> None:
+    """Do once what an origin does with the bucket. Raises BucketFailed."""
+    bucket = StoreBucket(make_store(config.results, max_bytes=MAX_RECORD, timeout=WRITE_SECONDS))
+    name = f"{TRIAL}{os.urandom(8).hex()}"
+    try:
+        await bucket.open()
+        await bucket.put(name, b"origin check")
+        listed = [each.name async for each in bucket.list(TRIAL)]
+        found = await bucket.get(name)
+        await bucket.delete(name)
+    finally:
+        await bucket.close()
+    if name not in listed or found is None or found[0] != b"origin check":
+        raise BucketFailed("what was written is not found again")
+
+
+async def try_valkey(config: Shared) -> None:
+    """Raises BusDown, and ConfigError where its client is not installed."""
+    assert config.url is not None
+    valkey = _connect(config, config.url.get_secret_value())
+    try:
+        await valkey.open()
+        await valkey.run("PING")
+    finally:
+        await valkey.close()
 
 
 def _connect(config: Shared, url: str) -> Valkey:

@@ -27,7 +27,7 @@ def redis() -> Iterator[RedisServer]:
 @pytest.fixture
 async def valkey(redis: RedisServer) -> AsyncIterator[Valkey]:
     redis.command("FLUSHALL")
-    valkey = Valkey(redis.url, "t:")
+    valkey = Valkey(redis.url, "t:", answer_seconds=20)  # as long as a busy machine takes
     await valkey.open()
     yield valkey
     await valkey.close()

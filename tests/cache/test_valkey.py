@@ -23,7 +23,7 @@ def redis() -> Iterator[RedisServer]:
 
 @pytest.fixture
 async def valkey(redis: RedisServer) -> AsyncIterator[Valkey]:
-    valkey = Valkey(redis.url, "t:", pause=0.05)
+    valkey = Valkey(redis.url, "t:", pause=0.05, answer_seconds=2)
     await valkey.open()
     yield valkey
     await valkey.close()
@@ -43,7 +43,7 @@ async def test_marks_are_told_to_all_and_held_until_written(valkey: Valkey, redi
 
     valkey.listen(heard.put_nowait, join)
     await joined.wait()
-    other = Valkey(redis.url, "t:")
+    other = Valkey(redis.url, "t:", answer_seconds=2)
     await other.publish("one")
     assert await heard.get() == "one"
     await other.hold("1", "text")

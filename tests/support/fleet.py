@@ -28,7 +28,7 @@ BUCKET = "results"
 
 
 class Fleet:
-    """`sources` are the handlers' by name, over which each origin has a cache folder of its own."""
+    """Origins by name, each with a cache folder of its own. `top` is of the configuration of all."""
 
     def __init__(self, folder: Path, store: S3Server, gate: TcpGate, redis: RedisServer, **top: Any) -> None:
         self.folder = folder
@@ -83,11 +83,11 @@ class Fleet:
         for origin in self.origins.values():
             origin.kill()
 
-    def purge(self, name: str, **what: str) -> tuple[int, dict[str, Any]]:
-        """Status and answer."""
+    def purge(self, name: str, handler: str = "h", **what: str) -> tuple[int, dict[str, Any]]:
+        """Status and answer of an origin."""
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.origins[name].port}/-/purge",
-            json.dumps({"handler": "h", **what}).encode(),
+            json.dumps({"handler": handler, **what}).encode(),
             {"authorization": f"Bearer {TOKEN}", "content-type": "application/json"},
         )
         try:
