@@ -184,14 +184,15 @@ class MarkLog:
 
     # Writing
 
-    async def write(self, mark: Mark) -> float | None:
+    async def write(self, mark: Mark, *, is_urgent: bool = False) -> float | None:
         """Make a purge known that is in force here. Returns since when the bucket has it, in Unix seconds of
         the bucket's clock; None where only Valkey has it.
 
-        Raises MarkNotWritten where neither took it. It is tried again until the bucket has it.
+        Raises MarkNotWritten where neither took it. It is tried again until the bucket has it. Where it
+        `is_urgent`, a bucket that has just failed is not waited for.
         """
         self._unwritten[mark.id] = (mark, self._ticks())
-        name, _ = await asyncio.gather(self._put(mark), self._tell(mark))
+        name, _ = await asyncio.gather(self._put(mark, always=not is_urgent), self._tell(mark))
         if name is not None:
             return await self._time_of(name)
         if self._bus is not None:
@@ -203,11 +204,11 @@ class MarkLog:
                 return None
         raise MarkNotWritten
 
-    async def _put(self, mark: Mark) -> str | None:
+    async def _put(self, mark: Mark, *, always: bool = True) -> str | None:
         """The name of its object; None where the bucket did not take it."""
         name = MARKS + object_name(mark, self._clock())
         try:
-            await self._bucket.put(name, mark.to_text().encode(), always=True)
+            await self._bucket.put(name, mark.to_text().encode(), always=always)
             await self._bucket.put(LATEST, os.urandom(16).hex().encode(), always=True)
         except BucketFailed as error:
             log.debug("the mark of a purge is not in the bucket yet: %s", error)

@@ -291,10 +291,13 @@ class ResultCache:
 
     def _delete(self, original: str) -> list[asyncio.Future[set[str]]]:
         """Remove all records of one original; what is under way for it may still be kept."""
+        version = name_version(original)
+        # What was found in the bucket is in memory too. A flood of names that nobody has costs it nothing.
+        is_known = self.memory.versions.get(version) is not None or not self.memory.versions.capacity
         self.memory.drop(original)
         self._in_use.delete(original)
-        if self._bucket is not None:  # which nobody waits for; without its version nothing in it is reached
-            self._bucket.delete_prefix(name_version(original))
+        if self._bucket is not None and (is_known or not self._bucket.may_hold(version)):
+            self._bucket.delete_prefix(version)  # without it nothing there is reached; nobody waits for it
         return [queue.delete_prefix(original) for queue in self._own]
 
 

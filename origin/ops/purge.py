@@ -121,7 +121,7 @@ class FleetPurges:
         self._marks.add(mark)
         removed = self._apply(mark)
         try:
-            until = await self.log.write(mark)
+            until = await self.log.write(mark, is_urgent=not counts)
         except MarkNotWritten:
             raise PurgeNotSpread(len(await removed), socket.gethostname()) from None
         names = set(await removed)

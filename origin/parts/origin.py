@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import time
 from collections import deque
@@ -17,11 +16,7 @@ from typing import cast
 from origin.cache.disk import DiskTier
 from origin.cache.disk_store import DiskStore
 from origin.cache.memory import MemoryTier
-from origin.cache.records import name_purged
 from origin.cache.results import ResultCache
-from origin.cache.seen import Seen
-from origin.cache.seen import read_seen
-from origin.cache.seen import write_seen
 from origin.cache.tier import Tier
 from origin.config.model import Config
 from origin.config.model import Handler as HandlerConfig
@@ -61,6 +56,7 @@ from origin.ops.purge import PurgeNotSpread
 from origin.ops.s3_events import ObjectChange
 from origin.parts.cdn import make_cdn
 from origin.parts.events import EventListeners
+from origin.parts.machine import OwnMachine
 from origin.parts.rendering import pool_arguments
 from origin.parts.rendering import render_settings
 from origin.parts.shared import Fleet
@@ -114,8 +110,11 @@ class Origin:
         self.idle = IdleQueue()
         self.caches: dict[Path, ResultCache] = {}
         self._open_cache_paths: set[Path] = set()
-        self._sources_of: dict[str, set[str]] = {}  # of each handler by name, all since the start
-        self.fleet = None if config.shared is None else Fleet(config.shared, self, clock)
+        self.machine = OwnMachine(
+            self.caches, lambda: self.handlers.values(), lambda: bool(self.config.cache.max_size)
+        )
+        self._has_new_sources = False  # since the last purges were made
+        self.fleet = None if config.shared is None else Fleet(config.shared, self.machine, clock)
         self._registries: dict[str, WatchedRegistry] = {}  # by handler
         self._fallback_slot = asyncio.Semaphore(1)
         self._fallbacks: dict[tuple[bytes, str], Fallback] = {}
@@ -178,6 +177,7 @@ class Origin:
         await self._open_caches()
         if self.fleet is not None:
             await self.fleet.open()
+            self._has_new_sources = False
         await self.pool.start()
         await check_watermarks(load_watermarks(self.config.watermarks), self.pool)
         for source in self._lent.values():
@@ -220,9 +220,11 @@ class Origin:
         try:
             handlers = self._build_handlers(config)
             writers = self._build_writers(config, handlers)
+            has_new_caches = not self.caches.keys() <= self._open_cache_paths
             await self._open_caches()
-            if self.fleet is not None:
+            if self.fleet is not None and (has_new_caches or self._has_new_sources):
                 self.fleet.purges.adopt()
+                self._has_new_sources = False
             if is_new_pool:
                 await self.pool.start()
             await check_watermarks(load_watermarks(config.watermarks), self.pool)
@@ -247,55 +249,6 @@ class Origin:
                 await old_pool.close()
 
         return close_old
-
-    # What a purge reaches here
-
-    def begin_purge(self, handler: str, key: str | None, prefix: str | None) -> Awaitable[set[str]]:
-        """In force when it returns; the names of results and originals, once they are removed.
-
-        Of all handlers where `handler` is empty.
-        """
-        for each in self.handlers.values():
-            if each.name == handler:
-                each.forget(key, prefix)
-        sources = self._sources_of.get(handler)
-        names = {name_purged(handler, source, key, prefix) for source in sources or ()}
-        if not names:  # of no handler that is here: more goes, never less
-            names = {f"{handler}\0" if handler else ""}
-        removed = [cache.begin_purge(name) for cache in self.caches.values() for name in names]
-
-        async def finish() -> set[str]:
-            return {name for each in removed for name in await each}
-
-        return asyncio.ensure_future(finish())
-
-    def sources_of(self, handler: str) -> set[str]:
-        """The sources that a handler of this name has had here."""
-        return self._sources_of.get(handler, set())
-
-    @property
-    def deletes_wait(self) -> bool:
-        """Whether a purge would be forgotten if this process ended now."""
-        return any(cache.deletes_wait for cache in self.caches.values())
-
-    def trust(self) -> None:
-        """Read the cache of this machine: all purges have been made."""
-        for cache in self.caches.values():
-            cache.trust()
-
-    def read_seen(self) -> Seen:
-        """Until when all purges have been made."""
-        return read_seen(self._folders(), self._handlers_digest())
-
-    def write_seen(self, until: float) -> None:
-        write_seen(self._folders(), self._handlers_digest(), until)
-
-    def _folders(self) -> list[Path]:
-        return list(self.caches) if self.config.cache.max_size else []
-
-    def _handlers_digest(self) -> str:
-        pairs = sorted((handler.name, handler.source_id) for handler in self.handlers.values())
-        return hashlib.sha256(repr(pairs).encode()).hexdigest()[:16]
 
     async def _open_caches(self) -> None:
         """Open the caches that no configuration has used until now. Raises ConfigError."""
@@ -345,7 +298,7 @@ class Origin:
             clock=self._clock,
             flights=SingleFlight(),
         )
-        self._sources_of.setdefault(config.name, set()).add(config.source.identity())
+        self._has_new_sources |= self.machine.note(config.name, config.source.identity())
         renditions = Renditions(
             config.name,
             originals,

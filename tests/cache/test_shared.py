@@ -369,3 +369,13 @@ async def test_nothing_but_memory_is_read_before_the_purges_are_known(given: Giv
     assert disk.calls == []
     cache.trust()
     assert (await cache.find(CAT, "w=3")).tier == "disk"
+
+
+async def test_an_original_that_nobody_has_costs_the_bucket_one_look(
+    given: Given, caches: Callable[[], ResultCache]
+) -> None:
+    cache = caches()
+    await cache.find(CAT, "w=3")
+    await cache.entry(CAT).drop()
+    await cache.flush()
+    assert [call.partition(" ")[0] for call in given.bucket.calls] == ["get"]

@@ -211,3 +211,18 @@ async def test_a_purge_that_nobody_else_hears_of_says_so_and_is_told_later() -> 
     await other.look()
     assert one.purges.log.unwritten == 0
     assert len(other.marks) == 1
+
+
+async def test_an_upload_does_not_wait_for_a_bucket_that_has_just_failed() -> None:
+    world = World()
+    one, other = await started(world), await started(world)
+    one.bucket.is_down = True
+    for _ in range(3):
+        await one.purges.purge("h", "b.jpg", None, counts=False)
+    one.bucket.calls.clear()
+    await one.purges.purge("h", "b.jpg", None, counts=False)
+    assert one.bucket.calls == []
+    assert len(world.valkey.marks) >= 1
+    assert {mark.id for mark in other.marks.all()} == {mark.id for mark in one.marks.all()}
+    await one.purges.purge("h", "b.jpg", None)  # who asks for a purge waits for it
+    assert one.bucket.calls
