@@ -57,6 +57,8 @@ class Cropper(Asker):
         self._ledger.parts[key] = {number + panel}
         self._mine[key] = number
         await self._look(key)
+        if len(self._mine) == 1:  # at once, so that a short run has it too
+            await self.recrop()
 
     async def publish_again(self) -> None:
         """Another part of what is published, or the whole of it."""

@@ -144,7 +144,7 @@ def _write_field(option: Option) -> str:
     text = f"{option.meaning} ({option.kind.values})"
     return "".join(
         f"  /** {text}{f' Same as `{option.name}`.' if name == option.alias else ''} */\n"
-        f"  {name}?: {type_of(option.kind)} | null;\n"
+        f"  {name}?: {type_of(option.kind)} | null | undefined;\n"
         for name in option.names
     )
 

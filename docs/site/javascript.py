@@ -10,11 +10,11 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2] / "clients" / "js"
 
-# A declaration and its comment: one line, or all up to a line that is a closing brace.
+# A declaration and its comment: up to a line that is a closing brace, or to a semicolon that ends a line.
 _DECLARATION = re.compile(
     r"(?:^/\*\*(?P<comment>(?:(?!\*/).)*)\*/\n)?"
     r"^(?P<text>(?:export |declare )+(?P<kind>interface|class|function|type|const) (?P<name>\w+)"
-    r"(?:[^\n]*\{\n(?:(?!^\}).)*^\}|[^\n]*;))",
+    r"(?:[^\n]*\{\n(?:(?!^\}).)*^\}|(?:(?!\n\n).)*?;$))",
     re.DOTALL | re.MULTILINE,
 )
 _MEMBER = re.compile(

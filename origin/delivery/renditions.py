@@ -345,7 +345,7 @@ class Renditions:
         version, in_format = _suspects(variant, current)
         try:
             async with self.originals.admission.holding(len(body)):
-                job = self._settings.job(options, target, crop_of(current.version.etag))
+                job = self._settings.job(options, target, crop_of(current.version.etag), version)
                 rendered = await self._pool.render(body, job, self._settings.timeout, handler=self._handler)
         except EncodingFailed:
             raise

@@ -59,9 +59,9 @@ class RenderSettings:
     effort: Mapping[str, EffortLevel] = field(default_factory=dict)
     watermarks: Mapping[str, Watermark] = field(default_factory=dict)  # by the name in the configuration
 
-    def job(self, options: Options, format: str, crop: Crop | None = None) -> Job:
+    def job(self, options: Options, format: str, crop: Crop | None = None, original: str = "") -> Job:
         """The render job for these options. `format` is a format's name, "original" or an auto class; with
-        `crop`, that part of the original stands for it."""
+        `crop`, that part of the original stands for it. `original` names the original and its version."""
         return Job(
             options,
             format,
@@ -74,6 +74,7 @@ class RenderSettings:
             None if options.watermark is None else self.watermarks[options.watermark],
             part=None if crop is None else (crop.left, crop.top, crop.width, crop.height),
             effort=self.effort,
+            original=original and hashlib.sha256(original.encode()).hexdigest()[:32],
             timeout=self.timeout,
         )
 

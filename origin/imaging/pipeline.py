@@ -40,6 +40,7 @@ from origin.imaging.frame import Header
 from origin.imaging.frame import find_part
 from origin.imaging.frame import settle
 from origin.imaging.geometry import is_askew
+from origin.imaging.kept import KEPT
 from origin.imaging.protocol import MAX_RESULT
 from origin.imaging.protocol import Job
 from origin.imaging.resize import resize
@@ -143,6 +144,7 @@ def render(original: bytes, job: Job, memory: int | None = None, most: int = MAX
     forget_messages()
     try:
         readable = load.for_decoder(original, format)
+        KEPT.begin(job.original and f"{job.original} {len(readable)}", memory)
         if description is None:
             result = _render(readable, format, job, memory, most)
         else:
@@ -155,6 +157,7 @@ def render(original: bytes, job: Job, memory: int | None = None, most: int = MAX
         if lost is None:
             return result
         failure = lost
+    KEPT.forget()
     raise Unprocessable(f"{format.name}: {failure}")
 
 
@@ -174,7 +177,7 @@ def _render(original: bytes, format: Format, job: Job, memory: int | None, most:
     frames = afford(frames, job.options, CHARGES, bounds, whole=whole)
     for frame in (*frames, *(() if whole else without_memory(frames[-1]))):
         frame = _find_cut_of_animation(original, frame, job.options)
-        loaded = trimmed or load.load(original, opened, frame)
+        loaded = trimmed or _load(original, opened, frame)
         image = run_steps(loaded, job.options, frame)
         start = time.perf_counter()
         try:
@@ -195,6 +198,12 @@ def _render(original: bytes, format: Format, job: Job, memory: int | None, most:
     raise EncodingFailed(failure)
 
 
+def _load(original: bytes, opened: pyvips.Image, frame: Frame) -> pyvips.Image:
+    """The image to take the pixels from. Raises pyvips.Error where they are decoded at once and cannot be."""
+    kept = KEPT.find(frame)
+    return KEPT.keep(load.load(original, opened, frame), frame) if kept is None else kept
+
+
 def _why(exc: pyvips.Error | MemoryError) -> str:
     return "out of memory" if isinstance(exc, MemoryError) else reason(exc)
 
@@ -207,7 +216,7 @@ def _describe(
     opened, header = load.open_original(original, format, job, memory)
     duration = _measure_duration(original, opened, header)
     frame, *_ = settle(header, job)
-    small = run_steps(load.load(original, opened, frame), job.options, frame)
+    small = run_steps(_load(original, opened, frame), job.options, frame)
     seen = find_part(header, job)
     facts = Facts(header, len(original), duration, seen.width, seen.height)
     body = describe(description, small, facts)

@@ -100,6 +100,9 @@ class Job:
     part: tuple[int, int, int, int] | None = None  # all of the upright original that counts: x, y, w, h
     # By output format, where it is not the usual one.
     effort: Mapping[str, EffortLevel] = field(default_factory=dict)
+    # A digest of the name and the version of the original, by which its pixels are known again; empty: they
+    # are not kept.
+    original: str = ""
     timeout: float | None = None  # seconds after which the renderer is killed, where it is to plan with them
 
     def holds_animation(self, format: Format) -> bool:
@@ -129,6 +132,7 @@ class Job:
             **({"moving_png": True} if self.moving_png else {}),
             **({} if self.part is None else {"part": self.part}),
             **({"effort": self.effort} if self.effort else {}),
+            **({"original": self.original} if self.original else {}),
             **({} if self.timeout is None else {"timeout": self.timeout}),
         }
 

@@ -7,6 +7,8 @@ do. What needs a handler's keys, or tells where originals are, asks for the admi
 from __future__ import annotations
 
 import json
+import logging
+from collections.abc import Awaitable
 from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ from starlette.responses import JSONResponse
 from starlette.responses import Response
 from starlette.routing import Route
 
+from origin.errors import OriginError
 from origin.http.caching import NO_STORE
 from origin.http.caching import cache_status
 from origin.ops.routes import Action
@@ -32,6 +35,8 @@ from origin.ops.routes import with_token
 from origin.pages.code import Wanted
 from origin.pages.code import write_code
 from origin.pages.controls import list_controls
+
+log = logging.getLogger(__name__)
 
 PATH = "/-/playground"
 PICTURES = f"{PATH}/pictures"  # where a listener for operators has the pictures of the public one
@@ -67,6 +72,7 @@ class PlayedHandler:
     max_dimension: int  # device pixels
     signing: str  # "none", "optional" or "required"
     keys: tuple[str, ...] | None = field(default=None, repr=False)
+    is_listed: bool = False  # the keys of its source can be listed
 
     def describe(self) -> dict[str, Any]:
         return {
@@ -75,6 +81,7 @@ class PlayedHandler:
             "options": self.options,
             "max_dimension": self.max_dimension,
             "signing": self.signing,
+            "is_listed": self.is_listed,
         }
 
 
@@ -85,6 +92,9 @@ class Playground:
     handlers: Mapping[str, PlayedHandler]  # by name
     names: Mapping[str, tuple[str, ...]]  # of `presets` and of `watermarks`
     explain: Callable[[str], list[str]]  # the account of a URL, line by line
+    list_keys: Callable[
+        [str, str], Awaitable[list[str]]
+    ]  # the first ones, by the handler's name and a prefix
     public_url: str | None  # where there are hosts
     public_port: int
     now: float  # Unix seconds
@@ -115,11 +125,15 @@ def playground_routes(site: Site, pictures: str = "") -> list[Route]:
             raise _refused("expected the text of a URL")
         return _json({"lines": _playground(site).explain(url)})
 
+    async def keys(request: Request) -> Response:
+        return await _keys(request, _playground(site))
+
     return [
         *(Route(path, _file(name, type, site)) for path, name, type in _list_files()),
         Route(f"{PATH}/state", state),
         Route(f"{PATH}/code", _posted(answering(code), site), methods=["POST"]),
         Route(f"{PATH}/explain", _posted(_guarded(explain, site), site), methods=["POST"]),
+        Route(f"{PATH}/keys", _posted(_guarded(keys, site), site), methods=["POST"]),
     ]
 
 
@@ -172,10 +186,8 @@ def _guarded(action: Action, site: Site) -> Action:
 async def _code(request: Request, site: Site) -> Response:
     """URLs and tags. Those of a handler that signs are for those who have the admin token."""
     given = await _read(request)
-    playground, name = _playground(site), given.get("handler")
-    handler = playground.handlers.get(name) if isinstance(name, str) else None
-    if handler is None:
-        raise _refused("no handler has that name")
+    playground = _playground(site)
+    handler = _find_handler(playground, given)
 
     async def write(_: Request) -> Response:
         try:
@@ -187,6 +199,28 @@ async def _code(request: Request, site: Site) -> Response:
     if keys is None:
         return await write(request)
     return await _guarded(write, site)(request)
+
+
+async def _keys(request: Request, playground: Playground) -> Response:
+    """The first keys of a handler's source. They tell what there is, so they are for the admin token."""
+    given = await _read(request)
+    handler, prefix = _find_handler(playground, given), given.get("prefix", "")
+    if not handler.is_listed or not isinstance(prefix, str):
+        raise _refused("expected a handler whose source can be listed, and the text of a prefix")
+    try:
+        return _json({"keys": await playground.list_keys(handler.name, prefix)})
+    except (OriginError, TimeoutError) as error:
+        log.warning("playground: %s cannot be listed: %s", handler.name, error)
+        return _json({"error": "the source cannot be listed"}, 502)
+
+
+def _find_handler(playground: Playground, given: Mapping[str, Any]) -> PlayedHandler:
+    """Raises Refused."""
+    name = given.get("handler")
+    handler = playground.handlers.get(name) if isinstance(name, str) else None
+    if handler is None:
+        raise _refused("no handler has that name")
+    return handler
 
 
 async def _read(request: Request) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from origin.config.model import Handler
 from origin.pages.playground import PlayedHandler
 from origin.pages.playground import Playground
 from origin.parts.explain import explain_url
+from origin.parts.listing import list_keys
+from origin.sources.types import is_store
 from origin.urls.options import OPTIONS
 
 
@@ -20,6 +22,9 @@ def make_playground(
         handlers={own.name: _played(config, own) for own in config.handlers if own.has_source},
         names={"presets": tuple(config.presets), "watermarks": tuple(config.watermarks)},
         explain=lambda url: explain_url(config, url, now)[0],
+        list_keys=lambda name, prefix: list_keys(
+            next(own for own in config.handlers if own.name == name), prefix
+        ),
         public_url=f"https://{config.hosts[0]}" if config.hosts else None,
         public_port=config.http_port,
         now=now,
@@ -38,4 +43,5 @@ def _played(config: Config, own: Handler) -> PlayedHandler:
         defaults.max_dimension,
         "none" if signing is None else "required" if signing.required else "optional",
         None if signing is None else tuple(key.get_secret_value() for key in signing.keys),
+        is_listed=is_store(own.source),
     )

@@ -171,7 +171,8 @@ class RenderPool:
         if not (wait or self._idle):
             raise Overloaded("no renderer is free")
         start = time.perf_counter()
-        renderer = await self._acquire(handler)
+        renderer = await self._acquire(handler, job.original)
+        renderer.last_original = job.original
         begun = time.perf_counter()
         healthy = abandoned = False
         try:
@@ -226,10 +227,16 @@ class RenderPool:
         finally:
             self._reserved[handler] -= 1
 
-    async def _acquire(self, handler: str) -> Renderer:
-        """A renderer that is free, once it is this job's turn. Raises Overloaded."""
+    async def _acquire(self, handler: str, original: str = "") -> Renderer:
+        """A renderer that is free, once it is this job's turn. Raises Overloaded.
+
+        Where there is a choice, it is the one that had this original last, since it may have its pixels
+        still, or else the one that had nothing to do for longest.
+        """
         if self._idle:
-            renderer = self._idle.pop()
+            known = [renderer for renderer in self._idle if original and renderer.last_original == original]
+            renderer = (known or self._idle)[0]
+            self._idle.remove(renderer)
             self._note_idle()
             return renderer
         turn = self._turns.join(handler)

@@ -51,6 +51,7 @@ class Renderer:
         self.connection = connection
         self._shared = shared
         self.jobs = 0
+        self.last_original = ""  # of the last job: what it may have decoded still
         self.hello: dict[str, Any] = {}
         self._watermarks: set[str] = set()  # digests of those that it keeps decoded
         connection.on_unasked = self.end

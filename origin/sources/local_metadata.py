@@ -73,7 +73,7 @@ def remove_strays(root: int) -> Iterator[None]:
     """
     for folder in folders_below(root):
         yield
-        with ExitStack() as stack, contextlib.suppress(FileNotFoundError, PermissionError):
+        with ExitStack() as stack, contextlib.suppress(OSError):  # most have none, and some are others'
             top = open_folder(_TOP, stack, folder)
             for above in os.listdir(top):
                 with ExitStack() as inner:

@@ -92,6 +92,11 @@ def make_server_of(settings: SourceSettings) -> Callable[[str], str]:
     return (lambda key: "") if server_of is None else partial(server_of, settings)
 
 
+def is_store(settings: SourceSettings) -> bool:
+    """Whether a source of this type can be listed and written to."""
+    return _row(settings).store is not None
+
+
 def make_store(settings: SourceSettings, *, max_bytes: int, timeout: float) -> Store:
     """The same, to be written to. Raises ConfigError for a type of source that cannot be."""
     make = _row(settings).store

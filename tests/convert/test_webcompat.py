@@ -166,3 +166,6 @@ def test_the_paths_answer_as_before(webcompat: Running) -> None:
     assert webcompat.get("/upload/", "HEAD").status == 404
     assert webcompat.get("/upload/", "PUT").status == 405
     assert webcompat.get("/uploads/2019/4/nothing.jpg").status == 404
+    # As docs/migrating.md says, other than before:
+    assert webcompat.get("/upload/", "OPTIONS").status == 405
+    assert post(webcompat, "/upload/", b"{}", {"Content-Type": "application/json"}).answer().status == 415

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import replace
 
 from origin.delivery.settings import RenderSettings
+from origin.urls.options import Options
 
 SETTINGS = RenderSettings({"jpg": 80, "webp": 78, "avif": 60}, ("jpg", "png"), 10**8, 100, 10.0)
 
@@ -30,6 +32,13 @@ def test_the_usual_effort_leaves_names_as_they_were() -> None:
         ["4/8.18.7", {"jpg": 80, "webp": 78, "avif": 60}, ["jpg", "png"], 10**8, 100, 4096, 70, 10.0]
     )
     assert SETTINGS.digest("4/8.18.7") == hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def test_a_job_names_its_original_without_telling_what_it_is_called() -> None:
+    jobs = [SETTINGS.job(Options(), "jpg", None, f"h\0bucket\0ä.jpg\0{etag}") for etag in "ab"]
+    assert jobs[0].original != jobs[1].original
+    assert all(re.fullmatch("[0-9a-f]{32}", job.original) for job in jobs)
+    assert SETTINGS.job(Options(), "jpg").original == ""
 
 
 def _with_effort(effort: dict[str, str]) -> RenderSettings:

@@ -48,7 +48,7 @@ def run_python(block: str, folder: Path) -> dict[str, Any]:
 
 
 def test_the_html_is_a_tag_that_the_origin_answers() -> None:
-    block = PAGE.block("html", 'width="1200"')
+    block = PAGE.block("html", 'srcset="https:')
     assert [name for name, _ in read_tags(block)] == ["img"]
     assert len(check_urls(block)) == 4
 
@@ -115,6 +115,13 @@ def test_the_javascript_runs(tmp_path: Path) -> None:
     out = run_node("package.mjs", cwd=folder)
     assert len(out.splitlines()) == text.count("console.log") == 10
     check_urls(out.replace(out.splitlines()[8], ""), 20)
+
+
+def test_both_pages_pack_and_install_the_package_of_this_version() -> None:
+    """Installed so by the tests of the front ends (`tests.support.node.pack`)."""
+    assert PAGE.block("sh", "npm pack") == PACKAGE.block("sh", "npm pack")
+    version = json.loads((CLIENT / "package.json").read_text())["version"]
+    assert f"npm install ./image-origin-{version}.tgz\n" in PAGE.block("sh", "npm pack")
 
 
 def test_both_pages_have_the_same_lines_for_next_and_nuxt() -> None:
@@ -198,12 +205,13 @@ def test_the_tag_of_rails_has_every_width() -> None:
     shown = run(
         "ruby",
         f"{block}\nrequire 'json'\ninclude ImageOriginHelper\n"
-        "def image_tag(url, **rest) = [url, rest[:srcset], rest[:alt], rest[:sizes]]\n"
+        "def image_tag(url, **rest) = [url, rest[:srcset], *rest.values_at(:alt, :sizes, :width, :height)]\n"
         f"puts JSON.dump({call})",
         None,
         "",
     )
-    assert shown[2:] == ["A cat", "100vw"]
+    assert shown[2:] == ["A cat", "(max-width: 600px) 100vw, 600px", 600, 400]
+    assert "w=1200&ar=600%3A400&f=webp 1200w" in shown[1]
     assert len(check_urls(" ".join(shown[:2]))) == 4
 
 

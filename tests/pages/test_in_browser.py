@@ -127,7 +127,7 @@ def test_a_picture_is_made_and_copied_and_works_in_a_page_of_its_own(chromium: C
     page.wait_for("document.querySelector('#result').naturalWidth === 400", "the change shows")
     page.click("#go")
     assert page.evaluate("document.querySelector('#to-copy').getBoundingClientRect().top") < 400
-    assert "only decorates" in page.text("#alt-note")
+    assert "only a decoration" in page.text("#alt-note")
     write(page, "#alt", "A lake")
     page.wait_for(f"document.querySelector('#alt-note').hidden && ({SETTLED})", "the text is in the tags")
     assert page.evaluate("[widths.value, sizes.value]") == [
@@ -415,6 +415,9 @@ def test_operators_play_on_their_own_listener(chromium: Chromium, tmp_path: Path
         page.wait_for(SETTLED, "all of it is there")
         assert code(page, "url").startswith("https://img.example.com/own/land.png?w=45&t=")
         assert page.evaluate("[typeof pwned, handler.value]") == ["undefined", HOSTILE]
+        offered = "[...document.querySelectorAll('#keys option')].map(e => e.value)"
+        page.wait_for(f"({offered}).length", "the keys of the folder are offered")
+        assert page.evaluate(offered) == ["land.png"]
         assert page.problems == []
         page.open(f"http://127.0.0.1:{public}/-/playground")
         assert "404" in page.text("body")

@@ -733,3 +733,16 @@ def test_a_message_is_as_the_worker_reads_it() -> None:
     message = protocol.pack_head(JOB.to_head(), 5)
     head, body = struct.unpack(">IQ", message[:12])
     assert (len(message) - 12, body) == (head, 5)
+
+
+async def test_results_of_one_original_are_made_where_it_was_decoded() -> None:
+    """Others are made by the renderer that had nothing to do for longest."""
+    async with started(3) as pool:
+        for _ in range(3):
+            for name in ("cat", "dog"):
+                await pool.render(pictures.land(), dataclasses.replace(JOB, original=name), LONG)
+        jobs = {renderer.last_original: renderer.jobs for renderer in pool._renderers}
+        assert jobs == {"cat": 3, "dog": 3, "": 0}
+        cat = next(renderer for renderer in pool._renderers if renderer.last_original == "cat")
+        others = [pool._acquire("", "cat") for _ in range(3)]
+        assert [await other is cat for other in others] == [True, False, False]

@@ -124,6 +124,9 @@ async def test_metadata_that_a_kill_leaves_go_at_the_next_start(
 ) -> None:
     await run(sys.executable, "-c", DYING, tmp_path, killed)
     assert sidecars(tmp_path) != names
+    for odd in ("0", "z"):
+        (tmp_path / odd).mkdir()
+        (tmp_path / odd / RESERVED).symlink_to("..")
     store = LocalStore(LocalSettings(tmp_path))
     await store.open()
     await asyncio.to_thread(store._sweeper.shutdown)  # when it has ended

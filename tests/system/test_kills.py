@@ -26,7 +26,7 @@ NEEDS_WEED = pytest.mark.skipif(
 
 @pytest.mark.parametrize("into", ["folder", pytest.param("s3", marks=NEEDS_WEED)])
 def test_kills_lose_nothing_that_was_acknowledged_and_show_nothing_that_was_refused(into: str) -> None:
-    arguments = ["--into", into, "--uploads", "110", "--clients", "12", "--kills", "2"]
+    arguments = ["--into", into, "--uploads", "100", "--clients", "12", "--kills", "2"]
     run = subprocess.run(
         [sys.executable, "-m", "benchmarks.kills", *arguments],
         cwd=Path(__file__).parents[2],

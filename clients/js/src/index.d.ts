@@ -9,32 +9,36 @@ export interface Settings {
   /** The handler's prefix: `photos`. */
   prefix: string;
   /** Signing keys, oldest first; the newest signs. They belong on a server, never in a page. */
-  keys?: readonly string[];
+  keys?: readonly string[] | undefined;
   /** A grant, as `grant()` makes it: it goes into every URL, and is no secret of the server. */
-  grant?: string;
+  grant?: string | undefined;
   /** Expiries are rounded up to a multiple of so many seconds; 3600 unless given. */
-  bucket?: number;
+  bucket?: number | undefined;
 }
 
-/** A promise where there are keys: Web Crypto answers later. */
-export type Reply<S> = S extends { keys: readonly string[] } ? Promise<string> : string;
+/** A promise where there are keys: Web Crypto answers later. Where there may be keys, `await` takes either. */
+export type Reply<S> = S extends { keys: readonly string[] }
+  ? Promise<string>
+  : S extends { prefix: string; keys?: undefined }
+    ? string
+    : string | Promise<string>;
 
 /** When a signed URL ends. */
 export interface Ends {
   /** Seconds from now. */
-  expiresIn?: number;
+  expiresIn?: number | undefined;
   /** A Unix second. */
-  expiresAt?: number;
+  expiresAt?: number | undefined;
   /** The Unix second that counts as now; for tests. */
-  now?: number;
+  now?: number | undefined;
 }
 
 /** A `srcset` over widths, in device pixels, or over densities. */
 export interface Candidates {
   /** Each becomes a URL with `300w`. `w` and `h` beside it are the shape that all of them keep. */
-  widths?: readonly number[];
+  widths?: readonly number[] | undefined;
   /** Each becomes a URL with `2x`. `w` or `h` beside it is the size at 1x. */
-  densities?: readonly number[];
+  densities?: readonly number[] | undefined;
 }
 
 /** The `sizes` of a `srcset` over widths: up to so many pixels of the window, or under a media condition in
@@ -45,10 +49,10 @@ export type Sizes = string | { [window: string]: string | number; else: string |
 export interface Info {
   width: number;
   height: number;
-  frames?: number;
-  alpha?: boolean;
-  dominant?: string | null;
-  lqip?: string | null;
+  frames?: number | undefined;
+  alpha?: boolean | undefined;
+  dominant?: string | null | undefined;
+  lqip?: string | null | undefined;
   [more: string]: unknown;
 }
 
@@ -57,28 +61,28 @@ export interface Tag extends Options, Candidates {
   /** What the picture shows; `""` where it only decorates. */
   alt: string;
   /** Of `widths`; `100vw` unless given. */
-  sizes?: Sizes;
+  sizes?: Sizes | undefined;
   /** Gives exact width and height, and a placeholder. */
-  info?: Info | null;
+  info?: Info | null | undefined;
   /** What is seen until the picture is: a blurred one, its colour, or nothing. Needs `info`. */
-  placeholder?: "lqip" | "dominant" | null;
+  placeholder?: "lqip" | "dominant" | null | undefined;
   /** `"lazy"` unless given; `"eager"` for what is seen first. */
-  loading?: "lazy" | "eager" | null;
+  loading?: "lazy" | "eager" | null | undefined;
   /** More attributes of the `<img>`. */
-  attrs?: Record<string, string | number | boolean | null | undefined>;
-  id?: string;
-  class?: string;
-  style?: string;
-  title?: string;
-  decoding?: "sync" | "async" | "auto";
-  fetchpriority?: "high" | "low" | "auto";
-  crossorigin?: "anonymous" | "use-credentials" | "";
-  referrerpolicy?: string;
+  attrs?: Record<string, string | number | boolean | null | undefined> | undefined;
+  id?: string | undefined;
+  class?: string | undefined;
+  style?: string | undefined;
+  title?: string | undefined;
+  decoding?: "sync" | "async" | "auto" | undefined;
+  fetchpriority?: "high" | "low" | "auto" | undefined;
+  crossorigin?: "anonymous" | "use-credentials" | "" | undefined;
+  referrerpolicy?: string | undefined;
 }
 
 export interface PictureTag extends Tag {
   /** Best first; `["avif", "webp"]` unless given. The last resort is in the format `f`, the original's unless given. */
-  formats?: readonly OutputFormat[];
+  formats?: readonly OutputFormat[] | undefined;
 }
 
 type Value<T> = T extends null | undefined ? never : T;
@@ -89,11 +93,11 @@ export type Bounds = { [Name in keyof Options]?: Bound<Value<Options[Name]>> };
 
 export interface UploadOptions extends Ends {
   /** Largest body of a request, in bytes. */
-  maxBytes?: number;
+  maxBytes?: number | undefined;
   /** Names such as `jpg`. */
-  formats?: readonly string[];
+  formats?: readonly string[] | undefined;
   /** Whether it may replace a picture. */
-  mayReplace?: boolean;
+  mayReplace?: boolean | undefined;
 }
 
 /** Writes the URLs and tags of one handler's pictures. Mistakes throw before a URL is made; with keys they reject. */

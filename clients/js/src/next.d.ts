@@ -3,7 +3,7 @@ import type { Options } from "./options.js";
 
 export interface LoaderSettings extends AdapterSettings {
   /** Options of every URL, such as `{ f: "auto" }`. */
-  options?: Options;
+  options?: Options | undefined;
 }
 
 export type Loader = (asked: { src: string; width: number; quality?: number }) => string;

@@ -1,10 +1,10 @@
 export interface ProviderContext {
-  modifiers?: Record<string, any>;
-  baseUrl?: string;
+  modifiers?: Record<string, any> | undefined;
+  baseUrl?: string | undefined;
   /** As Nuxt's own providers call it. */
-  baseURL?: string;
-  prefix?: string;
-  grant?: string;
+  baseURL?: string | undefined;
+  prefix?: string | undefined;
+  grant?: string | undefined;
 }
 
 export function getImage(src: string, context: ProviderContext): { url: string };

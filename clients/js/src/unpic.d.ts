@@ -3,10 +3,10 @@ import type { Options } from "./options.js";
 
 /** unpic's `width`, `height`, `format` and `quality` are options of ours already. */
 export interface Operations extends Omit<Options, "width" | "height" | "format" | "quality"> {
-  width?: number | string;
-  height?: number | string;
-  format?: string;
-  quality?: number | string;
+  width?: number | string | undefined;
+  height?: number | string | undefined;
+  format?: string | undefined;
+  quality?: number | string | undefined;
 }
 
 /** `src` is the URL of a picture, or with `options` its key. */

@@ -1,7 +1,7 @@
 // Compiled by a test, never run. What has to be refused stands below @ts-expect-error.
 
 import { ImageOrigin } from "image-origin";
-import type { Info, Options } from "image-origin";
+import type { Info, Options, Settings } from "image-origin";
 import { createLoader } from "image-origin/next";
 import provider, { getImage } from "image-origin/nuxt";
 import { transform } from "image-origin/unpic";
@@ -21,7 +21,20 @@ const loader: string = createLoader({ baseUrl: "", prefix: "photos", options: { 
 const image: string = getImage("cat.jpg", { modifiers: { width: 3 }, baseURL: "/photos" }).url;
 const same: string = provider().getImage("cat.jpg", {}).url;
 const unpic: string = transform(new URL("https://img.example.com/photos/cat.jpg"), { width: 3, format: "webp", blur: 3 });
-export const all = [url, later, html, srcset, token, upload, loader, image, same, unpic];
+
+// What may be absent may be undefined, also under exactOptionalPropertyTypes.
+declare const maybe: number | undefined;
+declare const env: string | undefined;
+const absent: string = plain.picture("cat.jpg", {
+  ...{ w: maybe, f: undefined, alt: "", widths: undefined, sizes: undefined, loading: undefined, class: env, info: undefined },
+});
+const endless: string = plain.url("cat.jpg", undefined, { expiresIn: maybe });
+// Where there may be keys, there may be a promise.
+const either = new ImageOrigin({ baseUrl: "", prefix: "photos", keys: env === undefined ? undefined : [env] });
+const awaited: string = await either.url("cat.jpg");
+const settings: Settings = { baseUrl: "", prefix: "photos" };
+const unknown: string | Promise<string> = new ImageOrigin(settings).url("cat.jpg");
+export const all = [absent, endless, awaited, unknown, url, later, html, srcset, token, upload, loader, image, same, unpic];
 
 // @ts-expect-error no such option
 plain.url("cat.jpg", { hight: 3 });
@@ -33,10 +46,12 @@ plain.url("cat.jpg", { w: "300px" });
 plain.picture("cat.jpg", { w: 300 });
 // @ts-expect-error with keys it is a promise
 const wrong: string = signed.url("cat.jpg");
+// @ts-expect-error where there may be keys it may be a promise
+const wronger: string = either.url("cat.jpg");
 // @ts-expect-error a name has no range
 signed.grant("cat.jpg", { f: { min: 3 } });
 // @ts-expect-error sizes needs an else
 plain.sizes({ 640: "100vw" });
 // @ts-expect-error no prefix
 new ImageOrigin({ baseUrl: "" });
-export { wrong };
+export { wrong, wronger };

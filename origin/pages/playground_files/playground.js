@@ -10,7 +10,7 @@ const $ = (id) => document.getElementById(id);
 const chosen = { handler: null, key: "", options: {} };
 const codes = {};
 const blobs = {};
-let site, info, infoOf, timer, turn = 0;
+let site, info, infoOf, timer, offeredFor, offered = new Set(), turn = 0;
 
 // Small helpers
 
@@ -224,6 +224,7 @@ async function refresh() {
   const mine = ++turn;
   const late = () => mine !== turn;
   setBusy(true);
+  offerKeys();
   try {
     if (!chosen.key) throw new Error("Write the key of a picture.");
     if (signs() && refusal()) throw new Error(`The URLs of this handler are signed. ${refusal()}`);
@@ -304,6 +305,19 @@ async function showCompared(got, late) {
   box.style.aspectRatio = `${w} / ${h}`;
   box.style.width = `min(100%, ${w}px, calc(75vh * ${w / h}))`;
   box.hidden = false;
+}
+
+/** Offer the keys that are there, for those who have the token: those that begin as what is written. */
+async function offerKeys() {
+  const { name, is_listed } = chosen.handler;
+  const asked = JSON.stringify([name, chosen.key, $("token").value]);
+  if (asked === offeredFor || !is_listed || $("key-field").hidden || refusal()) return;
+  offeredFor = asked;
+  const prefix = chosen.key.slice(0, chosen.key.lastIndexOf("/") + 1);
+  const { keys } = await post("keys", { handler: name, prefix: offered.has(chosen.key) ? prefix : chosen.key }).catch(() => ({ keys: [] }));
+  if (asked !== offeredFor) return;
+  offered = new Set(keys);
+  $("keys").replaceChildren(...keys.map((value) => make("option", { value })));
 }
 
 // To copy
