@@ -59,7 +59,7 @@ HOMES = {
     "idna": "sources.remote_url",
     "opentelemetry": "ops.tracing ops.sent_metrics",
     "sentry_sdk": "ops.error_reports",
-    "redis": "sources.redis_registry",
+    "redis": "sources.redis_registry cache.valkey",
     "types_aiobotocore_s3": "sources.s3_source sources.s3_get",
     "diskcache": "cache.diskcache_safe",
     "xxhash": "cache.records",

@@ -36,9 +36,11 @@ MENU = {
     "Operators": [
         "docs/configuration",
         "docs/operations",
+        "docs/scaling",
         "docs/http",
         "docs/caches",
         "docs/purging",
+        "docs/scaling",
         "docs/security",
         "docs/migrating",
         "CHANGELOG",

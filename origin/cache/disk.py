@@ -85,6 +85,10 @@ class DiskTier(Tier):
         return stored is None or name in stored
 
     @property
+    def deletes_wait(self) -> bool:
+        return self.store.deletes_wait
+
+    @property
     def touch(self) -> Touch:
         return self.store.touch
 

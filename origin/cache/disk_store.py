@@ -75,6 +75,11 @@ class DiskStore:
         """Reads and writes that failed."""
         return self._health.failures
 
+    @property
+    def deletes_wait(self) -> bool:
+        """Whether the disk has refused a delete until now."""
+        return bool(self._pending_deletes)
+
     def open(self) -> None:
         """Claim the folder for this process. Raises ConfigError where it cannot be used, or another process
         uses it."""

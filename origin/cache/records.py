@@ -85,6 +85,13 @@ def name_original(handler: str, source: str, key: str) -> str:
     return f"{handler}\0{source}\0{key}\0"
 
 
+def name_purged(handler: str, source: str, key: str | None, prefix: str | None) -> str:
+    """What the names of all records start with that a purge removes: of a key, of keys, or of all keys."""
+    if key is not None:
+        return name_original(handler, source, key)
+    return f"{handler}\0" if prefix is None else f"{handler}\0{source}\0{prefix}"
+
+
 def name_version(original: str) -> str:
     return original + "V"
 

@@ -2,11 +2,15 @@
 
 Reads go down the list and fill the tiers above. Writes go to memory at once, and to the other tiers behind
 the answer. Purges reach all tiers, and nothing that was under way when a purge came is kept.
+
+A bucket that many origins share is the last tier. What a purge names is removed from it once for all of them,
+by the origin that is asked: see `mark_log`.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from collections.abc import Iterator
 from collections.abc import Sequence
 
@@ -39,11 +43,17 @@ class ResultCache:
     `original` is the name of an original (`records.name_original`), `variant` the text of one picture of it.
     """
 
-    def __init__(self, memory: MemoryTier, tiers: Sequence[Tier] = ()) -> None:
-        """`memory` answers without waiting and stands above `tiers`; the fastest of those comes first."""
+    def __init__(self, memory: MemoryTier, tiers: Sequence[Tier] = (), bucket: Tier | None = None) -> None:
+        """`memory` answers without waiting and stands above `tiers`; the fastest of those comes first.
+
+        With a `bucket`, no tier but memory is read before `trust`.
+        """
         self.memory = memory
-        self.tiers = tuple(tiers)
-        self._queues = [WriteQueue(tier) for tier in tiers]
+        self.tiers = (*tiers, bucket) if bucket is not None else tuple(tiers)
+        self._own = [WriteQueue(tier) for tier in tiers]  # of this origin alone
+        self._bucket = None if bucket is None else WriteQueue(bucket)
+        self._queues = self._own if self._bucket is None else [*self._own, self._bucket]
+        self._is_trusted = bucket is None
         self._touches = [tier.touch for tier in tiers if tier.touch is not None]
         self._failures = Failures()
         self._purges = PurgeHistory()
@@ -60,10 +70,33 @@ class ResultCache:
         if any(tier.shared for tier in self.tiers):
             self._listening = asyncio.create_task(self._listen())
 
+    @property
+    def has_bucket(self) -> bool:
+        return self._bucket is not None
+
+    def trust(self) -> None:
+        """Read all tiers from now on: the purges of the time when this origin was away have been made."""
+        self._is_trusted = True
+
     async def flush(self) -> None:
         """Wait until all that was kept is in every tier."""
         for queue in self._queues:
             await queue.flush()
+
+    async def flush_bucket(self) -> None:
+        """Wait until all that was kept is in the bucket, or was refused."""
+        if self._bucket is not None:
+            await self._bucket.flush()
+
+    @property
+    def deletes_wait(self) -> bool:
+        """Whether a purge would be forgotten if this process ended now: a tier has not deleted yet."""
+        return any(queue.deletes or queue.tier.deletes_wait for queue in self._own)
+
+    @property
+    def dropped(self) -> int:
+        """Records that were not written to the bucket, since too many waited."""
+        return 0 if self._bucket is None else self._bucket.dropped
 
     async def close(self) -> None:
         """Finish what is being written. What is kept after this is dropped."""
@@ -114,7 +147,7 @@ class ResultCache:
             name = name_result(original, version.etag, variant)
             if self.memory.results.get(name) is not None:
                 return self.peek(original, variant)
-        for queue in self._queues:
+        for queue in self._queues if self._is_trusted else ():
             if queue.may_hold(name):
                 return await self._find_below(original, variant, version, name)
         return _NOTHING if version is None else Lookup(version)
@@ -123,7 +156,7 @@ class ResultCache:
         """The bytes of that version of the original."""
         mark = self._purges.mark
         name = name_body(original)
-        for depth, queue in enumerate(self._queues):
+        for depth, queue in enumerate(self._own if self._is_trusted else ()):
             if not queue.may_hold(name):
                 continue
             record = await queue.get(name)
@@ -135,12 +168,12 @@ class ResultCache:
         return None
 
     async def count_results(self, original: str) -> int:
-        """How many results of this original are kept."""
+        """How many results of this original are kept on this machine."""
         prefix = prefix_of_results(original)
-        if not self._queues:
+        if not self._own:
             return len({name async for name in self.memory.names(prefix)})
         names: set[str] = set()
-        for queue in self._queues:
+        for queue in self._own:
             names |= await queue.names(prefix)
         return len(names)
 
@@ -154,24 +187,35 @@ class ResultCache:
     # Removing
 
     async def purge(self, prefix: str) -> int:
-        """Remove everything that belongs to originals whose names start with `prefix`, in every tier.
+        """Remove everything that belongs to originals whose names start with `prefix`, from this machine.
 
         Returns how many results and originals that were. Work that is under way keeps nothing of them.
         """
+        return len(await self.begin_purge(prefix))
+
+    def begin_purge(self, prefix: str) -> Awaitable[set[str]]:
+        """The same, in force when this returns; the names of results and originals, once they are removed."""
         names = self._forget(prefix)
-        for deleted in [queue.delete_prefix(prefix) for queue in self._queues]:
-            names |= await deleted
-        return sum(map(counts_as_entry, names))
+        if self._bucket is not None:
+            names |= self._bucket.forget(prefix)
+        deleted = [queue.delete_prefix(prefix) for queue in self._own]
+
+        async def finish() -> set[str]:
+            for each in deleted:
+                names.update(await each)
+            return set(filter(counts_as_entry, names))
+
+        return asyncio.ensure_future(finish())
 
     async def apply_deletes_of_others(self) -> None:
         """Remove from all tiers what other processes have deleted from a shared one."""
-        for told in self._queues:
+        for told in self._own:
             if not told.tier.shared:
                 continue
             for prefix in await told.tier.deleted_by_others():
                 self._forget(prefix)
                 for queue in self._queues:
-                    if queue is told:
+                    if queue is told or queue is self._bucket:
                         queue.forget(prefix)
                     else:
                         queue.delete_prefix(prefix)
@@ -249,7 +293,9 @@ class ResultCache:
         """Remove all records of one original; what is under way for it may still be kept."""
         self.memory.drop(original)
         self._in_use.delete(original)
-        return [queue.delete_prefix(original) for queue in self._queues]
+        if self._bucket is not None:  # which nobody waits for; without its version nothing in it is reached
+            self._bucket.delete_prefix(name_version(original))
+        return [queue.delete_prefix(original) for queue in self._own]
 
 
 class Entry:

@@ -103,6 +103,11 @@ class Tier(Protocol):
         return True
 
     @property
+    def deletes_wait(self) -> bool:
+        """Whether a delete is in force only as long as this process runs, since the medium refuses it."""
+        return False
+
+    @property
     def touch(self) -> Touch | None:
         """For a tier that drops first what was not read lately. Each hit in memory calls it."""
         return None

@@ -51,12 +51,18 @@ class WriteQueue:
     def __init__(self, tier: Tier) -> None:
         self.tier = tier
         self.unwritten_bytes = 0
+        self.dropped = 0  # records that were not written, since too many waited
         self._work: deque[_Write | _Delete] = deque()
         self._gathering: _Write | None = None  # the last of `_work`, while it takes records
         self._timer: asyncio.TimerHandle | None = None  # ends the gathering
         self._deleting: tuple[str, ...] = ()  # the prefixes of the deletes in `_work`
         self._task: asyncio.Task[None] | None = None
         self._closed = False
+
+    @property
+    def deletes(self) -> int:
+        """Deletes that are not done yet."""
+        return len(self._deleting)
 
     # Reading
 
@@ -81,8 +87,11 @@ class WriteQueue:
     async def _find(self, original: str, variant: str, version: Version | None) -> Lookup:
         writes = self._writes()  # those of now: what is written meanwhile is in here or in the tier
         if version is None:
-            record = _newest(writes, name_version(original))
+            name = name_version(original)
+            record = _newest(writes, name)
             version = record if isinstance(record, Version) else None
+            if version is None and self._is_deleting(name):
+                return Lookup(None)
         if version is not None:
             result = _newest(writes, name_result(original, version.etag, variant))
             if isinstance(result, Result):
@@ -109,6 +118,7 @@ class WriteQueue:
     def put(self, name: str, record: Record) -> None:
         size = weigh(record) + _OVERHEAD
         if self._closed or self.unwritten_bytes + size > MAX_UNWRITTEN:
+            self.dropped += 1
             return
         write = self._gathering
         if write is None:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import click
 
+from origin.cache.bucket import BucketFailed
+from origin.cache.mark_log import BusDown
 from origin.cli.common import FAILED
 from origin.cli.common import end_as_misused
 from origin.cli.common import read_config
@@ -98,6 +100,7 @@ async def _check_parts(config: Config, original: tuple[Handler, str] | None) -> 
     yield [finding async for finding in _check_events(config)]
     yield _check_cdn(config)
     yield _check_folders(config)
+    yield await _check_shared(config)
     if renderer is not None:
         yield [_list_locks(renderer)]
         yield _list_decoders(renderer, config)
@@ -126,7 +129,7 @@ def _tell_of_posting(handler: Handler, name: str) -> list[Finding]:
     if handler.transform is None:
         return []
     is_open = handler.auth is None or handler.auth.is_open
-    who = "warning: everyone may post pictures" if is_open else "ok: auth lets in who may post pictures"
+    who = "warning: posting needs no authentication" if is_open else "ok: posting needs authentication"
     return [(f"{name}: {who}: {', '.join(handler.transform)}", True)]
 
 
@@ -325,6 +328,30 @@ def _folder_fault(folder: Path) -> str | None:
             return None
     except OSError as exc:
         return f"nothing can be made in {folder}: {exc.strerror}"
+
+
+async def _check_shared(config: Config) -> list[Finding]:
+    """Whether the bucket of results can be written to, read, listed and deleted from; and Valkey answers."""
+    if config.shared is None:
+        return []
+    from origin.parts.shared import try_bucket
+    from origin.parts.shared import try_valkey
+
+    findings = []
+    place, url = config.shared.results.describe(), config.shared.url
+    try:
+        await try_bucket(config.shared)
+        findings.append((f"shared results: ok: {place} can be written, listed, read and deleted from", True))
+    except BucketFailed as error:
+        findings.append((f"shared results: FAILED: {error}", False))
+    if url is None:
+        return findings
+    try:
+        await try_valkey(config.shared)
+        findings.append(("shared url: ok: Valkey answers", True))
+    except (BusDown, ConfigError) as error:
+        findings.append((f"shared url: FAILED: {error}", False))
+    return findings
 
 
 def _check_keys(config: Config) -> list[Finding]:

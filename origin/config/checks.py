@@ -43,6 +43,7 @@ def check_together(config: Config) -> Iterator[str]:
             yield f"handlers[{i}].avif: expected a cache, which keeps what is made in idle time"
     yield from _impossible_files(config)
     yield from _visible_stages(config)
+    yield from _mixed_buckets(config)
     yield from _claimed_paths(config)
     if config.https_enabled and not (config.https_cert and config.https_key):
         yield "https_enabled: expected https_cert and https_key beside it"
@@ -60,6 +61,24 @@ def check_together(config: Config) -> Iterator[str]:
     yield from _impossible_presets(config)
     if not config.legacy:  # s3imageserver starts without these files
         yield from _missing_files(config)
+
+
+def _mixed_buckets(config: Config) -> Iterator[str]:
+    """A bucket of results that cannot be written to, or in which a handler has its originals."""
+    if config.shared is None:
+        return
+    results = config.shared.results
+    if SOURCES[type_name(results)].store is None:
+        yield f"shared.results: expected a source that can be written to, of type {_STORES}"
+        return
+    own = results.place()
+    for i, handler in enumerate(config.handlers):
+        sources = [
+            handler.source,
+            *([handler.write.stage.source] if handler.write and handler.write.stage else []),
+        ]
+        if any(source.place().startswith(own) or own.startswith(source.place()) for source in sources):
+            yield f"shared.results: expected a bucket or folder apart from that of handlers[{i}]"
 
 
 def _shared_names(config: Config) -> Iterator[str]:

@@ -29,6 +29,7 @@ from origin.config.pictures import Preset
 from origin.config.pictures import PresetList
 from origin.config.pictures import Suffix
 from origin.config.pictures import Watermark
+from origin.config.shared import Shared
 from origin.config.signing import Signing
 from origin.config.sources import AnySource
 from origin.config.sources import NamedSource
@@ -275,7 +276,10 @@ class Handler(Part):
     ] = None
     auth: Annotated[
         AnyWay | None,
-        meaning('who may post to `transform`, as in `write.auth`; without it everyone, as with `"open"`'),
+        meaning(
+            "authentication of posts to `transform`, as in `write.auth`; "
+            'without it none is needed, as with `"open"`'
+        ),
     ] = None
 
     @model_validator(mode="before")
@@ -461,6 +465,9 @@ class Config(Part):
     ] = 15.0
     admin: Annotated[Admin, meaning("what is for operators")] = defaults()
     log: Annotated[Log, meaning("log lines")] = defaults()
+    shared: Annotated[
+        Shared | None, meaning("what many origins share: results, purges and renders; without it, nothing")
+    ] = None
     telemetry: Annotated[Telemetry, meaning("traces by OpenTelemetry, or by `OTEL_*` alone")] = defaults()
     events: Annotated[Events, meaning("what S3 tells of changes, which is purged")] = defaults()
     cdn: Annotated[Cdn | None, meaning("the CDN that every purge reaches")] = None

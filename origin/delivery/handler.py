@@ -18,6 +18,7 @@ from contextlib import suppress
 from itertools import chain
 
 from origin.cache.records import name_original
+from origin.cache.records import name_purged
 from origin.delivery.authorize import Authorizer
 from origin.delivery.authorize import Pairs
 from origin.delivery.authorize import allow_all
@@ -46,6 +47,8 @@ from origin.http.message import header_value
 from origin.http.negotiation import accept_class
 from origin.http.via import has_passed
 from origin.http.via import note_passed
+from origin.ops.purge import FleetPurges
+from origin.ops.purge import PurgeNotSpread
 from origin.sources.marks import is_derived
 from origin.sources.remote_url import parse_url
 from origin.sources.url_registry import NoRegistry
@@ -73,9 +76,9 @@ class Handler:
 
     `source_id` tells the source from any other one in the names of the cache. `read_key` turns the key of a
     URL into the one that the source is asked for; `translate` turns its words into ours, where they are those
-    of another system. With `later`, AVIFs for `f=auto` are made
-    in idle time. With a `registry` each request asks whether the original is blocked. `refuses_loops` is
-    for sources that may lead back here.
+    of another system. With `later`, AVIFs for `f=auto` are made in idle time. With a `registry` each request
+    asks whether the original is blocked. `refuses_loops` is for sources that may lead back here. With a
+    `fleet`, purges reach all its origins.
     """
 
     methods = ("GET", "HEAD")
@@ -96,6 +99,7 @@ class Handler:
         later: LaterAvif | None = None,
         passthrough: Passthrough = "never",
         refuses_loops: bool = False,
+        fleet: FleetPurges | None = None,
         debug: bool = False,
         is_written: bool = False,
         clock: Callable[[], float] = time.time,
@@ -114,6 +118,7 @@ class Handler:
         self._later = later
         self._passthrough = passthrough
         self._refuses_loops = refuses_loops
+        self._fleet = fleet
         self._debug = debug  # whether the names of ignored options are told
         self._is_written = is_written  # whether pictures come in here, so that their versions are told
         self._clock = clock
@@ -130,23 +135,29 @@ class Handler:
         await self.renditions.close()
         await self.fallback.close()
 
-    async def purge(self, key: str | None, prefix: str | None) -> int:
+    async def purge(self, key: str | None, prefix: str | None, *, counts: bool = True) -> int:
         """Forget results and originals of one key, of all keys that start with `prefix`, or of all keys.
 
         Returns how many there were. What is under way is not kept, and a request that comes now starts anew.
+        With a fleet, on every origin, or PurgeNotSpread is raised. Without `counts`, what the bucket has is
+        not waited for.
         """
-        name = f"{self.name}\0"
-        if key is not None:
-            name = name_original(self.name, self._source_id, self.source_key(key))
-        elif prefix is not None:
-            name = name_original(self.name, self._source_id, prefix).removesuffix("\0")
-        self._found = FoundNames(self.renditions.originals.cache_time, self._clock)
-        return await self._purge(name)
+        key = None if key is None else self.source_key(key)
+        if self._fleet is not None:
+            return await self._fleet.purge(self.name, key, prefix, counts=counts)
+        return await self._purge_here(key, prefix)
 
-    async def _purge(self, name: str) -> int:
+    async def _purge_here(self, key: str | None, prefix: str | None) -> int:
+        self.forget(key, prefix)
+        return await self.renditions.purge(name_purged(self.name, self._source_id, key, prefix))
+
+    def forget(self, key: str | None, prefix: str | None) -> None:
+        """Let no request that comes now join work for these originals. `key` is that of the source."""
+        name = name_purged(self.name, self._source_id, key, prefix)
+        self._found = FoundNames(self.renditions.originals.cache_time, self._clock)
         if self._later is not None:
             self._later.purge(name)
-        return await self.renditions.purge(name)
+        self.renditions.forget(name)
 
     async def moderate(self, action: RegistryAction, url: str) -> None:
         """Add, block or unblock a URL in the registry.
@@ -160,8 +171,13 @@ class Handler:
 
     async def forget_blocked(self, url: str) -> None:
         """Forget the picture of a URL that a registry blocks, which may be that of this handler too."""
-        if self._registry is not None:
-            await self._purge(name_original(self.name, self._source_id, url))
+        if self._registry is None:
+            return
+        if self._fleet is None:
+            await self._purge_here(url, None)
+            return
+        with suppress(PurgeNotSpread):  # every origin asks the registry before it serves what it has
+            await self._fleet.purge(self.name, url, None, counts=False)
 
     def source_key(self, key: str) -> str:
         """The key that the source is asked for, of a key as URLs have it, or of itself."""
@@ -169,6 +185,11 @@ class Handler:
             return self._read_key(key, (), b"")
         except OriginError:
             return key
+
+    @property
+    def source_id(self) -> str:
+        """What tells its source from others in the names of the cache."""
+        return self._source_id
 
     # 1  Read
 

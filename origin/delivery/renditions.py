@@ -22,6 +22,7 @@ from contextlib import ExitStack
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+from origin.cache.leases import Leases
 from origin.cache.records import Lookup
 from origin.cache.records import Result
 from origin.cache.records import Version
@@ -38,6 +39,7 @@ from origin.delivery.singleflight import SingleFlight
 from origin.delivery.singleflight import WaiterGone
 from origin.errors import BadRequest
 from origin.errors import EncodingFailed
+from origin.errors import NotFound
 from origin.errors import OriginError
 from origin.errors import Overloaded
 from origin.errors import RenderFailed
@@ -59,6 +61,7 @@ from origin.urls.options import Options
 
 log = logging.getLogger(__name__)
 
+LEASE_SECONDS = 2.0  # that a lease lasts longer than a render may take
 _TRIAL = Options(width=16)  # whether an original that passes as it is decodes at all
 
 
@@ -76,7 +79,9 @@ class Renditions:
         max_variants: int | None = None,
         clock: Callable[[], float] = time.time,
         flights: SingleFlight[Outcome] | None = None,
+        leases: Leases | None = None,
     ) -> None:
+        """With `leases`, a fleet renders each picture once."""
         self.originals = originals
         self._handler = handler
         self._cache = originals.cache
@@ -87,6 +92,7 @@ class Renditions:
         self._max_variants = max_variants
         self._clock = clock
         self._flights: SingleFlight[Outcome] = SingleFlight() if flights is None else flights
+        self._leases = leases
         self._quarantine = Quarantine()
         self._refreshes: set[asyncio.Task[None]] = set()
         self._rendering: Counter[str] = Counter()  # variants on their way, by original
@@ -119,9 +125,13 @@ class Renditions:
 
         What is under way is not kept, and a request that comes now starts anew.
         """
+        self.forget(prefix)
+        return await self._cache.purge(prefix) if self._cache is not None else 0
+
+    def forget(self, prefix: str) -> None:
+        """Let no request that comes from now on join work for originals whose name starts so."""
         self._flights.forget(prefix)
         self.originals.forget(prefix)
-        return await self._cache.purge(prefix) if self._cache is not None else 0
 
     def variant(self, image: ImageRequest, format: str) -> Variant:
         """The variant that a request asks for in this output format."""
@@ -200,6 +210,10 @@ class Renditions:
         """What the cache has. Raises the failure that it remembers where it has no result."""
         if self._cache is None:
             return Lookup(None)
+        if self._cache.has_bucket:  # which need not be asked for what the source does not have
+            failure = self._cache.failure(variant.original, variant.name, self._clock())
+            if isinstance(failure, NotFound):
+                raise failure
         lookup = await self._cache.find(variant.original, variant.name)
         if lookup.result is None:
             failure = self._cache.failure(variant.original, variant.name, self._clock())
@@ -272,6 +286,20 @@ class Renditions:
         return Outcome(outcome.result, status, outcome.cache, version=outcome.version)
 
     async def _make(self, variant: Variant, lookup: Lookup) -> Outcome:
+        """Make a result that no origin has, or renew one."""
+        cache = self._cache
+        if self._leases is None or cache is None or lookup.result is not None or variant.format == AS_IT_IS:
+            return await self._make_here(variant, lookup)
+
+        async def look() -> Outcome | None:
+            return self._serve(await cache.find(variant.original, variant.name), variant)
+
+        seconds = self._settings.timeout + LEASE_SECONDS
+        return await self._leases.once(
+            variant.full_name, seconds, look, lambda: self._make_here(variant, lookup)
+        )
+
+    async def _make_here(self, variant: Variant, lookup: Lookup) -> Outcome:
         """Ask the source, then take the result that is there or render a new one."""
         original, key = variant.original, variant.key
         entry = self._cache.entry(original) if self._cache else None
@@ -283,6 +311,9 @@ class Renditions:
                 revalidated = _revalidated(lookup.result, current)
                 if revalidated is not None:
                     return revalidated
+                found = await self._made_by_others(variant, lookup, current)
+                if found is not None:
+                    return found
                 async with self._admitted(variant, current):
                     current = await self.originals.body(original, key, current)
                     expected.close()
@@ -292,6 +323,20 @@ class Renditions:
             if outcome is None:
                 raise
             return outcome
+
+    async def _made_by_others(
+        self, variant: Variant, lookup: Lookup, current: FetchedOriginal
+    ) -> Outcome | None:
+        """The result of a new version of the original, where another origin has made it already."""
+        old = lookup.version
+        if self._cache is None or not self._cache.has_bucket or old is None:
+            return None
+        if old.etag == current.version.etag:
+            return None
+        lookup = await self._cache.find(variant.original, variant.name)
+        if lookup.version is None or lookup.version.etag != current.version.etag:
+            return None
+        return self._serve(lookup, variant)
 
     @asynccontextmanager
     async def _admitted(self, variant: Variant, current: FetchedOriginal) -> AsyncIterator[None]:

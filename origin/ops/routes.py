@@ -30,6 +30,7 @@ from origin.http.message import SECURITY_HEADERS
 from origin.ops.events import S3Events
 from origin.ops.metrics import CONTENT_TYPE
 from origin.ops.metrics import Metrics
+from origin.ops.purge import PurgeNotSpread
 from origin.ops.s3_events import MAX_EVENT
 from origin.ops.s3_events import NotAnEvent
 from origin.sources.url_registry import NoRegistry
@@ -85,7 +86,7 @@ class Operated(HasToken, Protocol):
     def events(self) -> S3Events: ...
 
     async def purge(self, handler: str, key: str | None, prefix: str | None) -> int:
-        """Forget what `Purgeable.purge` forgets, here and in the CDN."""
+        """Forget what `Purgeable.purge` forgets, here and in the CDN. Raises PurgeNotSpread."""
 
     def tell_cdn(self, handler: str, key: str) -> None:
         """Have the CDN forget the pictures of one key."""
@@ -225,9 +226,17 @@ async def _purge(request: Request, origin: Operated) -> Response:
         return refusal(400, 'expected text, and not both "key" and "prefix"')
     _check_texts(wanted)
     _find_handler(origin, wanted["handler"])
-    count = await origin.purge(wanted["handler"], wanted.get("key"), wanted.get("prefix"))
-    origin.metrics.purged(count)
     what = " ".join(f"{name}={value!r}" for name, value in wanted.items())
+    try:
+        count = await origin.purge(wanted["handler"], wanted.get("key"), wanted.get("prefix"))
+    except PurgeNotSpread as error:
+        origin.metrics.purged(error.count)
+        log.error("%s; the others learn of it when the bucket or Valkey is back: %s", error, what)
+        told = {"error": "neither the bucket nor Valkey takes the purge; it is tried again"}
+        return JSONResponse(
+            {**told, "reached": [error.reached], "purged": error.count}, 503, headers=_HEADERS
+        )
+    origin.metrics.purged(count)
     log.info("purged %d results and originals: %s", count, what)
     return JSONResponse({"purged": count}, headers=_HEADERS)
 

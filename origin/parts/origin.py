@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -15,7 +17,11 @@ from typing import cast
 from origin.cache.disk import DiskTier
 from origin.cache.disk_store import DiskStore
 from origin.cache.memory import MemoryTier
+from origin.cache.records import name_purged
 from origin.cache.results import ResultCache
+from origin.cache.seen import Seen
+from origin.cache.seen import read_seen
+from origin.cache.seen import write_seen
 from origin.cache.tier import Tier
 from origin.config.model import Config
 from origin.config.model import Handler as HandlerConfig
@@ -50,11 +56,14 @@ from origin.ingest.store import Purge
 from origin.ops.cdn.purge import CdnPurge
 from origin.ops.metrics import Metrics
 from origin.ops.outgoing import OutgoingHttp
+from origin.ops.purge import SPREAD_SECONDS
+from origin.ops.purge import PurgeNotSpread
 from origin.ops.s3_events import ObjectChange
 from origin.parts.cdn import make_cdn
 from origin.parts.events import EventListeners
 from origin.parts.rendering import pool_arguments
 from origin.parts.rendering import render_settings
+from origin.parts.shared import Fleet
 from origin.parts.transform import transform_mount
 from origin.parts.write import Writer
 from origin.parts.write import make_writer
@@ -105,11 +114,14 @@ class Origin:
         self.idle = IdleQueue()
         self.caches: dict[Path, ResultCache] = {}
         self._open_cache_paths: set[Path] = set()
+        self._sources_of: dict[str, set[str]] = {}  # of each handler by name, all since the start
+        self.fleet = None if config.shared is None else Fleet(config.shared, self, clock)
         self._registries: dict[str, WatchedRegistry] = {}  # by handler
         self._fallback_slot = asyncio.Semaphore(1)
         self._fallbacks: dict[tuple[bytes, str], Fallback] = {}
         self._http = OutgoingHttp()
         self.cdn = make_cdn(config, self._http)
+        self._for_cdn: deque[CdnPurge] = deque()  # which every origin has to know first
         self.events = EventListeners(self._purge_change, self._http)
         self.metrics = Metrics(
             [
@@ -119,6 +131,7 @@ class Origin:
                 self.idle.numbers,
                 self._cache_numbers,
                 self._registry_numbers,
+                self.fleet_numbers,
                 self._cdn_numbers,
                 self.events.numbers,
             ]
@@ -163,6 +176,8 @@ class Origin:
     async def open(self) -> None:
         """Start what has to run before the first request. Raises RendererBroken and ConfigError."""
         await self._open_caches()
+        if self.fleet is not None:
+            await self.fleet.open()
         await self.pool.start()
         await check_watermarks(load_watermarks(self.config.watermarks), self.pool)
         for source in self._lent.values():
@@ -174,14 +189,20 @@ class Origin:
     async def close(self) -> None:
         self.is_open = False
         await self.events.close()
+        while self._for_cdn:
+            self._tell_cdn_now()
         await self.cdn.close()
         await self._http.close()
         await _close(self.handlers, self.writers)
         for source in self._lent.values():
             await source.close()
         await self.pool.close()
+        if self.fleet is not None:
+            await self.fleet.close()
         for cache in self.caches.values():
             await cache.close()
+        if self.fleet is not None:
+            await self.fleet.close_bucket()
 
     async def replace(self, config: Config) -> Callable[[], Awaitable[None]]:
         """Take a new configuration; returns what closes the parts of the old one, once nothing needs them.
@@ -189,6 +210,8 @@ class Origin:
         What is in the caches stays, as far as the new configuration makes the same results. Raises
         ConfigError or RendererBroken, and then the old configuration stays.
         """
+        if config.shared != self.config.shared:
+            raise ConfigError("shared: what origins share changes with a restart alone")
         old_pool, old_handlers, old_fallbacks = self.pool, self.handlers, self._fallbacks
         is_new_pool = pool_arguments(config) != pool_arguments(self.config)
         if is_new_pool:
@@ -198,6 +221,8 @@ class Origin:
             handlers = self._build_handlers(config)
             writers = self._build_writers(config, handlers)
             await self._open_caches()
+            if self.fleet is not None:
+                self.fleet.purges.adopt()
             if is_new_pool:
                 await self.pool.start()
             await check_watermarks(load_watermarks(config.watermarks), self.pool)
@@ -222,6 +247,55 @@ class Origin:
                 await old_pool.close()
 
         return close_old
+
+    # What a purge reaches here
+
+    def begin_purge(self, handler: str, key: str | None, prefix: str | None) -> Awaitable[set[str]]:
+        """In force when it returns; the names of results and originals, once they are removed.
+
+        Of all handlers where `handler` is empty.
+        """
+        for each in self.handlers.values():
+            if each.name == handler:
+                each.forget(key, prefix)
+        sources = self._sources_of.get(handler)
+        names = {name_purged(handler, source, key, prefix) for source in sources or ()}
+        if not names:  # of no handler that is here: more goes, never less
+            names = {f"{handler}\0" if handler else ""}
+        removed = [cache.begin_purge(name) for cache in self.caches.values() for name in names]
+
+        async def finish() -> set[str]:
+            return {name for each in removed for name in await each}
+
+        return asyncio.ensure_future(finish())
+
+    def sources_of(self, handler: str) -> set[str]:
+        """The sources that a handler of this name has had here."""
+        return self._sources_of.get(handler, set())
+
+    @property
+    def deletes_wait(self) -> bool:
+        """Whether a purge would be forgotten if this process ended now."""
+        return any(cache.deletes_wait for cache in self.caches.values())
+
+    def trust(self) -> None:
+        """Read the cache of this machine: all purges have been made."""
+        for cache in self.caches.values():
+            cache.trust()
+
+    def read_seen(self) -> Seen:
+        """Until when all purges have been made."""
+        return read_seen(self._folders(), self._handlers_digest())
+
+    def write_seen(self, until: float) -> None:
+        write_seen(self._folders(), self._handlers_digest(), until)
+
+    def _folders(self) -> list[Path]:
+        return list(self.caches) if self.config.cache.max_size else []
+
+    def _handlers_digest(self) -> str:
+        pairs = sorted((handler.name, handler.source_id) for handler in self.handlers.values())
+        return hashlib.sha256(repr(pairs).encode()).hexdigest()[:16]
 
     async def _open_caches(self) -> None:
         """Open the caches that no configuration has used until now. Raises ConfigError."""
@@ -271,6 +345,7 @@ class Origin:
             clock=self._clock,
             flights=SingleFlight(),
         )
+        self._sources_of.setdefault(config.name, set()).add(config.source.identity())
         renditions = Renditions(
             config.name,
             originals,
@@ -280,6 +355,7 @@ class Origin:
             max_variants=config.variants,
             clock=self._clock,
             flights=SingleFlight(),
+            leases=self.fleet.leases if self.fleet is not None else None,
         )
         return Handler(
             name=config.name,
@@ -302,6 +378,7 @@ class Origin:
             later=LaterAvif(renditions, self.idle, self.pool) if config.avif == "later" else None,
             passthrough=config.passthrough,
             refuses_loops=isinstance(config.source, HttpSettings),
+            fleet=self.fleet.purges if self.fleet is not None else None,
             debug=config.debug,
             is_written=config.write is not None,
             clock=self._clock,
@@ -335,14 +412,23 @@ class Origin:
 
         async def purge(key: str) -> None:
             for handler, place in others:
-                if f"{own}{key}".startswith(place):
-                    await self.purge(handler, f"{own}{key}".removeprefix(place), None)
+                if not f"{own}{key}".startswith(place):
+                    continue
+                try:
+                    await self.purge(handler, f"{own}{key}".removeprefix(place), None, counts=False)
+                except PurgeNotSpread as error:
+                    log.error("handler %s: %s changed, and %s", handler.name, key, error)
 
         return purge
 
-    async def purge(self, handler: Handler, key: str | None, prefix: str | None) -> int:
-        """Forget results and originals of a handler as `Handler.purge` does, and tell the CDN."""
-        count = await handler.purge(key, prefix)
+    async def purge(
+        self, handler: Handler, key: str | None, prefix: str | None, *, counts: bool = True
+    ) -> int:
+        """Forget results and originals of a handler as `Handler.purge` does, and tell the CDN.
+
+        Raises PurgeNotSpread; the CDN is not told then, or it would fetch the old picture again.
+        """
+        count = await handler.purge(key, prefix, counts=counts)
         self.tell_cdn(handler, key, prefix)
         return count
 
@@ -350,19 +436,37 @@ class Origin:
         """Have the CDN forget what this origin has forgotten. It follows behind the answer."""
         mount = next(mount for mount, each in self.handlers.items() if each.name == handler.name)
         source_key = "" if key is None else handler.source_key(key)
-        self.cdn.add(CdnPurge(handler.name, mount, key, prefix, source_key))
+        purge = CdnPurge(handler.name, mount, key, prefix, source_key)
+        if self.fleet is None:
+            self.cdn.add(purge)
+            return
+        # First every origin, then the CDN: it might ask one that does not know yet.
+        self._for_cdn.append(purge)
+        asyncio.get_running_loop().call_later(SPREAD_SECONDS, self._tell_cdn_now)
+
+    def _tell_cdn_now(self) -> None:
+        if self._for_cdn:
+            self.cdn.add(self._for_cdn.popleft())
 
     async def _purge_change(self, change: ObjectChange) -> int:
-        """Forget an object of a bucket in every handler that reads it."""
+        """Forget an object of a bucket in every handler that reads it.
+
+        Raises SourceUnavailable where not every origin could be told.
+        """
         changed, count = f"s3://{change.bucket}/{change.key}", 0
         for own in self.config.handlers:
             handler, place = self.handlers[own.prefix], own.source.place()
             if changed.startswith(place) and changed != place:
                 key = changed.removeprefix(place)
-                named = (None, key) if change.is_folder else (key, None)
-                count += await self.purge(handler, *named)
+                named: tuple[str | None, str | None] = (None, key) if change.is_folder else (key, None)
             elif change.is_folder and place.startswith(changed):
-                count += await self.purge(handler, None, None)
+                named = (None, None)
+            else:
+                continue
+            try:
+                count += await self.purge(handler, *named)
+            except PurgeNotSpread as error:
+                raise SourceUnavailable(str(error)) from error
         self.metrics.purged(count)
         return count
 
@@ -388,14 +492,17 @@ class Origin:
     def _cache(self, whole: Config, config: HandlerConfig) -> ResultCache | None:
         """The cache of the folder that the handler names; handlers share it with its limits."""
         settings = whole.cache
-        if not config.caches or not (settings.max_size or settings.memory):
+        if not config.caches or not (settings.max_size or settings.memory or self.fleet):
             return None
         path = config.cache_path or settings.path
         if path not in self.caches:
             tiers: list[Tier] = []
             if settings.max_size:
                 tiers.append(DiskTier(DiskStore(path, settings.max_size, shared=settings.shared)))
-            self.caches[path] = ResultCache(MemoryTier(settings.memory), tiers)
+            bucket = None if self.fleet is None else self.fleet.tier
+            self.caches[path] = ResultCache(MemoryTier(settings.memory), tiers, bucket)
+            if self.fleet is not None:
+                self.fleet.caches.append(self.caches[path])
         return self.caches[path]
 
     def _pool_numbers(self) -> Iterator[tuple[str, str, float]]:
@@ -405,6 +512,10 @@ class Origin:
         for cache in self.caches.values():
             for measure in cache.measures():
                 yield measure.name, measure.help, measure.read()
+
+    def fleet_numbers(self) -> Iterator[tuple[str, str, float]]:
+        """What is counted of what origins share."""
+        return iter(()) if self.fleet is None else self.fleet.numbers()
 
     def _cdn_numbers(self) -> Iterator[tuple[str, str, float]]:
         return self.cdn.numbers()  # of the CDN that is told now

@@ -46,14 +46,14 @@ class RedisRegistrySettings:
     url: Annotated[Secret, Setting("`redis://host:port/db`, or `rediss://` for TLS")]
 
     def __post_init__(self) -> None:
-        if not _is_url_of_redis(self.url.reveal()):
+        if not is_url_of_redis(self.url.reveal()):
             raise ValueError("a URL such as redis://host:6379/0, rediss://host:6379/0 or unix:///path")
 
 
 RegistrySettings = SqliteRegistrySettings | RedisRegistrySettings
 
 
-def _is_url_of_redis(text: str) -> bool:
+def is_url_of_redis(text: str) -> bool:
     """Whether the client reads the URL as it was meant: it takes a database that is no number for 0."""
     try:
         parts = urlsplit(text)

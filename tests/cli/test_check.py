@@ -53,7 +53,7 @@ def test_check_tells_of_each_handler_and_exits_0_when_all_work(
     first, second, third, derived, fourth, fifth = done.stdout.splitlines()
     assert first == f"handler h at /h/: ok: {root}/ is readable, such as 'cat.jpg'"
     assert second == f"handler {bucket} at /{bucket}/: warning: no objects below s3://{bucket}/"
-    assert third == "handler images at /images/: warning: everyone may post pictures: render, fit"
+    assert third == "handler images at /images/: warning: posting needs no authentication: render, fit"
     assert derived == "handler h: ok: derive stores with each original: MI (medium)"
     assert fourth.startswith("renderer: ok, libvips 8.")
     assert fifth == "optional decoders: heic installed, jxl installed, pdf installed"
@@ -268,3 +268,26 @@ def test_check_tells_of_the_queue_of_events_and_of_tags_that_the_cdn_does_not_se
     assert f"events: FAILED: {queue}: 400 AWS.SimpleQueueService.NonExistentQueue\n" in done.stdout
     assert "handler h: warning: cdn cloudflare purges by tag; set tag_header to Cache-Tag\n" in done.stdout
     assert SECRET not in done.stdout
+
+
+@pytest.mark.slow
+def test_check_tells_whether_what_is_shared_works(tmp_path: Path, root: Path) -> None:
+    results = tmp_path / "results"
+    results.mkdir()
+    config = settings(root, tmp_path / "cache") | {
+        "shared": {
+            "results": {"type": "local", "root": str(results)},
+            "url": f"redis://:{SECRET}@127.0.0.1:{s3_servers.closed_port()}",
+        }
+    }
+    done = invoke("check", "-c", write_config(tmp_path, config))
+    told = [line for line in done.stdout.splitlines() if line.startswith("shared")]
+    assert told[0] == f"shared results: ok: {results}/ can be written, listed, read and deleted from"
+    assert told[1].startswith("shared url: FAILED: ConnectionError ")
+    assert done.exit_code == 1
+    assert SECRET not in done.stdout + done.stderr
+    assert [path for path in results.rglob("*") if path.is_file()] == []
+    config["shared"]["results"]["root"] = str(tmp_path / "none")
+    del config["shared"]["url"]
+    done = invoke("check", "-c", write_config(tmp_path, config))
+    assert "shared results: FAILED: " in done.stdout

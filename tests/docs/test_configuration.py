@@ -32,6 +32,7 @@ from origin.config.part import key_of
 from origin.config.part import part_types
 from origin.config.pictures import PresetKeys
 from origin.config.pictures import Watermark
+from origin.config.shared import Shared
 from origin.config.signing import Signing
 from origin.config.sources import SOURCE_PARTS
 from origin.config.telemetry import Telemetry
@@ -88,7 +89,7 @@ PLACES: list[tuple[str, type[Part], tuple[str | int, ...]]] = [
 DOTTED: dict[str, type[Part]] = {
     **{"cache": Cache, "admin": Admin, "log": Log, "signing": Signing, "on_error": OnError},
     **{"normalise": Normalise, "object": StoredAs, "cors": WriteCors, "routes": WriteRoutes},
-    **{"stage": StagePart, "events": Events, "telemetry": Telemetry},
+    **{"stage": StagePart, "shared": Shared, "events": Events, "telemetry": Telemetry},
 }
 DEFAULTS = [
     pytest.param(model, path, code(row[0])[0], row[1], id=f"{model.__name__}.{code(row[0])[0]}")
@@ -137,6 +138,7 @@ def configuration(path: tuple[str | int, ...] = ()) -> dict[str, Any]:
         "cache": {},
         "admin": {},
         "log": {},
+        "shared": {"results": {"type": "s3", "bucket": "results"}},
         "telemetry": {},
         "events": {"queue": {"url": "http://127.0.0.1/1/queue"}},
         **({"cdn": {"type": path[1], **CDNS[str(path[1])]}} if path[:1] == ("cdn",) else {}),

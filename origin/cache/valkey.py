@@ -1,0 +1,145 @@
+"""Valkey or Redis, which holds no request up: bounds on time, and nobody asks while it is away."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable
+from collections.abc import Callable
+from typing import Any
+
+from origin.cache.breaker import PAUSE_SECONDS
+from origin.cache.breaker import Breaker
+from origin.cache.mark_log import BusDown
+from origin.errors import ConfigError
+
+try:
+    from redis.asyncio import BlockingConnectionPool
+    from redis.asyncio import Redis
+    from redis.asyncio.retry import Retry
+    from redis.backoff import NoBackoff
+    from redis.exceptions import RedisError
+except ImportError:  # an extra: one origin alone has no use for it
+    raise ConfigError(
+        "shared.url needs the client of Valkey and Redis: pip install 'image-origin[fleet]'"
+    ) from None
+
+ANSWER_SECONDS = 0.1  # that a request waits for an answer
+CONNECT_SECONDS = 2.0  # for a new connection, which no request waits for
+CONNECTIONS = 32
+HELD_SECONDS = 30 * 86_400  # for which a mark that the bucket did not take is kept
+
+
+class Valkey:
+    """The server at a URL. `namespace` is in front of every key, and of the channel of purges.
+
+    `pause` is how many seconds there are between two tries while it is away, and `answer_seconds` how long a
+    request waits for an answer.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        namespace: str,
+        clock: Callable[[], float] = time.monotonic,
+        pause: float = PAUSE_SECONDS,
+        answer_seconds: float = ANSWER_SECONDS,
+    ) -> None:
+        self.breaker = Breaker(
+            "Valkey", "each origin renders for itself, and purges go through the bucket", clock=clock
+        )
+        self.namespace = namespace
+        self._pause = pause
+        self._answer_seconds = answer_seconds
+        self._channel = f"{namespace}purges"
+        self._held = f"{namespace}marks"
+        pool = BlockingConnectionPool.from_url(
+            url,
+            decode_responses=True,
+            max_connections=CONNECTIONS,
+            timeout=CONNECT_SECONDS,
+            socket_connect_timeout=CONNECT_SECONDS,
+            retry=Retry(NoBackoff(), 0),
+        )
+        self._redis: Any = Redis.from_pool(pool)
+        self._trying: asyncio.Task[None] | None = None
+        self._listening: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Connect; where that fails, it is tried again each second."""
+        await self._try()
+
+    async def close(self) -> None:
+        tasks = [task for task in (self._trying, self._listening) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._redis.aclose()
+
+    async def run(self, *command: str | int) -> Any:
+        """The answer to a command. Raises BusDown."""
+        if self.breaker.is_open:
+            raise BusDown(self.breaker.reason)
+        try:
+            async with asyncio.timeout(self._answer_seconds):
+                return await self._redis.execute_command(*command)
+        except (RedisError, OSError, TimeoutError) as error:
+            failure = BusDown(f"{type(error).__name__} {error}".strip())
+            self._failed(failure)
+            raise failure from error
+
+    # Marks of purges
+
+    async def publish(self, text: str) -> None:
+        await self.run("PUBLISH", self._channel, text)
+
+    async def hold(self, id: str, text: str) -> None:
+        await self.run("HSET", self._held, id, text)
+        await self.run("EXPIRE", self._held, HELD_SECONDS)
+
+    async def held(self) -> list[str]:
+        answer = await self.run("HGETALL", self._held)
+        return list(answer.values())
+
+    async def release(self, id: str) -> None:
+        await self.run("HDEL", self._held, id)
+
+    def listen(self, hear: Callable[[str], object], joined: Callable[[], Awaitable[None]]) -> None:
+        """Call `hear` with each mark that is published, and `joined` each time it is connected."""
+        self._listening = asyncio.create_task(self._listen(hear, joined))
+
+    async def _listen(self, hear: Callable[[str], object], joined: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                async with self._redis.pubsub() as channel:
+                    async with asyncio.timeout(CONNECT_SECONDS):
+                        await channel.subscribe(self._channel)
+                    await joined()
+                    async for message in channel.listen():
+                        if message["type"] == "message":
+                            hear(message["data"])
+            except (RedisError, OSError, TimeoutError) as error:
+                self._failed(BusDown(f"{type(error).__name__} {error}".strip()))
+            await asyncio.sleep(self._pause)
+
+    # Away and back
+
+    def _failed(self, error: BusDown) -> None:
+        self.breaker.failed(error)
+        if self._trying is None or self._trying.done():
+            self._trying = asyncio.create_task(self._keep_trying())
+
+    async def _keep_trying(self) -> None:
+        while self.breaker.is_open:
+            await asyncio.sleep(self._pause)
+            await self._try()
+
+    async def _try(self) -> None:
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await self._redis.execute_command("PING")
+        except (RedisError, OSError, TimeoutError) as error:
+            if not self.breaker.is_open:
+                self._failed(BusDown(f"{type(error).__name__} {error}".strip()))
+            return
+        self.breaker.succeeded()

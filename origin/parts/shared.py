@@ -1,0 +1,204 @@
+"""What this origin shares with others, put together from `shared` of the configuration."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import os
+from collections.abc import AsyncIterator
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from typing import Any
+
+from origin.cache.bucket import WRITE_SECONDS
+from origin.cache.bucket import BucketFailed
+from origin.cache.bucket import Listed
+from origin.cache.bucket import WatchedBucket
+from origin.cache.leases import Leases
+from origin.cache.mark_log import MarkLog
+from origin.cache.marks import Marks
+from origin.cache.results import ResultCache
+from origin.cache.shared import MAX_RECORD
+from origin.cache.shared import BucketTier
+from origin.config.shared import Shared
+from origin.errors import KeyRefused
+from origin.errors import NotFound
+from origin.errors import OriginError
+from origin.ops.purge import FleetPurges
+from origin.ops.purge import Machine
+from origin.sources import Store
+from origin.sources import make_store
+from origin.sources.base import PreconditionFailed
+
+if TYPE_CHECKING:
+    from origin.cache.valkey import Valkey
+
+TRIAL = "origin-check/"  # what the names of objects start with that `origin check` writes
+Numbers = Iterator[tuple[str, str, float]]
+
+
+class Fleet:
+    """The bucket, the purges and the leases of one origin. `clock` gives Unix seconds."""
+
+    def __init__(self, config: Shared, machine: Machine, clock: Callable[[], float]) -> None:
+        """Raises ConfigError where the client of Valkey is not installed."""
+        self.caches: list[ResultCache] = []  # those over the bucket
+        self.marks = Marks()
+        store = make_store(config.results, max_bytes=MAX_RECORD, timeout=WRITE_SECONDS)
+        self.bucket = WatchedBucket(StoreBucket(store))
+        self.valkey = None if config.url is None else _connect(config, config.url.get_secret_value())
+        self.tier = BucketTier(self.bucket, self.marks, self._is_fresh, days=config.days, clock=clock)
+        self.purges = FleetPurges(
+            machine,
+            self.marks,
+            self.tier,
+            lambda apply: MarkLog(
+                self.bucket, self.marks, apply, bus=self.valkey, days=config.days, clock=clock
+            ),
+            clock=clock,
+        )
+        self.leases = (
+            None
+            if self.valkey is None
+            else Leases(self.valkey, self._flush, self._takes_results, self.marks.stamp)
+        )
+
+    async def open(self) -> None:
+        """Get ready, and learn of the purges until now. A bucket or a Valkey that is away stops nobody."""
+        await self.bucket.open()
+        if self.valkey is not None:
+            await self.valkey.open()
+            self.valkey.listen(self.purges.log.hear, self.purges.log.rejoin)
+        await self.purges.open()
+
+    async def close(self) -> None:
+        """Before the caches are closed, which write what is left to the bucket."""
+        if self.leases is not None:
+            await self.leases.close()
+        await self.purges.close()
+        if self.valkey is not None:
+            await self.valkey.close()
+
+    async def close_bucket(self) -> None:
+        await self.bucket.close()
+
+    def numbers(self) -> Numbers:
+        """What operators see."""
+        yield "origin_shared_hits_total", "Results read from the shared bucket.", self.tier.hits
+        text = "Records in the shared bucket that were not taken: damaged, foreign, too old or purged."
+        yield "origin_shared_refused_total", text, self.tier.refused
+        text = "Requests to the shared bucket that failed or took too long; the origin goes on without."
+        yield "origin_shared_failures_total", text, self.bucket.failures
+        text = "Results that were not written to the shared bucket, since too many waited."
+        yield "origin_shared_dropped_total", text, sum(cache.dropped for cache in self.caches)
+        yield "origin_shared_marks", "Purges that this origin knows of.", len(self.marks)
+        text = "Purges of this origin and of others that are not known to be in the bucket."
+        yield "origin_shared_marks_unwritten", text, self.purges.log.unwritten
+        text = "Seconds since this origin knew every purge; infinite before the first time."
+        yield "origin_shared_marks_age_seconds", text, self.purges.log.age
+        if self.valkey is not None and self.leases is not None:
+            text = "Commands to Valkey that failed or took too long; the origin goes on without."
+            yield "origin_valkey_failures_total", text, self.valkey.breaker.failures
+            text = "1 while Valkey answers, 0 while nobody asks it."
+            yield "origin_valkey_up", text, 0 if self.valkey.breaker.is_open else 1
+            yield "origin_leases_total", "Renders with a lease.", self.leases.taken
+            text = "Requests that waited for the render of another origin."
+            yield "origin_lease_waits_total", text, self.leases.waits
+            text = "Renders without a lease: Valkey or the bucket was away, or another origin too slow."
+            yield "origin_lease_alone_total", text, self.leases.alone
+
+    def _is_fresh(self) -> bool:
+        return self.purges.log.is_fresh
+
+    def _takes_results(self) -> bool:
+        return self._is_fresh() and self.bucket.writes.is_well and self.bucket.reads.is_well
+
+    async def _flush(self) -> None:
+        for cache in self.caches:
+            await cache.flush_bucket()
+
+
+async def try_bucket(config: Shared) -> None:
+    """Do once what an origin does with the bucket. Raises BucketFailed."""
+    bucket = StoreBucket(make_store(config.results, max_bytes=MAX_RECORD, timeout=WRITE_SECONDS))
+    name = f"{TRIAL}{os.urandom(8).hex()}"
+    try:
+        await bucket.open()
+        await bucket.put(name, b"origin check")
+        listed = [each.name async for each in bucket.list(TRIAL)]
+        found = await bucket.get(name)
+        await bucket.delete(name)
+    finally:
+        await bucket.close()
+    if name not in listed or found is None or found[0] != b"origin check":
+        raise BucketFailed("what was written is not found again")
+
+
+async def try_valkey(config: Shared) -> None:
+    """Raises BusDown, and ConfigError where its client is not installed."""
+    assert config.url is not None
+    valkey = _connect(config, config.url.get_secret_value())
+    try:
+        await valkey.open()
+        await valkey.run("PING")
+    finally:
+        await valkey.close()
+
+
+def _connect(config: Shared, url: str) -> Valkey:
+    """Raises ConfigError where its client is not installed."""
+    valkey: Any = importlib.import_module("origin.cache.valkey")  # an extra
+    namespace = hashlib.sha256(config.results.identity().encode()).hexdigest()[:12]
+    made: Valkey = valkey.Valkey(url, f"image-origin:{namespace}:")
+    return made
+
+
+class StoreBucket:
+    """A store as the cache wants it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def open(self) -> None:
+        with _errors_become_ours():
+            await self._store.open()
+
+    async def close(self) -> None:
+        await self._store.close()
+
+    async def get(self, name: str, if_none_match: str | None = None) -> tuple[bytes, str] | None:
+        with _errors_become_ours():
+            try:
+                found = await self._store.get(name, if_none_match)
+            except KeyRefused:
+                raise
+            except NotFound:
+                return None
+        return None if found is None else (bytes(found.body), found.etag)
+
+    async def put(self, name: str, body: bytes) -> None:
+        with _errors_become_ours():
+            await self._store.put(name, body)
+
+    async def delete(self, name: str) -> None:
+        with _errors_become_ours():
+            await self._store.delete(name)
+
+    async def list(self, prefix: str, start_after: str = "") -> AsyncIterator[Listed]:
+        listing = self._store.objects(prefix, start_after)
+        while True:
+            with _errors_become_ours():
+                stored = await anext(listing, None)
+            if stored is None:
+                return
+            yield Listed(stored.key, stored.last_modified)
+
+
+@contextmanager
+def _errors_become_ours() -> Iterator[None]:
+    try:
+        yield
+    except (OriginError, PreconditionFailed) as error:
+        raise BucketFailed(str(error)) from error

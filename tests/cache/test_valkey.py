@@ -1,0 +1,106 @@
+"""Valkey as the cache asks it: a real Redis that is stopped, hangs, is emptied and comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from collections.abc import Iterator
+
+import pytest
+
+from origin.cache.mark_log import BusDown
+from origin.cache.valkey import Valkey
+from tests.support.redis_servers import RedisServer
+from tests.support.redis_servers import redis_server
+
+
+@pytest.fixture
+def redis() -> Iterator[RedisServer]:
+    with redis_server() as server:
+        yield server
+
+
+@pytest.fixture
+async def valkey(redis: RedisServer) -> AsyncIterator[Valkey]:
+    valkey = Valkey(redis.url, "t:", pause=0.05, answer_seconds=2)
+    await valkey.open()
+    yield valkey
+    await valkey.close()
+
+
+async def until_it_is_back(valkey: Valkey) -> None:
+    async with asyncio.timeout(30):
+        while valkey.breaker.is_open:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def test_marks_are_told_to_all_and_held_until_written(valkey: Valkey, redis: RedisServer) -> None:
+    heard, joined = asyncio.Queue[str](), asyncio.Event()
+
+    async def join() -> None:
+        joined.set()
+
+    valkey.listen(heard.put_nowait, join)
+    await joined.wait()
+    other = Valkey(redis.url, "t:", answer_seconds=2)
+    await other.publish("one")
+    assert await heard.get() == "one"
+    await other.hold("1", "text")
+    assert await valkey.held() == ["text"]
+    await valkey.release("1")
+    assert await other.held() == []
+    await other.close()
+
+
+async def test_a_server_that_goes_and_comes_is_used_again(
+    valkey: Valkey, redis: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard, joins = asyncio.Queue[str](), asyncio.Queue[None]()
+
+    async def join() -> None:
+        joins.put_nowait(None)
+
+    valkey.listen(heard.put_nowait, join)
+    await joins.get()
+    redis.stop()
+    for _ in range(50):
+        with pytest.raises(BusDown):
+            await valkey.run("PING")
+    assert valkey.breaker.failures < 50
+    redis.start()
+    await until_it_is_back(valkey)
+    assert await valkey.run("PING") in (True, "PONG")
+    await joins.get()
+    redis.command("PUBLISH", "t:purges", "two")
+    assert await heard.get() == "two"
+    texts = [record.message.partition(":")[0] for record in caplog.records]
+    assert texts[0] == "Valkey fails, each origin renders for itself, and purges go through the bucket"
+    assert texts.count(texts[0]) == texts.count("Valkey works again")
+
+
+async def test_a_server_that_hangs_holds_one_request_up(valkey: Valkey, redis: RedisServer) -> None:
+    redis.pause()
+    start = time.monotonic()
+    with pytest.raises(BusDown):
+        await valkey.run("PING")
+    first = time.monotonic() - start
+    assert first < 10  # 0.1 s on a quiet machine; it would be for ever
+    start = time.process_time()
+    for _ in range(100):
+        with pytest.raises(BusDown):
+            await valkey.run("PING")
+    assert time.process_time() - start < 1
+
+
+async def test_a_server_that_is_not_there_at_the_start_is_found_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with redis_server() as server:
+        server.stop()
+        valkey = Valkey(server.url, "t:", pause=0.05)
+        await valkey.open()
+        assert valkey.breaker.is_open
+        server.start()
+        await until_it_is_back(valkey)
+        await valkey.close()
