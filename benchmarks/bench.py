@@ -29,6 +29,7 @@ class Form:
     hit_seconds: float  # of one round
     miss_seconds: float
     replay_seconds: float
+    few: int  # entries of the small store
     entries: int  # of the large store, and URLs of the replay
     sizes: tuple[str, ...]  # of originals
     photographs: int  # of the quality case
@@ -42,10 +43,10 @@ class Form:
 
 
 _ALL = ("2MP", "6MP", "24MP")
-TINY = Form("tiny", 1, 0.2, 0.2, 0.4, 1200, ("2MP",), 1, 300, ("jpg",), ("jpg",))
+TINY = Form("tiny", 1, 0.2, 0.2, 0.2, 100, 300, ("2MP",), 1, 300, ("jpg",), ("jpg",))
 """Whether the benchmarks themselves work; its figures say nothing."""
-QUICK = Form("quick", 1, 1, 0.4, 2, 10_000, _ALL, 1, 115, formats_of_large=("jpg",), widths=3)
-FULL = Form("full", 3, 3, 1.2, 60, 200_000, _ALL, 9, 870)
+QUICK = Form("quick", 1, 1, 0.4, 2, 1000, 10_000, _ALL, 1, 115, formats_of_large=("jpg",), widths=3)
+FULL = Form("full", 3, 3, 1.2, 60, 1000, 200_000, _ALL, 9, 870)
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,6 @@ from benchmarks.servers import Server
 CONNECTIONS = 32
 _SIZE = "2MP"
 _KEY = f"{_SIZE}.jpg"
-_FEW = 1000  # entries
 MOST_NEW = 0.1  # URLs beyond those in the store, as a share of them
 
 
@@ -102,8 +101,8 @@ def not_modified(bench: Bench) -> Outcome:
 
 def disk(bench: Bench) -> Outcome:
     """Hits from disk, anywhere in a small and in a large store; the tier in memory is off."""
-    on, most = machine.cores(1), bench.form.entries
-    names = {count: f"origin, {count:,} entries" for count in (_FEW, most)}
+    on, few, most = machine.cores(1), bench.form.few, bench.form.entries
+    names = {count: f"origin, {count:,} entries" for count in (few, most)}
     folder = many_originals(bench)
     with contextlib.ExitStack() as stack:
         contenders, checks = [], []
@@ -120,7 +119,7 @@ def disk(bench: Bench) -> Outcome:
         rows = take_turns("disk", contenders, bench.form.rounds, bench.form.hit_seconds)
         for check in checks:
             check()
-    text = f"disk: {most:,} entries, of {_FEW:,}"
+    text = f"disk: {most:,} entries, of {few:,}"
     return Outcome(rows, [Bar(text, 0.8, rows[1].times(rows[0]))])
 
 

@@ -1,8 +1,9 @@
 """`python -m benchmarks.posted`: pictures that are posted and uploaded, beside the same that are asked for.
 
-JPEGs of 2 megapixels, to 500 px where something is rendered, 4 connections. The original of a GET is in a
-folder, and its result is kept; that of a POST comes over a connection of its own, and nothing is kept.
-Uploads go into a folder and, where SeaweedFS is installed, into a bucket. They take turns on one server.
+JPEGs of 2 megapixels, to 500 px where something is rendered, 4 connections. What they are (`f=json`) and
+their placeholders are asked for, too. The original of a GET is in a folder, and its result is kept; that of a
+POST comes over a connection of its own, and nothing is kept. Uploads go into a folder and, where SeaweedFS is
+installed, into a bucket. They take turns on one server.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from benchmarks import servers
 from benchmarks.kills_places import Bucket
 from benchmarks.servers import REPOSITORY
 from benchmarks.soak_faults import NotInstalled
+from origin.formats import DESCRIPTION_NAMES
 
 CONNECTIONS = 4
 WIDTH = 500
@@ -119,6 +121,14 @@ def _ways(picture: bytes, places: Collection[str]) -> dict[str, Ask]:
         connection.request("GET", f"/p/copies-2MP/{next(numbers)}.jpg?w={WIDTH}&f=jpg")
         pictures.check(_read(connection), WIDTH, "jpg")
 
+    def describe(name: str) -> Ask:
+        def ask(connection: http.client.HTTPConnection) -> None:
+            connection.request("GET", f"/p/copies-2MP/{next(numbers)}.jpg?f={name}")
+            if not _read(connection):
+                raise SystemExit(f"{name}: nothing")
+
+        return ask
+
     def post(connection: http.client.HTTPConnection) -> None:
         connection.request("POST", f"/posted?w={WIDTH}&f=jpg", picture)
         pictures.check(_read(connection), WIDTH, "jpg")
@@ -139,6 +149,7 @@ def _ways(picture: bytes, places: Collection[str]) -> dict[str, Ask]:
 
     return {
         "GET, a miss": get,
+        **{f"GET f={name}": describe(name) for name in sorted(DESCRIPTION_NAMES)},
         "POST, the picture itself": post,
         "POST /fit, a form": post_form(f"/posted/fit/{WIDTH}"),
         "POST /resize_avatar, a form": post_form("/posted/resize_avatar"),

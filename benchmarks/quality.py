@@ -73,7 +73,7 @@ def quality(bench: Bench) -> Outcome:
         )
         judge = Judge(stack.enter_context(scorer()), bench.work / "scored")
         for key in keys:
-            reference = _reference(bench.originals / key)
+            reference = reference_of(bench.originals / key)
             for format in bench.form.formats_of("6MP"):
                 tell(f"quality: {key} to {format}")
                 found += _scored(judge, reference, key, format, ours, others)
@@ -95,7 +95,7 @@ def _test_set(bench: Bench) -> list[str]:
     return keys[: bench.form.photographs]
 
 
-def _reference(path: Path) -> Image.Image:
+def reference_of(path: Path) -> Image.Image:
     with Image.open(path) as opened:
         picture = opened.convert("RGB")
     height = max(1, int(picture.height * WIDTH / picture.width + 0.5))

@@ -189,7 +189,7 @@ async def heal(traffic: Traffic, record: Record, root: int) -> None:
             record.lost.append(f"{len(there)} of {RENDERERS} renderers are there")
             break
     fresh = range(traffic.pictures)[-20:]
-    while {await traffic.ask(soak_pictures.wish(number, dice)) for number in fresh} - EXPECTED:
+    while {await traffic.ask(soak_pictures.some_rendering(number, dice)) for number in fresh} - EXPECTED:
         if time.monotonic() > deadline:
             record.wrong.append("pictures still fail when nothing is broken any more")
             return

@@ -30,7 +30,7 @@ Colour = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
-class Wish:
+class Rendering:
     """One picture in one rendering, as it is asked for and as it has to look."""
 
     number: int
@@ -73,55 +73,55 @@ def original(number: int) -> bytes:
     return out.getvalue()
 
 
-def wish(number: int, dice: random.Random) -> Wish:
+def some_rendering(number: int, dice: random.Random) -> Rendering:
     """One of the renderings of that picture."""
     width, height = size(number)
     own = KINDS[number % len(KINDS)]
     accept = dice.choice(list(ACCEPTS))
     choice = dice.randrange(8)
     if choice == 0:
-        return Wish(number, "w=120&h=120", accept, own, 120, 120)
+        return Rendering(number, "w=120&h=120", accept, own, 120, 120)
     if choice == 1:
         kind = "jpg" if accept == "plain" else accept
-        return Wish(number, "w=200&f=auto", accept, kind, 200, round(height * 200 / width))
+        return Rendering(number, "w=200&f=auto", accept, kind, 200, round(height * 200 / width))
     kind, across = ((own, 100), (own, 240), ("webp", 240), ("jpg", 240), ("png", 100), ("avif", 160))[
         choice - 2
     ]
     wanted = "" if kind == own else f"&f={kind}"
-    return Wish(number, f"w={across}{wanted}", accept, kind, across, round(height * across / width))
+    return Rendering(number, f"w={across}{wanted}", accept, kind, across, round(height * across / width))
 
 
 class Judge:
     """Says what is wrong with a picture. What was right once is known by its digest."""
 
     def __init__(self) -> None:
-        self._right: set[tuple[Wish, bytes]] = set()
+        self._right: set[tuple[Rendering, bytes]] = set()
 
-    def complaint(self, wish: Wish, reply: Reply) -> str:
+    def complaint(self, rendering: Rendering, reply: Reply) -> str:
         """Empty for the right picture."""
-        known = wish, hashlib.sha256(reply.body).digest()[:12]
+        known = rendering, hashlib.sha256(reply.body).digest()[:12]
         if known in self._right:
             return ""
-        complaint = _look(wish, reply)
+        complaint = _look(rendering, reply)
         if not complaint:
             self._right.add(known)
         return complaint
 
 
-def _look(wish: Wish, reply: Reply) -> str:
-    if reply.headers.get("content-type") != MIME[wish.kind]:
-        return f"is {reply.headers.get('content-type')}, not {wish.kind}"
+def _look(rendering: Rendering, reply: Reply) -> str:
+    if reply.headers.get("content-type") != MIME[rendering.kind]:
+        return f"is {reply.headers.get('content-type')}, not {rendering.kind}"
     try:
         with Image.open(io.BytesIO(reply.body)) as image:
             image.load()
             found, picture = image.format, image.convert("RGB")
     except (OSError, SyntaxError) as exc:
         return f"cannot be decoded: {exc}"
-    if found != _PILLOW[wish.kind]:
-        return f"says {wish.kind} and is {found}"
-    if abs(picture.width - wish.width) > 1 or abs(picture.height - wish.height) > 1:
-        return f"is {picture.width}x{picture.height}, not {wish.width}x{wish.height}"
-    return _compare(wish.number, np.asarray(picture).astype(float))
+    if found != _PILLOW[rendering.kind]:
+        return f"says {rendering.kind} and is {found}"
+    if abs(picture.width - rendering.width) > 1 or abs(picture.height - rendering.height) > 1:
+        return f"is {picture.width}x{picture.height}, not {rendering.width}x{rendering.height}"
+    return _compare(rendering.number, np.asarray(picture).astype(float))
 
 
 def _compare(number: int, pixels: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> str:

@@ -10,7 +10,7 @@ from benchmarks import soak_pictures
 from benchmarks.client import Client
 from benchmarks.client import Reply
 from benchmarks.soak_pictures import Judge
-from benchmarks.soak_pictures import Wish
+from benchmarks.soak_pictures import Rendering
 from benchmarks.soak_report import Record
 
 THINK = 0.03  # seconds between two requests of a client, on average
@@ -28,7 +28,7 @@ class Traffic:
         self._record = record
         self._client = Client(port)
         self._judge = Judge()
-        self._etags: dict[Wish, str] = {}
+        self._etags: dict[Rendering, str] = {}
 
     async def visit(self, seed: int) -> None:
         """One client, for ever."""
@@ -45,17 +45,19 @@ class Traffic:
             else:
                 # Most requests are for few pictures.
                 number = int(self.pictures * dice.random() ** (3 if kind < 0.8 else 1))
-                await self.ask(soak_pictures.wish(number, dice))
+                await self.ask(soak_pictures.some_rendering(number, dice))
 
-    async def ask(self, wish: Wish) -> str:
+    async def ask(self, rendering: Rendering) -> str:
         """The outcome: `hit`, `revalidated`, `made`, or the class of a failure."""
-        reply, took = await self._get(wish.target, f"Accept: {soak_pictures.ACCEPTS[wish.accept]}\r\n")
+        reply, took = await self._get(
+            rendering.target, f"Accept: {soak_pictures.ACCEPTS[rendering.accept]}\r\n"
+        )
         if reply.status != 200:
-            return self._excuse(wish.target, reply, took, EXCUSED | QUARANTINED)
-        complaint = self._judge.complaint(wish, reply)
+            return self._excuse(rendering.target, reply, took, EXCUSED | QUARANTINED)
+        complaint = self._judge.complaint(rendering, reply)
         if complaint:
-            self._wrong(wish.target, complaint)
-        self._etags[wish] = reply.headers.get("etag", "")
+            self._wrong(rendering.target, complaint)
+        self._etags[rendering] = reply.headers.get("etag", "")
         if len(self._etags) > 500:
             del self._etags[next(iter(self._etags))]
         outcome = _outcome(reply)
@@ -79,15 +81,17 @@ class Traffic:
             self._excuse(target, reply, took, {})
 
     async def _ask_again(self, dice: random.Random) -> None:
-        wish = dice.choice(list(self._etags))
-        accept = f"Accept: {soak_pictures.ACCEPTS[wish.accept]}\r\n"
-        reply, took = await self._get(wish.target, f"{accept}If-None-Match: {self._etags[wish]}\r\n")
+        rendering = dice.choice(list(self._etags))
+        accept = f"Accept: {soak_pictures.ACCEPTS[rendering.accept]}\r\n"
+        reply, took = await self._get(
+            rendering.target, f"{accept}If-None-Match: {self._etags[rendering]}\r\n"
+        )
         if reply.status == 304 and not reply.body:
             self._record.note("304", took)
         elif reply.status == 200:  # rendered anew, by an encoder that is free to differ
             self._record.note("made", took)
         else:
-            self._excuse(wish.target, reply, took, EXCUSED | QUARANTINED)
+            self._excuse(rendering.target, reply, took, EXCUSED | QUARANTINED)
 
     async def _get(self, target: str, headers: str = "") -> tuple[Reply, float]:
         since = time.perf_counter()

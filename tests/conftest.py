@@ -65,12 +65,18 @@ def redis_server() -> Iterator[redis_servers.RedisServer]:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Chromium]:
-    """One browser for all the pages of a session."""
+def _one_browser() -> Iterator[Chromium]:
     if find_browser() is None and os.environ.get("CI") != "true":
         pytest.skip("chromium is not installed")
     with browser() as it:
         yield it
+
+
+@pytest.fixture
+def chromium(_one_browser: Chromium) -> Iterator[Chromium]:
+    """The browser of the session. Its pages are closed after each test."""
+    yield _one_browser
+    _one_browser.close_pages()
 
 
 @pytest.fixture

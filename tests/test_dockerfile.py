@@ -41,8 +41,8 @@ def test_the_linter_has_no_complaint() -> None:
 
 
 def test_both_stages_have_the_same_python_and_the_package_takes_it() -> None:
-    images = {text.split(" AS ")[0] for text in arguments("FROM")}
-    (image,) = images
+    assert {text.split(" AS ")[0] for text in arguments("FROM")} == {"${PYTHON}"}
+    (image,) = [text.removeprefix("PYTHON=") for text in arguments("ARG") if text.startswith("PYTHON=")]
     (major, minor) = re.fullmatch(r"python:(\d+)\.(\d+)-slim-bookworm", image).groups()  # type: ignore[union-attr]
     assert PROJECT["requires-python"] == ">=3.11"
     assert (int(major), int(minor)) >= (3, 11)
@@ -71,7 +71,7 @@ def test_what_the_build_of_the_package_reads_is_copied() -> None:
 def test_the_extra_that_is_installed_exists() -> None:
     install = r"pip install --no-cache-dir -c constraints\.txt '\.\[([\w,]+)\]'"
     (extras,) = re.findall(install, "\n".join(arguments("RUN")))
-    assert extras.split(",") == ["server", "fleet"]
+    assert extras.split(",") == ["server", "fleet", "telemetry", "sentry"]
     assert set(extras.split(",")) <= PROJECT["optional-dependencies"].keys()
 
 
@@ -162,4 +162,5 @@ def test_the_labels_say_what_the_package_says() -> None:
     assert labels[f"{prefix}title"] == PROJECT["name"]
     assert labels[f"{prefix}description"] == PROJECT["description"]
     assert labels[f"{prefix}licenses"] == PROJECT["license"]
-    assert {text.partition("=")[0] for text in arguments("ARG")} == {"VERSION", "REVISION"}
+    assert {text.partition("=")[0] for text in arguments("ARG")} == {"PYTHON", "VERSION", "REVISION"}
+    assert labels[f"{prefix}base.name"] == "$PYTHON"

@@ -27,7 +27,8 @@ from origin.signing import UrlSigner
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 SERVER_EXTRA = PROJECT["optional-dependencies"]["server"]
-FLEET_EXTRA = PROJECT["optional-dependencies"]["fleet"]
+_IN_THE_IMAGE = ("fleet", "telemetry", "sentry")  # beside `server`: Dockerfile and .ci/lock name them
+IMAGE_EXTRAS = [each for name in _IN_THE_IMAGE for each in PROJECT["optional-dependencies"][name]]
 BUILD = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
 SIGN = """
 from origin.signing import UrlSigner
@@ -186,8 +187,8 @@ def test_the_image_is_built_from_versions_that_the_package_admits() -> None:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     pins = dict(line.split("==") for line in lines if not line.startswith("#"))
     versions = {canonicalize_name(name): version for name, version in pins.items()}
-    assert sorted(versions) == sorted(installed(SERVER_EXTRA, FLEET_EXTRA))
-    for requirement in map(Requirement, [*PROJECT["dependencies"], *SERVER_EXTRA, *FLEET_EXTRA]):
+    assert sorted(versions) == sorted(installed(SERVER_EXTRA, IMAGE_EXTRAS))
+    for requirement in map(Requirement, [*PROJECT["dependencies"], *SERVER_EXTRA, *IMAGE_EXTRAS]):
         assert versions[canonicalize_name(requirement.name)] in requirement.specifier
 
 

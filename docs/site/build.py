@@ -40,6 +40,7 @@ MENU = {
         "docs/http",
         "docs/caches",
         "docs/purging",
+        "docs/scaling",
         "docs/security",
         "docs/migrating",
         "CHANGELOG",

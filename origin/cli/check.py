@@ -129,7 +129,7 @@ def _tell_of_posting(handler: Handler, name: str) -> list[Finding]:
     if handler.transform is None:
         return []
     is_open = handler.auth is None or handler.auth.is_open
-    who = "warning: everyone may post pictures" if is_open else "ok: auth lets in who may post pictures"
+    who = "warning: posting needs no authentication" if is_open else "ok: posting needs authentication"
     return [(f"{name}: {who}: {', '.join(handler.transform)}", True)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from origin.config.model import Config
 from origin.errors import ConfigError
 
 FAILED = 1  # a check that failed
+ENVIRONMENT = "env:"  # before the name of a variable that holds the configuration
 MISUSED = 2  # wrong use; a wrong configuration is wrong use
 
 _HOW_TO_GET_ONE = (
@@ -35,7 +37,7 @@ def takes_config(command: Command) -> Command:
         "config_path",
         default="config.json",
         show_default=True,
-        help="The configuration; - for stdin.",
+        help="The configuration; - for stdin, env:NAME for a variable that holds it.",
     )(command)
 
 
@@ -43,6 +45,8 @@ def read_config(path: str) -> Config:
     """The configuration at that path; a mistake in it ends the program."""
     path = path.removeprefix("=")  # s3imageserver was started with -c=config.json
     try:
+        if path.startswith(ENVIRONMENT):
+            return parse_config(_text_of_variable(path), name=path)
         if path == "-":
             return parse_config(sys.stdin.read(), name="stdin")
         if not Path(path).exists():
@@ -50,6 +54,13 @@ def read_config(path: str) -> Config:
         return load_config(Path(path))
     except ConfigError as error:
         end_as_misused(str(error))
+
+
+def _text_of_variable(path: str) -> str:
+    name = path.removeprefix(ENVIRONMENT)
+    if name not in os.environ:
+        end_as_misused(f"{path}: the environment has no {name}; set it to the configuration")
+    return os.environ[name]
 
 
 def end_as_misused(message: str) -> NoReturn:

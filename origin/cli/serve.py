@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from origin.cli.common import ENVIRONMENT
 from origin.cli.common import end_as_misused
 from origin.cli.common import read_config
 from origin.cli.common import takes_config
@@ -21,7 +22,8 @@ from origin.errors import ConfigError
 def serve(config_path: str) -> None:
     """Serve pictures until SIGTERM. SIGHUP reads the configuration again."""
     path = config_path.removeprefix("=")
-    reload = None if path == "-" else lambda: load_config(Path(path))
+    is_file = path != "-" and not path.startswith(ENVIRONMENT)
+    reload = (lambda: load_config(Path(path))) if is_file else None
     run_server(read_config(config_path), reload)
 
 

@@ -276,7 +276,10 @@ class Handler(Part):
     ] = None
     auth: Annotated[
         AnyWay | None,
-        meaning('who may post to `transform`, as in `write.auth`; without it everyone, as with `"open"`'),
+        meaning(
+            "authentication of posts to `transform`, as in `write.auth`; "
+            'without it none is needed, as with `"open"`'
+        ),
     ] = None
 
     @model_validator(mode="before")

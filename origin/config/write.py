@@ -80,7 +80,7 @@ class FormSecret(Part):
 
 
 class Way(Part):
-    """One way of being permitted to write; without a key in it, everyone is."""
+    """One kind of authentication for writes; without a key in it, none is needed."""
 
     bearer: Annotated[
         Annotated[
@@ -340,7 +340,7 @@ class Write(Part):
         return self
 
     def list_open(self) -> list[str]:
-        """The methods and actions that everyone may send."""
+        """The methods and actions that need no authentication."""
         return [name for name, way in self._ways() if way.is_open]
 
     def list_futile(self) -> list[str]:

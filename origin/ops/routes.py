@@ -86,7 +86,7 @@ class Operated(HasToken, Protocol):
     def events(self) -> S3Events: ...
 
     async def purge(self, handler: str, key: str | None, prefix: str | None) -> int:
-        """Forget what `Purgeable.purge` forgets, here and in the CDN."""
+        """Forget what `Purgeable.purge` forgets, here and in the CDN. Raises PurgeNotSpread."""
 
     def tell_cdn(self, handler: str, key: str) -> None:
         """Have the CDN forget the pictures of one key."""

@@ -19,7 +19,7 @@ from origin.urls.writing import canonicalize_names
 MAX_WIDTHS = 12  # of a srcset: each is a URL that is signed
 _TAGS = ("srcset", "img", "picture")
 _DENSITIES = (1, 2)  # of a srcset without widths
-_TEXTS = ("widths", "sizes", "alt", "base_url", "layout")
+_TEXTS = ("widths", "sizes", "alt", "base_url", "layout", "grant")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,7 @@ class Wanted:
     """What was chosen, read. Raises ValueError for what has another shape.
 
     `layout` is one of `LAYOUTS`, which settles `widths` and `sizes`; without it they are taken as they are.
+    With `grant` that token goes into every URL.
     """
 
     key: str
@@ -36,6 +37,7 @@ class Wanted:
     sizes: str = ""
     alt: str = ""
     base_url: str = ""
+    grant: str = ""
     info: Mapping[str, Any] | None = None
     expires_in: float | None = field(default=None)
 
@@ -66,13 +68,14 @@ def write_code(wanted: Wanted, prefix: str, keys: tuple[str, ...] | None, now: f
     """
     if len(wanted.widths.replace(",", " ").split()) > MAX_WIDTHS:
         raise ValueError(f"widths: at most {MAX_WIDTHS}")
-    images = Images(wanted.base_url, prefix, keys)
+    grant = wanted.grant or None
+    images = Images(wanted.base_url, prefix, keys, grant)
     try:
         # Names of options alone: any other would be an argument of `Images`, which may ask other servers.
         given: dict[str, Any] = dict(canonicalize_names(wanted.options))
-        given |= {"expires_in": wanted.expires_in, "now": now} if keys else {}
+        given |= {"expires_in": wanted.expires_in, "now": now} if keys else {"now": now} if grant else {}
         url = images.url(wanted.key, **given)
-        path = Images("", prefix, keys).url(wanted.key, **given)
+        path = Images("", prefix, keys, grant).url(wanted.key, **given)
     except TypeError as error:
         raise ValueError(str(error)) from None
     code: dict[str, Any] = {"url": url, "path": path, "widths": "", "sizes": ""}

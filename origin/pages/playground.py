@@ -184,7 +184,7 @@ def _guarded(action: Action, site: Site) -> Action:
 
 
 async def _code(request: Request, site: Site) -> Response:
-    """URLs and tags. Those of a handler that signs are for those who have the admin token."""
+    """URLs and tags. Those of a handler that signs are for those who have the admin token, or a grant."""
     given = await _read(request)
     playground = _playground(site)
     handler = _find_handler(playground, given)
@@ -195,7 +195,9 @@ async def _code(request: Request, site: Site) -> Response:
         except ValueError as error:
             raise _refused(str(error)) from None
 
-    keys = handler.keys if handler.signing == "required" or given.get("sign") is True else None
+    keys = None
+    if not given.get("grant") and (handler.signing == "required" or given.get("sign") is True):
+        keys = handler.keys
     if keys is None:
         return await write(request)
     return await _guarded(write, site)(request)

@@ -402,7 +402,10 @@ class Origin:
             self.cdn.add(self._for_cdn.popleft())
 
     async def _purge_change(self, change: ObjectChange) -> int:
-        """Forget an object of a bucket in every handler that reads it."""
+        """Forget an object of a bucket in every handler that reads it.
+
+        Raises SourceUnavailable where not every origin could be told.
+        """
         changed, count = f"s3://{change.bucket}/{change.key}", 0
         for own in self.config.handlers:
             handler, place = self.handlers[own.prefix], own.source.place()

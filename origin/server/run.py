@@ -8,6 +8,7 @@ import logging
 import os
 import resource
 import signal
+import socket
 from collections.abc import AsyncIterator
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from origin.ops.error_reports import start_reports
 from origin.ops.sent_metrics import start_sending
 from origin.ops.tracing import start_tracing
 from origin.parts.telemetry import telemetry_settings
+from origin.server.activation import InheritedSockets
+from origin.server.activation import inherited_sockets
 from origin.server.bounds import Connections
 from origin.server.listener import Listener
 from origin.server.listener import bind
@@ -103,10 +106,10 @@ async def _serve(app: OriginApp, load: Callable[[], Config] | None, on_listening
     signals = _Signals(reload)
     config = app.origin.config
     with contextlib.ExitStack() as sockets:
-        bound = [
-            sockets.enter_context(bind(listener.config.host, listener.config.port, listener.place))
-            for listener in server.listeners
-        ]
+        inherited = inherited_sockets(os.environ)
+        bound = [sockets.enter_context(_open_socket(listener, inherited)) for listener in server.listeners]
+        for port in inherited.close():
+            log.warning("systemd has opened port %d, which the configuration does not have", port)
         # One lifespan for all listeners, and before them: no request meets an app that has not started.
         async with _observed(app), app.router.lifespan_context(app):
             freeze_gc()
@@ -129,6 +132,12 @@ async def _serve(app: OriginApp, load: Callable[[], Config] | None, on_listening
                 await _drain(server.connections, signals, config.drain)
             await _close(server, serving, signals)
     log.info("stopped")
+
+
+def _open_socket(listener: Listener, inherited: InheritedSockets) -> socket.socket:
+    """The one that systemd has opened for this port, else one of our own. Raises ConfigError."""
+    config = listener.config
+    return inherited.take(config.port) or bind(config.host, config.port, listener.place)
 
 
 @contextlib.asynccontextmanager

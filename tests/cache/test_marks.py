@@ -48,7 +48,7 @@ def test_a_mark_for_a_very_long_key_covers_more_not_less() -> None:
     assert mark_of_object(object_name(mark, NOW))[1] == mark
 
 
-GOOD = json.loads(make_mark(NOW, "photos", "a", None).to_text())
+GOOD = json.loads(make_mark(NOW, "photos", "a", None).to_text()) | {"id": "1900000000123-0123456789abcdef"}
 
 
 @pytest.mark.parametrize(

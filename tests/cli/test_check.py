@@ -53,7 +53,7 @@ def test_check_tells_of_each_handler_and_exits_0_when_all_work(
     first, second, third, derived, fourth, fifth = done.stdout.splitlines()
     assert first == f"handler h at /h/: ok: {root}/ is readable, such as 'cat.jpg'"
     assert second == f"handler {bucket} at /{bucket}/: warning: no objects below s3://{bucket}/"
-    assert third == "handler images at /images/: warning: everyone may post pictures: render, fit"
+    assert third == "handler images at /images/: warning: posting needs no authentication: render, fit"
     assert derived == "handler h: ok: derive stores with each original: MI (medium)"
     assert fourth.startswith("renderer: ok, libvips 8.")
     assert fifth == "optional decoders: heic installed, jxl installed, pdf installed"

@@ -29,7 +29,6 @@ from origin.errors import ConfigError
 from origin.pages.playground import PATH as PLAYGROUND
 from origin.server.listener import GRACE
 from tests.support import pictures
-from tests.support.documents import EXAMPLES
 from tests.support.documents import PICTURES
 from tests.support.documents import ROOT
 from tests.support.documents import code
@@ -125,8 +124,11 @@ def test_the_stages_are_those_that_are_timed(exposition: str) -> None:
 
 @pytest.mark.slow
 def test_the_queries_and_alerts_ask_for_metrics_and_labels_that_exist(exposition: str) -> None:
-    queries = "".join(OPERATIONS.blocks("promql")) + (EXAMPLES / "alerts.yml").read_text(encoding="utf-8")
+    queries = "".join(OPERATIONS.blocks("promql")) + (
+        ROOT / "deploy" / "prometheus" / "alerts.yml"
+    ).read_text(encoding="utf-8")
     counted = set(re.findall(r"^(\w+?)(?:\{| )", exposition, re.MULTILINE))
+    counted.add("origin_certificate_end_seconds")  # as above
     assert set(re.findall(r"\borigin_\w+", queries)) <= counted
     labels = set(re.findall(r'[{,](\w+)="', exposition))
     assert set(re.findall(r'[{,](\w+)(?:=|!=|=~)"', queries)) <= labels
@@ -149,7 +151,7 @@ def test_the_times_of_a_stop_are_the_programs() -> None:
 def test_the_systemd_unit_runs_a_command_and_waits_for_the_stop() -> None:
     unit = configparser.ConfigParser(interpolation=None, comment_prefixes="#", strict=True)
     unit.optionxform = str  # type: ignore[assignment,method-assign]
-    unit.read_string((EXAMPLES / "image-origin.service").read_text(encoding="utf-8"))
+    unit.read_string((ROOT / "deploy" / "systemd" / "image-origin.service").read_text(encoding="utf-8"))
     (words,) = origin_commands(unit["Service"]["ExecStart"])
     parse_command(words)
     assert words[0] == "serve"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import importlib
 import json
 import time
 from collections.abc import Mapping
@@ -35,7 +36,10 @@ TOKEN = "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2U"  # 43 characters
 
 def body_of(request: Any) -> bytes:
     body: bytes = request.body
-    return gzip.decompress(body) if request.headers.get("content-encoding") == "gzip" else body
+    encoding = request.headers.get("content-encoding")
+    if encoding == "br":  # as Sentry's SDK does where the module is there
+        return bytes(importlib.import_module("brotli").decompress(body))
+    return gzip.decompress(body) if encoding == "gzip" else body
 
 
 def spans_of(server: RecordingServer) -> list[Any]:

@@ -24,6 +24,7 @@ from origin.pages.playground import PATH
 from origin.pages.playground import Playground
 from origin.pages.playground import playground_routes
 from origin.parts.playground import make_playground
+from origin.signing import UrlSigner
 from origin.signing import Verifier
 from origin.signing import decode_query
 from tests.support.operated import TOKEN
@@ -347,6 +348,26 @@ def test_every_url_is_signed_and_may_end(site: Site, handler: str) -> None:
     assert site.code("either", options={"w": "300"}).json()["url"] == "/either/cat.jpg?w=300"
 
 
+def test_a_grant_stands_in_for_the_admin_token(site: Site) -> None:
+    """Within its bounds, and under its own name: the origin's keys are not asked."""
+    signer = UrlSigner("", "users/own", [KEY])
+    grant = signer.grant("cats/*", w={"min": 1, "max": 800}, now=NOW, expires_in=3600)
+    more: dict[str, Any] = {"grant": grant, "options": {"w": "300"}, "widths": "300,600"}
+    code = site.code("private", "cats/a.jpg", **more).json()
+    assert code["errors"] == {"picture": code["errors"]["picture"]}  # whose formats the grant does not name
+    assert "outside the grant" in code["errors"]["picture"]
+    for url in (code["url"], code["path"], *(part.split()[0] for part in code["srcset"].split(", "))):
+        path, _, query = url.partition("?")
+        assert path == "/users/own/cats/a.jpg"
+        assert query.endswith(f"&t={grant}")
+        assert Verifier("users/own", [KEY]).verify("cats/a.jpg", decode_query(query.encode()), NOW).accepted
+    for wrong in ({"options": {"w": "801"}}, {"options": {"h": "3"}}, {"grant": "x.y"}, {"grant": "x"}):
+        refused = site.code("private", "cats/a.jpg", **{**more, **wrong})
+        assert refused.status_code == 400
+    assert site.code("private", "dogs/a.jpg", **more).status_code == 400
+    assert site.code("private", "cats/a.jpg", **{**more, "grant": ""}).status_code == 401
+
+
 # Attacks
 
 FUZZED = Site()
@@ -432,7 +453,10 @@ OPTIONED = st.dictionaries(st.sampled_from(["w", "h", "f", "q", "dpr", "rect", "
 @settings(max_examples=150)
 @given(
     texts=st.fixed_dictionaries(
-        {}, optional=dict.fromkeys(("widths", "sizes", "alt", "base_url", "key", "handler", "layout"), TEXTS)
+        {},
+        optional=dict.fromkeys(
+            ("widths", "sizes", "alt", "base_url", "key", "handler", "layout", "grant"), TEXTS
+        ),
     ),
     others=st.fixed_dictionaries(
         {}, optional={"info": VALUES, "options": OPTIONED | VALUES, "expires_in": VALUES, "sign": VALUES}

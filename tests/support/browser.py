@@ -79,11 +79,17 @@ class Chromium:
         """A new tab with a window of so many CSS pixels; `dark`: what its user prefers."""
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        page = self._pages[session] = Page(self, session)
+        page = self._pages[session] = Page(self, session, target)
         for domain in ("Page", "Network", "Runtime", "Log", "DOM"):
             page.call(f"{domain}.enable")
         page.look(width, height, dark=dark)
         return page
+
+    def close_pages(self) -> None:
+        """Each is a process, and takes memory until it is closed."""
+        for page in self._pages.values():
+            self.call("Target.closeTarget", targetId=page.target)
+        self._pages.clear()
 
     def call(self, method: str, session: str | None = None, **parameters: Any) -> Any:
         """The result of a command. Raises BrowserError."""
@@ -126,7 +132,8 @@ class Chromium:
 class Page:
     """One tab. `requests` has method and URL of all that it has sent, `problems` what it complains of."""
 
-    def __init__(self, chromium: Chromium, session: str) -> None:
+    def __init__(self, chromium: Chromium, session: str, target: str) -> None:
+        self.target = target
         self.requests: list[tuple[str, str]] = []
         self.problems: list[str] = []
         self._chromium = chromium

