@@ -81,6 +81,7 @@ class Bench:
     work: Path
     peers: frozenset[str]  # what is there of nginx, thumbor, ipx and score
     guests: tuple[Server, ...] = ()  # that others have started
+    store: Server | None = None  # what gives the originals out as S3 would; None: from the folder
     stores: dict[int, Path] = field(default_factory=dict)  # filled in this run, by how many entries
 
     @property
@@ -98,7 +99,7 @@ def contender(server: Server, targets: Targets, connections: int, name: str = ""
     def run(seconds: float) -> Drive:
         return drive(server, targets, connections, seconds)
 
-    return Contender(name or server.name, run, server.pid)
+    return Contender(name or server.name, run, server.pid, server.is_ours)
 
 
 def expect(server: Server, target: str, width: int, format: str) -> bytes:

@@ -56,7 +56,9 @@ def _measured(bench: Bench, case: str, size: str, wishes: Sequence[Wish]) -> Out
     for stale in ("thumbor/results", "crowds"):
         shutil.rmtree(bench.work / stale, ignore_errors=True)
     with contextlib.ExitStack() as stack:
-        starts: list[servers.Start] = [partial(servers.origin, bench.work, bench.originals, on, "crowds")]
+        starts: list[servers.Start] = [
+            partial(servers.origin, bench.work, bench.originals, on, "crowds", store=bench.store)
+        ]
         starts += bench.can(
             ("thumbor", partial(servers.thumbor, bench.work, bench.originals, on)),
             ("ipx", partial(servers.ipx, bench.work, bench.originals, on)),

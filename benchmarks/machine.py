@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")  # in a second
+_LISTENS = "0A"  # TCP_LISTEN in /proc/net/tcp
 _PARENT, _USER, _REAPED_SYSTEM = 1, 11, 14  # columns of /proc/PID/stat, counted behind the name
 
 
@@ -63,6 +64,34 @@ def tree(root: int) -> list[int]:
     for pid in found:
         found += children.get(pid, [])
     return found
+
+
+def listener(port: int) -> int | None:
+    """The process that listens on this port, the first of a tree that does; None where it cannot be told."""
+    wanted = {f"socket:[{inode}]" for inode in _listening_inodes(port)}
+    for pid in sorted(map(int, filter(str.isdigit, _entries(Path("/proc"))))):
+        with contextlib.suppress(OSError):
+            folder = f"/proc/{pid}/fd"
+            if any(_link(f"{folder}/{name}") in wanted for name in os.listdir(folder)):
+                return pid
+    return None
+
+
+def _listening_inodes(port: int) -> set[str]:
+    found = set()
+    for name in ("tcp", "tcp6"):
+        with contextlib.suppress(OSError):
+            for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]:
+                fields = line.split()
+                if fields[3] == _LISTENS and int(fields[1].rpartition(":")[2], 16) == port:
+                    found.add(fields[9])
+    return found
+
+
+def _link(path: str) -> str:
+    with contextlib.suppress(OSError):
+        return os.readlink(path)
+    return ""
 
 
 def cpu_seconds(root: int | None) -> float:

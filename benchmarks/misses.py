@@ -8,6 +8,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -49,7 +50,9 @@ def misses(bench: Bench, size: str) -> Outcome:
     shutil.rmtree(bench.work / "misses", ignore_errors=True)
     outcome = Outcome()
     with contextlib.ExitStack() as stack:
-        starts: list[servers.Start] = [partial(servers.origin, bench.work, bench.originals, on, "misses")]
+        starts: list[servers.Start] = [
+            partial(servers.origin, bench.work, bench.originals, on, "misses", store=bench.store)
+        ]
         starts += bench.can(
             ("thumbor", partial(servers.thumbor, bench.work, bench.originals, on)),
             ("ipx", partial(servers.ipx, bench.work, bench.originals, on)),
@@ -66,7 +69,7 @@ def misses(bench: Bench, size: str) -> Outcome:
                 asking.look(format)
             rows = take_turns(f"{size} to {format}", contenders, bench.form.rounds, bench.form.miss_seconds)
             outcome.rows += rows
-            outcome.bars += _bars(rows)
+            outcome.bars += _bars(rows, bench.guests)
     return outcome
 
 
@@ -81,7 +84,8 @@ class Asking:
         expect(self._server, self._server.target(next(self._keys), WIDTH, format), WIDTH, format)
 
     def contender(self, format: str) -> Contender:
-        return Contender(self._server.name, partial(self._run, format), self._server.pid)
+        server = self._server
+        return Contender(server.name, partial(self._run, format), server.pid, server.is_ours)
 
     def _run(self, format: str, seconds: float) -> Drive:
         bodies: list[bytes] = []
@@ -98,13 +102,15 @@ class Asking:
         return summary(load)
 
 
-def _bars(rows: list[Row]) -> Iterator[Bar]:
+def _bars(rows: list[Row], guests: Iterable[Server]) -> Iterator[Bar]:
     found = by_server(rows)
     ours = found["origin"]
     yield Bar(f"{ours.case}: of bare libvips", 0.9, ours.times(found["bare pipeline"]))
     for name in ("thumbor", "ipx"):
         if name in found:
             yield Bar(f"{ours.case}: of {name}", 1.0, ours.times(found[name]))
+    for guest in guests:
+        yield Bar(f"{ours.case}: of {guest.name}", 1.1, ours.times(found[guest.name]))
 
 
 @dataclass
@@ -157,7 +163,8 @@ def _bare(on: list[int]) -> Iterator[subprocess.Popen[str]]:
         stdout=subprocess.PIPE,
         text=True,
         cwd=servers.REPOSITORY,
-        env=environment(),  # that of our renderers
+        # That of our renderers. They have nowhere to write GLib's warnings; here they would be in the table.
+        env={**environment(), "VIPS_WARNING": "0"},
     ) as process:
         yield process
         assert process.stdin is not None

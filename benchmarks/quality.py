@@ -1,4 +1,4 @@
-"""How good the pictures are at the same bytes: 500 px wide, beside thumbor and ipx.
+"""How good the pictures are at the same bytes: 500 px wide, beside thumbor, ipx and what `--peer` names.
 
 The reference is resized from the full size in linear light by Lanczos, by numpy and Pillow and none of
 the contenders' code. Ours is asked for at its default qualities; for the others the two qualities are
@@ -71,6 +71,7 @@ def quality(bench: Bench) -> Outcome:
                 ("ipx", partial(servers.ipx, bench.work, bench.originals, on)),
             ),
         )
+        others += bench.guests
         judge = Judge(stack.enter_context(scorer()), bench.work / "scored")
         for key in keys:
             reference = reference_of(bench.originals / key)

@@ -12,6 +12,7 @@ from typing import Any
 from benchmarks.bench import Bar
 from benchmarks.bench import Outcome
 from benchmarks.machine import About
+from benchmarks.rounds import Ratio
 from benchmarks.rounds import Row
 
 QUIET = 0.05  # share of the machine that others may use before the figures say little
@@ -20,7 +21,8 @@ _HEAD = "| case | server | per second | p50 ms | p99 ms | CPU ms each | memory M
 
 
 def table(rows: Iterable[Row]) -> str:
-    """As Markdown. `origin is` compares ours with each line: by throughput, and by CPU time each."""
+    """As Markdown. `origin is` compares ours with each line: by throughput, and by CPU time each. Where there
+    was more than one round, from the least to the greatest."""
     rows = list(rows)
     first = {row.case: row for row in reversed(rows)}
     lines = [_HEAD, "|---|---|--:|--:|--:|--:|--:|--:|--:|"]
@@ -37,12 +39,17 @@ def _line(row: Row, ours: Row) -> str:
         _number(row.median(lambda one: one.cpu)),
         _number(row.rounds[-1].memory / 1e6),
         _number(drive.size / 1000),
-        "" if row is ours else f"{ours.times(row):.2f}x ({ours.times_by_cpu(row):.2f}x)",
+        "" if row is ours else _ratios(ours.times(row), ours.times_by_cpu(row)),
     ]
     name = f"{row.server} ({row.note})" if row.note else row.server
     if row.errors:
         name += f" **{row.errors} errors**"
     return f"| {row.case} | {name} | " + " | ".join(figures) + " |"
+
+
+def _ratios(by_rate: Ratio, by_cpu: Ratio) -> str:
+    spread = f", {by_rate.spread}" if by_rate.spread else ""
+    return f"{by_rate:.2f}x{spread} ({by_cpu:.2f}x)"
 
 
 def _number(value: float) -> str:
@@ -59,7 +66,9 @@ def bars(found: Iterable[Bar]) -> str:
         sign = "<=" if bar.at_most else ">="
         unit = f" {bar.unit}" if bar.unit else ""
         verdict = "met" if bar.met else "**not met**"
-        lines.append(f"| {bar.text} | {sign} {bar.wanted:g}{unit} | {bar.measured:.3g}{unit} | {verdict} |")
+        spread = getattr(bar.measured, "spread", "")
+        measured = f"{bar.measured:.3g}{unit}" + (f" ({spread})" if spread else "")
+        lines.append(f"| {bar.text} | {sign} {bar.wanted:g}{unit} | {measured} | {verdict} |")
     return "\n".join(lines)
 
 

@@ -50,6 +50,7 @@ class Contender:
     name: str
     run: Callable[[float], Drive]  # for so many seconds
     pid: int | None = None
+    is_ours: bool = True  # whether this run has started its processes
     cpu: Callable[[], float] | None = None  # CPU seconds so far, where /proc is not the way to know
 
 
@@ -73,18 +74,34 @@ class Row:
     def errors(self) -> int:
         return sum(one.drive.errors for one in self.rounds)
 
-    def times(self, other: Row) -> float:
-        """How many times as fast as the other: the median of the ratios within each round."""
-        return _ratio([(mine.rate, its.rate) for mine, its in zip(self.rounds, other.rounds, strict=True)])
+    def times(self, other: Row) -> Ratio:
+        """How many times as fast as the other, within each round."""
+        return Ratio.of([(mine.rate, its.rate) for mine, its in zip(self.rounds, other.rounds, strict=True)])
 
-    def times_by_cpu(self, other: Row) -> float:
+    def times_by_cpu(self, other: Row) -> Ratio:
         """The same by CPU time for one request, which says more where others use the machine."""
-        return _ratio([(its.cpu, mine.cpu) for mine, its in zip(self.rounds, other.rounds, strict=True)])
+        return Ratio.of([(its.cpu, mine.cpu) for mine, its in zip(self.rounds, other.rounds, strict=True)])
 
 
-def _ratio(pairs: list[tuple[float, float]]) -> float:
-    ratios = [mine / its for mine, its in pairs if its]
-    return statistics.median(ratios) if ratios else 0.0
+class Ratio(float):
+    """The median of the ratios within each round, and the least and the greatest of them."""
+
+    least: float
+    greatest: float
+
+    @classmethod
+    def of(cls, pairs: list[tuple[float, float]]) -> Ratio:
+        ratios = [mine / its for mine, its in pairs if its] or [0.0]
+        ratio = cls(statistics.median(ratios))
+        ratio.least, ratio.greatest = min(ratios), max(ratios)
+        return ratio
+
+    @property
+    def spread(self) -> str:
+        """From the least to the greatest; empty where all are the same."""
+        if self.least == self.greatest:
+            return ""
+        return f"{self.least:.2f} to {self.greatest:.2f}"
 
 
 def take_turns(case: str, contenders: list[Contender], rounds: int, seconds: float) -> list[Row]:
@@ -104,6 +121,8 @@ def measure(contender: Contender, seconds: float) -> Round:
     drive = contender.run(seconds)
     used = cpu() - used
     own, busy = machine.own_seconds() - own, machine.busy_seconds() - busy
+    if not contender.is_ours:
+        own += used
     others = max(0.0, busy - own) / ((time.perf_counter() - start) * machine.CORES)
     each = used * 1000 / drive.requests if drive.requests else 0.0
     return Round(drive, each, *machine.memory(contender.pid), others)

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -57,10 +58,21 @@ def main() -> None:
     bench = Bench(form, arguments.work, there, tuple(arguments.peer))
     bench.work.mkdir(parents=True, exist_ok=True)
     machine.pin_self(machine.cores(1, last=True))  # where the load comes from
-    outcome = Outcome()
-    failed = False
+    signal.signal(signal.SIGTERM, _stop)
+    with contextlib.ExitStack() as stack:
+        if arguments.source == "s3":
+            bench.store = _store(bench, stack, arguments.s3_port)
+        outcome, failed = _measure(bench, cases, start + form.budget)
+    _show(form, outcome, time.perf_counter() - start, arguments.results)
+    if failed or any(row.errors for row in outcome.rows):
+        sys.exit(1)
+
+
+def _measure(bench: Bench, cases: list[str], until: float) -> tuple[Outcome, bool]:
+    """What the cases find, and whether one of them failed. None begins after `until`."""
+    outcome, failed = Outcome(), False
     for name in cases:
-        if time.perf_counter() - start > form.budget:
+        if time.perf_counter() > until:
             tell(f"{name} is left out: the time is up")
             continue
         try:
@@ -73,9 +85,22 @@ def main() -> None:
         outcome.rows += found.rows
         outcome.bars += found.bars
         outcome.tables += found.tables
-    _show(form, outcome, time.perf_counter() - start, arguments.results)
-    if failed or any(row.errors for row in outcome.rows):
-        sys.exit(1)
+    return outcome, failed
+
+
+def _store(bench: Bench, stack: contextlib.ExitStack, port: int) -> servers.Server | None:
+    if "nginx" not in bench.peers:
+        tell("originals come from the folder: nginx is not there to stand in for S3")
+        return None
+    on = machine.cores(1, last=True)
+    store = stack.enter_context(servers.s3_stand_in(bench.work, bench.originals, on, port))
+    tell(f"originals come from http://{store.host}:{store.port}/{servers.BUCKET}/, as S3 gives them out")
+    return store
+
+
+def _stop(number: int, frame: object) -> None:
+    """End like any exception, so that the servers that were started end as well."""
+    sys.exit(128 + number)
 
 
 def _arguments() -> argparse.Namespace:
@@ -93,7 +118,17 @@ def _arguments() -> argparse.Namespace:
         action="append",
         default=[],
         type=_peer,
-        help="a running server over the same originals; {key} {width} {format} {quality} in its URLs",
+        help="a running server over the same originals; {key} {width} {format} {quality} in its URLs, and in"
+        " [brackets] what a format without a quality is asked without",
+    )
+    parser.add_argument(
+        "--source",
+        choices=("s3", "local"),
+        default="s3",
+        help="where our originals of misses, srcsets and crowds come from; s3, the default: nginx stands in",
+    )
+    parser.add_argument(
+        "--s3-port", type=int, default=0, help="of what stands in for S3, for peers that read from it"
     )
     parser.add_argument(
         "--no-install",

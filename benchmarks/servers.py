@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,12 +22,15 @@ from typing import Any
 
 from benchmarks import peers
 from benchmarks.machine import free_port
+from benchmarks.machine import listener
 from benchmarks.machine import pinned
 
 PATIENCE = 40.0  # seconds until a server answers
 REPOSITORY = Path(__file__).parent.parent
 QUALITY = {"jpg": 80, "webp": 80, "avif": 60}
 """Asked of every server alike. PNG has none."""
+BUCKET = "originals"
+_OPTIONAL = re.compile(r"\[([^]]*)\]")  # of a template: what a format without a quality is asked without
 
 
 class NotStarted(Exception):
@@ -43,11 +47,13 @@ class Server:
     pid: int | None  # of the root of its processes; None where others have started it
     quality: str = "{}"  # what stands for {quality}; left out for PNG, which has none
     host: str = "127.0.0.1"
+    is_ours: bool = True  # whether this run has started it
 
     def target(self, key: str, width: int, format: str = "jpg", quality: int | None = None) -> str:
         number = quality or QUALITY.get(format)
         clause = self.quality.format(number) if number else ""
-        return self.template.format(key=key, width=width, format=format, quality=clause)
+        template = _OPTIONAL.sub(r"\1" if number else "", self.template)
+        return template.format(key=key, width=width, format=format, quality=clause)
 
     def get(self, target: str, headers: Mapping[str, str] | None = None) -> tuple[int, dict[str, str], bytes]:
         """One request on a connection of its own: status, headers by lower-case name, body."""
@@ -67,7 +73,8 @@ def running_already(name: str, template: str) -> Server:
     if parts.scheme != "http" or not parts.hostname or "{key}" not in template:
         raise ValueError(f"{name}: expected http://HOST:PORT/... with {{key}}, got {template}")
     path = parts.path + (f"?{parts.query}" if parts.query else "")
-    return Server(name, parts.port or 80, path, None, host=parts.hostname)
+    port = parts.port or 80
+    return Server(name, port, path, listener(port), host=parts.hostname, is_ours=False)
 
 
 def handler(originals: Path, quality: Mapping[str, int] | None = None) -> dict[str, Any]:
@@ -84,17 +91,19 @@ def origin(
     home: str = "origin",
     *,
     quality: Mapping[str, int] | None = None,
+    store: Server | None = None,
     **more: Any,
 ) -> Iterator[Server]:
     """Ours, over a folder, with its defaults: it logs every request to a file and keeps what it renders.
 
-    `quality`: the encoders' own numbers, which `q` would turn into others. `more`: top-level keys of the
+    `quality`: the encoders' own numbers, which `q` would turn into others. `store`: what gives the folder out
+    as S3 would, in place of the folder itself. `more`: top-level keys of the
     configuration beside those that have to be set.
     """
     port, folder = free_port(), work / home
     folder.mkdir(parents=True, exist_ok=True)
     config = {
-        "handlers": [handler(originals, quality)],
+        "handlers": [handler(originals, quality) | ({} if store is None else {"source": _s3(store)})],
         "drain": 0,
         "http_host": "127.0.0.1",
         "http_port": port,
@@ -108,10 +117,29 @@ def origin(
         yield Server("origin", port, "/p/{key}?w={width}&f={format}", pid)
 
 
+def _s3(store: Server) -> dict[str, Any]:
+    """The source of our handler, over a server that gives out objects and looks at no signature."""
+    keys = {"access_key": "benchmarks", "secret_key": "not-looked-at"}
+    place = {"endpoint_url": f"http://{store.host}:{store.port}", "bucket": BUCKET, "region": "us-east-1"}
+    return {"type": "s3", **place, **keys}
+
+
 @contextlib.contextmanager
-def nginx(work: Path, root: Path, on: Sequence[int]) -> Iterator[Server]:
+def s3_stand_in(work: Path, originals: Path, on: Sequence[int], port: int) -> Iterator[Server]:
+    """nginx in the place of S3: whole objects, with their ETag and date. It costs next to nothing beside a
+    store, so that what is measured is ours."""
+    root = work / "s3"
+    root.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        (root / BUCKET).symlink_to(originals.resolve(), target_is_directory=True)
+    with nginx(work, root, on, "s3-nginx", port) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def nginx(work: Path, root: Path, on: Sequence[int], home: str = "nginx", port: int = 0) -> Iterator[Server]:
     """Static files by one worker without an access log, as fast as its manual's advice makes it."""
-    port, folder = free_port(), work / "nginx"
+    port, folder = port or free_port(), work / home
     (folder / "temporary").mkdir(parents=True, exist_ok=True)
     temporary = "".join(
         f"{kind}_temp_path {folder}/temporary/{kind};\n"

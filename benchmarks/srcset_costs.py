@@ -44,7 +44,7 @@ def main() -> None:
     for width in WIDTHS:
         cells = [f"{1000 * alone[width, f]:.0f}, {1000 * together[width, f]:.0f}" for f in OUTPUTS]
         print(f"| {width} px | " + " | ".join(cells) + " |")
-    print("\n| all of them | s of CPU | of today's |\n|---|--:|--:|")
+    print("\n| all of them | s of CPU | of each alone |\n|---|--:|--:|")
     whole = sum(alone.values())
     for name, times in (("each alone", alone), *others(original)):
         print(f"| {name} | {sum(times.values()):.2f} | {sum(times.values()) / whole:.2f} |")

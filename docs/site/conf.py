@@ -13,6 +13,7 @@ project = "image-origin"
 version = release = origin.__version__
 copyright = "the authors of image-origin, MIT licence"
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
+suppress_warnings = ["toc.not_included"]  # a page that another page links need not be in the menu
 
 # Markdown
 myst_heading_anchors = 4  # headings are linked as on GitHub

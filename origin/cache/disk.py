@@ -113,12 +113,24 @@ class DiskTier(Tier):
         return None if packed is None else unpack(name, packed)
 
     def _find(self, original: str, variant: str, version: Version | None) -> Lookup:
-        if version is None:
-            record = self._get(name_version(original))
+        if version is not None:
+            name = name_result(original, version.etag, variant)
+            return self._lookup(version, name, self.store.get(name))
+        version_name, name = name_version(original), ""
+
+        def follow(packed: memoryview) -> str | None:
+            nonlocal version, name
+            record = unpack(version_name, packed)
             if not isinstance(record, Version):
-                return Lookup(None)
-            version = record
-        result = self._get(name_result(original, version.etag, variant))
+                return None
+            version, name = record, name_result(original, record.etag, variant)
+            return name
+
+        packed = self.store.get_following(version_name, follow)
+        return self._lookup(version, name, packed)
+
+    def _lookup(self, version: Version | None, name: str, packed: memoryview | None) -> Lookup:
+        result = None if packed is None else unpack(name, packed)
         return Lookup(version, result if isinstance(result, Result) else None, self.label)
 
     def _put_all(self, records: Sequence[tuple[str, Record]], heard: int | None) -> None:

@@ -87,16 +87,29 @@ class DiskStore:
         self.heard = self._attempt("read", lambda engine: engine.last_delete() if self.shared else None, None)
 
     def get(self, name: str) -> memoryview | None:
+        return self._attempt("read", lambda engine: self._read(engine, name), None)
+
+    def get_following(self, name: str, follow: Callable[[memoryview], str | None]) -> memoryview | None:
+        """The value of the name that the value of this one leads to, by `follow`.
+
+        In one go: to look whether the folder is still the same takes as long as a tenth of both.
+        """
+
+        def read(engine: Engine) -> memoryview | None:
+            first = self._read(engine, name)
+            second = None if first is None else follow(first)
+            return None if second is None else self._read(engine, second)
+
+        return self._attempt("read", read, None)
+
+    def _read(self, engine: Engine, name: str) -> memoryview | None:
+        """Raises one of ERRORS, and ValueError for a damaged value."""
         if self._pending_deletes and name.startswith(self._pending_deletes):
             return None
-        sealed = self._attempt("read", lambda engine: engine.get(name), None)
+        sealed = engine.get(name)
         if sealed is None:
             return None
-        try:
-            value = unseal(name, sealed)
-        except ValueError as exc:
-            self._health.failed("read", exc, one_value=True)
-            return None
+        value = unseal(name, sealed)
         self.touch(name)
         return value
 

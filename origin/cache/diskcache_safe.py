@@ -194,10 +194,10 @@ class SafeDisk(diskcache.Disk):  # type: ignore[misc]
         path = self._directory
         *folders, name = filename.split("/")
         for folder in folders:
-            path = os.path.join(path, folder)
+            path = f"{path}/{folder}"
             if stat.S_ISLNK(os.lstat(path).st_mode):
                 raise ValueError("a folder in the store leads out of it")
-        return os.path.join(path, name)
+        return f"{path}/{name}"
 
 
 def _write_all(file: int, pieces: tuple[bytes | memoryview, ...]) -> None:

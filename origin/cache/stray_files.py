@@ -5,31 +5,33 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from origin.cache.bloom import BloomFilter
 from origin.cache.diskcache_safe import FILE_NAME
 
 MIN_AGE = 60.0  # seconds; a younger file may be one whose row is being written
-_NAME_BYTES = 16  # of a file's name: all its hexadecimal digits
 
 
 class FilesWithRows:
-    """The names of the files that have a row: 16 bytes each, so that a million fit in 16 MB for a moment."""
+    """The names of the files that have a row: 2 MB, however many there are.
+
+    A few other names look as if they were among them, one in ten where there are two million. A stray with
+    such a name stays until a later start, since each process hashes names in another way.
+    """
 
     def __init__(self) -> None:
-        self._names: dict[str, bytearray] = defaultdict(bytearray)  # by folder
+        self._names = BloomFilter()
+
+    def __contains__(self, filename: str) -> bool:
+        return filename in self._names
 
     def add(self, filename: object) -> None:
         """Anything that is not the name of a value's file is ignored."""
         if isinstance(filename, str) and FILE_NAME.fullmatch(filename):
-            self._names[filename[:2]] += _as_bytes(filename)
-
-    def in_folder(self, folder: str) -> set[bytes]:
-        names = self._names[folder]
-        return {bytes(names[at : at + _NAME_BYTES]) for at in range(0, len(names), _NAME_BYTES)}
+            self._names.add(filename)
 
 
 def find(path: Path, with_rows: FilesWithRows, before: float) -> list[tuple[str, int]]:
@@ -37,10 +39,8 @@ def find(path: Path, with_rows: FilesWithRows, before: float) -> list[tuple[str,
     disk, in bytes."""
     strays = []
     for number in range(256):
-        folder = f"{number:02x}"
-        names = with_rows.in_folder(folder)
-        for file in _value_files(path, folder):
-            if _as_bytes(file) not in names:
+        for file in _value_files(path, f"{number:02x}"):
+            if file not in with_rows:
                 with suppress(OSError):
                     state = os.lstat(path / file)
                     if stat.S_ISREG(state.st_mode) and state.st_mtime < before:
@@ -79,7 +79,3 @@ def _entries(path: Path, folder: str) -> list[os.DirEntry[str]]:
             with os.scandir(path / folder) as entries:
                 return list(entries)
     return []
-
-
-def _as_bytes(filename: str) -> bytes:
-    return bytes.fromhex(filename.removesuffix(".val").replace("/", ""))

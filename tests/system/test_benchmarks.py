@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -37,6 +38,7 @@ from benchmarks.rounds import Drive
 from benchmarks.rounds import Round
 from benchmarks.rounds import Row
 from tests.support.documents import miss
+from tests.support.running import PATIENCE
 
 REPOSITORY = Path(__file__).parents[2]
 NGINX = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
@@ -243,3 +245,43 @@ def test_a_running_server_is_named_by_the_template_of_its_urls() -> None:
     assert server.target("a/b.jpg", 500, "webp") == "/r/500x/a/b.jpg?f=webp&q=80"
     with pytest.raises(ValueError, match="expected http://HOST:PORT"):
         servers.running_already("mine", "http://127.0.0.1:9000/no-key")
+
+
+def test_a_ratio_tells_the_least_and_the_greatest_of_its_rounds() -> None:
+    ratio = row("origin", 300, 330, 100).times(row("nginx", 600, 600, 200))
+    assert (ratio.least, ratio.greatest, ratio.spread) == (0.5, 0.55, "0.50 to 0.55")
+    assert row("origin", 1, 1).times(row("nginx", 2, 2)).spread == ""
+    table = report.bars([Bar("a bar", 0.6, ratio)])
+    assert "| 0.5 (0.50 to 0.55) | **not met** |" in table
+
+
+def test_what_stands_in_brackets_is_for_formats_with_a_quality() -> None:
+    peer = servers.running_already("imgproxy", "http://127.0.0.1:1/w:{width}[/q:{quality}]/{key}@{format}")
+    assert peer.target("a.jpg", 500, "webp") == "/w:500/q:80/a.jpg@webp"
+    assert peer.target("a.jpg", 500, "png") == "/w:500/a.jpg@png"
+
+
+async def test_the_process_of_a_running_server_is_found_by_its_port() -> None:
+    async with slow_server(0) as port:
+        assert machine.listener(port) == os.getpid()
+        assert servers.running_already("peer", f"http://127.0.0.1:{port}/{{key}}").pid == os.getpid()
+    assert machine.listener(machine.free_port()) is None
+
+
+@pytest.mark.slow
+def test_a_run_that_is_told_to_stop_leaves_no_server(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks.run", "--tiny", "--only", "hot-20kB"]
+    command += ["--work", str(tmp_path / "work"), "--results", str(tmp_path)]
+    with subprocess.Popen(
+        command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as run:
+        deadline = time.monotonic() + PATIENCE
+        while not list((tmp_path / "work").glob("origin/cache/cache.db")):
+            assert run.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        started = machine.tree(run.pid)
+        assert len(started) > 2
+        run.send_signal(signal.SIGTERM)
+        assert run.wait(PATIENCE) == 128 + signal.SIGTERM
+    assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]
