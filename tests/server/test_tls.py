@@ -11,6 +11,7 @@ import pytest
 from origin.errors import ConfigError
 from origin.server.tls import Certificate
 from origin.server.tls import certificate_end
+from tests.support.documents import need
 from tests.support.origin_process import certificate
 
 
@@ -21,11 +22,9 @@ def pair(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_the_end_is_the_one_that_openssl_reads(pair: tuple[Path, Path]) -> None:
+    need("openssl", "openssl")
     program = ["openssl", "x509", "-enddate", "-noout", "-in", str(pair[0])]
-    try:
-        text = subprocess.run(program, capture_output=True, text=True, check=True).stdout
-    except FileNotFoundError:
-        pytest.skip("openssl is not installed")
+    text = subprocess.run(program, capture_output=True, text=True, check=True).stdout
     date = datetime.datetime.strptime(text.strip().removeprefix("notAfter="), "%b %d %H:%M:%S %Y GMT")
     assert certificate_end(pair[0]) == date.replace(tzinfo=datetime.UTC).timestamp()
     assert Certificate(*pair).expires == certificate_end(pair[0])

@@ -19,6 +19,7 @@ from origin.urls.url_keys import read_encoded_key
 from origin.urls.url_keys import read_hex_key
 from origin.urls.url_keys import read_plain_key
 from origin.urls.url_keys import read_signed_encoded_key
+from tests.support.documents import need
 
 URL = "https://example.com/a/b c.jpg?x=1&y=é"
 HEX = URL.encode().hex()
@@ -80,6 +81,7 @@ def test_a_signed_url_is_the_whole_key() -> None:
 
 
 def digest(url: str) -> str:
+    need("openssl", "openssl")
     command = ["openssl", "dgst", "-sha1", "-hmac", SECRET]
     done = subprocess.run(command, input=url.encode(), capture_output=True, check=True)
     return done.stdout.decode().split()[-1]
