@@ -18,8 +18,8 @@ from origin.delivery.admission import FetchAdmission
 from origin.delivery.cors import Cors
 from origin.delivery.handler import RESERVED
 from origin.delivery.handler import Handler
-from origin.delivery.router import Mount
-from origin.delivery.router import Route
+from origin.delivery.mounts import Mount
+from origin.delivery.mounts import Route
 from origin.delivery.settings import RenderSettings
 from origin.errors import ConfigError
 from origin.imaging.protocol import Normalisation
