@@ -25,8 +25,8 @@ from origin.delivery.answers import Answer
 from origin.delivery.answers import FixedAnswers
 from origin.delivery.authorize import Verify
 from origin.delivery.handler import Handler
-from origin.delivery.router import READ_METHODS
-from origin.delivery.router import BodyLimit
+from origin.delivery.mounts import READ_METHODS
+from origin.delivery.mounts import BodyLimit
 from origin.delivery.router import Router
 from origin.errors import ConfigError
 from origin.http.message import RawHeaders
@@ -87,7 +87,7 @@ class OriginApp(Starlette):
 
     def body_limit(self, method: str, target: bytes) -> BodyLimit:
         """What the body of this request may cost a connection."""
-        return self.image_router.body_limit(method, target)
+        return self.image_router.mounts.body_limit(method, target)
 
     # The request
 

@@ -1,9 +1,9 @@
 """One mounted prefix: the life of a request, top to bottom.
 
-1  read       the URL: key and options, or what is wrong with them
+1  read       the URL: key and options, or what is wrong with them (`reading`)
 2  authorize  before anything costs
 3  look up    the cache; a hit in memory needs no step before it once its URL is authorized (`try_cached`)
-4  make       once for all who ask: original, render, keep
+4  make       once for all who ask: original, render, keep (`renditions`)
 5  answer     200, 304, 206 or 416; any OriginError ends in the fallback image
 """
 
@@ -15,25 +15,22 @@ from collections.abc import Awaitable
 from collections.abc import Callable
 from collections.abc import Mapping
 from contextlib import suppress
-from itertools import chain
 
-from origin.cache.records import name_original
 from origin.cache.records import name_purged
 from origin.delivery.authorize import Authorizer
-from origin.delivery.authorize import Pairs
 from origin.delivery.authorize import allow_all
 from origin.delivery.fallback import Fallback
 from origin.delivery.fallback import failure_text
 from origin.delivery.found_names import FoundNames
 from origin.delivery.later import AVIF
 from origin.delivery.later import LaterAvif
+from origin.delivery.reading import UrlReader
 from origin.delivery.renditions import Renditions
 from origin.delivery.request import AS_IT_IS
 from origin.delivery.request import ImageRequest
 from origin.delivery.request import Outcome
 from origin.delivery.responses import ResponseBuilder
 from origin.delivery.settings import Passthrough
-from origin.delivery.settings import passes_through
 from origin.errors import BadRequest
 from origin.errors import Forbidden
 from origin.errors import NotFound
@@ -55,20 +52,10 @@ from origin.sources.url_registry import NoRegistry
 from origin.sources.url_registry import RegistryAction
 from origin.sources.watched_registry import WatchedRegistry
 from origin.urls.dialects.dialect import Translate
-from origin.urls.dialects.dialect import Translation
 from origin.urls.dialects.dialect import keep_words
-from origin.urls.options import BY_NAME
-from origin.urls.options import Options
 from origin.urls.parsing import OptionDefaults
-from origin.urls.parsing import find_ignored
-from origin.urls.parsing import parse_options
-from origin.urls.parsing import parse_options_leniently
-from origin.urls.query import decode_query
 from origin.urls.url_keys import ReadKey
 from origin.urls.url_keys import read_plain_key
-
-RESERVED = "-/"  # the keys below it, where pictures come in, are actions and no pictures
-MAX_PAIRS = 100  # of a query; each costs microseconds before a token is looked at
 
 
 class Handler:
@@ -109,18 +96,22 @@ class Handler:
         self.fallback = fallback
         self._source_id = source_id
         self._responses = responses
-        self._defaults = defaults
+        self._reader = UrlReader(
+            name,
+            source_id,
+            defaults,
+            translate=translate,
+            read_key=read_key,
+            passthrough=passthrough,
+            is_written=is_written,
+            debug=debug,
+        )
         self._found = FoundNames(renditions.originals.cache_time, clock)
         self._authorizer = authorizer
-        self._translate = translate
-        self._read_key = read_key
         self._registry = registry
         self._later = later
-        self._passthrough = passthrough
         self._refuses_loops = refuses_loops
         self._fleet = fleet
-        self._debug = debug  # whether the names of ignored options are told
-        self._is_written = is_written  # whether pictures come in here, so that their versions are told
         self._clock = clock
 
     async def open(self) -> None:
@@ -135,61 +126,14 @@ class Handler:
         await self.renditions.close()
         await self.fallback.close()
 
-    async def purge(self, key: str | None, prefix: str | None, *, counts: bool = True) -> int:
-        """Forget results and originals of one key, of all keys that start with `prefix`, or of all keys.
-
-        Returns how many there were. What is under way is not kept, and a request that comes now starts anew.
-        With a fleet, on every origin, or PurgeNotSpread is raised. Without `counts`, what the bucket has is
-        not waited for.
-        """
-        key = None if key is None else self.source_key(key)
-        if self._fleet is not None:
-            return await self._fleet.purge(self.name, key, prefix, counts=counts)
-        return await self._purge_here(key, prefix)
-
-    async def _purge_here(self, key: str | None, prefix: str | None) -> int:
-        self.forget(key, prefix)
-        return await self.renditions.purge(name_purged(self.name, self._source_id, key, prefix))
-
-    def forget(self, key: str | None, prefix: str | None) -> None:
-        """Let no request that comes now join work for these originals. `key` is that of the source."""
-        name = name_purged(self.name, self._source_id, key, prefix)
-        self._found = FoundNames(self.renditions.originals.cache_time, self._clock)
-        if self._later is not None:
-            self._later.purge(name)
-        self.renditions.forget(name)
-
-    async def moderate(self, action: RegistryAction, url: str) -> None:
-        """Add, block or unblock a URL in the registry.
-
-        Raises NoRegistry, RegistryDown; BadRequest and Forbidden for what is no URL of a picture.
-        """
-        if self._registry is None:
-            raise NoRegistry
-        parse_url(url)
-        await getattr(self._registry.registry, action)(url)
-
-    async def forget_blocked(self, url: str) -> None:
-        """Forget the picture of a URL that a registry blocks, which may be that of this handler too."""
-        if self._registry is None:
-            return
-        if self._fleet is None:
-            await self._purge_here(url, None)
-            return
-        with suppress(PurgeNotSpread):  # every origin asks the registry before it serves what it has
-            await self._fleet.purge(self.name, url, None, counts=False)
-
-    def source_key(self, key: str) -> str:
-        """The key that the source is asked for, of a key as URLs have it, or of itself."""
-        try:
-            return self._read_key(key, (), b"")
-        except OriginError:
-            return key
-
     @property
     def source_id(self) -> str:
         """What tells its source from others in the names of the cache."""
         return self._source_id
+
+    def source_key(self, key: str) -> str:
+        """The key that the source is asked for, of a key as URLs have it, or of itself."""
+        return self._reader.source_key(key)
 
     # 1  Read
 
@@ -197,70 +141,7 @@ class Handler:
         self, key: str, query: bytes, error: BadRequest | None = None, raw_path: bytes = b""
     ) -> ImageRequest:
         """What a decoded key and a raw query ask for. `error` is what is wrong with the path already."""
-        many = query.count(b"&") > MAX_PAIRS
-        pairs = [] if many else decode_query(query)
-        said = self._translate(key, pairs)
-        source_key, passes, failure = said.key, False, None
-        parse = parse_options
-        try:
-            if many:
-                raise BadRequest(f"the query has more than {MAX_PAIRS} pairs")
-            if said.mistakes:
-                raise BadRequest("; ".join(said.mistakes))
-            source_key = self._read_key(said.key, said.pairs, raw_path)
-            if self._is_written and key.startswith(RESERVED):
-                raise BadRequest(f"keys below {RESERVED} are reserved")
-            passes = passes_through(self._passthrough, said.pairs, self._defaults)
-            options = Options() if passes else parse(said.pairs, self._defaults, None, said.beyond)
-        except OriginError as exc:
-            failure = error or exc
-            parse = parse_options_leniently  # for the fallback image
-            options = parse(said.pairs, self._defaults, None, said.beyond)
-        image = ImageRequest(
-            key,
-            said.pairs,
-            options,
-            self._name(source_key),
-            error or failure,
-            ignored=self._list_ignored(said) if self._debug else (),
-            source_key=source_key,
-            is_passed_through=passes,
-        )
-        image.is_plain = self._is_written and options.format != "auto" and not _has_options(said.pairs)
-        image.otherwise = self._read_name(image, said, parse)
-        return image
-
-    def _list_ignored(self, said: Translation) -> tuple[str, ...]:
-        """The names in a query that change nothing."""
-        return (*said.unknown, *said.without_effect, *chain(*find_ignored(said.pairs, self._defaults)))
-
-    def _read_name(
-        self, image: ImageRequest, said: Translation, parse: Callable[..., Options]
-    ) -> tuple[ImageRequest, ...]:
-        """What the key means where the source has no such key: presets of other originals."""
-        named = self._defaults.preset_names.read(image.key)
-        if named is None or image.source_key != image.key:
-            return ()
-        if self._passthrough == "always" and not named.is_derived:
-            return ()
-        options = parse(said.pairs, self._defaults, named, said.beyond)
-        return tuple(
-            ImageRequest(
-                original,
-                image.pairs,
-                options,
-                self._name(original),
-                image.error,
-                ignored=image.ignored,
-                source_key=original,
-                saved_as=image.key,
-            )
-            for original in named.originals
-        )
-
-    def _name(self, source_key: str) -> str:
-        """The name of an original in the cache."""
-        return name_original(self.name, self._source_id, source_key)
+        return self._reader.read(key, query, error, raw_path)
 
     async def respond(self, image: ImageRequest, request: Request) -> Response:
         """The answer to a GET or HEAD: steps 2 to 5. Raises ClientGone."""
@@ -408,10 +289,51 @@ class Handler:
         """Seconds until the permission ends; None where it has no end."""
         return None if image.expires is None else int(image.expires - self._clock())
 
+    # Beside that life: what is forgotten, and what the registry says
 
-def _has_options(pairs: Pairs) -> bool:
-    """Whether a query says what the picture is to look like."""
-    return any(value and (option := BY_NAME.get(name)) and not option.of_token for name, value in pairs)
+    async def purge(self, key: str | None, prefix: str | None, *, counts: bool = True) -> int:
+        """Forget results and originals of one key, of all keys that start with `prefix`, or of all keys.
+
+        Returns how many there were. What is under way is not kept, and a request that comes now starts anew.
+        With a fleet, on every origin, or PurgeNotSpread is raised. Without `counts`, what the bucket has is
+        not waited for.
+        """
+        key = None if key is None else self.source_key(key)
+        if self._fleet is not None:
+            return await self._fleet.purge(self.name, key, prefix, counts=counts)
+        return await self._purge_here(key, prefix)
+
+    async def _purge_here(self, key: str | None, prefix: str | None) -> int:
+        self.forget(key, prefix)
+        return await self.renditions.purge(name_purged(self.name, self._source_id, key, prefix))
+
+    def forget(self, key: str | None, prefix: str | None) -> None:
+        """Let no request that comes now join work for these originals. `key` is that of the source."""
+        name = name_purged(self.name, self._source_id, key, prefix)
+        self._found = FoundNames(self.renditions.originals.cache_time, self._clock)
+        if self._later is not None:
+            self._later.purge(name)
+        self.renditions.forget(name)
+
+    async def moderate(self, action: RegistryAction, url: str) -> None:
+        """Add, block or unblock a URL in the registry.
+
+        Raises NoRegistry, RegistryDown; BadRequest and Forbidden for what is no URL of a picture.
+        """
+        if self._registry is None:
+            raise NoRegistry
+        parse_url(url)
+        await getattr(self._registry.registry, action)(url)
+
+    async def forget_blocked(self, url: str) -> None:
+        """Forget the picture of a URL that a registry blocks, which may be that of this handler too."""
+        if self._registry is None:
+            return
+        if self._fleet is None:
+            await self._purge_here(url, None)
+            return
+        with suppress(PurgeNotSpread):  # every origin asks the registry before it serves what it has
+            await self._fleet.purge(self.name, url, None, counts=False)
 
 
 def _choices(image: ImageRequest) -> tuple[ImageRequest, ...]:

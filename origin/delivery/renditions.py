@@ -4,31 +4,26 @@ The three are told apart in `get`, in this order:
 
 1  a fresh result in the cache is served
 2  a stale one is served and renewed behind the answer, or served alone while the source is down
-3  anything else is made, once for all who ask at the same time: original, render, keep
+3  anything else is made, once for all who ask at the same time: the original is got here, and `rendering`
+   renders it and keeps the result
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
-import math
 import time
-from collections import Counter
-from collections.abc import AsyncIterator
 from collections.abc import Awaitable
 from collections.abc import Callable
 from contextlib import ExitStack
-from contextlib import asynccontextmanager
-from dataclasses import replace
 
 from origin.cache.leases import Leases
 from origin.cache.records import Lookup
 from origin.cache.records import Result
 from origin.cache.records import Version
-from origin.cache.results import Entry
 from origin.delivery.originals import FetchedOriginal
 from origin.delivery.originals import Originals
+from origin.delivery.rendering import Rendering
 from origin.delivery.request import AS_IT_IS
 from origin.delivery.request import ImageRequest
 from origin.delivery.request import Outcome
@@ -37,32 +32,18 @@ from origin.delivery.settings import Freshness
 from origin.delivery.settings import RenderSettings
 from origin.delivery.singleflight import SingleFlight
 from origin.delivery.singleflight import WaiterGone
-from origin.errors import BadRequest
-from origin.errors import EncodingFailed
 from origin.errors import NotFound
 from origin.errors import OriginError
 from origin.errors import Overloaded
-from origin.errors import RenderFailed
-from origin.errors import RenderTimeout
 from origin.errors import SourceUnavailable
-from origin.errors import UnsupportedFormat
-from origin.formats import Format
-from origin.formats import refusal
-from origin.formats import sniff
 from origin.http.caching import cache_status
 from origin.http.message import ClientGone
 from origin.http.message import Request
-from origin.ops import tracing
-from origin.render.pool import Rendered
 from origin.render.pool import RenderPool
-from origin.render.quarantine import Quarantine
-from origin.sources.marks import crop_of
-from origin.urls.options import Options
 
 log = logging.getLogger(__name__)
 
 LEASE_SECONDS = 2.0  # that a lease lasts longer than a render may take
-_TRIAL = Options(width=16)  # whether an original that passes as it is decodes at all
 
 
 class Renditions:
@@ -89,13 +70,11 @@ class Renditions:
         self._settings = settings
         self._settings_digest = ""
         self._freshness = freshness
-        self._max_variants = max_variants
         self._clock = clock
         self._flights: SingleFlight[Outcome] = SingleFlight() if flights is None else flights
         self._leases = leases
-        self._quarantine = Quarantine()
         self._refreshes: set[asyncio.Task[None]] = set()
-        self._rendering: Counter[str] = Counter()  # variants on their way, by original
+        self._rendering = Rendering(handler, originals, pool, settings, max_variants, clock)
 
     @property
     def settings(self) -> RenderSettings:
@@ -314,10 +293,10 @@ class Renditions:
                 found = await self._made_by_others(variant, lookup, current)
                 if found is not None:
                     return found
-                async with self._admitted(variant, current):
+                async with self._rendering.admitted(variant, current):
                     current = await self.originals.body(original, key, current)
                     expected.close()
-                    return await self._render_and_keep(variant, current, entry)
+                    return await self._rendering.render_and_keep(variant, current, entry)
         except (SourceUnavailable, Overloaded):
             outcome = self._stale_if_error(lookup)
             if outcome is None:
@@ -337,102 +316,6 @@ class Renditions:
         if lookup.version is None or lookup.version.etag != current.version.etag:
             return None
         return self._serve(lookup, variant)
-
-    @asynccontextmanager
-    async def _admitted(self, variant: Variant, current: FetchedOriginal) -> AsyncIterator[None]:
-        """Refuse what would render in vain: one variant too many, or an original that kills renderers."""
-        original = variant.original
-        if variant.format != AS_IT_IS:
-            version, in_format = _suspects(variant, current)
-            self._quarantine.check(version, self._clock())
-            self._quarantine.check(in_format, self._clock(), _size(variant))
-        if self._max_variants is not None and self._cache is not None:
-            count = await self._cache.count_results(original)
-            if count + self._rendering[original] >= self._max_variants:
-                raise BadRequest(f"{count} variants of this original are kept, and there may be no more")
-        self._rendering[original] += 1
-        try:
-            yield
-        finally:
-            self._rendering[original] -= 1
-            if not self._rendering[original]:
-                del self._rendering[original]
-
-    async def _render_and_keep(
-        self, variant: Variant, current: FetchedOriginal, entry: Entry | None
-    ) -> Outcome:
-        try:
-            rendered = await self._render(variant, current)
-        except OriginError as error:
-            # Of this variant alone: another size of the same original may do well.
-            if error.remembered and entry is not None:
-                entry.keep_failure(error, self._clock() + self.originals.failure_seconds, variant.name)
-            raise
-        digest = hashlib.sha256(rendered.body).digest()[:16]
-        result = Result(rendered.body, rendered.format, digest, current.version.last_modified)
-        if entry is not None:
-            with tracing.stage("store"):
-                entry.keep_result(current.version.etag, variant.name, result)
-        fwd_status = 200 if current.asked == "fetched" else None
-        status = cache_status(fwd="uri-miss", fwd_status=fwd_status, stored=entry is not None)
-        stages = {"source": current.took, "queue": rendered.waited, "render": rendered.took}
-        return Outcome(result, status, "miss", stages, current.version.etag)
-
-    async def _render(self, variant: Variant, current: FetchedOriginal) -> Rendered:
-        body = current.body or b""
-        format = sniff(body)
-        if format is None or format.name not in self._settings.allowed:
-            raise UnsupportedFormat(refusal(body))
-        if variant.format == AS_IT_IS:
-            return Rendered(bytes(body), format, 0, 0, 0.0, 0.0)
-        passes = variant.options.only is not None and format.name not in variant.options.only
-        options, target = (_TRIAL, Format.PNG.name) if passes else (variant.options, variant.format)
-        version, in_format = _suspects(variant, current)
-        try:
-            async with self.originals.admission.holding(len(body)):
-                job = self._settings.job(options, target, crop_of(current.version.etag), version)
-                rendered = await self._pool.render(body, job, self._settings.timeout, handler=self._handler)
-        except EncodingFailed:
-            raise
-        except RenderTimeout:
-            self._quarantine.record_overrun(in_format, self._clock(), _size(variant))
-            raise
-        except RenderFailed:
-            self._quarantine.record_crash(version, self._clock())
-            raise
-        ended = {"queue": rendered.took, "render": 0.0, "encode": 0.0}
-        took = {"queue": rendered.waited, "render": rendered.took, "encode": rendered.encoding}
-        tracing.record_stages({name: (took[name], ago) for name, ago in ended.items()})
-        self._quarantine.clear(version)
-        self._quarantine.clear(in_format)
-        return replace(rendered, body=bytes(body), format=format) if passes else rendered
-
-
-def _suspects(variant: Variant, current: FetchedOriginal) -> tuple[str, str]:
-    """What a crash is blamed on, this version of the original; and what an overrun of time is blamed on: it
-    in this format, since a large picture may be slow to encode in one and quick in the others. What other
-    options than those of size make slow is not blamed on the picture without them."""
-    version = variant.original + current.version.etag
-    return version, f"{version}|{variant.format}|{'plain' if _is_plain(variant.options) else 'changed'}"
-
-
-def _is_plain(options: Options) -> bool:
-    """Whether only size, cut and format are asked for."""
-    return options == Options(
-        width=options.width,
-        height=options.height,
-        crop=options.crop,
-        format=options.format,
-        download=options.download,
-        only=options.only,
-        keeps_shape=options.keeps_shape,
-        quality=options.quality if isinstance(options.quality, int) else None,
-    )
-
-
-def _size(variant: Variant) -> float:
-    """The longer side that is asked for, in pixels; infinite for the original's own size."""
-    return max(variant.options.width or 0, variant.options.height or 0) or math.inf
 
 
 def _revalidated(result: Result | None, current: FetchedOriginal) -> Outcome | None:

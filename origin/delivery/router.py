@@ -6,13 +6,8 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Awaitable
-from collections.abc import Callable
 from collections.abc import Mapping
-from dataclasses import dataclass
-from dataclasses import field
 from typing import NamedTuple
-from urllib.parse import unquote
 from urllib.parse import unquote_to_bytes
 
 from starlette.types import ASGIApp
@@ -20,16 +15,19 @@ from starlette.types import ASGIApp
 from origin.cache.memory import Lru
 from origin.delivery.answers import FixedAnswers
 from origin.delivery.body_admission import BodyAdmission
-from origin.delivery.cors import Cors
 from origin.delivery.handler import Handler
+from origin.delivery.hosts import Hosts
+from origin.delivery.hosts import is_probe
+from origin.delivery.mounts import READ_METHODS
+from origin.delivery.mounts import Mount
+from origin.delivery.mounts import Mounts
+from origin.delivery.mounts import Route
+from origin.delivery.other_methods import OtherMethods
 from origin.delivery.request import ImageRequest
 from origin.errors import BadRequest
 from origin.errors import OriginError
 from origin.errors import Overloaded
-from origin.http.caching import NO_STORE
-from origin.http.caching import cache_status
 from origin.http.message import LARGE_BODY
-from origin.http.message import SECURITY_HEADERS
 from origin.http.message import ClientGone
 from origin.http.message import Message
 from origin.http.message import RawHeaders
@@ -44,12 +42,8 @@ from origin.http.request_id import request_id
 from origin.ops import logs
 from origin.ops.logs import RequestLine
 from origin.ops.metrics import Metrics
-from origin.ops.routes import MAX_PURGE
 from origin.ops.routes import S3_EVENTS
-from origin.ops.s3_events import MAX_EVENT
 from origin.ops.tracing import RequestTracer
-from origin.urls.path import decode_path
-from origin.urls.path import find_mount
 
 log = logging.getLogger(__name__)
 
@@ -59,52 +53,6 @@ MAX_REMEMBERED_PAIRS = 20  # of a query
 MAX_URL = 8192  # bytes of path and query
 CLIENT_GONE_STATUS = 499  # in the log only, as nginx has it
 _ADDRESSES = re.compile(r"[0-9A-Fa-f.:,\[\] ]{1,200}")  # as X-Forwarded-For lists them
-READ_METHODS = ("GET", "HEAD")
-_ANY_PAGE = Cors(("*",))  # may read pictures
-
-
-class BodyLimit(NamedTuple):
-    """What the body of a request may cost a connection."""
-
-    bytes: int
-    seconds: float  # from the request's first byte to its last
-
-
-NO_BODY = BodyLimit(0, 5.0)
-ADMIN_BODY = BodyLimit(MAX_PURGE, 5.0)
-EVENT_BODY = BodyLimit(MAX_EVENT, 10.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """What answers a method at a prefix; for GET and HEAD, in place of pictures. `respond` gets the decoded
-    key, which is empty for the prefix itself."""
-
-    respond: Callable[[str, Request], Awaitable[Response]]
-    body: BodyLimit
-    refuse: Callable[[BadRequest], Response] | None = None  # answers a path that cannot be decoded
-
-
-@dataclass(frozen=True, slots=True)
-class Mount:
-    """What is mounted at one prefix."""
-
-    handler: Handler
-    endpoints: Mapping[str, Endpoint] = field(default_factory=dict)  # by method
-    cors: Cors | None = None  # for the endpoints; None: no page of another site may use them from a script
-
-    @property
-    def methods(self) -> str:
-        """The value of Allow."""
-        return ", ".join(dict.fromkeys((*READ_METHODS, *self.endpoints)))
-
-
-class Route(NamedTuple):
-    """Another path for one of a mount's endpoints."""
-
-    mount: Mount
-    method: str
-    key: str
 
 
 class _Remembered(NamedTuple):
@@ -134,13 +82,12 @@ class Router:
     ) -> None:
         """`routes` are other paths for what is written, decoded and without the leading slash."""
         self._app = app
-        self._mounts = mounts
-        self._routes = {} if routes is None else routes
+        self.mounts = Mounts(mounts, routes)
         self._metrics = metrics
-        self._hosts = tuple(host.lower() for host in hosts)
-        self._https_port = https_port  # every plain request is redirected there
+        self._hosts = Hosts(hosts, https_port) if hosts else None
         self._log_probes = log_probes
         self._bodies = BodyAdmission() if bodies is None else bodies
+        self._other_methods = OtherMethods(self.mounts, self._bodies)
         self._answers = FixedAnswers({}) if answers is None else answers
         self._tracer = tracer
         self._in_flight = 0
@@ -161,7 +108,7 @@ class Router:
         if self._tracer is not None and self._tracer.is_asked_for(folded):
             return None
         try:
-            if self._hosts and self._refuse(_request(method, scheme, target, headers)):
+            if self._hosts is not None and self._hosts.refuse(_request(method, scheme, target, headers)):
                 return None
             response = remembered.handler.try_cached(remembered.image, folded)
         except Exception:
@@ -171,19 +118,6 @@ class Router:
             return None  # large bodies are counted, on the way through ASGI
         self._record(method, remembered.redacted, response, start, client, folded)
         return response
-
-    def body_limit(self, method: str, target: bytes) -> BodyLimit:
-        """What the body of this request may cost."""
-        if method in READ_METHODS:
-            return NO_BODY
-        try:
-            mount, _ = self._find(target.partition(b"?")[0], method)
-        except BadRequest:
-            mount = None
-        if mount is None:
-            return EVENT_BODY if target.partition(b"?")[0] == S3_EVENTS.encode() else ADMIN_BODY
-        endpoint = mount.endpoints.get(method)
-        return ADMIN_BODY if endpoint is None else endpoint.body
 
     async def idle(self) -> None:
         """Returns when no request is in flight. For a router that gets no more of them."""
@@ -198,7 +132,7 @@ class Router:
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)
-        if self._tracer is None or _is_probe(request.raw_path):
+        if self._tracer is None or is_probe(request.raw_path):
             await self._answer(scope, request, receive, send)
             return
         with self._tracer.request(request, logs.redact_url(request.raw_path, b"")) as answered:
@@ -226,7 +160,7 @@ class Router:
             if not self._in_flight and self._became_idle is not None:
                 self._became_idle.set()
         redacted = ""
-        if self._log_probes or not _is_probe(request.raw_path):
+        if self._log_probes or not is_probe(request.raw_path):
             query = b"" if request.raw_path == S3_EVENTS.encode() else request.query  # it may be the token
             redacted = logs.redact_url(request.raw_path, query)
         self._record(request.method, redacted, response, start, request.client, request.headers)
@@ -234,14 +168,16 @@ class Router:
 
     async def _respond(self, request: Request) -> Response | None:
         """The answer; None where the request belongs to no mount."""
-        refusal = self._refuse(request)
+        if len(request.raw_path) + len(request.query) > MAX_URL:
+            return text_response(414, "URI too long")
+        refusal = None if self._hosts is None else self._hosts.refuse(request)
         if refusal is not None:
             return refusal
         answer = self._answers.find(request.method, request.raw_path)
         if answer is not None:
             return answer
         read = request.method in READ_METHODS
-        response = await self._read(request) if read else await self._write(request)
+        response = await self._read(request) if read else await self._other_methods.respond(request)
         if response is None and _is_disguised(request.raw_path):
             return text_response(404, "not found")
         return response
@@ -254,19 +190,18 @@ class Router:
         else:
             error = None
             try:
-                mount, key = self._find(request.raw_path, request.method)
+                mount, key = self.mounts.find(request.raw_path, request.method)
             except BadRequest as exc:
                 # A path that cannot be decoded still tells whose fallback image it gets.
                 error = exc
-                path = unquote(request.raw_path.decode("latin-1"), errors="replace").removeprefix("/")
-                mount, key = find_mount(path, self._mounts) or (None, "")
+                mount, key = self.mounts.find_undecodable(request.raw_path)
             if mount is None:
                 return None
             read = mount.endpoints.get(request.method)
             if read is not None:
-                return (
-                    text_response(400, "bad request") if error else await self._ask(read, mount, key, request)
-                )
+                if error is not None:
+                    return text_response(400, "bad request")
+                return await self._other_methods.ask(read, mount, key, request)
             handler = mount.handler
             image = handler.read(key, request.query, error, request.raw_path)
         try:
@@ -283,86 +218,6 @@ class Router:
             redacted = logs.redact_url(request.raw_path, request.query)
             self._remembered.put(request.target, _Remembered(handler, image, redacted))
         return response
-
-    async def _write(self, request: Request) -> Response | None:
-        """Any other method."""
-        try:
-            mount, key = self._find(request.raw_path, request.method)
-        except BadRequest as error:
-            return self._refuse_path(error, request)
-        if mount is None:
-            return None
-        if request.method == "OPTIONS" and b"access-control-request-method" in request.headers:
-            return _preflight(mount, request)
-        endpoint = mount.endpoints.get(request.method)
-        if endpoint is None:
-            response = text_response(405, "method not allowed", (b"allow", mount.methods.encode()))
-        else:
-            response = await self._ask(endpoint, mount, key, request)
-        if mount.cors is not None:
-            mount.cors.apply(request, response)
-        return response
-
-    def _refuse_path(self, error: BadRequest, request: Request) -> Response:
-        """The answer to a path that cannot be decoded, from what its beginning leads to."""
-        path = unquote(request.raw_path.decode("latin-1"), errors="replace").removeprefix("/")
-        mount, _ = find_mount(path, self._mounts) or (None, "")
-        endpoint = None if mount is None else mount.endpoints.get(request.method)
-        if mount is None or endpoint is None or endpoint.refuse is None:
-            return text_response(400, "bad request")
-        response = endpoint.refuse(error)
-        if mount.cors is not None:
-            mount.cors.apply(request, response)
-        return response
-
-    async def _ask(self, endpoint: Endpoint, mount: Mount, key: str, request: Request) -> Response:
-        try:
-            response = await endpoint.respond(key, request)
-        except ClientGone:
-            raise
-        except Exception as exc:
-            log.exception("an answer failed")
-            response = text_response(500, "internal server error")
-            response.handler, response.error = mount.handler.name, exc
-        if not self._bodies.admits(response.body, request.client):
-            return text_response(503, "overloaded", (b"retry-after", b"2"))
-        return response
-
-    def _find(self, raw_path: bytes, method: str) -> tuple[Mount | None, str]:
-        """The mount with the longest prefix, and the key in it. Raises BadRequest.
-
-        A prefix itself, without a key, is found only for what is written to it.
-        """
-        path = decode_path(raw_path)
-        if method not in READ_METHODS:
-            route = self._routes.get(path)
-            if route is not None and method in (route.method, "OPTIONS"):
-                return route.mount, route.key
-            if path in self._mounts:
-                return self._mounts[path], ""
-        return find_mount(path, self._mounts) or (None, "")
-
-    def _refuse(self, request: Request) -> Response | None:
-        """The refusal of a request that no mount may answer."""
-        if len(request.raw_path) + len(request.query) > MAX_URL:
-            return text_response(414, "URI too long")
-        if not self._hosts or _is_probe(request.raw_path):
-            return None  # load balancers ask by address
-        host = (request.header(b"host") or "").lower()
-        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
-        if self._https_port is not None and request.scope.get("scheme") == "http":
-            return self._redirect_to_https(name if name in self._hosts else self._hosts[0], request)
-        if name not in self._hosts:
-            return text_response(421, "misdirected request")
-        return None
-
-    def _redirect_to_https(self, host: str, request: Request) -> Response:
-        """301 to the same URL; the host is always one of the configured ones."""
-        port = "" if self._https_port == 443 else f":{self._https_port}"
-        query = b"?" + request.query if request.query else b""
-        # A second slash at the front would make the path a host name.
-        location = f"https://{host}{port}".encode() + b"/" + request.raw_path.lstrip(b"/") + query
-        return text_response(301, "moved to https", (b"location", location))
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> Response:
         """Let the app behind answer; its status is noted for the log."""
@@ -403,35 +258,9 @@ def _is_worth_remembering(request: Request, image: ImageRequest) -> bool:
     return len(request.target) <= MAX_REMEMBERED_URL and len(image.pairs) <= MAX_REMEMBERED_PAIRS
 
 
-def _preflight(mount: Mount, request: Request) -> Response:
-    """The answer to OPTIONS, which a browser sends before a script's request with headers of its own."""
-    headers = [
-        (b"allow", f"{mount.methods}, OPTIONS".encode()),
-        (b"vary", b"Access-Control-Request-Headers"),
-        (b"cache-control", NO_STORE.encode()),
-        (b"cache-status", cache_status(detail="preflight").encode()),
-        *SECURITY_HEADERS,
-    ]
-    response = Response(204, headers, b"", mount.handler.name)
-    if mount.cors is None:
-        # Browsers let POST pass whatever the methods are, and only headers that are not admitted stop it.
-        if request.header(b"access-control-request-method") in READ_METHODS:
-            response.headers += _ANY_PAGE.preflight_headers(request, READ_METHODS)
-        return response
-    mount.cors.apply(request, response)
-    if mount.cors.origin_for(request) is not None:
-        response.headers += mount.cors.preflight_headers(request, mount.methods.split(", "))
-    return response
-
-
 def _is_disguised(raw_path: bytes) -> bool:
     """Whether this is a path below `/-/` in another spelling, which what stands in front has not seen."""
     return not raw_path.startswith(b"/-/") and unquote_to_bytes(raw_path).startswith(b"/-/")
-
-
-def _is_probe(raw_path: bytes) -> bool:
-    """Whether a load balancer or an operator's program asks."""
-    return raw_path == b"/status" or raw_path.startswith(b"/-/")
 
 
 def _request(method: str, scheme: str, target: bytes, headers: RawHeaders) -> Request:

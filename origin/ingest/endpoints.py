@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from collections.abc import Mapping
 
-from origin.delivery.router import BodyLimit
-from origin.delivery.router import Endpoint
+from origin.delivery.mounts import BodyLimit
+from origin.delivery.mounts import Endpoint
 from origin.ingest.arrival import seconds_for
 from origin.ingest.upload import Uploads
 

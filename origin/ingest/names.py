@@ -15,7 +15,7 @@ from datetime import UTC
 from datetime import datetime
 from typing import TypeVar
 
-from origin.delivery.handler import RESERVED
+from origin.delivery.reading import RESERVED
 from origin.errors import Exists
 from origin.errors import Malformed
 from origin.urls.path import find_key_violation

@@ -7,8 +7,8 @@ from collections.abc import Collection
 from collections.abc import Mapping
 from dataclasses import replace
 
-from origin.delivery.router import BodyLimit
-from origin.delivery.router import Endpoint
+from origin.delivery.mounts import BodyLimit
+from origin.delivery.mounts import Endpoint
 from origin.errors import BadRequest
 from origin.errors import NotFound
 from origin.errors import OriginError

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import quote
 
-from origin.delivery.handler import RESERVED
+from origin.delivery.reading import RESERVED
 from origin.errors import BadRequest
 from origin.errors import Exists
 from origin.errors import Malformed

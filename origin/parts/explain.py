@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from origin.config.model import Config
 from origin.config.model import Handler
 from origin.config.signing import foreign_verifier
-from origin.delivery.handler import RESERVED
+from origin.delivery.reading import RESERVED
 from origin.delivery.settings import passes_through
 from origin.errors import BadRequest
 from origin.errors import Forbidden

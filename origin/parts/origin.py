@@ -34,12 +34,12 @@ from origin.delivery.fallback import load_image
 from origin.delivery.handler import Handler
 from origin.delivery.idle import IdleQueue
 from origin.delivery.later import LaterAvif
+from origin.delivery.mounts import Mount
+from origin.delivery.mounts import Route
 from origin.delivery.on_error import OnError
 from origin.delivery.originals import Originals
 from origin.delivery.renditions import Renditions
 from origin.delivery.responses import ResponseBuilder
-from origin.delivery.router import Mount
-from origin.delivery.router import Route
 from origin.delivery.settings import Freshness
 from origin.delivery.singleflight import SingleFlight
 from origin.delivery.watermarks import check_watermarks

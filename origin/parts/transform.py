@@ -10,7 +10,7 @@ from origin.config.model import Handler as HandlerConfig
 from origin.config.write import Way
 from origin.delivery.admission import FetchAdmission
 from origin.delivery.handler import Handler
-from origin.delivery.router import Mount
+from origin.delivery.mounts import Mount
 from origin.ingest.posted import PostedPictures
 from origin.ingest.transform import Transform
 from origin.parts.write import make_authorizer

@@ -16,10 +16,10 @@ from origin.config.write import Way
 from origin.config.write import Write
 from origin.delivery.admission import FetchAdmission
 from origin.delivery.cors import Cors
-from origin.delivery.handler import RESERVED
 from origin.delivery.handler import Handler
-from origin.delivery.router import Mount
-from origin.delivery.router import Route
+from origin.delivery.mounts import Mount
+from origin.delivery.mounts import Route
+from origin.delivery.reading import RESERVED
 from origin.delivery.settings import RenderSettings
 from origin.errors import ConfigError
 from origin.imaging.protocol import Normalisation

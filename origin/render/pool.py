@@ -14,35 +14,23 @@ from collections import Counter
 from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
-from origin.errors import BadRequest
-from origin.errors import EncodingFailed
 from origin.errors import OriginError
 from origin.errors import Overloaded
 from origin.errors import RenderFailed
 from origin.errors import RenderTimeout
-from origin.errors import Unprocessable
-from origin.errors import UnsupportedFormat
 from origin.formats import DEFAULT_ORIGINALS
-from origin.formats import DESCRIPTION_NAMES
-from origin.formats import MAX_SIDE
-from origin.formats import Description
-from origin.formats import Format
-from origin.formats import ResultFormat
-from origin.formats import named_result
-from origin.formats import sniff
 from origin.imaging.protocol import Job
-from origin.imaging.protocol import largest_result
-from origin.imaging.protocol import normalised_format
-from origin.imaging.protocol import outputs
 from origin.render.connection import PROTOCOL_ERRORS
 from origin.render.connection import Message
 from origin.render.cores import count_cores
-from origin.render.descriptions import check_description
 from origin.render.process import Renderer
 from origin.render.process import RendererBroken
+from origin.render.process import warn_of_absent_decoders
+from origin.render.process import warn_of_missing_locks
+from origin.render.rendered import Rendered
+from origin.render.rendered import read_answer
 from origin.render.turns import FairQueue
 
 __all__ = ["RenderPool", "Rendered", "Renderer", "RendererBroken"]
@@ -52,26 +40,8 @@ log = logging.getLogger(__name__)
 LEAVE_SECONDS = 1.0  # in which a job may end that nobody waits for any more
 MAX_JOBS = 2_000  # of one process, against what leaks in forty C libraries
 _FORMATS = tuple(format.name for format in DEFAULT_ORIGINALS)
-_ADDED = 4_096  # bytes by which metadata written anew may make a picture larger that comes in
 JOBS_BETWEEN_LOOKS = 8  # at the memory of a renderer, each of which takes longer than sending a job
 LARGE_JOB = 1.0  # seconds: after one that took longer it is looked at, since animations leave much behind
-_ERRORS: dict[str, type[OriginError]] = {
-    "bad-request": BadRequest,
-    "unprocessable": Unprocessable,
-    "unsupported-format": UnsupportedFormat,
-    "render-failed": EncodingFailed,
-}  # by the kind that a renderer gives
-
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    body: bytes
-    format: ResultFormat
-    width: int  # px of one frame
-    height: int
-    waited: float  # seconds in the queue
-    took: float  # seconds in the renderer
-    encoding: float = 0.0  # of these, seconds in the encoder; the renderer says so
 
 
 class RenderPool:
@@ -143,8 +113,8 @@ class RenderPool:
                 await self.close()
                 raise failure
         self.hello = self._idle[0].hello
-        _warn_of_missing_locks(self.hello)
-        _warn_of_absent_decoders(self.hello)
+        warn_of_missing_locks(self.hello)
+        warn_of_absent_decoders(self.hello)
 
     async def close(self) -> None:
         self._closing = True
@@ -180,10 +150,9 @@ class RenderPool:
             async with asyncio.timeout(timeout):
                 head, body = await asyncio.shield(answer)
             took = time.perf_counter() - begun
-            format, width, height = _check_answer(head, body, job, original)
-            result = Rendered(body, format, width, height, begun - start, took, _encoding(head, took))
+            rendered = read_answer(head, body, job, original, waited=begun - start, took=took)
             healthy = True
-            return result
+            return rendered
         except OriginError:
             healthy = True
             raise
@@ -330,78 +299,3 @@ class RenderPool:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _warn_of_missing_locks(hello: dict[str, Any]) -> None:
-    locks, reasons = hello.get("sandbox") or {}, hello.get("sandbox_missing") or {}
-    missing = [name for name, holds in locks.items() if not holds]
-    if missing and len(missing) == len(locks):
-        why = "; ".join(sorted({str(reason) for reason in reasons.values()}))
-        log.warning("renderers run without a sandbox (%s): serve only pictures that you trust from here", why)
-    elif missing:
-        log.warning(
-            "renderers run without %s", ", ".join(f"{name} ({reasons.get(name)})" for name in missing)
-        )
-
-
-def _warn_of_absent_decoders(hello: dict[str, Any]) -> None:
-    for name in hello.get("absent") or ():
-        extra = Format.named(str(name)).extra
-        log.warning(
-            "originals in %s are refused: no decoder is installed; pip install 'image-origin[%s]' does that",
-            name,
-            extra,
-        )
-
-
-def _encoding(head: dict[str, Any], took: float) -> float:
-    """Seconds in the encoder, as far as what a renderer says can be."""
-    told = head.get("ms")
-    milliseconds = told.get("encode") if isinstance(told, dict) else None
-    seconds = milliseconds / 1000 if isinstance(milliseconds, int | float) else 0.0
-    return min(max(seconds, 0.0), took)
-
-
-def _check_answer(
-    head: dict[str, Any], body: bytes, job: Job, original: bytes | memoryview
-) -> tuple[ResultFormat, int, int]:
-    """The format and the sides of the result that a renderer answers with.
-
-    A picture may have taken the renderer over, so nothing it says is trusted: the body has to be a picture in
-    a format that the job can have, and no larger than a result of those sides can be; or the description that
-    the job asks for.
-    Raises OriginError for a failed job and one of `PROTOCOL_ERRORS`.
-    """
-    if head["ok"] is not True:
-        raise _ERRORS.get(head["kind"], RenderFailed)(str(head["reason"])[:1000])
-    format = named_result(head["format"])
-    width, height = int(head["width"]), int(head["height"])
-    if not 1 <= width <= MAX_SIDE >= height >= 1:
-        raise ValueError(f"the result is of {width}x{height} pixels")
-    if isinstance(format, Description):
-        if format.name != job.format:
-            raise ValueError(f"the result is a {format.name}, and {job.format} was asked for")
-        check_description(format, body)
-        return format, width, height
-    if sniff(body) is not format:
-        raise ValueError(f"the result is no {format.name}")
-    if format not in _possible_formats(job, original):
-        raise ValueError(f"the result is a {format.name}, and {job.format} was asked for")
-    largest = largest_result(width, height, job.max_frames if job.holds_animation(format) else 1)
-    if len(body) > (largest if job.normalisation is None else max(largest, len(original) + _ADDED)):
-        raise ValueError(f"the result is of {width}x{height} pixels and {len(body)} bytes")
-    return format, width, height
-
-
-def _possible_formats(job: Job, original: bytes | memoryview) -> set[Format]:
-    sniffed = sniff(original)
-    if sniffed is None or job.format in DESCRIPTION_NAMES:
-        return set()
-    if job.normalisation is not None:
-        return {normalised_format(job.normalisation, sniffed)}
-    return {
-        format
-        for animated in {False, sniffed.may_move}
-        for output in outputs(job.format, sniffed, animated)
-        for format in (output.format, output.if_transparent)
-    }

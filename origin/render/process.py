@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 from typing import ClassVar
 
+from origin.formats import Format
 from origin.imaging.protocol import SHARED_BYTES
 from origin.imaging.protocol import WATERMARK_BYTES
 from origin.imaging.protocol import Job
@@ -22,6 +24,8 @@ from origin.render.connection import Message
 from origin.render.connection import RendererConnection
 from origin.render.shared_memory import SharedMemory
 from origin.render.shared_memory import make_shared_memory
+
+log = logging.getLogger(__name__)
 
 START_TIMEOUT = 30.0  # seconds to import libvips and warm up
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -186,3 +190,27 @@ def environment() -> dict[str, str]:
     if "LD_LIBRARY_PATH" in os.environ:
         environment["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
     return environment
+
+
+def warn_of_missing_locks(hello: dict[str, Any]) -> None:
+    """Tell operators what of the sandbox does not hold, as a renderer said when it started."""
+    locks, reasons = hello.get("sandbox") or {}, hello.get("sandbox_missing") or {}
+    missing = [name for name, holds in locks.items() if not holds]
+    if missing and len(missing) == len(locks):
+        why = "; ".join(sorted({str(reason) for reason in reasons.values()}))
+        log.warning("renderers run without a sandbox (%s): serve only pictures that you trust from here", why)
+    elif missing:
+        log.warning(
+            "renderers run without %s", ", ".join(f"{name} ({reasons.get(name)})" for name in missing)
+        )
+
+
+def warn_of_absent_decoders(hello: dict[str, Any]) -> None:
+    """Tell operators which formats cannot be read here, and what to install."""
+    for name in hello.get("absent") or ():
+        extra = Format.named(str(name)).extra
+        log.warning(
+            "originals in %s are refused: no decoder is installed; pip install 'image-origin[%s]' does that",
+            name,
+            extra,
+        )

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from origin.delivery.router import ADMIN_BODY
-from origin.delivery.router import NO_BODY
-from origin.delivery.router import BodyLimit
-from origin.delivery.router import Endpoint
-from origin.delivery.router import Mount
+from origin.delivery.mounts import ADMIN_BODY
+from origin.delivery.mounts import NO_BODY
+from origin.delivery.mounts import BodyLimit
+from origin.delivery.mounts import Endpoint
+from origin.delivery.mounts import Mount
 from origin.http.message import Request
 from origin.http.message import Response
 from origin.http.message import text_response
@@ -42,7 +42,7 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     plain = settings(folder, folder / "cache")
     inner = {**plain["handlers"][0], "name": "inner", "prefix": "h/inner"}
     with Running({**plain, "handlers": [*plain["handlers"], inner]}, source=Shelf(**{"a.jpg": land()})) as it:
-        mounts = it.app.image_router._mounts
+        mounts = it.app.image_router.mounts.by_prefix
         assert isinstance(mounts, dict)
         mounts["h"] = Mount(mounts["h"].handler, {"POST": Endpoint(receive, LIMIT)})
         yield it
@@ -95,16 +95,16 @@ def test_a_path_that_cannot_be_decoded_is_400(origin: Running) -> None:
 
 
 def test_each_method_has_its_own_limit(origin: Running) -> None:
-    router = origin.app.image_router
-    assert router.body_limit("POST", b"/h/new.jpg?w=3") == LIMIT
-    assert router.body_limit("GET", b"/h/new.jpg") == NO_BODY
+    mounts = origin.app.image_router.mounts
+    assert mounts.body_limit("POST", b"/h/new.jpg?w=3") == LIMIT
+    assert mounts.body_limit("GET", b"/h/new.jpg") == NO_BODY
     for method, target in (
         ("PUT", b"/h/x"),
         ("POST", b"/h/inner/x"),
         ("POST", b"/-/purge"),
         ("POST", b"/%zz"),
     ):
-        assert router.body_limit(method, target) == ADMIN_BODY
+        assert mounts.body_limit(method, target) == ADMIN_BODY
 
 
 # Paths of operators

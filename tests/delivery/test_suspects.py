@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from origin.delivery.renditions import _is_plain
+from origin.delivery.rendering import _is_plain
 from origin.urls.parsing import OptionDefaults
 from origin.urls.parsing import parse_options
 from origin.urls.query import decode_query

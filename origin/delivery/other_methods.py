@@ -1,0 +1,97 @@
+"""What answers other methods than GET and HEAD of a picture: endpoints, and preflights of browsers."""
+
+from __future__ import annotations
+
+import logging
+
+from origin.delivery.body_admission import BodyAdmission
+from origin.delivery.cors import Cors
+from origin.delivery.mounts import READ_METHODS
+from origin.delivery.mounts import Endpoint
+from origin.delivery.mounts import Mount
+from origin.delivery.mounts import Mounts
+from origin.errors import BadRequest
+from origin.http.caching import NO_STORE
+from origin.http.caching import cache_status
+from origin.http.message import SECURITY_HEADERS
+from origin.http.message import ClientGone
+from origin.http.message import Request
+from origin.http.message import Response
+from origin.http.message import text_response
+
+log = logging.getLogger(__name__)
+
+_ANY_PAGE = Cors(("*",))  # may read pictures
+
+
+class OtherMethods:
+    """Gives requests to the endpoints of mounts."""
+
+    def __init__(self, mounts: Mounts, bodies: BodyAdmission) -> None:
+        self._mounts = mounts
+        self._bodies = bodies
+
+    async def respond(self, request: Request) -> Response | None:
+        """The answer to another method than GET and HEAD; None where the request belongs to no mount."""
+        try:
+            mount, key = self._mounts.find(request.raw_path, request.method)
+        except BadRequest as error:
+            return self._refuse_path(error, request)
+        if mount is None:
+            return None
+        if request.method == "OPTIONS" and b"access-control-request-method" in request.headers:
+            return _preflight(mount, request)
+        endpoint = mount.endpoints.get(request.method)
+        if endpoint is None:
+            response = text_response(405, "method not allowed", (b"allow", mount.methods.encode()))
+        else:
+            response = await self.ask(endpoint, mount, key, request)
+        if mount.cors is not None:
+            mount.cors.apply(request, response)
+        return response
+
+    def _refuse_path(self, error: BadRequest, request: Request) -> Response:
+        """The answer to a path that cannot be decoded, from what its beginning leads to."""
+        mount, _ = self._mounts.find_undecodable(request.raw_path)
+        endpoint = None if mount is None else mount.endpoints.get(request.method)
+        if mount is None or endpoint is None or endpoint.refuse is None:
+            return text_response(400, "bad request")
+        response = endpoint.refuse(error)
+        if mount.cors is not None:
+            mount.cors.apply(request, response)
+        return response
+
+    async def ask(self, endpoint: Endpoint, mount: Mount, key: str, request: Request) -> Response:
+        """What an endpoint answers. Raises ClientGone."""
+        try:
+            response = await endpoint.respond(key, request)
+        except ClientGone:
+            raise
+        except Exception as exc:
+            log.exception("an answer failed")
+            response = text_response(500, "internal server error")
+            response.handler, response.error = mount.handler.name, exc
+        if not self._bodies.admits(response.body, request.client):
+            return text_response(503, "overloaded", (b"retry-after", b"2"))
+        return response
+
+
+def _preflight(mount: Mount, request: Request) -> Response:
+    """The answer to OPTIONS, which a browser sends before a script's request with headers of its own."""
+    headers = [
+        (b"allow", f"{mount.methods}, OPTIONS".encode()),
+        (b"vary", b"Access-Control-Request-Headers"),
+        (b"cache-control", NO_STORE.encode()),
+        (b"cache-status", cache_status(detail="preflight").encode()),
+        *SECURITY_HEADERS,
+    ]
+    response = Response(204, headers, b"", mount.handler.name)
+    if mount.cors is None:
+        # Browsers let POST pass whatever the methods are, and only headers that are not admitted stop it.
+        if request.header(b"access-control-request-method") in READ_METHODS:
+            response.headers += _ANY_PAGE.preflight_headers(request, READ_METHODS)
+        return response
+    mount.cors.apply(request, response)
+    if mount.cors.origin_for(request) is not None:
+        response.headers += mount.cors.preflight_headers(request, mount.methods.split(", "))
+    return response

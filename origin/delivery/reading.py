@@ -1,0 +1,135 @@
+"""The first step of a request's life: from the key and the query of a URL to what they ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import chain
+
+from origin.cache.records import name_original
+from origin.delivery.authorize import Pairs
+from origin.delivery.request import ImageRequest
+from origin.delivery.settings import Passthrough
+from origin.delivery.settings import passes_through
+from origin.errors import BadRequest
+from origin.errors import OriginError
+from origin.urls.dialects.dialect import Translate
+from origin.urls.dialects.dialect import Translation
+from origin.urls.options import BY_NAME
+from origin.urls.options import Options
+from origin.urls.parsing import OptionDefaults
+from origin.urls.parsing import find_ignored
+from origin.urls.parsing import parse_options
+from origin.urls.parsing import parse_options_leniently
+from origin.urls.query import decode_query
+from origin.urls.url_keys import ReadKey
+
+RESERVED = "-/"  # the keys below it, where pictures come in, are actions and no pictures
+MAX_PAIRS = 100  # of a query; each costs microseconds before a token is looked at
+
+
+class UrlReader:
+    """Reads the URLs of one handler."""
+
+    def __init__(
+        self,
+        handler: str,
+        source_id: str,
+        defaults: OptionDefaults,
+        *,
+        translate: Translate,
+        read_key: ReadKey,
+        passthrough: Passthrough,
+        is_written: bool,
+        debug: bool,
+    ) -> None:
+        """As of a `Handler`. With `is_written`, pictures come in here, so that their versions are told; with
+        `debug`, the names of ignored options are."""
+        self._handler = handler
+        self._source_id = source_id
+        self._defaults = defaults
+        self._translate = translate
+        self._read_key = read_key
+        self._passthrough = passthrough
+        self._is_written = is_written
+        self._debug = debug
+
+    def read(
+        self, key: str, query: bytes, error: BadRequest | None = None, raw_path: bytes = b""
+    ) -> ImageRequest:
+        """What a decoded key and a raw query ask for. `error` is what is wrong with the path already."""
+        many = query.count(b"&") > MAX_PAIRS
+        pairs = [] if many else decode_query(query)
+        said = self._translate(key, pairs)
+        source_key, passes, failure = said.key, False, None
+        parse = parse_options
+        try:
+            if many:
+                raise BadRequest(f"the query has more than {MAX_PAIRS} pairs")
+            if said.mistakes:
+                raise BadRequest("; ".join(said.mistakes))
+            source_key = self._read_key(said.key, said.pairs, raw_path)
+            if self._is_written and key.startswith(RESERVED):
+                raise BadRequest(f"keys below {RESERVED} are reserved")
+            passes = passes_through(self._passthrough, said.pairs, self._defaults)
+            options = Options() if passes else parse(said.pairs, self._defaults, None, said.beyond)
+        except OriginError as exc:
+            failure = error or exc
+            parse = parse_options_leniently  # for the fallback image
+            options = parse(said.pairs, self._defaults, None, said.beyond)
+        image = ImageRequest(
+            key,
+            said.pairs,
+            options,
+            self._name(source_key),
+            error or failure,
+            ignored=self._list_ignored(said) if self._debug else (),
+            source_key=source_key,
+            is_passed_through=passes,
+        )
+        image.is_plain = self._is_written and options.format != "auto" and not _has_options(said.pairs)
+        image.otherwise = self._read_name(image, said, parse)
+        return image
+
+    def _list_ignored(self, said: Translation) -> tuple[str, ...]:
+        """The names in a query that change nothing."""
+        return (*said.unknown, *said.without_effect, *chain(*find_ignored(said.pairs, self._defaults)))
+
+    def _read_name(
+        self, image: ImageRequest, said: Translation, parse: Callable[..., Options]
+    ) -> tuple[ImageRequest, ...]:
+        """What the key means where the source has no such key: presets of other originals."""
+        named = self._defaults.preset_names.read(image.key)
+        if named is None or image.source_key != image.key:
+            return ()
+        if self._passthrough == "always" and not named.is_derived:
+            return ()
+        options = parse(said.pairs, self._defaults, named, said.beyond)
+        return tuple(
+            ImageRequest(
+                original,
+                image.pairs,
+                options,
+                self._name(original),
+                image.error,
+                ignored=image.ignored,
+                source_key=original,
+                saved_as=image.key,
+            )
+            for original in named.originals
+        )
+
+    def _name(self, source_key: str) -> str:
+        """The name of an original in the cache."""
+        return name_original(self._handler, self._source_id, source_key)
+
+    def source_key(self, key: str) -> str:
+        """The key that the source is asked for, of a key as URLs have it, or of itself."""
+        try:
+            return self._read_key(key, (), b"")
+        except OriginError:
+            return key
+
+
+def _has_options(pairs: Pairs) -> bool:
+    """Whether a query says what the picture is to look like."""
+    return any(value and (option := BY_NAME.get(name)) and not option.of_token for name, value in pairs)
