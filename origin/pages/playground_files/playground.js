@@ -425,6 +425,7 @@ function listen() {
 
 async function start() {
   site = await (await fetch(`${root}${HERE}/state`, { cache: "no-store" })).json();
+  if (!site.handlers.length) throw new Error("The configuration has no handler whose pictures can be tried here.");
   $("handler").append(...site.handlers.map(({ name }) => new Option(name, name)));
   $("picture").append(...site.pictures.map((key) => new Option(key, key)), new Option("another, by its key", ""));
   $("picture-field").hidden = !site.pictures.length;
