@@ -9,6 +9,7 @@ from collections.abc import Generator
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.support import redis_servers
 from tests.support import s3_servers
@@ -16,6 +17,10 @@ from tests.support import web_servers
 from tests.support.browser import Chromium
 from tests.support.browser import browser
 from tests.support.browser import find_browser
+
+# A busy machine is no failure. The profile of CI, which Hypothesis loads by itself there, has none either.
+settings.register_profile("without_deadline", settings(), deadline=None)
+settings.load_profile("without_deadline")
 
 
 @pytest.hookimpl(wrapper=True)

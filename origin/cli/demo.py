@@ -25,6 +25,7 @@ _QUERIES = (
     "spinner.gif?w=120&f=webp",
     "no-such-picture.jpg?w=300&h=200",
 )
+_YOURS = "yours"  # the handler of the user's folder
 _PRESETS = {
     "card": {"w": 320, "h": 200, "fit": "cover", "f": "auto"},
     "faded": {"saturation": 0.3, "brightness": 1.1},
@@ -35,35 +36,40 @@ _PRESETS = {
 @click.option(
     "--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="The port on 127.0.0.1."
 )
-def demo(port: int) -> None:
+@click.option(
+    "--pictures",
+    type=click.Path(exists=True, file_okay=False, resolve_path=True, path_type=Path),
+    metavar="FOLDER",
+    help="A folder of yours, served at /yours/ and tried in the playground, too.",
+)
+def demo(port: int, pictures: Path | None) -> None:
     """Serve pictures of its own: no configuration, no S3."""
     from origin.pages.demo import add_demo_page
 
-    with demo_config(port) as config:
+    with demo_config(port, pictures) as config:
         run_server(
             config,
             prepare=add_demo_page,
-            on_listening=lambda: click.echo("\n".join(demo_urls(port))),
+            on_listening=lambda: click.echo("\n".join(demo_urls(port, pictures))),
         )
 
 
 @contextlib.contextmanager
-def demo_config(port: int) -> Iterator[Config]:
-    """The demo's configuration. Its cache is deleted at the end."""
+def demo_config(port: int, pictures: Path | None = None) -> Iterator[Config]:
+    """The demo's configuration, with the user's folder if there is one. Its cache is deleted at the end."""
     from origin.pages.demo import pictures_folder
 
     with tempfile.TemporaryDirectory(prefix="origin-demo-") as folder:
-        handler = {
-            "source": {"type": "local", "root": str(pictures_folder())},
-            "cache_time": 60,
-            "max_age": 60,
-        }
+        brief = {"cache_time": 60, "max_age": 60}
+        handler = {"source": {"type": "local", "root": str(pictures_folder())}, **brief}
+        yours = {"name": _YOURS, "source": {"type": "local", "root": str(pictures)}, **brief}
         signing = {"keys": [secrets.token_urlsafe(32)]}  # of this run alone
         yield build_config(
             {
                 "handlers": [
                     {"name": "demo", **handler},
                     {"name": "signed", "signing": signing, **handler},
+                    *([yours] if pictures else []),
                 ],
                 "presets": _PRESETS,
                 "watermarks": {"logo": {"picture": str(pictures_folder() / "logo.png"), "opacity": 0.8}},
@@ -77,7 +83,8 @@ def demo_config(port: int) -> Iterator[Config]:
         )
 
 
-def demo_urls(port: int) -> list[str]:
-    """What to open: the page and the playground first."""
-    paths = ("", "-/playground", *(f"demo/{query}" for query in _QUERIES))
+def demo_urls(port: int, pictures: Path | None = None) -> list[str]:
+    """What to open: the page and the playground first, and there the user's folder, if there is one."""
+    yours = [f"-/playground#/{_YOURS}/?w=600&f=auto"] if pictures else []
+    paths = ("", "-/playground", *yours, *(f"demo/{query}" for query in _QUERIES))
     return [f"http://127.0.0.1:{port}/{path}" for path in paths]

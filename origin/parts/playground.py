@@ -19,7 +19,7 @@ def make_playground(
     if not config.admin.playground:
         return None
     return Playground(
-        handlers={own.name: _played(config, own) for own in config.handlers if own.has_source},
+        handlers={own.name: _played(config, own) for own in config.handlers if _has_our_options(own)},
         names={"presets": tuple(config.presets), "watermarks": tuple(config.watermarks)},
         explain=lambda url: explain_url(config, url, now)[0],
         list_keys=lambda name, prefix: list_keys(
@@ -31,6 +31,11 @@ def make_playground(
         pictures=pictures,
         is_open=is_open,
     )
+
+
+def _has_our_options(own: Handler) -> bool:
+    """Whether what the page writes is a URL of a picture. In a dialect the same names mean something else."""
+    return own.has_source and own.dialect is None
 
 
 def _played(config: Config, own: Handler) -> PlayedHandler:

@@ -35,6 +35,7 @@ from origin.server.listener import make_listener
 from origin.server.memory import freeze_gc
 from origin.server.memory import tune_malloc
 from origin.server.tls import Certificate
+from origin.urls.path import path_above
 
 log = logging.getLogger(__name__)
 
@@ -164,7 +165,8 @@ def _log_start(server: _Server) -> None:
     """What an operator wants to see first: version, handlers, cache, renderers, locks, addresses."""
     origin = server.app.origin
     config, pool = origin.config, origin.pool
-    handlers = ", ".join(f"{handler.name} at /{prefix}/" for prefix, handler in origin.handlers.items())
+    mounted = origin.handlers.items()
+    handlers = ", ".join(f"{handler.name} at {path_above(prefix)}" for prefix, handler in mounted)
     locks = pool.hello.get("sandbox") or {}
     holds = ", ".join(f"{name} {'on' if active else 'OFF'}" for name, active in locks.items())
     log.info("origin %s: handlers %s", __version__, handlers)

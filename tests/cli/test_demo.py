@@ -65,3 +65,23 @@ def test_the_demo_serves_every_url_it_prints_and_every_picture_of_its_page(tmp_p
         "unprocessable",
     ]
     assert all(pictures.opened(answer.body).width > 1 for answer in answers.values())
+
+
+@pytest.mark.slow
+def test_a_folder_of_ones_own_is_served_beside_them(tmp_path: Path) -> None:
+    folder = tmp_path / "my pictures"
+    folder.mkdir()
+    (folder / "cat.png").write_bytes(pictures.encoded(pictures.field(90, 60), "PNG"))
+    port = s3_servers.closed_port()
+    with serving(tmp_path, "demo", "--port", str(port), "--pictures", str(folder), port=port):
+        wait_until((tmp_path / "stdout").read_text, "the demo prints its URLs")
+        printed = (tmp_path / "stdout").read_text()
+        picture = Client(port).get("/yours/cat.png?w=45")
+    assert f"http://127.0.0.1:{port}/-/playground#/yours/?w=600&f=auto" in printed.split()
+    assert pictures.opened(picture.body).size == (45, 30)
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    done = command("demo", "--pictures", str(tmp_path / "nothing"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "does not exist" in done.stderr

@@ -98,8 +98,16 @@ def test_options_are_changed_by_control_and_by_hand(chromium: Chromium, site: st
     write(page, "#option-q", "101")
     page.wait_for("!problem.hidden", "the mistake is told")
     assert "option q: expected a whole number from 1 to 100, or auto" in page.text("#problem")
+    invalid = "[...document.querySelectorAll('[aria-invalid=true]')].map(e => e.id)"
+    assert page.evaluate(invalid) == ["option-q"]
+    page.look(320, 640)  # where the address is out of sight
+    assert page.text(".mini").startswith("option q: expected a whole number")
+    assert least_contrast(page) >= (4.5, "")
+    page.look(1280)
     write(page, "#option-q", "")
     page.wait_for("problem.hidden", "the mistake is over")
+    assert page.evaluate(invalid) == []
+    assert page.evaluate("document.querySelector('.mini').textContent.trim()").endswith(" ms")
     assert [text for text in page.problems if "400 (Bad Request)" not in text] == []
     assert {url.split("/")[2] for _, url in page.requests if not url.startswith("blob:")} == {
         site.split("/")[2]

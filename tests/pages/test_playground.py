@@ -179,6 +179,22 @@ def test_what_it_tells_of_handlers(site: Site) -> None:
     assert (state["pictures"], state["pictures_at"], state["signs"]) == (["land.jpg"], "", "with token")
 
 
+def test_handlers_whose_urls_have_no_options_of_ours_are_not_there() -> None:
+    """Its controls and tags are ours, and mean something else, or nothing, in another system's URLs."""
+    site = Site()
+    dialect = {"dialect": "imgix", "source": {"type": "local", "root": "/srv"}}
+    handlers = [
+        *configured()["handlers"],
+        {"name": "root", "prefix": "", **dialect},
+        {"name": "moved", **dialect, "signing": {"imgix_token": KEY}},
+    ]
+    site.config = build_config({**configured(), "handlers": handlers})
+    named = [own["name"] for own in site.client.get(f"{PATH}/state").json()["handlers"]]
+    assert named == ["photos", "private", "either", "few"]
+    assert site.code("root").status_code == 400
+    assert site.post("explain", {"url": "/cat.jpg?fit=max&w=9"}, **BEARER).json()["lines"]
+
+
 @pytest.mark.parametrize(
     ("admin", "is_open", "signs"),
     [({}, False, "with token"), ({"token": None}, False, "never"), ({"token": None}, True, "for all")],

@@ -36,6 +36,11 @@ def test_the_first_lines_say_what_runs(tmp_path: Path, caplog: pytest.LogCapture
     assert address == "listening on http://0.0.0.0:8103"
 
 
+def test_a_handler_at_the_root_is_told_as_such(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    config = settings(tmp_path, tmp_path / "cache", prefix="", dialect="imgix")
+    assert lines(caplog, config)[0].endswith(": handlers h at /")
+
+
 def test_an_address_of_ipv6_has_its_brackets(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """RFC 3986 section 3.2.2."""
     cert, key = certificate(tmp_path)

@@ -30,6 +30,15 @@ function say(id, text) {
   $(id).hidden = !text;
 }
 
+/** What is wrong, or nothing: below the address, at the option that it names, and where a phone shows the result. */
+function tell(problem) {
+  say("problem", problem);
+  const name = /\boption (\w+):/.exec(problem)?.[1];
+  for (const { control, field } of controls) field.setAttribute("aria-invalid", [control.name, control.alias].includes(name));
+  $("mini-facts").textContent = problem || $("result-facts").textContent;
+  $("mini-facts").classList.toggle("problem", problem !== "");
+}
+
 function bytes(n) {
   return n < 1000 ? `${n} B` : n < 1e6 ? `${(n / 1000).toFixed(n < 1e4 ? 1 : 0)} kB` : `${(n / 1e6).toFixed(2)} MB`;
 }
@@ -241,12 +250,12 @@ async function refresh() {
     const got = await ask(root + site.pictures_at + code.path);
     if (late()) return;
     await showResult(got);
-    say("problem", got.answer.headers.get("x-origin-error") ? `${got.answer.status}: the origin answers ${got.answer.headers.get("x-origin-error")}, with its fallback image.` : "");
+    tell(got.answer.headers.get("x-origin-error") ? `${got.answer.status}: the origin answers ${got.answer.headers.get("x-origin-error")}, with its fallback image.` : "");
     explain(code.path, late);
     $("compare").hidden = !(got.answer.ok && got.type.startsWith("image/"));
     if (!$("compare").hidden) await showCompared(got, late);
   } catch (error) {
-    if (!late()) say("problem", error.message);
+    if (!late()) tell(error.message);
   } finally {
     if (!late()) setBusy(false);
   }
@@ -283,7 +292,6 @@ async function showResult(got) {
   const size = isPicture ? ` · ${$("result").naturalWidth} × ${$("result").naturalHeight}` : "";
   $("result-facts").replaceChildren(
     make("b", { textContent: bytes(got.blob.size) }), ` · ${got.type.replace("image/", "")}${size} · ${Math.round(got.ms)} ms`);
-  $("mini-facts").textContent = $("result-facts").textContent;
   $("mini").src = $("result").src;
   $("mini").hidden = !isPicture;
   const rows = { Bytes: share(got), Type: got.type, Time: `${got.ms.toFixed(1)} ms in this browser` };
@@ -405,7 +413,7 @@ function listen() {
   $("key").addEventListener("input", (event) => choose({ key: event.target.value.trim() }));
   $("address").addEventListener("input", (event) => {
     const wrong = take(event.target.value);
-    say("problem", wrong);
+    tell(wrong);
     if (!wrong) changed();
   });
   $("address").addEventListener("blur", show);
@@ -418,13 +426,14 @@ function listen() {
   $("compare").addEventListener("toggle", () => $("compare").open && $("compare-box").hidden && changed());
   addEventListener("hashchange", () => {
     const wrong = take(location.hash.slice(1));
-    if (wrong) say("problem", wrong);
+    if (wrong) tell(wrong);
     else changed();
   });
 }
 
 async function start() {
   site = await (await fetch(`${root}${HERE}/state`, { cache: "no-store" })).json();
+  if (!site.handlers.length) throw new Error("The configuration has no handler whose pictures can be tried here.");
   $("handler").append(...site.handlers.map(({ name }) => new Option(name, name)));
   $("picture").append(...site.pictures.map((key) => new Option(key, key)), new Option("another, by its key", ""));
   $("picture-field").hidden = !site.pictures.length;
@@ -437,7 +446,7 @@ async function start() {
   Object.assign(chosen, { handler: site.handlers[0], key: site.pictures[0] ?? "", options: { w: "600", f: "auto" } });
   const wrong = location.hash.length > 1 ? take(location.hash.slice(1)) : "";
   changed();
-  if (wrong) say("problem", wrong);
+  if (wrong) tell(wrong);
 }
 
-start().catch((error) => say("problem", error.message));
+start().catch((error) => tell(error.message));
