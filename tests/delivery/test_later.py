@@ -164,7 +164,7 @@ def test_a_purge_reaches_the_one_that_is_under_way(origin: Running, shelf: Shelf
     with busy(origin):
         origin.get(URL, headers=BROWSER)
         origin.settle()
-        (cache,) = origin.origin.caches.values()
+        (cache,) = origin.origin.caches.by_folder.values()
         names = origin.call(cache._queues[0].names("h\0"))
         (body,) = [name for name in names if name.endswith("\0cat.jpg\0O")]
         origin.call(cache.tiers[0].delete(body))
