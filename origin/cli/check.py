@@ -21,8 +21,8 @@ from origin.cli.common import takes_config
 from origin.config.cdn import TAG_HEADERS
 from origin.config.cdn import CloudFrontCdn
 from origin.config.certificate import certificate_fault
+from origin.config.handler import Handler
 from origin.config.model import Config
-from origin.config.model import Handler
 from origin.errors import ConfigError
 from origin.errors import OriginError
 from origin.formats import DEFAULT_ORIGINALS

@@ -10,8 +10,8 @@ from origin.cache.disk_store import DiskStore
 from origin.cache.memory import MemoryTier
 from origin.cache.results import ResultCache
 from origin.cache.tier import Tier
+from origin.config.handler import Handler as HandlerConfig
 from origin.config.model import Config
-from origin.config.model import Handler as HandlerConfig
 from origin.parts.shared import Fleet
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 
+from origin.config.handler import Handler as HandlerConfig
 from origin.config.model import Config
-from origin.config.model import Handler as HandlerConfig
 from origin.config.signing import foreign_verifier
 from origin.delivery.admission import FetchAdmission
 from origin.delivery.authorize import Authorizer

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import cast
 
+from origin.config.handler import Handler as HandlerConfig
 from origin.config.model import Config
-from origin.config.model import Handler as HandlerConfig
 from origin.delivery.admission import FetchAdmission
 from origin.delivery.authorize import Verify
 from origin.delivery.body_admission import BodyAdmission

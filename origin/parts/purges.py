@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Iterator
 from collections.abc import Mapping
 
+from origin.config.handler import Handler as HandlerConfig
 from origin.config.model import Config
-from origin.config.model import Handler as HandlerConfig
 from origin.delivery.handler import Handler
 from origin.errors import SourceUnavailable
 from origin.ingest.store import Purge

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from origin.config.model import Handler as HandlerConfig
-from origin.config.model import Limits
+from origin.config.handler import Handler as HandlerConfig
+from origin.config.limits import Limits
 from origin.config.signing import Signing
 from origin.config.write import ACTIONS
 from origin.config.write import Way
