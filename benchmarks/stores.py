@@ -91,7 +91,7 @@ async def _samples(folder: Path, originals: Path) -> list[_Sample]:
     handler = app.origin.handlers["p"]
     async with app.router.lifespan_context(app):
         (cache,) = app.origin.caches.by_folder.values()
-        [disk] = cache.tiers
+        [disk] = cache.below.tiers
         for number in range(VARIANTS):
             path, _, query = target(number).partition("?")
             plan = handler.read(path.removeprefix("/p/"), query.encode())
