@@ -10,6 +10,7 @@ from pydantic import Field
 from pydantic import model_validator
 
 from origin.config.answers import OnError
+from origin.config.authentication import AnyWay
 from origin.config.efforts import Efforts
 from origin.config.legacy import Aws
 from origin.config.legacy import read_handler
@@ -40,7 +41,6 @@ from origin.config.types import Text
 from origin.config.types import TransformName
 from origin.config.types import expected
 from origin.config.types import expects
-from origin.config.write import AnyWay
 from origin.config.write import Write
 from origin.formats import DEFAULT_ORIGINALS
 from origin.formats import QUALITY

@@ -35,10 +35,10 @@ from origin.config.pictures import Watermark
 from origin.config.shared import Shared
 from origin.config.signing import Signing
 from origin.config.sources import SOURCE_PARTS
+from origin.config.storing import Normalise
+from origin.config.storing import StoredAs
 from origin.config.telemetry import Telemetry
-from origin.config.write import Normalise
 from origin.config.write import StagePart
-from origin.config.write import StoredAs
 from origin.config.write import Write
 from origin.config.write import WriteCors
 from origin.config.write import WriteRoutes
