@@ -55,12 +55,12 @@ class Purges:
         return self.cdn.numbers()  # of the CDN that is told now
 
     def of_writer(self, writer: HandlerConfig) -> Purge:
-        """Forgets a key of this handler in every handler that reads the same bucket or folder."""
+        """Forgets a key of this handler in every handler that reads the same bucket or folder by then."""
         own = writer.source.place()
-        others = [(self._handlers[other.prefix], other.source.place()) for other in self._config.handlers]
 
         async def purge(key: str) -> None:
-            for handler, place in others:
+            there = [(self._handlers[other.prefix], other.source.place()) for other in self._config.handlers]
+            for handler, place in there:
                 if not f"{own}{key}".startswith(place):
                     continue
                 try:
@@ -83,7 +83,9 @@ class Purges:
 
     def tell_cdn(self, handler: Handler, key: str | None, prefix: str | None) -> None:
         """Have the CDN forget what this origin has forgotten. It follows behind the answer."""
-        mount = next(mount for mount, each in self._handlers.items() if each.name == handler.name)
+        mount = next((mount for mount, each in self._handlers.items() if each.name == handler.name), None)
+        if mount is None:  # a reload has taken the handler away meanwhile, and its URLs with it
+            return
         source_key = "" if key is None else handler.source_key(key)
         purge = CdnPurge(handler.name, mount, key, prefix, source_key)
         if not self._has_fleet:

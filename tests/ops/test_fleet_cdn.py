@@ -69,3 +69,11 @@ async def test_without_a_fleet_the_cdn_is_told_at_once(tmp_path: Path) -> None:
     app, cdn = made(tmp_path)
     app.origin.purges.tell_cdn(app.handlers_by_name["h"], "a.jpg", None)
     assert [purge.key for purge in cdn.told] == ["a.jpg"]
+
+
+async def test_the_cdn_is_not_told_of_a_handler_that_a_reload_took_away(tmp_path: Path) -> None:
+    app, cdn = made(tmp_path)
+    handler = app.handlers_by_name["h"]
+    app.origin.purges.follow(app.origin.config, {})
+    await app.origin.purges.purge(handler, "a.jpg", None)
+    assert cdn.told == []
