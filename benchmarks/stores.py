@@ -90,8 +90,8 @@ async def _samples(folder: Path, originals: Path) -> list[_Sample]:
     seen: set[str] = set()
     handler = app.origin.handlers["p"]
     async with app.router.lifespan_context(app):
-        (cache,) = app.origin.caches.values()
-        [disk] = cache.tiers
+        (cache,) = app.origin.caches.by_folder.values()
+        [disk] = cache.below.tiers
         for number in range(VARIANTS):
             path, _, query = target(number).partition("?")
             plan = handler.read(path.removeprefix("/p/"), query.encode())

@@ -44,7 +44,7 @@ from origin.ops.tracing import RequestTracer
 from origin.pages.playground import PICTURES
 from origin.pages.playground import Playground
 from origin.pages.playground import playground_routes
-from origin.parts.origin import Clock
+from origin.parts.handlers import Clock
 from origin.parts.origin import Origin
 from origin.parts.playground import make_playground
 from origin.render.process import RendererBroken
@@ -165,10 +165,10 @@ class OriginApp(Starlette):
         return self.origin.events.s3
 
     async def purge(self, handler: str, key: str | None, prefix: str | None) -> int:
-        return await self.origin.purge(self.handlers_by_name[handler], key, prefix)
+        return await self.origin.purges.purge(self.handlers_by_name[handler], key, prefix)
 
     def tell_cdn(self, handler: str, key: str) -> None:
-        self.origin.tell_cdn(self.handlers_by_name[handler], key, None)
+        self.origin.purges.tell_cdn(self.handlers_by_name[handler], key, None)
 
     @property
     def playground(self) -> Playground | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 from pydantic import TypeAdapter
 
-from origin.config.model import Handler
+from origin.config.handler import Handler
 from origin.config.types import OutputFormat
 from origin.delivery import fallback
 from origin.formats import ACCEPT_CLASSES

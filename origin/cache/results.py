@@ -2,9 +2,6 @@
 
 Reads go down the list and fill the tiers above. Writes go to memory at once, and to the other tiers behind
 the answer. Purges reach all tiers, and nothing that was under way when a purge came is kept.
-
-A bucket that many origins share is the last tier. What a purge names is removed from it once for all of them,
-by the origin that is asked: see `mark_log`.
 """
 
 from __future__ import annotations
@@ -20,7 +17,6 @@ from origin.cache.memory import MemoryTier
 from origin.cache.purges import PurgeHistory
 from origin.cache.records import Lookup
 from origin.cache.records import OriginalBody
-from origin.cache.records import Record
 from origin.cache.records import Result
 from origin.cache.records import Version
 from origin.cache.records import counts_as_entry
@@ -30,7 +26,7 @@ from origin.cache.records import name_version
 from origin.cache.records import prefix_of_results
 from origin.cache.tier import Measure
 from origin.cache.tier import Tier
-from origin.cache.write_queue import WriteQueue
+from origin.cache.tiers_below import TiersBelow
 from origin.errors import OriginError
 
 LISTEN_SECONDS = 0.5  # between two looks at what other processes have deleted from a shared tier
@@ -49,12 +45,8 @@ class ResultCache:
         With a `bucket`, no tier but memory is read before `trust`.
         """
         self.memory = memory
-        self.tiers = (*tiers, bucket) if bucket is not None else tuple(tiers)
-        self._own = [WriteQueue(tier) for tier in tiers]  # of this origin alone
-        self._bucket = None if bucket is None else WriteQueue(bucket)
-        self._queues = self._own if self._bucket is None else [*self._own, self._bucket]
-        self._is_trusted = bucket is None
-        self._touches = [tier.touch for tier in tiers if tier.touch is not None]
+        self.below = TiersBelow(tiers, bucket)
+        self._touches = self.below.touches
         self._failures = Failures()
         self._purges = PurgeHistory()
         self._in_use = ResultsInUse()
@@ -65,38 +57,17 @@ class ResultCache:
 
     async def open(self) -> None:
         """Raises ConfigError where a tier cannot be used as it is configured."""
-        for tier in self.tiers:
-            await tier.open()
-        if any(tier.shared for tier in self.tiers):
+        await self.below.open()
+        if self.below.is_shared:
             self._listening = asyncio.create_task(self._listen())
 
     @property
     def has_bucket(self) -> bool:
-        return self._bucket is not None
-
-    def trust(self) -> None:
-        """Read all tiers from now on: the purges of the time when this origin was away have been made."""
-        self._is_trusted = True
+        return self.below.bucket is not None
 
     async def flush(self) -> None:
         """Wait until all that was kept is in every tier."""
-        for queue in self._queues:
-            await queue.flush()
-
-    async def flush_bucket(self) -> None:
-        """Wait until all that was kept is in the bucket, or was refused."""
-        if self._bucket is not None:
-            await self._bucket.flush()
-
-    @property
-    def deletes_wait(self) -> bool:
-        """Whether a purge would be forgotten if this process ended now: a tier has not deleted yet."""
-        return any(queue.deletes or queue.tier.deletes_wait for queue in self._own)
-
-    @property
-    def dropped(self) -> int:
-        """Records that were not written to the bucket, since too many waited."""
-        return 0 if self._bucket is None else self._bucket.dropped
+        await self.below.flush()
 
     async def close(self) -> None:
         """Finish what is being written. What is kept after this is dropped."""
@@ -104,20 +75,13 @@ class ResultCache:
             self._listening.cancel()
             await asyncio.gather(self._listening, return_exceptions=True)
             self._listening = None
-        for queue in self._queues:
-            await queue.close()
+        await self.below.close()
         self._in_use.close()
-
-    @property
-    def failures(self) -> int:
-        """Reads and writes of all tiers that failed, since the start."""
-        return sum(tier.failures for tier in self.tiers)
 
     def measures(self) -> Iterator[Measure]:
         """Numbers for operators, of all tiers."""
         yield from self.memory.measures()
-        for tier in self.tiers:
-            yield from tier.measures()
+        yield from self.below.measures()
 
     def entry(self, original: str) -> Entry:
         """What is known of one original, for a piece of work that begins now."""
@@ -147,7 +111,7 @@ class ResultCache:
             name = name_result(original, version.etag, variant)
             if self.memory.results.get(name) is not None:
                 return self.peek(original, variant)
-        for queue in self._queues if self._is_trusted else ():
+        for queue in self.below.queues if self.below.is_trusted else ():
             if queue.may_hold(name):
                 return await self._find_below(original, variant, version, name)
         return _NOTHING if version is None else Lookup(version)
@@ -156,26 +120,23 @@ class ResultCache:
         """The bytes of that version of the original."""
         mark = self._purges.mark
         name = name_body(original)
-        for depth, queue in enumerate(self._own if self._is_trusted else ()):
+        for depth, queue in enumerate(self.below.own if self.below.is_trusted else ()):
             if not queue.may_hold(name):
                 continue
             record = await queue.get(name)
             if self._purges.reached(original, mark):
                 return None
             if isinstance(record, OriginalBody) and record.etag == etag:
-                self._write(name, record, depth)
+                self.below.write(name, record, depth)
                 return record.body
         return None
 
     async def count_results(self, original: str) -> int:
         """How many results of this original are kept on this machine."""
         prefix = prefix_of_results(original)
-        if not self._own:
+        if not self.below.own:
             return len({name async for name in self.memory.names(prefix)})
-        names: set[str] = set()
-        for queue in self._own:
-            names |= await queue.names(prefix)
-        return len(names)
+        return len(await self.below.names(prefix))
 
     def failure(self, original: str, variant: str, now: float) -> OriginError | None:
         """Why this original cannot be fetched, or this variant of it not be rendered, as far as remembered.
@@ -196,9 +157,8 @@ class ResultCache:
     def begin_purge(self, prefix: str) -> Awaitable[set[str]]:
         """The same, in force when this returns; the names of results and originals, once they are removed."""
         names = self._forget(prefix)
-        if self._bucket is not None:
-            names |= self._bucket.forget(prefix)
-        deleted = [queue.delete_prefix(prefix) for queue in self._own]
+        on_their_way, deleted = self.below.begin_purge(prefix)
+        names |= on_their_way
 
         async def finish() -> set[str]:
             for each in deleted:
@@ -209,16 +169,7 @@ class ResultCache:
 
     async def apply_deletes_of_others(self) -> None:
         """Remove from all tiers what other processes have deleted from a shared one."""
-        for told in self._own:
-            if not told.tier.shared:
-                continue
-            for prefix in await told.tier.deleted_by_others():
-                self._forget(prefix)
-                for queue in self._queues:
-                    if queue is told or queue is self._bucket:
-                        queue.forget(prefix)
-                    else:
-                        queue.delete_prefix(prefix)
+        await self.below.apply_deletes_of_others(self._forget)
 
     # Inside
 
@@ -262,7 +213,7 @@ class ResultCache:
 
     async def _read_tiers(self, original: str, variant: str, version: Version | None) -> Lookup:
         mark = self._purges.mark
-        for depth, queue in enumerate(self._queues):
+        for depth, queue in enumerate(self.below.queues):
             lookup = await queue.find(original, variant, version)
             if mark != self._purges.mark and self._purges.reached(original, mark):
                 return _NOTHING
@@ -272,22 +223,17 @@ class ResultCache:
                 if self.memory.versions.get(name) is None:  # or a newer one was kept meanwhile
                     self.memory.versions.put(name, version)
                     if depth:
-                        self._write(name, version, depth)
+                        self.below.write(name, version, depth)
             if version is not None and lookup.result is not None:
                 name = name_result(original, version.etag, variant)
                 if depth:
-                    self._write(name, lookup.result, depth)
+                    self.below.write(name, lookup.result, depth)
                 if self.memory.results.put(name, lookup.result):
                     return lookup
                 return Lookup(version, self._in_use.share(name, lookup.result), lookup.tier)
         # Another request may have made it while the tiers were read. It must not be made a second time.
         lookup = self.peek(original, variant)
         return lookup if lookup.result is not None else Lookup(version)
-
-    def _write(self, name: str, record: Record, depth: int | None = None) -> None:
-        """Write a record, behind the answer, to the tiers below memory; to the first `depth` of them."""
-        for queue in self._queues[:depth]:
-            queue.put(name, record)
 
     def _delete(self, original: str) -> list[asyncio.Future[set[str]]]:
         """Remove all records of one original; what is under way for it may still be kept."""
@@ -296,9 +242,7 @@ class ResultCache:
         is_known = self.memory.versions.get(version) is not None or not self.memory.versions.capacity
         self.memory.drop(original)
         self._in_use.delete(original)
-        if self._bucket is not None and (is_known or not self._bucket.may_hold(version)):
-            self._bucket.delete_prefix(version)  # without it nothing there is reached; nobody waits for it
-        return [queue.delete_prefix(original) for queue in self._own]
+        return self.below.delete(original, is_known=is_known)
 
 
 class Entry:
@@ -347,11 +291,11 @@ class Entry:
             self._cache._delete(self.original)
         self._cache._failures.pop(self.original)
         self._cache.memory.versions.put(name, version)
-        self._cache._write(name, version)
+        self._cache.below.write(name, version)
 
     def keep_original(self, etag: str, body: bytes | memoryview) -> None:
         if not self._is_purged():
-            self._cache._write(name_body(self.original), OriginalBody(etag, body))
+            self._cache.below.write(name_body(self.original), OriginalBody(etag, body))
 
     def keep_result(self, etag: str, variant: str, result: Result) -> None:
         """Keep a result that was rendered from the version with this ETag."""
@@ -360,7 +304,7 @@ class Entry:
         name = name_result(self.original, etag, variant)
         if not self._cache.memory.results.put(name, result):
             self._cache._in_use.share(name, result)
-        self._cache._write(name, result)
+        self._cache.below.write(name, result)
 
     def keep_failure(self, error: OriginError, until: float, variant: str = "") -> None:
         """Remember until then (Unix seconds) that the original cannot be fetched; with `variant`, that this

@@ -1,4 +1,4 @@
-"""What commands share: the option for the configuration, reading it, exit codes and the message of misuse."""
+"""What commands share: the option for the configuration, reading it, exit codes, findings, misuse."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ _HOW_TO_GET_ONE = (
     "`origin demo`, which needs none"
 )
 
+Finding = tuple[str, bool]  # a line for people, and whether what it tells of works
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 

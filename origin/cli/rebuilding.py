@@ -12,8 +12,8 @@ import click
 
 from origin.cli.walk import Failures
 from origin.cli.walk import show_walk
+from origin.config.handler import Handler
 from origin.config.model import Config
-from origin.config.model import Handler
 from origin.delivery.admission import FetchAdmission
 from origin.delivery.watermarks import load_watermarks
 from origin.ingest.deriving_store import DerivingStore

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from dataclasses import replace
 
+from origin.config.handler import Handler
 from origin.config.model import Config
-from origin.config.model import Handler
 from origin.config.pictures import MAX_FILE
 from origin.config.pictures import Preset
 from origin.config.types import one_of

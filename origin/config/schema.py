@@ -9,14 +9,14 @@ from typing import NamedTuple
 
 from pydantic.fields import FieldInfo
 
+from origin.config.authentication import Way
+from origin.config.authentication import WayField
 from origin.config.model import Config
 from origin.config.part import SCHEMA_KEY
 from origin.config.part import Part
 from origin.config.part import key_of
 from origin.config.sources import SOURCE_PARTS
 from origin.config.sources import SourceField
-from origin.config.write import Way
-from origin.config.write import WayField
 
 REQUIRED = "required"  # the default of a key that has none
 

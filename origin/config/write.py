@@ -1,4 +1,4 @@
-"""`write` of a handler: who may put pictures in, and what becomes of them."""
+"""`write` of a handler: what comes in there, and what becomes of it."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from typing import Literal
 
 from pydantic import BeforeValidator
 from pydantic import Field
-from pydantic import GetJsonSchemaHandler
-from pydantic import SecretStr
 from pydantic import WithJsonSchema
 from pydantic import model_validator
-from pydantic_core import CoreSchema
 
+from origin.config.authentication import Way
+from origin.config.authentication import WayOrWays
 from origin.config.part import Part
 from origin.config.part import defaults
 from origin.config.part import meaning
 from origin.config.pictures import PresetList
 from origin.config.pictures import Suffix
 from origin.config.sources import SourceOrName
+from origin.config.storing import Normalise
+from origin.config.storing import Storable
+from origin.config.storing import StoredAs
 from origin.config.types import Count
 from origin.config.types import Flag
 from origin.config.types import Seconds
@@ -29,16 +31,9 @@ from origin.config.types import Text
 from origin.config.types import expected
 from origin.config.types import expects
 from origin.config.types import one_of
-from origin.formats import OUTPUTS
-from origin.formats import Format
 
 METHODS = ("POST", "PUT", "DELETE")
 ACTIONS = ("publish", "recrop", "delete")
-STORABLE = ("jpg", "png", "webp", "gif", "avif", "bmp", "svg")
-"""Formats that may come in: those whose metadata, or scripts, can be taken out."""
-_OUTPUTS = tuple(format.name for format in OUTPUTS)
-_OWN_METADATA = "origin-"  # how the names begin of what the origin itself keeps there
-_MIN_TOKEN = 16  # characters
 _EXTENSION = re.compile(r"[A-Za-z0-9]{1,10}")
 _REPLY_NAMES = ("post", "publish", "recrop", "delete")
 _REPLY_SCHEMA = {
@@ -48,157 +43,6 @@ _REPLY_SCHEMA = {
 }
 _REPLY_STATUSES = range(200, 300)
 _REPLIES = 'templates such as {"post": {"status": 201, "json": {"key": "{key}", "url": "{url}"}}}'
-_ACLS = "private|public-read|public-read-write|authenticated-read|bucket-owner-read|bucket-owner-full-control"
-
-
-def _format_of(names: tuple[str, ...]) -> Any:
-    def parse(value: Any) -> Any:
-        name = Format.named(value).name
-        if name not in names:
-            raise ValueError(value)
-        return name
-
-    return Annotated[
-        str,
-        BeforeValidator(parse),
-        expects(f"one of {', '.join(names)}"),
-        WithJsonSchema({"type": "string", "enum": list(names)}),
-    ]
-
-
-_Storable: Any = _format_of(STORABLE)
-_Output: Any = _format_of(_OUTPUTS)
-
-
-class FormSecret(Part):
-    """A secret in a field of the form."""
-
-    field: Annotated[Text, meaning("name of the field")]
-    value: Annotated[
-        Annotated[SecretStr, Field(min_length=1), expects("text")], meaning("what it has to hold")
-    ]
-
-
-class Way(Part):
-    """One kind of authentication for writes; without a key in it, none is needed."""
-
-    bearer: Annotated[
-        Annotated[
-            SecretStr, Field(min_length=_MIN_TOKEN), expects(f"a token of {_MIN_TOKEN} characters or more")
-        ]
-        | None,
-        meaning(f"token of `Authorization: Bearer`, {_MIN_TOKEN} characters or more"),
-    ] = None
-    signed: Annotated[
-        Flag | None, meaning("true for upload grants in `t`, made with the keys of `signing`")
-    ] = None
-    form: Annotated[
-        FormSecret | None, meaning("a secret in a field of the form; for POST and the actions")
-    ] = None
-
-    @property
-    def is_open(self) -> bool:
-        return self.bearer is None and self.signed is None and self.form is None
-
-
-class WayField:
-    """`"open"` or the object of one way."""
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Any:
-        return {"anyOf": [{"const": "open"}, handler(schema)]}
-
-
-def _read_way(value: Any) -> Any:
-    if value == "open" or isinstance(value, Way):
-        return Way()
-    if isinstance(value, dict) and len(value) == 1 and value.get("signed") is not False:
-        return value
-    raise expected('"open", or an object with one of bearer, signed and form', got="")
-
-
-AnyWay = Annotated[Way, BeforeValidator(_read_way), WayField()]
-
-
-class Ways(Part):
-    """Who may send which request. A request that is not named is off."""
-
-    post: Annotated[AnyWay | None, meaning("who may post to the prefix")] = None
-    put: Annotated[AnyWay | None, meaning("who may put under a key")] = None
-    delete: Annotated[AnyWay | None, meaning("who may delete")] = None
-    publish: Annotated[AnyWay | None, meaning("who may publish what waits in the stage")] = None
-    recrop: Annotated[AnyWay | None, meaning("who may publish another part under a new name")] = None
-
-    @property
-    def is_one_for_all(self) -> bool:
-        return all(way == self.post for way in (self.put, self.delete, self.publish, self.recrop))
-
-    def of(self, name: str) -> Way | None:
-        """Of a method or an action."""
-        way: Way | None = getattr(self, name.lower())
-        return way
-
-
-class _WaysField:
-    """One way for every request, or one for each."""
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Any:
-        ways = handler(schema)
-        one = handler.resolve_ref_schema(ways)["properties"]["post"]["anyOf"]
-        return {"anyOf": [*(way for way in one if way != {"type": "null"}), ways]}
-
-
-def _read_ways(value: Any) -> Any:
-    if isinstance(value, dict) and value.keys() & Ways.model_fields.keys():
-        return value
-    return dict.fromkeys(Ways.model_fields, _read_way(value))
-
-
-class Normalise(Part):
-    """What is done to a picture before it is stored."""
-
-    orient: Annotated[Flag, meaning("turn it upright, where its metadata say how")] = True
-    strip: Annotated[
-        Literal["location", "all", "none"],
-        expects("location, all or none"),
-        meaning(
-            "metadata that goes: `location`, what tells where it was taken; `all`, but for the colour "
-            "profile; or `none`. The pixels of a JPEG stay as they are"
-        ),
-    ] = "location"
-    convert: Annotated[
-        dict[_Storable, _Output], meaning('formats that become others, such as `{"png": "jpg"}`, on white')
-    ] = defaults()
-    max_dimension: Annotated[
-        Count | None, meaning("pixels of its longer side; a larger one is made smaller")
-    ] = None
-
-
-def _read_metadata(value: Any) -> Any:
-    for name in value:
-        if isinstance(name, str) and name.startswith(_OWN_METADATA):
-            raise expected(
-                f"another name than {_OWN_METADATA}…, which are the origin's own", key=name, got=""
-            )
-    return value
-
-
-class StoredAs(Part):
-    """What is kept beside the bytes of an object."""
-
-    cache_control: Annotated[Text | None, meaning("`Cache-Control` of the object, on S3")] = None
-    acl: Annotated[
-        Annotated[str, Field(pattern=f"^({_ACLS})$"), expects(one_of(_ACLS.split("|")))] | None,
-        meaning("one of the canned ACLs of S3"),
-    ] = None
-    metadata: Annotated[
-        dict[
-            Annotated[str, Field(pattern=r"^[a-z0-9-]{1,60}$")],
-            Annotated[str, Field(pattern=r"^[ -~]{0,500}$")],
-        ],
-        BeforeValidator(_read_metadata),
-        expects("names in lower case and texts, in ASCII"),
-        meaning("user metadata"),
-    ] = defaults()
 
 
 class WriteCors(Part):
@@ -267,9 +111,7 @@ class Write(Part):
     """Pictures come in at this handler."""
 
     auth: Annotated[
-        Ways,
-        BeforeValidator(_read_ways),
-        _WaysField(),
+        WayOrWays,
         meaning(
             'who may write: `{"bearer": "env:…"}`, `{"signed": true}`, `{"form": {"field", "value"}}` or '
             '`"open"`; or one for each of `post`, `put`, `delete`, `publish` and `recrop`, and those not '
@@ -282,7 +124,7 @@ class Write(Part):
         meaning("methods that are taken, of `POST`, `PUT` and `DELETE`"),
     ] = ("POST",)
     accept: Annotated[
-        tuple[_Storable, ...], Field(min_length=1), meaning("formats that are taken, told by content")
+        tuple[Storable, ...], Field(min_length=1), meaning("formats that are taken, told by content")
     ] = ("jpg", "png", "webp", "gif", "avif")
     max_bytes: Annotated[
         Size, Field(ge=1), meaning("bytes of a request's body, counted while it arrives")
@@ -293,7 +135,7 @@ class Write(Part):
         "{yyyy}/{mm}/{uuid}"
     )
     extensions: Annotated[
-        dict[_Storable, str],
+        dict[Storable, str],
         BeforeValidator(_read_extensions),
         expects('extensions by the format sent, such as {"png": "jpg", "jpg": "jpeg"}'),
         meaning("extensions of names by the format sent; without one, that of the format stored"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from origin.config.handler import Handler
 from origin.config.model import Config
-from origin.config.model import Handler
 from origin.config.signing import foreign_verifier
 from origin.delivery.reading import RESERVED
 from origin.delivery.settings import passes_through

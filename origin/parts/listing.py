@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import cast
 
-from origin.config.model import Handler
+from origin.config.handler import Handler
 from origin.sources.base import MAX_BYTES
 from origin.sources.base import StoredObject
 from origin.sources.types import make_store

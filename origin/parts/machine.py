@@ -64,12 +64,12 @@ class OwnMachine:
     @property
     def deletes_wait(self) -> bool:
         """Whether a purge would be forgotten if this process ended now."""
-        return any(cache.deletes_wait for cache in self._caches.values())
+        return any(cache.below.deletes_wait for cache in self._caches.values())
 
     def trust(self) -> None:
         """Read the caches: all purges have been made."""
         for cache in self._caches.values():
-            cache.trust()
+            cache.below.trust()
 
     def read_seen(self) -> Seen:
         """Until when all purges have been made."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from origin.config.handler import Handler
 from origin.config.model import Config
-from origin.config.model import Handler
 from origin.pages.playground import PlayedHandler
 from origin.pages.playground import Playground
 from origin.parts.explain import explain_url

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from origin.config.handler import Handler as HandlerConfig
 from origin.config.model import Config
-from origin.config.model import Handler as HandlerConfig
 from origin.delivery.settings import RenderSettings
 from origin.formats import DEFAULT_ORIGINALS
 from origin.formats import Format

@@ -92,7 +92,7 @@ class Fleet:
         text = "Requests to the shared bucket that failed or took too long; the origin goes on without."
         yield "origin_shared_failures_total", text, self.bucket.failures
         text = "Results that were not written to the shared bucket, since too many waited."
-        yield "origin_shared_dropped_total", text, sum(cache.dropped for cache in self.caches)
+        yield "origin_shared_dropped_total", text, sum(cache.below.dropped for cache in self.caches)
         yield "origin_shared_marks", "Purges that this origin knows of.", len(self.marks)
         text = "Purges of this origin and of others that are not known to be in the bucket."
         yield "origin_shared_marks_unwritten", text, self.purges.log.unwritten
@@ -117,7 +117,7 @@ class Fleet:
 
     async def _flush(self) -> None:
         for cache in self.caches:
-            await cache.flush_bucket()
+            await cache.below.flush_bucket()
 
 
 async def try_bucket(config: Shared) -> None:

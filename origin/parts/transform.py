@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable
 from collections.abc import Mapping
 
-from origin.config.model import Handler as HandlerConfig
-from origin.config.write import Way
+from origin.config.authentication import Way
+from origin.config.handler import Handler as HandlerConfig
 from origin.delivery.admission import FetchAdmission
 from origin.delivery.handler import Handler
 from origin.delivery.mounts import Mount

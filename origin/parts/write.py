@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from origin.config.model import Handler as HandlerConfig
-from origin.config.model import Limits
+from origin.config.authentication import Way
+from origin.config.handler import Handler as HandlerConfig
+from origin.config.limits import Limits
 from origin.config.signing import Signing
 from origin.config.write import ACTIONS
-from origin.config.write import Way
 from origin.config.write import Write
 from origin.delivery.admission import FetchAdmission
 from origin.delivery.cors import Cors

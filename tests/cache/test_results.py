@@ -138,10 +138,10 @@ async def test_a_result_that_is_not_yet_written_is_found(cache: ResultCache, sto
 
 
 async def test_the_failures_of_the_tiers_are_counted(cache: ResultCache, store: WaitingStore) -> None:
-    assert cache.failures == 0
+    assert cache.below.failures == 0
     store.path.write_bytes(b"in the way")
     assert await cache.find(CAT, "300") == Lookup(None)
-    assert cache.failures == 1
+    assert cache.below.failures == 1
     counted = [measure for measure in cache.measures() if measure.name == "origin_cache_failures_total"]
     assert [measure.read() for measure in counted] == [1]
 
@@ -212,7 +212,7 @@ async def test_what_waits_to_be_written_is_bounded(
     for i in range(50):
         cache.entry(CAT).keep_original("v1", bytes(10_000))
         cache.entry(name_original("photos", "bucket", str(i))).keep_original("v1", bytes(10_000))
-    [queue] = cache._queues
+    [queue] = cache.below.queues
     assert 50_000 < queue.unwritten_bytes <= 100_000
     store.let_go()
     await cache.flush()
@@ -522,7 +522,7 @@ async def test_what_was_never_kept_is_not_looked_for(cache: ResultCache, store: 
     keep(cache, CAT, "300")
     await cache.flush()
     async with asyncio.timeout(10):
-        while cache.tiers[0].may_hold("strange"):  # noqa: ASYNC110 - a thread sets no event
+        while cache.below.tiers[0].may_hold("strange"):  # noqa: ASYNC110 - a thread sets no event
             await asyncio.sleep(0.01)
     store.noted.clear()
     assert await cache.find(DOG, "300") == Lookup(None)

@@ -298,7 +298,7 @@ async def test_a_picture_that_is_gone_is_gone_though_the_bucket_does_not_delete_
 def caches(given: Given) -> Callable[[], ResultCache]:
     def make() -> ResultCache:
         cache = ResultCache(MemoryTier(1_000_000), [DictTier("disk")], given.tier)
-        cache.trust()
+        cache.below.trust()
         return cache
 
     return make
@@ -318,8 +318,8 @@ async def test_another_origin_finds_what_one_has_kept(
     assert (await other.find(CAT, "w=3")).tier == "memory"
     assert given.tier.hits == 1
     await other.flush()
-    assert isinstance(other.tiers[0], DictTier)
-    assert set(other.tiers[0].records) == {name_version(CAT), NAME}
+    assert isinstance(other.below.tiers[0], DictTier)
+    assert set(other.below.tiers[0].records) == {name_version(CAT), NAME}
     assert await other.find_original(CAT, '"v1"') is None  # originals are not shared
 
 
@@ -367,7 +367,7 @@ async def test_nothing_but_memory_is_read_before_the_purges_are_known(given: Giv
     entry.keep_result('"v1"', "w=4", RESULT)
     assert (await cache.find(CAT, "w=4")).result == RESULT
     assert disk.calls == []
-    cache.trust()
+    cache.below.trust()
     assert (await cache.find(CAT, "w=3")).tier == "disk"
 
 

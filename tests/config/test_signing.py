@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from origin.config.handler import Handler
 from origin.config.load import build_config
-from origin.config.model import Handler
 from origin.errors import ConfigError
 
 LOCAL = {"type": "local", "root": "/srv/photos"}

@@ -164,10 +164,10 @@ def test_a_purge_reaches_the_one_that_is_under_way(origin: Running, shelf: Shelf
     with busy(origin):
         origin.get(URL, headers=BROWSER)
         origin.settle()
-        (cache,) = origin.origin.caches.values()
-        names = origin.call(cache._queues[0].names("h\0"))
+        (cache,) = origin.origin.caches.by_folder.values()
+        names = origin.call(cache.below.queues[0].names("h\0"))
         (body,) = [name for name in names if name.endswith("\0cat.jpg\0O")]
-        origin.call(cache.tiers[0].delete(body))
+        origin.call(cache.below.tiers[0].delete(body))
         shelf.hold()
     wait_until(lambda: len(shelf.gets) == gets + 2, "the AVIF is under way")
     origin.call(handler.purge("cat.jpg", None))

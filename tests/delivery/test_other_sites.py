@@ -320,7 +320,7 @@ def test_a_block_written_by_the_application_holds_for_memory_and_disk(
     origin.settle()
     redis_server.command("HSET", f"img/{url}", "status", "Blocked")
     assert kind(origin.get(target)) == (404, "forbidden")
-    for cache in origin.origin.caches.values():
+    for cache in origin.origin.caches.by_folder.values():
         origin.call(_forget_memory(cache))
     assert kind(origin.get(target)) == (404, "forbidden")
     redis_server.command("HDEL", f"img/{url}", "status")

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from origin.config.model import Handler
+from origin.config.handler import Handler
 from origin.http.caching import surrogate_tags
 from origin.http.negotiation import accept_class
 from origin.urls.options import OPTIONS

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from origin.config.answers import FixedAnswer
+from origin.config.answers import OnError
 from origin.config.cdn import CloudflareCdn
 from origin.config.cdn import CloudFrontCdn
 from origin.config.cdn import FastlyCdn
@@ -16,17 +18,15 @@ from origin.config.cdn import HttpCdn
 from origin.config.cdn import VarnishCdn
 from origin.config.events import EventQueue
 from origin.config.events import Events
+from origin.config.handler import Handler
 from origin.config.legacy import Aws
+from origin.config.limits import HandlerLimits
+from origin.config.limits import Limits
 from origin.config.load import build_config
 from origin.config.model import Admin
 from origin.config.model import Cache
 from origin.config.model import Config
-from origin.config.model import FixedAnswer
-from origin.config.model import Handler
-from origin.config.model import HandlerLimits
-from origin.config.model import Limits
 from origin.config.model import Log
-from origin.config.model import OnError
 from origin.config.part import Part
 from origin.config.part import key_of
 from origin.config.part import part_types
@@ -35,10 +35,10 @@ from origin.config.pictures import Watermark
 from origin.config.shared import Shared
 from origin.config.signing import Signing
 from origin.config.sources import SOURCE_PARTS
+from origin.config.storing import Normalise
+from origin.config.storing import StoredAs
 from origin.config.telemetry import Telemetry
-from origin.config.write import Normalise
 from origin.config.write import StagePart
-from origin.config.write import StoredAs
 from origin.config.write import Write
 from origin.config.write import WriteCors
 from origin.config.write import WriteRoutes

@@ -18,11 +18,11 @@ import pytest
 from origin.app import create_app
 from origin.cache.write_queue import MAX_UNWRITTEN
 from origin.cli.main import main
+from origin.config.handler import Handler
+from origin.config.limits import Limits
 from origin.config.load import build_config
 from origin.config.model import Cache
 from origin.config.model import Config
-from origin.config.model import Handler
-from origin.config.model import Limits
 from origin.config.part import Part
 from origin.config.sources import SOURCE_PARTS
 from origin.errors import ConfigError

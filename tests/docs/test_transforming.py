@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from origin.config.model import Handler
+from origin.config.handler import Handler
 from tests.support import pictures
 from tests.support.documents import code
 from tests.support.documents import page

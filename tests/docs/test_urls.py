@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from origin.config.model import Limits
+from origin.config.limits import Limits
 from origin.errors import BadRequest
 from origin.formats import QUALITY
 from origin.formats import Format

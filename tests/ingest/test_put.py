@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from origin.config.load import build_config
 from tests.support.running import Running
 from tests.support.running import wait_until
 from tests.support.uploads import BEARER
@@ -228,3 +229,17 @@ def test_a_method_that_is_off_is_405(tmp_path: Path) -> None:
         with Running(writing(tmp_path / "s", tmp_path / "c", {"auth": auth, "methods": methods})) as origin:
             answer = send(origin.port, "DELETE", "/up/a.png", headers=BEARER)
             assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD, PUT")
+
+
+def test_after_a_reload_a_write_purges_the_handlers_that_are_there_then(tmp_path: Path) -> None:
+    folder = tmp_path / "store"
+    folder.mkdir()
+    config = writing(folder, tmp_path / "cache")
+    (up,) = config["handlers"]
+    gone, new = ({"name": name, "source": up["source"], "cache_time": 1000} for name in ("gone", "new"))
+    with Running({**config, "handlers": [up, gone]}) as origin:
+        origin.call(origin.app.reload(build_config({**config, "handlers": [up, new]})))
+        assert put(origin, "/up/a.png", RED).status == 201
+        assert colour_of(origin.get("/new/a.png?w=10").body) == (255, 0, 0)
+        assert put(origin, "/up/a.png", BLUE).status == 200
+        assert colour_of(origin.get("/new/a.png?w=10").body) == (0, 0, 255)

@@ -31,7 +31,7 @@ class FakeCdn:
 
 def made(tmp_path: Path, **top: Any) -> tuple[OriginApp, FakeCdn]:
     app, cdn = create_app(settings(PICTURES, tmp_path / "cache") | top), FakeCdn()
-    app.origin.cdn = cdn  # type: ignore[assignment]
+    app.origin.purges.cdn = cdn  # type: ignore[assignment]
     return app, cdn
 
 
@@ -47,7 +47,7 @@ async def test_the_cdn_is_told_when_every_origin_knows(
     clock = LoopClock(monkeypatch, frozen=True)
     app, cdn = made(tmp_path, shared=shared(tmp_path))
     handler = app.handlers_by_name["h"]
-    app.origin.tell_cdn(handler, "a.jpg", None)
+    app.origin.purges.tell_cdn(handler, "a.jpg", None)
     clock.advance(SPREAD_SECONDS - 0.1)
     await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -60,12 +60,20 @@ async def test_the_cdn_is_told_when_every_origin_knows(
 
 async def test_at_the_stop_the_cdn_is_told_of_what_is_left(tmp_path: Path) -> None:
     app, cdn = made(tmp_path, shared=shared(tmp_path))
-    app.origin.tell_cdn(app.handlers_by_name["h"], "a.jpg", None)
+    app.origin.purges.tell_cdn(app.handlers_by_name["h"], "a.jpg", None)
     await app.origin.close()
     assert [purge.key for purge in cdn.told] == ["a.jpg"]
 
 
 async def test_without_a_fleet_the_cdn_is_told_at_once(tmp_path: Path) -> None:
     app, cdn = made(tmp_path)
-    app.origin.tell_cdn(app.handlers_by_name["h"], "a.jpg", None)
+    app.origin.purges.tell_cdn(app.handlers_by_name["h"], "a.jpg", None)
     assert [purge.key for purge in cdn.told] == ["a.jpg"]
+
+
+async def test_the_cdn_is_not_told_of_a_handler_that_a_reload_took_away(tmp_path: Path) -> None:
+    app, cdn = made(tmp_path)
+    handler = app.handlers_by_name["h"]
+    app.origin.purges.follow(app.origin.config, {})
+    await app.origin.purges.purge(handler, "a.jpg", None)
+    assert cdn.told == []

@@ -127,7 +127,7 @@ class Origin:
 
     @property
     def deletes_wait(self) -> bool:
-        return self.cache.deletes_wait
+        return self.cache.below.deletes_wait
 
     def begin_purge(self, handler: str, key: str | None, prefix: str | None) -> Awaitable[set[str]]:
         return self.cache.begin_purge(name_purged(handler, "source", key, prefix) if handler else "")
@@ -136,7 +136,7 @@ class Origin:
         return {"source"}
 
     def trust(self) -> None:
-        self.cache.trust()
+        self.cache.below.trust()
 
     def read_seen(self) -> Seen:
         return self.seen

@@ -162,7 +162,7 @@ class Running(Client):
 
     def settle(self) -> None:
         """Wait until the caches have written behind the answers what there is to write."""
-        for cache in self.origin.caches.values():
+        for cache in self.origin.caches.by_folder.values():
             self.call(cache.flush())
 
     def _run(self) -> None:

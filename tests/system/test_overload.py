@@ -360,7 +360,7 @@ def test_a_picture_that_overran_twice_is_left_alone_at_that_size_in_that_format(
 def results(origin: Running, key: str) -> int:
     """How many results of this original there are, in every tier."""
     original = origin.origin.handlers["h"].read(key, b"").original
-    (cache,) = origin.origin.caches.values()
+    (cache,) = origin.origin.caches.by_folder.values()
     return origin.call(cache.count_results(original))
 
 
