@@ -42,7 +42,6 @@ MENU = {
         "docs/http",
         "docs/caches",
         "docs/purging",
-        "docs/scaling",
         "docs/security",
         "docs/migrating",
         "CHANGELOG",

@@ -84,9 +84,15 @@ class Fallback:
             self._image = built_in()
         for format in ("original", *AUTO_FORMATS, *FORMATS):
             try:
-                self._prepared[format] = await self._render(Options(format=format), format, START_SECONDS)
+                self._prepared[format] = self._in_format(format) or await self._render(
+                    Options(format=format), format, START_SECONDS
+                )
             except OriginError as error:
                 log.error("the fallback image cannot be made into %s: %s", format, error)
+
+    def _in_format(self, format: str) -> Result | None:
+        """The image at its own size, where it was rendered in this format already, under another name."""
+        return next((each for each in self._prepared.values() if each.format.name == format), None)
 
     async def close(self) -> None:
         for task in self._rendering.values():

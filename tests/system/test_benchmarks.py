@@ -85,21 +85,25 @@ async def slow_server(pause: float) -> AsyncIterator[int]:
     """Answers one request after the other, each after a pause: its port."""
     one_at_a_time = asyncio.Lock()
 
+    answering: list[asyncio.Task[None] | None] = []
+
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answering.append(asyncio.current_task())
         try:
             await reader.readuntil(b"\r\n\r\n")
-        except (asyncio.IncompleteReadError, ConnectionError):  # wrk opens some that it leaves
+            async with one_at_a_time:
+                await asyncio.sleep(pause)
+            writer.write(ANSWER)
+            await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass  # wrk opens connections that it leaves, and leaves when its time is over
+        finally:
             writer.close()
-            return
-        async with one_at_a_time:
-            await asyncio.sleep(pause)
-        writer.write(ANSWER)
-        await writer.drain()
-        writer.close()
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()[1]
+    await asyncio.gather(*filter(None, answering))
 
 
 async def test_an_open_loop_counts_the_wait_from_when_a_request_was_due() -> None:
