@@ -144,11 +144,9 @@ class DerivingStore(PictureStore):
 
     async def _refuse_siblings(self, key: str) -> None:
         """Raises Exists: the last of two would give its files to both, and take them along when it goes."""
-        siblings = self._deriver.siblings(key)
-        for sibling, found in zip(siblings, await _all(map(self.find, siblings)), strict=True):
-            if found is not None:
-                name = sibling.rpartition("/")[2]
-                raise Exists(f"there is a picture {name} already, whose files would have the same names")
+        for sibling in await self._siblings_there(key):
+            name = sibling.rpartition("/")[2]
+            raise Exists(f"there is a picture {name} already, whose files would have the same names")
 
     async def _put_once(
         self,
@@ -183,13 +181,14 @@ class DerivingStore(PictureStore):
         missed: WriteRefused | None = None
         try:
             async with self._locks.holding(stem_of(key)), self.unfinished.writing(key):
+                was_there = await self.find(key) is not None
                 try:
                     await self.store.delete(key, if_match=conditions.version)
                 except PreconditionFailed as error:
                     missed = conditions.failure()
                     missed.__cause__ = error
                 else:
-                    await _all(map(self.store.delete, self._deriver.keys(key)))
+                    await self._delete_files(key, also_of_others=was_there)
         finally:
             await self.purge(key)
         if missed is not None:  # outside of `writing`: nothing was changed that has to be repaired
@@ -215,13 +214,13 @@ class DerivingStore(PictureStore):
             if isinstance(error.__cause__, RenderFailed):  # for want of time, and there may be more later
                 raise
             log.warning("handler %s: the files of %r cannot be made: %s", self._handler, key, error)
-            await self._delete_files(self._deriver.keys(key))
+            await self._delete_files(key)
 
     async def _restore(self, key: str) -> Restored:
         for _ in range(TRIES):
             original = await self._get(key)
             if original is None:
-                done = Restored(removed=await self._delete_files(self._deriver.keys(key)))
+                done = Restored(removed=await self._delete_files(key))
             else:
                 done = await self._make_missing(key, original)
             found = await self.find(key)
@@ -273,12 +272,23 @@ class DerivingStore(PictureStore):
         settings = replace(self._settings, content_type=file.mime, metadata=metadata)
         await self.store.put(file.key, file.body, settings=settings)
 
-    async def _delete_files(self, keys: Sequence[str]) -> int:
-        """How many there were: that is asked first, since a store does not tell when it deletes."""
-        found = await _all(map(self.find, keys))
-        there = [key for key, each in zip(keys, found, strict=True) if each is not None]
+    async def _delete_files(self, key: str, *, also_of_others: bool = True) -> int:
+        """Remove the files of an original, but for those of a sibling that is there; how many there were.
+
+        `also_of_others`: those too that were not made here, as long as the original was there.
+        """
+        siblings = await self._siblings_there(key)
+        shared = {file for sibling in siblings for file in self._deriver.keys(sibling)}
+        keys = [file for file in self._deriver.keys(key) if file not in shared]
+        found = zip(keys, await _all(map(self.find, keys)), strict=True)
+        there = [file for file, each in found if each and (also_of_others or DERIVED in each.metadata)]
         await _all(map(self.store.delete, there))
         return len(there)
+
+    async def _siblings_there(self, key: str) -> list[str]:
+        siblings = self._deriver.siblings(key)
+        found = zip(siblings, await _all(map(self.find, siblings)), strict=True)
+        return [sibling for sibling, each in found if each is not None]
 
 
 async def _all(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:

@@ -32,6 +32,7 @@ from origin.ingest.store import PictureStore
 from origin.ingest.store import purge_nothing
 from origin.sources.base import ObjectSettings
 from origin.sources.base import PreconditionFailed
+from origin.sources.base import ReserveMemory
 from origin.sources.base import Store
 from origin.sources.base import StoredObject
 from origin.sources.marks import CROP
@@ -41,6 +42,7 @@ from origin.sources.marks import crop_in
 
 log = logging.getLogger(__name__)
 
+TRIES = 4  # to read a picture that others replace meanwhile
 MIN_PAUSE = 10.0  # seconds between two sweeps, where a tenth of `expire` is less
 CONTENT_TYPE = "origin-type"
 """The name in the metadata under which the type of a picture waits with it."""
@@ -150,12 +152,11 @@ class Stage:
             if waiting is None:
                 return await self._publish_again(key, crop)
             async with self._admission.place(self._name) as reserve:
-                original = await self._staged.store.get(key, None, reserve)
-                assert original is not None  # no version was named
-                picture = await self._picture(bytes(original.body), waiting.metadata, crop)
+                waiting, body = await _read(self._staged, waiting, reserve)
+                picture = await self._picture(body, waiting.metadata, crop)
                 stored = await self._put(key, picture, Preconditions())
             with contextlib.suppress(SourceUnavailable):  # the sweep removes it later
-                await self._remove(key, lambda found: found.etag == original.etag)
+                await self._remove(key, lambda found: found.etag == waiting.etag)
             return stored
 
     async def _publish_again(self, key: str, crop: Crop | None) -> StoredObject:
@@ -164,12 +165,11 @@ class Stage:
         if crop == crop_in(found.metadata):
             return found
         async with self._admission.place(self._name) as reserve:
-            original = await self._published.store.get(key, None, reserve)
-            assert original is not None
-            picture = await self._picture(bytes(original.body), found.metadata, crop)
+            found, body = await _read(self._published, found, reserve)
+            picture = await self._picture(body, found.metadata, crop)
             if crop_in(picture.metadata) == crop_in(found.metadata):
                 return found
-            conditions = Preconditions(match=(original.etag,), found=original.etag)
+            conditions = Preconditions(match=(found.etag,), found=found.etag)
             return await self._put(key, picture, conditions)
 
     async def recrop(self, key: str, crop: Crop | None, name: FindName) -> StoredObject:
@@ -179,15 +179,14 @@ class Stage:
         """
         found = await self._head(key)
         async with self._admission.place(self._name) as reserve:
-            original = await self._published.store.get(key, None, reserve)
-            assert original is not None
-            picture = await self._picture(bytes(original.body), found.metadata, crop)
+            found, body = await _read(self._published, found, reserve)
+            picture = await self._picture(body, found.metadata, crop)
             stored: list[StoredObject] = []
 
             async def store(key: str) -> None:
                 stored.append(await self._put(key, picture, Preconditions(may_replace=False)))
 
-            await name(bytes(original.body), store)
+            await name(body, store)
             return stored[-1]
 
     async def _head(self, key: str) -> StoredObject:
@@ -262,3 +261,19 @@ class Stage:
             except OriginError as error:
                 log.warning("handler %s: the stage cannot be swept: %s", self._name, error)
             await asyncio.sleep(max(self._expire / 10, MIN_PAUSE))
+
+
+async def _read(
+    store: PictureStore, found: StoredObject, reserve_memory: ReserveMemory
+) -> tuple[StoredObject, bytes]:
+    """What was found, and its bytes; or a newer version, where one has come in the meantime.
+
+    What is told of one version is never that of the bytes of another. Raises NotFound.
+    """
+    for _ in range(TRIES):
+        original = await store.store.get(found.key, None, reserve_memory)
+        assert original is not None  # no version was named
+        if original.etag == found.etag:
+            return found, bytes(original.body)
+        found = await store.store.head(found.key)
+    raise SourceUnavailable(f"{found.key!r} changes all the time")

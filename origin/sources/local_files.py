@@ -10,6 +10,7 @@ import fcntl
 import os
 import stat
 import time
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -32,10 +33,11 @@ def open_at(name: str | Path, flags: int, stack: ExitStack, folder: int | None =
 
 
 def open_folder(names: Sequence[str], stack: ExitStack, folder: int) -> int:
-    """Open one component after the other, so that no link swapped in meanwhile leads outside."""
-    for name in names:
-        folder = open_at(name, _FOLDER, stack, folder)
-    return folder
+    """Open one component after the other, so that no link swapped in meanwhile leads outside.
+
+    Only the last one stays open: a key may have five hundred.
+    """
+    return _descend(names, stack, folder, _open_inner)
 
 
 def open_file(name: str, stack: ExitStack, folder: int) -> int:
@@ -45,14 +47,31 @@ def open_file(name: str, stack: ExitStack, folder: int) -> int:
 
 def make_folder(names: Sequence[str], stack: ExitStack, folder: int, mode: int = 0o777) -> int:
     """Open a folder as `open_folder` does, and make what is missing of it."""
-    for name in names:
+
+    def open_or_make(name: str, folder: int) -> int:
         try:
-            folder = open_at(name, _FOLDER, stack, folder)
+            return _open_inner(name, folder)
         except FileNotFoundError:
             with contextlib.suppress(FileExistsError):
                 os.mkdir(name, mode, dir_fd=folder)
                 os.fsync(folder)
-            folder = open_at(name, _FOLDER, stack, folder)
+            return _open_inner(name, folder)
+
+    return _descend(names, stack, folder, open_or_make)
+
+
+def _open_inner(name: str, folder: int) -> int:
+    return os.open(name, os.O_RDONLY | _FOLDER, dir_fd=folder)
+
+
+def _descend(names: Sequence[str], stack: ExitStack, folder: int, step: Callable[[str, int], int]) -> int:
+    with ExitStack() as last:
+        for name in names:
+            inner = step(name, folder)
+            last.close()
+            last.callback(os.close, inner)
+            folder = inner
+        stack.push(last.pop_all())
     return folder
 
 

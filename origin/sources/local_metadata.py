@@ -47,13 +47,14 @@ def write_metadata(
 
 
 def read_metadata(folder: int, name: str, status: os.stat_result) -> dict[str, str]:
-    """Empty where none was given, and where they are those of a user who keeps them to himself."""
+    """Empty where none was given, where `.origin` is no folder of ours, and where they are those of a user
+    who keeps them to himself."""
     with ExitStack() as stack:
         try:
             top = open_folder(_TOP, stack, folder)  # where there is none, nothing has to be hashed
             above, own_name = _place(name, status)
             file = open_file(own_name, stack, open_folder([above], stack, top))
-        except (FileNotFoundError, PermissionError):
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
             return {}
         metadata: dict[str, str] = _read(file)[_METADATA]
         return metadata

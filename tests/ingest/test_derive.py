@@ -333,6 +333,31 @@ def test_an_original_that_would_share_a_file_with_another_is_refused(
     assert put(place, second, BLUE).status == 200
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("absent", ["cat.svg", "cat.png", "cat"])
+def test_the_files_of_another_original_stay_where_one_is_removed_or_repaired(
+    place: Place, key: str, absent: str
+) -> None:
+    assert put(place, key, picture("#ff0000", "JPEG")).status == 201
+    lies, second = lying(place, key), key.replace("cat.jpg", absent)
+    assert send(place.origin.port, "DELETE", f"/up/{second}", b"", BEARER).status == 204
+    assert lying(place, key) == lies
+    place.origin.call(note(place, second))
+    assert place.origin.call(place.published.unfinished.sweep()) == 1
+    assert lying(place, key) == lies
+
+
+@pytest.mark.slow
+def test_a_file_of_another_system_goes_with_its_original_alone(place: Place, key: str) -> None:
+    other = named(key, "BI")
+    place.origin.call(place.store.put(other, BLUE))
+    assert send(place.origin.port, "DELETE", f"/up/{key}", b"", BEARER).status == 204
+    assert lying(place, key) == {other}
+    place.origin.call(place.store.put(key, BLUE))
+    assert send(place.origin.port, "DELETE", f"/up/{key}", b"", BEARER).status == 204
+    assert lying(place, key) == set()
+
+
 # What a crash leaves: the steps of a write, up to each of its ends
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
+from collections.abc import Awaitable
 from collections.abc import Callable
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from unittest.mock import ANY
 from urllib.parse import urlencode
 
 import pytest
@@ -14,6 +17,7 @@ import pytest
 from origin.delivery.admission import FetchAdmission
 from origin.formats import Format
 from origin.ingest.stage import Stage
+from origin.ingest.stage import tell
 from origin.ingest.store import PictureStore
 from origin.sources.base import ObjectSettings
 from origin.sources.base import Original
@@ -22,6 +26,8 @@ from origin.sources.base import StoredObject
 from origin.sources.base import no_limit
 from origin.sources.local import LocalSettings
 from origin.sources.local_store import LocalStore
+from origin.sources.marks import CROP
+from origin.sources.marks import Crop
 from tests.ingest.test_put import RED
 from tests.support.running import Running
 from tests.support.uploads import Answered
@@ -234,6 +240,53 @@ async def test_what_comes_while_the_old_one_is_dealt_with_stays(incoming: Path, 
     assert (active / "a.png").read_bytes() == RED
     await waiting.close()
     await published.store.close()
+
+
+class BusyFolder(LocalStore):
+    """A folder in which another origin replaces a picture between a look at it and its first read."""
+
+    newer: tuple[bytes, ObjectSettings] | None = None
+
+    async def get(
+        self, key: str, if_none_match: str | None = None, reserve_memory: ReserveMemory = no_limit
+    ) -> Original | None:
+        if self.newer is not None:
+            (body, settings), self.newer = self.newer, None
+            await self.put(key, body, settings=settings)
+        return await super().get(key, if_none_match, reserve_memory)
+
+
+@pytest.mark.parametrize("action", ["publish", "cut anew", "recrop"])
+async def test_what_is_told_of_a_picture_is_never_that_of_another(
+    incoming: Path, active: Path, action: str
+) -> None:
+    old = ObjectSettings(metadata=tell(Format.PNG, 4, 4))
+    new = ObjectSettings(metadata=tell(Format.JPG, 600, 400))
+    waiting, active_store = BusyFolder(LocalSettings(incoming)), BusyFolder(LocalSettings(active))
+    busy = waiting if action == "publish" else active_store
+    await busy.put("a", b"old", settings=old)
+    busy.newer = b"new", new
+    published = PictureStore(active_store, purge_nothing)
+    admission = FetchAdmission(1, 1, 10**6)
+    stage = Stage(
+        "h", waiting, published, admission, ObjectSettings(), measure=measure_red, expire=10, clock=Clock()
+    )
+    crop = Crop(300, 200, 200, 100)
+
+    async def name(body: bytes, store: Callable[[str], Awaitable[None]]) -> None:
+        await store("b")
+
+    if action == "recrop":
+        stored = await stage.recrop("a", crop, name)
+    else:
+        stored = await stage.publish("a", crop)
+    assert await active_store.head(stored.key) == replace(stored, last_modified=ANY)
+    assert stored.metadata == {**new.metadata, CROP: str(crop)}
+    original = await active_store.get(stored.key)
+    assert original is not None
+    assert bytes(original.body) == b"new"
+    await waiting.close()
+    await active_store.close()
 
 
 def replace_by(path: Path, body: bytes, modified: float) -> None:

@@ -153,3 +153,18 @@ async def test_the_sweep_takes_no_metadata_of_what_is_being_written(folder: Loca
     finally:
         done.set()
         await sweeping
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "dangling"])
+async def test_what_is_called_like_our_folder_hides_no_picture(
+    folder: LocalStore, tmp_path: Path, kind: str
+) -> None:
+    etag = await folder.put("a/cat.jpg", BODY)
+    own = tmp_path / "a" / RESERVED
+    if kind == "file":
+        own.write_text("of another program")
+    else:
+        own.symlink_to(tmp_path if kind == "link" else tmp_path / "nothing")
+    original = await folder.get("a/cat.jpg")
+    assert original is not None
+    assert original.etag == etag == (await folder.head("a/cat.jpg")).etag

@@ -14,6 +14,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,9 @@ from origin.sources.base import Store
 from origin.sources.base import StoreFull
 from origin.sources.local import LocalSettings
 from origin.sources.local import LocalSource
+from origin.sources.local_files import make_folder
+from origin.sources.local_files import open_at
+from origin.sources.local_files import open_folder
 from origin.sources.local_store import LocalStore
 from origin.sources.marks import CROP
 from origin.sources.marks import DERIVED
@@ -507,6 +511,20 @@ async def test_what_is_told_to_have_failed_is_not_stored_later(tmp_path: Path) -
     await asyncio.to_thread(store._threads.shutdown)  # when both have ended
     assert (root / "cat.jpg").read_bytes() == b"old"
     await store.close()
+
+
+async def test_a_deep_key_takes_no_descriptor_for_each_of_its_folders(
+    folder: LocalStore, tmp_path: Path
+) -> None:
+    """Who may name keys names them so, and opens no more of the process's files than others."""
+    names = ["a"] * 500
+    await folder.put("/".join([*names, "b"]), BODY)
+    with ExitStack() as stack:
+        root = open_at(tmp_path / "originals", os.O_DIRECTORY, stack)
+        before = set(os.listdir("/proc/self/fd"))
+        for opening in open_folder, make_folder:
+            opening(names, stack, root)
+        assert len(set(os.listdir("/proc/self/fd")) - before) == 2
 
 
 async def test_no_descriptor_stays_open(folder: LocalStore) -> None:
