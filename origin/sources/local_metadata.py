@@ -103,9 +103,10 @@ def _read(file: int) -> dict[str, Any]:
     with open(file, encoding="utf-8", closefd=False) as text:
         try:
             content: dict[str, Any] = json.load(text)
-            if content.keys() != {_NAME, _METADATA}:
+            texts = (content[_NAME], *content[_METADATA].values())
+            if len(content) != 2 or not all(isinstance(each, str) for each in texts):
                 raise ValueError
-        except (ValueError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise OSError(errno.EIO, "the metadata beside it are damaged") from error
     return content
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from origin.errors import SourceUnavailable
 from origin.sources.base import RESERVED
 from origin.sources.base import ObjectSettings
 from origin.sources.local import LocalSettings
@@ -34,9 +35,30 @@ async def run(*command: str | Path) -> None:
     await (await asyncio.create_subprocess_exec(*command)).wait()
 
 
+def list_sidecars(root: Path) -> list[Path]:
+    return [path for path in root.rglob(f"{RESERVED}/metadata/*/*") if path.is_file()]
+
+
 def sidecars(root: Path) -> list[str]:
-    own = [path for path in root.rglob(f"{RESERVED}/metadata/*/*") if path.is_file()]
-    return sorted(json.loads(path.read_text())["name"] for path in own)
+    return sorted(json.loads(path.read_text())["name"] for path in list_sidecars(root))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", "7", "[]", "{}", "[" * 100_000, '{"name": "cat.jpg"}', '{"name": "cat.jpg", "metadata": 5}'),
+        *('{"name": 5, "metadata": {}}', '{"name": "cat.jpg", "metadata": {"origin-crop": 5}}'),
+    ],
+)
+async def test_damaged_metadata_are_no_reason_to_show_the_whole_picture(
+    folder: LocalStore, tmp_path: Path, content: str
+) -> None:
+    await folder.put("cat.jpg", BODY, settings=SETTINGS)
+    [own] = list_sidecars(tmp_path)
+    own.write_text(content)
+    for ask in (folder.get, folder.head):
+        with pytest.raises(SourceUnavailable):
+            await ask("cat.jpg")
 
 
 @pytest.mark.parametrize(("written", "read"), [(".", "a/b"), ("a/b", "."), ("a", "a/b")])
