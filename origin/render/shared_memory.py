@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import mmap
 import os
+import sys
 
 SIZE = 64 << 20  # bytes of address space; a page of memory is taken when it is first written
 KEPT = 4 << 20  # bytes that stay taken between jobs
@@ -35,7 +36,7 @@ class SharedMemory:
 
     def trim(self) -> None:
         """Give back what a large original took, once its renderer has answered."""
-        if self._taken > KEPT:
+        if sys.platform == "linux" and self._taken > KEPT:
             self._memory.madvise(mmap.MADV_REMOVE, KEPT, self._taken - KEPT)
             self._taken = KEPT
 
@@ -52,7 +53,7 @@ class SharedMemory:
 
 def make_shared_memory() -> SharedMemory | None:
     """None where the system has none to give."""
-    if not hasattr(os, "memfd_create"):
+    if sys.platform != "linux" or not hasattr(os, "memfd_create"):
         return None
     with contextlib.suppress(OSError), contextlib.ExitStack() as undo:
         ours = os.memfd_create("original", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
