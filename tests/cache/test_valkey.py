@@ -79,6 +79,7 @@ async def test_a_server_that_goes_and_comes_is_used_again(
     assert texts.count(texts[0]) == texts.count("Valkey works again")
 
 
+@pytest.mark.slow
 async def test_a_server_that_hangs_holds_one_request_up(valkey: Valkey, redis: RedisServer) -> None:
     redis.pause()
     start = time.monotonic()

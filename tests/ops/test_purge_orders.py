@@ -15,6 +15,7 @@ from tests.support.fleet_model import walks
 SAMPLE = 30  # orders of each scenario; `python -m tests.support.fleet_model` takes all, in some minutes
 
 
+@pytest.mark.many
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=range(len(SCENARIOS)))
 def test_nothing_old_is_served_in_any_order(scenario: tuple[str, ...]) -> None:
     step = max(1, count_orders(scenario) // SAMPLE)
@@ -23,6 +24,7 @@ def test_nothing_old_is_served_in_any_order(scenario: tuple[str, ...]) -> None:
     assert read.total() > 0  # or there was nothing to be wrong
 
 
+@pytest.mark.slow
 def test_nothing_old_is_served_whatever_happens() -> None:
     number, read = run_all(walks(150, 40, seed=2026))
     assert number == 150

@@ -68,6 +68,7 @@ async def test_a_message_goes_once_it_is_acted_on_and_stays_where_that_failed(mo
     assert queue.failures == 1
 
 
+@pytest.mark.slow
 async def test_a_queue_that_is_away_is_asked_again_and_told_of_once(
     moto_server: S3Server, caplog: pytest.LogCaptureFixture
 ) -> None:
