@@ -134,6 +134,7 @@ SIZES = {
 }
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(("query", "size"), SIZES.items())
 def test_a_result_has_the_size_that_imgix_documents(
     served: Served, query: str, size: tuple[int, int]

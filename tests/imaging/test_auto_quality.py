@@ -17,6 +17,7 @@ def picture(width: int, height: int) -> pyvips.Image:
     return pyvips.Image.new_from_buffer(pictures.encoded(kinds.draw("noise", 1, width, height), "PNG"), "")
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("sides", "hurried", "of_samples", "of_the_whole"),
     [((300, 200), False, 0, 4), ((700, 600), False, 1, 3), ((700, 600), True, 3, 1)],

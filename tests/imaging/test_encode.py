@@ -37,6 +37,7 @@ def test_a_jpeg_has_the_chosen_tables() -> None:
     assert ours.quantization[0] != plain.quantization[0]  # type: ignore[attr-defined]
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("format", "bands", "change"),
     [("avif", 4, {"lossless": True}), ("avif", 3, {"lossless": True}), ("jpg", 3, {"options_quality": 100})],

@@ -466,6 +466,7 @@ VALUES = st.recursive(
 OPTIONED = st.dictionaries(st.sampled_from(["w", "h", "f", "q", "dpr", "rect", "rotate", "pad", "ar"]), TEXTS)
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(
     texts=st.fixed_dictionaries(

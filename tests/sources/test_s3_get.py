@@ -151,6 +151,7 @@ async def test_why_a_version_cannot_be_compared_is_told_by_the_get(fast: bool) -
             await source.close()
 
 
+@pytest.mark.many
 @pytest.mark.parametrize(
     ("script", "expected"),
     [
