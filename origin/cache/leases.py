@@ -1,7 +1,7 @@
 """One render for each picture in a fleet: whoever has the lease renders, and the others wait for the result.
 
 A lease is a key in Valkey that expires. Where it is held, the one who has it says so again and again; a dead
-origin does not, and loses it. Where Valkey is away, everyone renders.
+origin does not, and loses it. Where Valkey is away, every origin renders.
 """
 
 from __future__ import annotations

@@ -6,9 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from typing import Any
 
-import boto3
 import pytest
 
 from origin.errors import OriginError
@@ -19,16 +17,6 @@ from origin.sources.event_queue import PAUSES
 from origin.sources.event_queue import EventQueue
 from origin.sources.settings import Secret
 from tests.support.s3_servers import S3Server
-
-
-def client(server: S3Server, service: str) -> Any:
-    return boto3.client(
-        service,
-        endpoint_url=server.url,
-        region_name="us-east-1",
-        aws_access_key_id=server.access_key,
-        aws_secret_access_key=server.secret_key,
-    )
 
 
 def access(server: S3Server) -> AwsAccess:
@@ -46,7 +34,7 @@ async def run_until(queue: EventQueue, holds: Callable[[], object]) -> None:
 
 
 async def test_a_message_goes_once_it_is_acted_on_and_stays_where_that_failed(moto_server: S3Server) -> None:
-    sqs = client(moto_server, "sqs")
+    sqs = moto_server.service("sqs")
     url = sqs.create_queue(QueueName="changes", Attributes={"VisibilityTimeout": "0"})["QueueUrl"]
     sqs.send_message(QueueUrl=url, MessageBody="fails at first")
     sqs.send_message(QueueUrl=url, MessageBody="works")
@@ -79,7 +67,7 @@ async def test_a_queue_that_is_away_is_asked_again_and_told_of_once(
     async def pause(seconds: float) -> None:
         pauses.append(seconds)
         if len(pauses) == 6:
-            sqs = client(moto_server, "sqs")
+            sqs = moto_server.service("sqs")
             created = await asyncio.to_thread(sqs.create_queue, QueueName="later")
             await asyncio.to_thread(sqs.send_message, QueueUrl=created["QueueUrl"], MessageBody="x")
 
@@ -99,7 +87,7 @@ async def test_a_queue_that_is_away_is_asked_again_and_told_of_once(
 
 
 async def test_a_distribution_is_told_of_paths_and_tags(moto_server: S3Server) -> None:
-    cloudfront = client(moto_server, "cloudfront")
+    cloudfront = moto_server.service("cloudfront")
     origins = {"Quantity": 1, "Items": [{"Id": "o", "DomainName": "o.s3.us-east-1.amazonaws.com", "S3OriginConfig": {"OriginAccessIdentity": ""}}]}  # fmt: skip  # noqa: E501
     behaviour = {"TargetOriginId": "o", "ViewerProtocolPolicy": "allow-all", "MinTTL": 0, "ForwardedValues": {"QueryString": True, "Cookies": {"Forward": "none"}}}  # fmt: skip  # noqa: E501
     settings = {"CallerReference": "1", "Comment": "", "Enabled": True, "Origins": origins, "DefaultCacheBehavior": behaviour}  # fmt: skip  # noqa: E501

@@ -34,8 +34,12 @@ class S3Server:
     @functools.cached_property
     def client(self) -> Any:
         """A boto3 client, to put things there: not the library under test."""
+        return self.service("s3")
+
+    def service(self, name: str) -> Any:
+        """A boto3 client for a service of AWS. moto has more of them than S3."""
         return boto3.client(
-            "s3",
+            name,
             endpoint_url=self.url,
             region_name="us-east-1",
             aws_access_key_id=self.access_key,

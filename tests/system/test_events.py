@@ -5,10 +5,8 @@ from __future__ import annotations
 import http.client
 import json
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
-import boto3
 import pytest
 
 from tests.support import pictures
@@ -23,16 +21,6 @@ KEY = "2024/ü a+b.jpg"
 pytestmark = pytest.mark.slow
 
 
-def client(server: S3Server, service: str) -> Any:
-    return boto3.client(
-        service,
-        endpoint_url=server.url,
-        region_name="us-east-1",
-        aws_access_key_id=server.access_key,
-        aws_secret_access_key=server.secret_key,
-    )
-
-
 def post(port: int, path: str, body: bytes) -> int:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     connection.request("POST", path, body)
@@ -42,7 +30,7 @@ def post(port: int, path: str, body: bytes) -> int:
 
 
 def test_what_s3_says_reaches_every_handler_and_the_cdn(moto_server: S3Server, tmp_path: Path) -> None:
-    s3, sqs = client(moto_server, "s3"), client(moto_server, "sqs")
+    s3, sqs = moto_server.client, moto_server.service("sqs")
     queue = sqs.create_queue(QueueName="uploads")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     s3.create_bucket(Bucket="told")
