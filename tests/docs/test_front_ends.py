@@ -113,7 +113,8 @@ def test_the_javascript_runs(tmp_path: Path) -> None:
     )
     (folder / "package.mjs").write_text(f"process.env.ORIGIN_KEY = '{KEY}';\n{FETCH}{text}")
     out = run_node("package.mjs", cwd=folder)
-    assert len(out.splitlines()) == text.count("console.log") == 10
+    assert len(out.splitlines()) == text.count("console.log") == 11
+    assert out.splitlines()[10].endswith(" 1600w")
     check_urls(out.replace(out.splitlines()[8], ""), 20)
 
 
