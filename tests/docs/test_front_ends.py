@@ -147,6 +147,25 @@ def test_the_frontmatter_of_astro_makes_the_html(tmp_path: Path) -> None:
     assert 'width="1200" height="800"' in html
 
 
+# --- What was tried ---------------------------------------------------------------------------------
+
+
+def test_every_recipe_says_what_it_was_run_with() -> None:
+    recipes = re.findall(r"^## (.+)$", PAGE.text, re.MULTILINE)
+    recipes = recipes[recipes.index("HTML") : recipes.index("What was tried")]
+    rows = PAGE.table("| recipe | with | by |")
+    assert sorted(name for row in rows for name in row[0].split(", ")) == sorted(recipes)
+
+
+def test_the_versions_that_the_tests_build_are_those_of_the_page() -> None:
+    text = (ROOT / "tests/system/test_front_ends.py").read_text(encoding="utf-8")
+    built = " ".join(row[1] for row in PAGE.table("| recipe | with | by |") if row[2].startswith("the tests"))
+    names = {"next": "Next", "nuxt": "Nuxt", "@nuxt/image": "Nuxt Image"}
+    pinned = re.findall(r'"(@unpic/\w+|@nuxt/image|next|nuxt)@([\d.]+)"', text)
+    assert len(pinned) == 5
+    assert [f"{names.get(name, f'`{name}`')} {version}" in built for name, version in pinned] == [True] * 5
+
+
 # --- Ruby and PHP ----------------------------------------------------------------------------------
 
 ROWS = [row for row in VECTORS["urls"] if row["prefix"] == "photos"]
