@@ -18,30 +18,11 @@ import yaml
 from origin.config.model import Config
 from origin.ops.cdn.queue import LAST_WORDS
 from origin.server.listener import GRACE
+from tests.support.composed import interpolated
 from tests.support.deployed import DEPLOY
 from tests.support.deployed import PATHS
 from tests.support.deployed import load
 from tests.support.proxies import need
-
-
-def interpolated() -> dict[str, Any]:
-    """compose.yaml with the variables of example.env, as Compose puts them in."""
-    values = dict(
-        line.split("=", 1)
-        for line in (DEPLOY / "compose" / "example.env").read_text().splitlines()
-        if line and not line.startswith("#")
-    )
-
-    def put(match: re.Match[str]) -> str:
-        name, default, needed = match["name"], match["default"], match["needed"]
-        assert default is not None or (needed and name in values), f"{name} is not in example.env"
-        return str(values.get(name, default))
-
-    variable = re.compile(r"(?<!\$)\$\{(?P<name>\w+)(:-(?P<default>[^}]*)|:\?(?P<needed>[^}]*))\}")
-    text = variable.sub(put, (DEPLOY / "compose.yaml").read_text()).replace("$$", "$")
-    loaded: dict[str, Any] = yaml.safe_load(text)
-    return loaded
-
 
 COMPOSE = interpolated()
 SERVICES: dict[str, Any] = COMPOSE["services"]
@@ -86,8 +67,8 @@ def test_the_configuration_of_compose_is_one(monkeypatch: pytest.MonkeyPatch) ->
     assert loaded.cache.path.is_relative_to("/var/cache/origin")
     hosts = set(re.findall(r"(?:http|redis)://(\w+):\d+", json.dumps(config)))
     assert hosts <= SERVICES.keys()
-    made = set(re.findall(r"-name (\w+)", SERVICES["buckets"]["entrypoint"][-1]))
-    assert set(re.findall(r'"bucket": "(\w+)"', json.dumps(config))) == made
+    (made,) = re.findall(r"for bucket in ([\w ]+);", SERVICES["buckets"]["entrypoint"][-1])
+    assert set(re.findall(r'"bucket": "(\w+)"', json.dumps(config))) == set(made.split())
 
 
 def test_nginx_and_prometheus_ask_ports_that_the_origins_have(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import promql_parser
 import pytest
-import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support.deployed import DEPLOY
+from tests.support.dashboards import DASHBOARD
+from tests.support.dashboards import PANEL_QUERIES
+from tests.support.dashboards import PANELS
+from tests.support.dashboards import RULES
 from tests.support.documents import code
 from tests.support.documents import page
 from tests.support.running import Running
@@ -42,11 +43,7 @@ def series(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
 
 
 ADDED = {"instance", "job"}  # by Prometheus
-RULES = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yml").read_text())["groups"][0]["rules"]
-PANELS = json.loads((DEPLOY / "grafana" / "dashboard.json").read_text())["panels"]
-QUERIES = [rule["expr"] for rule in RULES] + [
-    target["expr"].replace("$__rate_interval", "5m") for panel in PANELS for target in panel["targets"]
-]
+QUERIES = [rule["expr"] for rule in RULES] + PANEL_QUERIES
 
 
 @pytest.mark.slow
@@ -62,6 +59,18 @@ def test_a_query_asks_for_series_and_labels_that_exist(query: str, series: dict[
         assert set(re.findall(r"(\w+)(?:=~|!=|=|!~)\"", matchers)) <= series[name] | ADDED
     for grouped in re.findall(r"by \(([^)]*)\)", query):
         assert {label.strip() for label in grouped.split(",")} <= known
+
+
+def test_the_dashboard_asks_the_data_source_that_is_chosen_in_it() -> None:
+    """No Grafana but that of Compose has one whose id is `prometheus`."""
+    (variable,) = DASHBOARD["templating"]["list"]
+    assert (variable["name"], variable["type"], variable["query"]) == (
+        "datasource",
+        "datasource",
+        "prometheus",
+    )
+    for asking in [*PANELS, *(target for panel in PANELS for target in panel["targets"])]:
+        assert asking["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
 
 
 def test_alerts_say_what_is_wrong_by_name_once() -> None:
