@@ -541,6 +541,7 @@ async function start() {
   $("handler").append(...site.handlers.map(({ name }) => new Option(name, name)));
   controls = site.controls.map(buildControl);
   for (const { control, box } of controls) $(control.shape ? "group-shape" : "group-look").lastElementChild.append(box);
+  $("group-shape").hidden = $("group-look").hidden = false;
   if (matchMedia("(max-width: 48rem)").matches) $("group-shape").open = $("group-look").open = false;
   $("codes").append(...Object.keys(PARTS).map(buildCode));
   $("base").value = publicUrl();
