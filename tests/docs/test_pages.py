@@ -35,6 +35,7 @@ _OF_THE_READER = {
     "settings.py",
     "app/helpers.php",
     "composer.json",
+    "package.json",
 }
 _KEYS = {"on_error.json"}  # of the configuration, which look like files
 _MADE_BY_A_RUN = re.compile(r"benchmarks/(?:results|\.work|\.peers)/.*|build/site/.*")
