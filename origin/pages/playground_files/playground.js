@@ -169,13 +169,13 @@ function restOf({ name, rest }) {
   const own = presets.findLast((text) => text !== undefined);
   if (own !== undefined) return own;
   if (name === "q") return qualities[format()] ?? qualities.jpg;
-  if (name === "fit") return /^[t1]/i.test(chosen.options.c || rests.c) ? "cover" : "inside";
+  if (name === "fit") return /^[t1]/i.test(chosen.options.c || restOf({ name: "c" })) ? "cover" : "inside";
   return rests[name] ?? rest ?? null;
 }
 
 /** The format of the result, as far as it is known: of `auto` and `original` it is that of the last one. */
 function format() {
-  const { f } = chosen.handler.rests, asked = (chosen.options.f || f).toLowerCase();
+  const asked = (chosen.options.f || restOf({ name: "f" })).toLowerCase();
   return (["auto", "original"].includes(asked) ? type ?? "" : asked).replace(/^image\//, "").replace("jpeg", "jpg");
 }
 
