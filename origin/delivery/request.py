@@ -87,6 +87,11 @@ class ImageRequest:
     otherwise: tuple[ImageRequest, ...] = ()
 
     @property
+    def choices(self) -> tuple[ImageRequest, ...]:
+        """What the URL may mean, in the order in which it is looked for."""
+        return (self, *self.otherwise)
+
+    @property
     def file_name(self) -> str:
         """The key, or the URL of the original where the key is one and no name stands behind it."""
         if self.saved_as:
