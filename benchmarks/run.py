@@ -230,7 +230,7 @@ def _show(form: Form, written: report.Written, seconds: float, folder: Path) -> 
     rows = [row for found in written.cases.values() for row in found.outcome.rows]
     bars = [bar for found in written.cases.values() for bar in found.outcome.bars]
     tables = [table for found in written.cases.values() for table in found.outcome.tables]
-    for table in (report.table(rows), *tables, report.bars(bars)):
+    for table in (*([report.table(rows)] if rows else []), *tables, report.bars(bars)):
         print(table + "\n")
     busy = report.others(rows)
     if busy > report.QUIET:
