@@ -65,7 +65,7 @@ QUICK = Form(
     "quick", 1, 1, 0.4, 2, 1000, 10_000, 10_000, _ALL, 1, 150,
     formats_of_large=("jpg",), widths=3, ways=6, curves=1,
 )  # fmt: skip
-FULL = Form("full", 5, 3, 1.2, 60, 1000, 200_000, 2_000_000, _ALL, 9, 2400, curves=3)
+FULL = Form("full", 5, 3, 1.2, 60, 1000, 200_000, 2_000_000, _ALL, 9, 2400)
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ def main() -> None:
     form = FULL if arguments.full else TINY if arguments.tiny else QUICK
     if arguments.rounds:
         form = dataclasses.replace(form, rounds=arguments.rounds)
-    cases = _chosen(arguments.only, form)
+    cases = [name for name in _chosen(arguments.only, form) if name not in arguments.without]
     begun = time.perf_counter()
     there = _nginx() if form is TINY else _nginx() | _peers(arguments.install)
     bench = Bench(form, arguments.work, there, tuple(arguments.peer))
@@ -153,7 +153,7 @@ def _arguments() -> argparse.Namespace:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--quick", action="store_true", help="two minutes; the default")
     form.add_argument("--tiny", action="store_true", help="seconds: to see whether the benchmarks work")
-    form.add_argument("--full", action="store_true", help="half an hour, on a machine that does nothing else")
+    form.add_argument("--full", action="store_true", help="35 minutes, on a machine that does nothing else")
     parser.add_argument(
         "--prepare",
         action="store_true",
@@ -161,6 +161,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--rounds", type=int, help="how often each server has its turn")
     parser.add_argument("--only", metavar="CASE", action="append", default=[], help=f"of {', '.join(CASES)}")
+    parser.add_argument("--without", metavar="CASE", action="append", default=[], choices=CASES)
     parser.add_argument(
         "--peer",
         metavar="NAME=URL-TEMPLATE",
