@@ -7,10 +7,14 @@ import logging
 import time
 from collections.abc import Awaitable
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from contextlib import nullcontext
+from typing import Protocol
 from typing import TypeVar
 
 from origin.errors import Forbidden
 from origin.errors import RegistryDown
+from origin.sources.url_registry import RegistryAction
 from origin.sources.url_registry import UrlRegistry
 from origin.sources.url_registry import UrlState
 
@@ -21,6 +25,33 @@ FETCH_SECONDS = 2.0  # that a fetch waits for it
 PAUSE_SECONDS = 1.0  # after a failure, in which nobody asks
 
 T = TypeVar("T")
+
+
+class Turn(Protocol):
+    """A fetch's place among those of other origins for the same URL."""
+
+    is_first: bool  # whether no other origin was at it
+
+    async def may_note(self) -> bool:
+        """Whether what the server answered may be written down: nobody else does, and nobody has taken back
+        since what there was to know of the URL."""
+
+
+class Turns(Protocol):
+    """Who of a fleet goes first to a server (see `origin.cache.locks`)."""
+
+    def turn(self, name: str) -> AbstractAsyncContextManager[Turn]: ...
+
+    async def end_turn(self, name: str) -> None: ...
+
+
+class _OnlyTurn:
+    """Of an origin that knows of no other."""
+
+    is_first = True
+
+    async def may_note(self) -> bool:
+        return True
 
 
 class WatchedRegistry:
@@ -37,6 +68,7 @@ class WatchedRegistry:
     ) -> None:
         self.registry = registry
         self.failures = 0  # since the start
+        self.turns: Turns | None = None  # of the fleet
         self._clock = clock
         self._fetch_seconds = fetch_seconds
         self._down_until = 0.0  # when nobody asks
@@ -81,6 +113,19 @@ class WatchedRegistry:
         state = await self._ask(lambda: self.registry.state(url))
         _admit(state)
         return state
+
+    def turn(self, url: str) -> AbstractAsyncContextManager[Turn]:
+        """Of a fetch that `check_fetch` has admitted. One that was not the first has to be checked again."""
+        if self.turns is None:
+            return nullcontext(_OnlyTurn())
+        return self.turns.turn(url)
+
+    async def moderate(self, action: RegistryAction, url: str) -> None:
+        """What a registry does to a URL. What a fetch that is under way learns of one that is added is not
+        remembered: it may be why it is added again. Raises RegistryDown."""
+        if action == "add" and self.turns is not None:
+            await self.turns.end_turn(url)
+        await getattr(self.registry, action)(url)
 
     async def note(self, work: Callable[[], Awaitable[None]]) -> bool:
         """Write something down; whether that was possible."""
