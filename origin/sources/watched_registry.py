@@ -57,7 +57,8 @@ class _OnlyTurn:
 class WatchedRegistry:
     """The registry of one source. It says once that it is down or slow, and once that it is well again.
 
-    `fetch_seconds` is how long a fetch waits for it. `clock` gives seconds that never go back.
+    `fetch_seconds` is how long a fetch waits for it, `cached_seconds` a picture in the cache. `clock` gives
+    seconds that never go back.
     """
 
     def __init__(
@@ -65,9 +66,11 @@ class WatchedRegistry:
         registry: UrlRegistry,
         clock: Callable[[], float] = time.monotonic,
         fetch_seconds: float = FETCH_SECONDS,
+        cached_seconds: float = CACHED_SECONDS,
     ) -> None:
         self.registry = registry
         self.failures = 0  # since the start
+        self.cached_seconds = cached_seconds
         self.turns: Turns | None = None  # of the fleet
         self._clock = clock
         self._fetch_seconds = fetch_seconds
@@ -95,7 +98,7 @@ class WatchedRegistry:
         asking = asyncio.ensure_future(self._ask(lambda: self.registry.state(url)))
         self._asking.add(asking)
         asking.add_done_callback(self._asked)
-        await asyncio.wait({asking}, timeout=CACHED_SECONDS)
+        await asyncio.wait({asking}, timeout=self.cached_seconds)
         if not asking.done():
             self._was_slow()
             return
@@ -167,7 +170,7 @@ class WatchedRegistry:
             log.error(
                 "the registry of URLs does not answer within %g s; pictures in the cache are served, blocked"
                 " ones too",
-                CACHED_SECONDS,
+                self.cached_seconds,
             )
 
     def _failed(self, error: RegistryDown) -> None:
