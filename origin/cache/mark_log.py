@@ -99,6 +99,7 @@ class MarkLog:
         self._unwritten: dict[
             str, tuple[Mark, float]
         ] = {}  # not seen in the bucket; and since when, in ticks
+        self._untold: set[str] = set()  # ids of those in the bucket of which `latest-mark` does not tell yet
         self._looking = asyncio.Lock()
 
     @property
@@ -209,12 +210,20 @@ class MarkLog:
         name = MARKS + object_name(mark, self._clock())
         try:
             await self._bucket.put(name, mark.to_text().encode(), always=always)
-            await self._bucket.put(LATEST, os.urandom(16).hex().encode(), always=True)
+            self._untold.add(mark.id)
+            await self._change_latest()
         except BucketFailed as error:
             log.debug("the mark of a purge is not in the bucket yet: %s", error)
             return None
         self._unwritten.pop(mark.id, None)
         return name
+
+    async def _change_latest(self) -> set[str]:
+        """Have every origin list the marks; the ids of those that this tells of. Raises BucketFailed."""
+        told = set(self._untold)
+        await self._bucket.put(LATEST, os.urandom(16).hex().encode(), always=True)
+        self._untold -= told
+        return told
 
     async def _tell(self, mark: Mark) -> bool:
         if self._bus is None:
@@ -235,6 +244,11 @@ class MarkLog:
 
     async def _write_unwritten(self) -> None:
         """Write what the bucket should have by now: the origin that was asked for it may be gone."""
+        if self._untold:  # the bucket failed between the two
+            with suppress(BucketFailed):
+                for id in await self._change_latest():
+                    self._unwritten.pop(id, None)
+                    await self._release(id)
         now = self._ticks()
         for mark, since in list(self._unwritten.values()):
             if now - since < UNWRITTEN_SECONDS:
