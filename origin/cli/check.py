@@ -18,6 +18,7 @@ from origin.cli.check_pictures import list_locks
 from origin.cli.check_settings import check_cdn
 from origin.cli.check_settings import check_keys
 from origin.cli.check_settings import check_open
+from origin.cli.check_settings import check_root
 from origin.cli.check_settings import check_variants
 from origin.cli.check_settings import check_writing
 from origin.cli.check_settings import list_variables
@@ -90,6 +91,7 @@ async def _check_parts(config: Config, original: tuple[Handler, str] | None) -> 
     if original is not None and renderer is not None:
         yield [await check_original(*original, config, renderer)]
     yield check_keys(config)
+    yield check_root(config)
     yield check_variants(config)
     yield check_open(config)
     for handler in config.handlers:

@@ -29,6 +29,18 @@ def check_keys(config: Config) -> list[Finding]:
     return findings
 
 
+def check_root(config: Config) -> list[Finding]:
+    """Which handler has every path that nothing else has, since an empty text is easily left over."""
+    return [
+        (
+            f'handler {handler.name}: ok: prefix "" is the root: every path that nothing else has is a key',
+            True,
+        )
+        for handler in config.handlers
+        if not handler.prefix
+    ]
+
+
 def check_variants(config: Config) -> list[Finding]:
     """Handlers where strangers can take the places of the page's own sizes."""
     return [

@@ -183,7 +183,8 @@ class Handler:
 
         Nothing is awaited, so that a listener can ask before it starts a task. `headers` are the request's.
         """
-        if image.error is not None or image.authorized_until <= self._clock():
+        now = self._clock()
+        if image.error is not None or image.authorized_until <= now:
             return None
         if self._refuses_loops and has_passed(header_value(headers, b"via")):
             return None
@@ -196,12 +197,13 @@ class Handler:
         variant, variant_headers = image.variants.get(format), image.headers.get(format)
         if variant is None or variant_headers is None:
             return None
-        outcome = self.renditions.fresh_in_memory(variant)
-        if outcome is None or not variant_headers.fit(outcome):
+        hit = self.renditions.fresh_in_memory(variant, now)
+        if hit is None or not variant_headers.fit(hit.result, hit.version):
             return None
-        if image.otherwise and is_derived(outcome.version):
+        if image.otherwise and is_derived(hit.version):
             return None
-        return self._responses.cached(outcome, variant_headers, self._expires_in(image), headers)
+        expires_in = None if image.expires is None else int(image.expires - now)
+        return self._responses.cached(hit, variant_headers, expires_in, headers)
 
     # 4  Make
 
@@ -241,7 +243,7 @@ class Handler:
     def _succeed(self, outcome: Outcome, image: ImageRequest, request: Request) -> Response:
         format = _format(image, request.headers)
         headers = image.headers.get(format)
-        if headers is None or not headers.fit(outcome):
+        if headers is None or not headers.fit(outcome.result, outcome.version):
             headers = self._responses.variant_headers(outcome, image)
             image.headers[format] = headers
         return self._responses.picture(outcome, headers, self._expires_in(image), request)

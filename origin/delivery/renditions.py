@@ -25,6 +25,7 @@ from origin.delivery.originals import FetchedOriginal
 from origin.delivery.originals import Originals
 from origin.delivery.rendering import Rendering
 from origin.delivery.request import AS_IT_IS
+from origin.delivery.request import Hit
 from origin.delivery.request import ImageRequest
 from origin.delivery.request import Outcome
 from origin.delivery.request import Variant
@@ -133,17 +134,15 @@ class Renditions:
             return lookup.version.etag
         return (await self.originals.current(variant.original, variant.key, None)).version.etag
 
-    def fresh_in_memory(self, variant: Variant) -> Outcome | None:
-        """The result, where memory has it and the source need not be asked."""
+    def fresh_in_memory(self, variant: Variant, now: float) -> Hit | None:
+        """The result, where memory has it and the source need not be asked. `now` is in Unix seconds."""
         if self._cache is None:
             return None
-        lookup = self._cache.peek(variant.original, variant.name)
-        if lookup.version is None or lookup.result is None:
+        version, result, _ = self._cache.peek(variant.original, variant.name)
+        if version is None or result is None:
             return None
-        ttl = self.originals.ttl(lookup.version)
-        if ttl <= 0:
-            return None
-        return Outcome(lookup.result, _hit(ttl, "memory"), "hit", version=lookup.version.etag)
+        ttl = self.originals.ttl_at(version, now)
+        return Hit(result, version.etag, ttl) if ttl > 0 else None
 
     async def get(self, variant: Variant, request: Request) -> Outcome:
         """The result of a variant. Raises OriginError, and ClientGone where the client leaves first."""

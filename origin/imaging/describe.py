@@ -12,9 +12,7 @@ from origin.formats import Description
 from origin.formats import Format
 from origin.imaging.decoders import open_image
 from origin.imaging.frame import Header
-from origin.imaging.hashes import Rows
 from origin.imaging.hashes import blurhash
-from origin.imaging.hashes import split_rows
 from origin.imaging.hashes import thumbhash
 from origin.imaging.vendor import pyvips
 
@@ -45,7 +43,7 @@ def describe(description: Description, small: pyvips.Image, facts: Facts) -> byt
     small = small if small.interpretation == "srgb" else small.colourspace("srgb")
     small = (small if small.hasalpha() else small.bandjoin(255)).copy_memory()
     if description.name == "thumbhash":
-        return _thumbhash(small).encode()
+        return thumbhash(small).encode()
     if description.name == "blurhash":
         return _blurhash(small).encode()
     return json.dumps(_tell_all(small, facts), separators=(",", ":")).encode()
@@ -65,7 +63,7 @@ def _tell_all(small: pyvips.Image, facts: Facts) -> dict[str, object]:
         "orientation": header.orientation,
         "dominant": palette[0],
         "palette": palette,
-        "thumbhash": _thumbhash(small),
+        "thumbhash": thumbhash(small),
         "blurhash": _blurhash(small),
         "lqip": _lqip(small),
     }
@@ -98,17 +96,9 @@ def _grouped(colours: list[tuple[list[int], int]]) -> list[tuple[list[float], in
     return groups
 
 
-def _thumbhash(small: pyvips.Image) -> str:
-    return thumbhash(*_channels(small))
-
-
 def _blurhash(small: pyvips.Image) -> str:
     """It has no transparency, which is white here as in JPEG."""
-    return blurhash(*_channels(small.flatten(background=_WHITE)))
-
-
-def _channels(image: pyvips.Image) -> list[Rows]:
-    return list(split_rows(bytes(image.write_to_memory()), image.width, image.bands))
+    return blurhash(small.flatten(background=_WHITE))
 
 
 def _lqip(small: pyvips.Image) -> str:

@@ -31,8 +31,12 @@ SETTLED = (
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    port = s3_servers.closed_port()
-    with serving(tmp_path_factory.mktemp("demo"), "demo", "--port", str(port), port=port):
+    port, yours = s3_servers.closed_port(), tmp_path_factory.mktemp("yours")
+    (yours / "0 notes.txt").write_text("no picture")
+    for name, format in (("line\nbreak.png", "PNG"), ("my cat.png", "PNG"), ("logo.png", "PNG")):
+        (yours / name).write_bytes(pictures.encoded(pictures.field(90, 60), format))
+    arguments = ("demo", "--port", str(port), "--pictures", str(yours))
+    with serving(tmp_path_factory.mktemp("demo"), *arguments, port=port):
         yield f"http://127.0.0.1:{port}"
 
 
@@ -42,9 +46,9 @@ def play(page: Page, site: str, address: str = "", *, wait: str = SETTLED) -> Pa
     return page
 
 
-def write(page: Page, selector: str, value: str) -> None:
+def write(page: Page, selector: str, value: str, event: str = "input") -> None:
     """As a user does who replaces what stands in a field."""
-    change = f"e.focus(); e.value = {json.dumps(value)}; e.dispatchEvent(new Event('input'))"
+    change = f"e.focus(); e.value = {json.dumps(value)}; e.dispatchEvent(new Event({json.dumps(event)}))"
     page.evaluate(f"(e => {{ {change} }})(document.querySelector({json.dumps(selector)}))")
 
 
@@ -112,6 +116,64 @@ def test_options_are_changed_by_control_and_by_hand(chromium: Chromium, site: st
     assert {url.split("/")[2] for _, url in page.requests if not url.startswith("blob:")} == {
         site.split("/")[2]
     }
+
+
+SLIDERS = """Object.fromEntries([...document.querySelectorAll('.option input[type=range]')].map((e) =>
+  [e.closest('.option').querySelector('code').textContent, [e.min, e.value, e.ariaValueText]]))"""
+
+
+def test_what_is_unset_rests_at_its_default_and_is_not_in_the_address(chromium: Chromium, site: str) -> None:
+    page = play(chromium.page(), site, "/demo/landscape.jpg?f=jpg&w=60")
+    sliders = page.evaluate(SLIDERS)
+    assert sliders["q"] == ["1", "80", "default 80"]  # of JPEG, by docs/configuration.md
+    assert sliders["w"] == ["0", "60", "60"]
+    for name in ("h", "trim", "blur", "sharpen"):  # the left end stands for none
+        assert sliders[name] == ["0", "0", "as it is"]
+    assert sliders["rotate"][1:] == ["0", "default 0"]
+    for name in ("brightness", "contrast", "saturation", "dpr"):
+        assert sliders[name][1:] == ["1", "default 1"]
+    unset = "[...document.querySelectorAll('.option select')].map(e => e.selectedOptions[0].textContent)"
+    assert page.evaluate(unset) == [
+        *("default cover", "default true", "default false", "as it is", "default true", "default false"),
+        *("jpg", "default false"),
+    ]
+    assert page.evaluate("document.querySelector('input[type=color]').value") == "#ffffff"
+    assert page.evaluate("location.hash") == "#/demo/landscape.jpg?f=jpg&w=60"
+
+    write(page, "#option-f", "webp")
+    write(page, "#option-p", "faded")
+    write(page, "#option-bg", "tomato")
+    page.wait_for("document.querySelector('#result-facts').textContent.includes('webp')", "it is another")
+    sliders = page.evaluate(SLIDERS)
+    assert (sliders["q"][1], sliders["saturation"][1:]) == ("75", ["0.3", "default 0.3"])
+    assert page.evaluate("document.querySelector('input[type=color]').value") == "#ff6347"  # by CSS
+
+    # A slider sets its option when it is moved, and takes it away at an end that stands for none.
+    page.evaluate("document.querySelector('[aria-label=\"blur, slider\"]').focus()")
+    press(page, "ArrowRight", 3)
+    assert page.evaluate("document.querySelector('#option-blur').value") == "0.3"
+    press(page, "ArrowLeft", 1)
+    assert page.evaluate("document.querySelector('#option-blur').value") == ""
+    assert "blur" not in page.evaluate("location.hash")
+
+
+def test_another_handler_shows_a_picture_that_it_has(chromium: Chromium, site: str) -> None:
+    page = play(chromium.page(), site, "/demo/landscape.jpg?w=60")
+    shows = "[handler.value, picture.value, document.querySelector('#problem').textContent]"
+    for name, key, width in (
+        ("yours", "logo.png", 60),  # the first: what is no picture, or has no URL, is not offered
+        ("demo", "logo.png", 60),  # which it has, too
+        ("signed", "logo.png", 60),
+    ):
+        write(page, "#handler", name, event="change")
+        page.wait_for(f"location.hash.startsWith('#/{name}/{key}') && ({SETTLED})", "its picture shows")
+        assert page.evaluate(shows) == [name, key, ""]
+        assert shown(page)[0] == width
+    assert page.evaluate("document.querySelector('#grant-field').hidden")  # all URLs are signed anyway
+    assert page.problems == []
+    play(page, site, "/yours/?w=30", wait=f"location.hash.includes('logo.png') && ({SETTLED})")
+    keys = "[...picture.options].map(e => e.value)"
+    assert page.evaluate(keys) == ["logo.png", "my cat.png", ""]
 
 
 def paste(page: Page, tag: str) -> None:

@@ -9,6 +9,7 @@ import logging
 import os
 import shutil
 import subprocess
+import sysconfig
 import urllib.request
 import uuid
 from collections.abc import Iterator
@@ -28,16 +29,17 @@ from tests.support.running import wait_until
 from tests.support.s3_servers import closed_port
 
 DOCS = Path(__file__).parents[2] / "docs"
+_FOLDERS = os.pathsep.join((sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath), "/usr/sbin"))
 
 
-def need(program: str) -> str:
-    """Where the program is; without it the test is skipped."""
-    return shutil.which(program) or shutil.which(program, path="/usr/sbin") or absent(program)
+def need(program: str, how: str = "Debian: nginx-light, varnish, varnish-modules") -> str:
+    """Where the program is; without it the test is skipped, and `how` tells what brings it."""
+    return shutil.which(program, path=_FOLDERS) or absent(program, how)
 
 
-def absent(what: str) -> NoReturn:
+def absent(what: str, how: str = "Debian: nginx-light, varnish, varnish-modules") -> NoReturn:
     """Skip the test, or fail it on CI, where nothing may be absent."""
-    reason = f"{what} is not installed (Debian: nginx-light, varnish, varnish-modules)"
+    reason = f"{what} is not installed ({how})"
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
