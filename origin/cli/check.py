@@ -22,6 +22,7 @@ from origin.cli.check_settings import check_open
 from origin.cli.check_settings import check_root
 from origin.cli.check_settings import check_variants
 from origin.cli.check_settings import check_writing
+from origin.cli.check_settings import list_variables
 from origin.cli.check_surroundings import check_certificate
 from origin.cli.check_surroundings import check_events
 from origin.cli.check_surroundings import check_folders
@@ -74,6 +75,7 @@ async def check_config(config: Config, original: tuple[Handler, str] | None = No
 
 
 async def _check_parts(config: Config, original: tuple[Handler, str] | None) -> AsyncIterator[list[Finding]]:
+    yield list_variables(config)
     allowed = {format for handler in config.handlers for format in handler.allowed_formats}
     formats = ",".join(sorted({format.name for format in (*allowed, *DEFAULT_ORIGINALS, *OPTIONAL)}))
     memory = str(config.limits.render_memory)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from origin.config.legacy import Aws
 from origin.config.limits import HandlerLimits
 from origin.config.limits import Limits
 from origin.config.load import build_config
+from origin.config.load import only_variables
 from origin.config.model import Admin
 from origin.config.model import Cache
 from origin.config.model import Config
@@ -233,3 +235,12 @@ def test_the_app_starts_with_the_example_and_serves_what_it_says(example: Path) 
         unsigned = origin.get("/img/members/cat.jpg")
     assert (picture.status, picture.type) == (200, "image/avif")
     assert (unsigned.status, unsigned.kind) == (404, "forbidden")
+
+
+def test_the_variables_of_the_page_are_a_configuration(tmp_path: Path) -> None:
+    (tmp_path / "signing-key").write_text("0123456789abcdef" * 2)
+    block = page("docs/configuration.md").block("sh", "ORIGIN__HTTP_PORT")
+    pairs = (shlex.split(line)[0].partition("=") for line in block.splitlines())
+    made = only_variables({name: value.replace("/run/secrets", str(tmp_path)) for name, _, value in pairs})
+    assert made is not None
+    assert (made.http_port, made.handlers[0].name, made.limits.render_timeout) == (8080, "photos", 5)
