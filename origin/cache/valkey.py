@@ -54,7 +54,9 @@ class Valkey:
         answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         self.breaker = Breaker(
-            "Valkey", "each origin renders for itself, and purges go through the bucket", clock=clock
+            "Valkey",
+            "each origin renders and writes for itself, and purges go through the bucket",
+            clock=clock,
         )
         self.namespace = namespace
         self._pause = pause

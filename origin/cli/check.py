@@ -19,8 +19,10 @@ from origin.cli.check_pictures import list_locks
 from origin.cli.check_settings import check_cdn
 from origin.cli.check_settings import check_keys
 from origin.cli.check_settings import check_open
+from origin.cli.check_settings import check_root
 from origin.cli.check_settings import check_variants
 from origin.cli.check_settings import check_writing
+from origin.cli.check_settings import list_variables
 from origin.cli.check_surroundings import check_certificate
 from origin.cli.check_surroundings import check_events
 from origin.cli.check_surroundings import check_folders
@@ -73,6 +75,7 @@ async def check_config(config: Config, original: tuple[Handler, str] | None = No
 
 
 async def _check_parts(config: Config, original: tuple[Handler, str] | None) -> AsyncIterator[list[Finding]]:
+    yield list_variables(config)
     allowed = {format for handler in config.handlers for format in handler.allowed_formats}
     formats = ",".join(sorted({format.name for format in (*allowed, *DEFAULT_ORIGINALS, *OPTIONAL)}))
     memory = str(config.limits.render_memory)
@@ -90,6 +93,7 @@ async def _check_parts(config: Config, original: tuple[Handler, str] | None) -> 
     if original is not None and renderer is not None:
         yield [await check_original(*original, config, renderer)]
     yield check_keys(config)
+    yield check_root(config)
     yield check_variants(config)
     yield check_open(config)
     for handler in config.handlers:

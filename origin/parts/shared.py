@@ -8,6 +8,7 @@ import os
 from collections.abc import AsyncIterator
 from collections.abc import Callable
 from collections.abc import Iterator
+from contextlib import asynccontextmanager
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from typing import Any
@@ -17,6 +18,7 @@ from origin.cache.bucket import BucketFailed
 from origin.cache.bucket import Listed
 from origin.cache.bucket import WatchedBucket
 from origin.cache.leases import Leases
+from origin.cache.locks import FleetLocks
 from origin.cache.mark_log import MarkLog
 from origin.cache.marks import Marks
 from origin.cache.results import ResultCache
@@ -26,6 +28,7 @@ from origin.config.shared import Shared
 from origin.errors import KeyRefused
 from origin.errors import NotFound
 from origin.errors import OriginError
+from origin.ingest.locks import HoldName
 from origin.ops.purge import FleetPurges
 from origin.ops.purge import Machine
 from origin.sources import Store
@@ -65,6 +68,7 @@ class Fleet:
             if self.valkey is None
             else Leases(self.valkey, self._flush, self._takes_results, self.marks.stamp)
         )
+        self.locks = None if self.valkey is None else FleetLocks(self.valkey)
 
     async def open(self) -> None:
         """Get ready, and learn of the purges until now. A bucket or a Valkey that is away stops nobody."""
@@ -76,8 +80,9 @@ class Fleet:
 
     async def close(self) -> None:
         """Before the caches are closed, which write what is left to the bucket."""
-        if self.leases is not None:
-            await self.leases.close()
+        for part in (self.leases, self.locks):
+            if part is not None:
+                await part.close()
         await self.purges.close()
         if self.valkey is not None:
             await self.valkey.close()
@@ -109,6 +114,8 @@ class Fleet:
             yield "origin_lease_waits_total", text, self.leases.waits
             text = "Renders without a lease: Valkey or the bucket was away, or another origin too slow."
             yield "origin_lease_alone_total", text, self.leases.alone
+        if self.locks is not None:
+            yield from self.locks.numbers()
 
     def _is_fresh(self) -> bool:
         return self.purges.log.is_fresh
@@ -119,6 +126,25 @@ class Fleet:
     async def _flush(self) -> None:
         for cache in self.caches:
             await cache.below.flush_bucket()
+
+
+@asynccontextmanager
+async def locks_of(config: Shared | None) -> AsyncIterator[HoldName | None]:
+    """What locks a name for the whole fleet, for a program that is no origin; None where nothing does.
+
+    Raises ConfigError where the client of Valkey is not installed.
+    """
+    if config is None or config.url is None:
+        yield None
+        return
+    valkey = _connect(config, config.url.get_secret_value())
+    locks = FleetLocks(valkey)
+    await valkey.open()
+    try:
+        yield locks.holding
+    finally:
+        await locks.close()
+        await valkey.close()
 
 
 async def try_bucket(config: Shared) -> None:

@@ -157,7 +157,7 @@ def test_a_key_needs_its_handler_where_there_are_several(tmp_path: Path, root: P
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("more", "warned"), [({}, True), ({"widths": [100]}, False)])
+@pytest.mark.parametrize(("more", "warned"), [({}, True), ({"widths": [100], "prefix": ""}, False)])
 def test_check_warns_of_variants_that_strangers_can_use_up(
     tmp_path: Path, root: Path, more: dict[str, Any], warned: bool
 ) -> None:
@@ -165,6 +165,7 @@ def test_check_warns_of_variants_that_strangers_can_use_up(
     done = invoke("check", "-c", path)
     assert done.exit_code == 0
     assert ("handler h: warning: `variants` without `widths`" in done.stdout) == warned
+    assert ('handler h: ok: prefix "" is the root: every path' in done.stdout) != warned
 
 
 @pytest.mark.slow

@@ -58,6 +58,10 @@ class RedisServer:
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
 
+    def resume(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
     def command(self, *words: str) -> str | int | list[str | None] | None:
         """The answer to a command (the protocol RESP2)."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
