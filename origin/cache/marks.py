@@ -20,6 +20,7 @@ from dataclasses import replace
 MAX_TEXT = 500  # bytes of a mark, all of which is in the name of its object
 MAX_REPLACED = 4  # marks that a new one replaces; others stay beside it
 _ID = re.compile(r"[0-9]{13}-[0-9a-f]{16}")
+_WRITTEN = re.compile(r"[0-9]{13}")
 _KEYS = frozenset({"id", "handler", "key", "prefix", "replaces"})
 _PART = 200  # characters of one segment of a name: file systems below a bucket take 255
 
@@ -64,6 +65,8 @@ def make_mark(
 
 def read_mark(text: str) -> Mark:
     """The mark that `to_text` made. Raises ValueError for anything else."""
+    if len(text.encode()) > MAX_TEXT:
+        raise ValueError("no mark: it is too long")
     try:
         told = json.loads(text)
     except RecursionError:
@@ -71,13 +74,15 @@ def read_mark(text: str) -> Mark:
     if not isinstance(told, dict) or not {"id", "handler"} <= told.keys() <= _KEYS:
         raise ValueError("no mark")
     replaces = told.pop("replaces", [])
-    if not isinstance(replaces, list) or not all(isinstance(each, str) for each in replaces):
+    if not isinstance(replaces, list):
         raise ValueError("no mark")
     if not all(isinstance(value, str) and value for value in told.values()) or len(told) > 3:
         raise ValueError("no mark")
-    if not _ID.fullmatch(told["id"]):
+    if not all(isinstance(id, str) and _ID.fullmatch(id) for id in (told["id"], *replaces)):
         raise ValueError("no id of a mark")
-    return Mark(**told, replaces=tuple(replaces))
+    mark = Mark(**told, replaces=tuple(replaces))
+    mark.to_text().encode()  # half a surrogate pair is no text: a UnicodeEncodeError is a ValueError
+    return mark
 
 
 # As names of objects, which are listed in the order of their times
@@ -97,6 +102,8 @@ def object_name(mark: Mark, written: float) -> str:
 def mark_of_object(name: str) -> tuple[float, Mark]:
     """When a mark was written down, in Unix seconds, and the mark. Raises ValueError for another name."""
     written, _, text = name.replace("/", "").partition("!")
+    if not _WRITTEN.fullmatch(written):
+        raise ValueError("no time of a mark")
     decoded = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     return int(written) / 1000, read_mark(decoded.decode())
 

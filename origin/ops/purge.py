@@ -8,7 +8,6 @@ import socket
 import time
 from collections.abc import Awaitable
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Protocol
 
 from origin.cache.bucket import BucketFailed
@@ -179,8 +178,12 @@ class FleetPurges:
     async def _keep_looking(self) -> None:
         while True:
             began = self._ticks()
-            with suppress(BucketFailed):  # the bucket counts it, and has said so
+            try:
                 await self.look()
+            except BucketFailed:
+                pass  # the bucket counts it, and has said so
+            except Exception:  # a mistake of ours must not end it: nobody would learn of purges any more
+                log.exception("the look for purges failed, and is tried again")
             await asyncio.sleep(max(0.1, began + LOOK_SECONDS - self._ticks()))
 
     def _save(self) -> None:

@@ -62,6 +62,9 @@ GOOD = json.loads(make_mark(NOW, "photos", "a", None).to_text()) | {"id": "19000
         json.dumps(GOOD | {"prefix": "a"}),  # and a key
         json.dumps(GOOD | {"replaces": "a"}),
         json.dumps(GOOD | {"replaces": [7]}),
+        json.dumps(GOOD | {"replaces": ["x"]}),
+        json.dumps(GOOD | {"replaces": [GOOD["id"]] * 20}),  # longer than any of ours
+        json.dumps(GOOD | {"key": "\ud800"}),
         json.dumps(GOOD | {"more": "a"}),
     ],
 )
@@ -71,7 +74,11 @@ def test_what_is_no_mark_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "1900000000000", "1900000000000!", "x!e30", "1900000000000!%%%%", "latest!ü"]
+    "name",
+    [
+        *("", "1900000000000", "1900000000000!", "x!e30", "1900000000000!%%%%", "latest!ü"),
+        "9" * 400 + object_name(make_mark(NOW, "photos", "a", None), NOW)[13:],
+    ],
 )
 def test_what_is_no_name_of_a_mark_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
