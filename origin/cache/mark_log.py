@@ -138,7 +138,8 @@ class MarkLog:
                 await self._read_list(now, since if is_first else 0.0)
                 self._listed = began
             if is_first:
-                await self._read_held()
+                with suppress(BusDown):  # then they are read once it is back
+                    await self._read_held()
             if changed is not None:
                 self._version = changed[1]
             self._looked, self.seen = began, now
@@ -174,19 +175,14 @@ class MarkLog:
         self._marks.forget(kept_from)
 
     async def _read_held(self) -> None:
-        if self._bus is None:
-            return
-        try:
-            held = await self._bus.held()
-        except BusDown:
-            return
-        for text in held:
+        """Raises BusDown."""
+        for text in await self._bus.held() if self._bus is not None else ():
             id = self.hear(text)
             if id is not None and id not in self._unwritten:
                 await self._release(id)
 
     async def rejoin(self) -> None:
-        """Valkey is back: learn what was said meanwhile."""
+        """Valkey is back: learn what was said meanwhile. Raises BusDown."""
         await self._read_held()
 
     # Writing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import time
 from collections.abc import Awaitable
@@ -26,8 +27,11 @@ except ImportError:  # an extra: one origin alone has no use for it
         "shared.url needs the client of Valkey and Redis: pip install 'image-origin[fleet]'"
     ) from None
 
+log = logging.getLogger(__name__)
+
 ANSWER_SECONDS = 0.1  # that a request waits for an answer
 CONNECT_SECONDS = 2.0  # for a new connection, which no request waits for
+SILENCE_SECONDS = 5.0  # after which the connection that listens is tried: it may have gone without a word
 CONNECTIONS = 32
 # As the scripts of leases.
 _TRIAL = """
@@ -41,8 +45,9 @@ HELD_SECONDS = 30 * 86_400  # for which a mark that the bucket did not take is k
 class Valkey:
     """The server at a URL. `namespace` is in front of every key, and of the channel of purges.
 
-    `pause` is how many seconds there are between two tries while it is away, and `answer_seconds` how long a
-    request waits for an answer. Raises ConfigError where the URL has an option that is none.
+    `pause` is how many seconds there are between two tries while it is away, `answer_seconds` how long a
+    request waits for an answer, and `silence_seconds` how long who listens waits for anything. Raises
+    ConfigError where the URL has an option that is none.
     """
 
     def __init__(
@@ -52,6 +57,7 @@ class Valkey:
         clock: Callable[[], float] = time.monotonic,
         pause: float = PAUSE_SECONDS,
         answer_seconds: float = ANSWER_SECONDS,
+        silence_seconds: float = SILENCE_SECONDS,
     ) -> None:
         self.breaker = Breaker(
             "Valkey",
@@ -61,6 +67,7 @@ class Valkey:
         self.namespace = namespace
         self._pause = pause
         self._answer_seconds = answer_seconds
+        self._silence_seconds = silence_seconds
         self._channel = f"{namespace}purges"
         self._held = f"{namespace}marks"
         pool = _make_pool(url)
@@ -124,7 +131,8 @@ class Valkey:
         await self.run("HDEL", self._held, id)
 
     def listen(self, hear: Callable[[str], object], joined: Callable[[], Awaitable[None]]) -> None:
-        """Call `hear` with each mark that is published, and `joined` each time it is connected."""
+        """Call `hear` with each mark that is published from then on, and `joined` each time it is connected:
+        where that raises BusDown, it is connected anew."""
         self._listening = asyncio.create_task(self._listen(hear, joined))
 
     async def _listen(self, hear: Callable[[str], object], joined: Callable[[], Awaitable[None]]) -> None:
@@ -133,13 +141,27 @@ class Valkey:
                 async with self._redis.pubsub() as channel:
                     async with asyncio.timeout(CONNECT_SECONDS):
                         await channel.subscribe(self._channel)
+                        await channel.parse_response()  # from now on nothing is missed
                     await joined()
-                    async for message in channel.listen():
-                        if message["type"] == "message":
-                            hear(message["data"])
+                    await self._hear_all(channel, hear)
+            except BusDown as error:
+                log.debug("what Valkey keeps is not read yet: %s", error)
             except (RedisError, OSError, TimeoutError) as error:
                 self._failed(error, CONNECT_SECONDS)
             await asyncio.sleep(self._pause)
+
+    async def _hear_all(self, channel: Any, hear: Callable[[str], object]) -> None:
+        """Until the connection fails. Raises TimeoutError where it has gone without a word."""
+        is_asked = False
+        while True:
+            message = await channel.get_message(timeout=self._silence_seconds)
+            if message is not None and message["type"] == "message":
+                hear(message["data"])
+            if message is None and is_asked:
+                raise TimeoutError
+            is_asked = message is None
+            if is_asked:
+                await channel.ping()
 
     # Away and back
 

@@ -13,6 +13,7 @@ from origin.cache.mark_log import BusDown
 from origin.cache.valkey import Valkey
 from tests.support.redis_servers import RedisServer
 from tests.support.redis_servers import redis_server
+from tests.support.tcp_gate import tcp_gate
 
 
 @pytest.fixture
@@ -78,6 +79,42 @@ async def test_a_server_that_goes_and_comes_is_used_again(
     without = "each origin renders and writes for itself, and purges go through the bucket"
     assert texts[0] == f"Valkey fails, {without}"
     assert texts.count(texts[0]) == texts.count("Valkey works again")
+
+
+async def test_who_has_not_learned_what_is_held_is_connected_anew(valkey: Valkey, redis: RedisServer) -> None:
+    heard, joins = asyncio.Queue[str](), 0
+
+    async def join() -> None:
+        nonlocal joins
+        joins += 1
+        if joins == 1:
+            raise BusDown("the server has just failed")
+        redis.command("PUBLISH", "t:purges", "one")  # nothing that comes from now on is missed
+
+    valkey.listen(heard.put_nowait, join)
+    assert await heard.get() == "one"
+    assert joins == 2
+
+
+async def test_a_connection_that_went_without_a_word_is_made_anew(redis: RedisServer) -> None:
+    with tcp_gate(redis.port) as gate:
+        valkey = Valkey(f"redis://127.0.0.1:{gate.port}", "t:", pause=0.05, silence_seconds=0.2)
+        heard, joins = asyncio.Queue[str](), asyncio.Queue[None]()
+
+        async def join() -> None:
+            joins.put_nowait(None)
+
+        valkey.listen(heard.put_nowait, join)
+        await joins.get()
+        await asyncio.to_thread(gate.set, "hanging")
+        async with asyncio.timeout(30):
+            while not valkey.breaker.failures:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        await asyncio.to_thread(gate.set, "open")
+        await joins.get()
+        redis.command("PUBLISH", "t:purges", "one")
+        assert await heard.get() == "one"
+        await valkey.close()
 
 
 @pytest.mark.slow
