@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 
@@ -28,7 +29,10 @@ from origin.cache.tier import Measure
 from origin.cache.tier import Tier
 from origin.cache.tiers_below import TiersBelow
 from origin.errors import OriginError
+from origin.formats import ResultFormat
 
+MayBe = Callable[[ResultFormat], bool]
+"""Whether a picture can be in that format: who may write to a tier may put anything under its name."""
 LISTEN_SECONDS = 0.5  # between two looks at what other processes have deleted from a shared tier
 _NOTHING = Lookup(None)
 
@@ -103,8 +107,9 @@ class ResultCache:
                 touch(name, version_name)
         return Lookup(version, result)
 
-    async def find(self, original: str, variant: str) -> Lookup:
-        """What is in any tier. A disk costs one trip to a thread at most."""
+    async def find(self, original: str, variant: str, may_be: MayBe | None = None) -> Lookup:
+        """What is in any tier, and of the formats that it `may_be` in. A disk costs one trip to a thread at
+        most."""
         name = name_version(original)
         version = self.memory.versions.get(name)
         if version is not None:
@@ -113,7 +118,7 @@ class ResultCache:
                 return self.peek(original, variant)
         for queue in self.below.queues if self.below.is_trusted else ():
             if queue.may_hold(name):
-                return await self._find_below(original, variant, version, name)
+                return await self._find_below(original, variant, version, name, may_be)
         return _NOTHING if version is None else Lookup(version)
 
     async def find_original(self, original: str, etag: str) -> bytes | memoryview | None:
@@ -186,7 +191,9 @@ class ResultCache:
         self._in_use.delete(prefix)
         return self.memory.drop(prefix)
 
-    async def _find_below(self, original: str, variant: str, version: Version | None, name: str) -> Lookup:
+    async def _find_below(
+        self, original: str, variant: str, version: Version | None, name: str, may_be: MayBe | None
+    ) -> Lookup:
         """What the tiers below memory have, read once for all requests at the same time. `name` is that of
         the result, or of the version where that has to be read first."""
         key = name, variant
@@ -203,7 +210,7 @@ class ResultCache:
         followers = self._reading[key] = []
         lookup = None
         try:
-            lookup = await self._read_tiers(original, variant, version)
+            lookup = await self._read_tiers(original, variant, version, may_be)
             return lookup
         finally:
             del self._reading[key]
@@ -211,7 +218,9 @@ class ResultCache:
                 if not follower.done():
                     follower.set_result(lookup)
 
-    async def _read_tiers(self, original: str, variant: str, version: Version | None) -> Lookup:
+    async def _read_tiers(
+        self, original: str, variant: str, version: Version | None, may_be: MayBe | None
+    ) -> Lookup:
         mark = self._purges.mark
         for depth, queue in enumerate(self.below.queues):
             lookup = await queue.find(original, variant, version)
@@ -224,6 +233,8 @@ class ResultCache:
                     self.memory.versions.put(name, version)
                     if depth:
                         self.below.write(name, version, depth)
+            if lookup.result is not None and may_be is not None and not may_be(lookup.result.format):
+                continue
             if version is not None and lookup.result is not None:
                 name = name_result(original, version.etag, variant)
                 if depth:

@@ -284,7 +284,9 @@ def _is_what_it_says(record: Result) -> bool:
 
 def _is_etag(value: object) -> bool:
     """Whether a source may be asked with it: it becomes the value of a header."""
-    return isinstance(value, str) and bool(value) and not set(value) & {"\r", "\n", "\0"}
+    if not isinstance(value, str) or value.encode(errors="replace").decode() != value:
+        return False
+    return bool(value) and not set(value) & {"\r", "\n", "\0"}
 
 
 def _is_time(value: object) -> bool:

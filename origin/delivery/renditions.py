@@ -194,7 +194,7 @@ class Renditions:
             failure = self._cache.failure(variant.original, variant.name, self._clock())
             if isinstance(failure, NotFound):
                 raise failure
-        lookup = await self._cache.find(variant.original, variant.name)
+        lookup = await self._cache.find(variant.original, variant.name, variant.may_be)
         if lookup.result is None:
             failure = self._cache.failure(variant.original, variant.name, self._clock())
             if failure is not None:
@@ -272,7 +272,7 @@ class Renditions:
             return await self._make_here(variant, lookup)
 
         async def look() -> Outcome | None:
-            return self._serve(await cache.find(variant.original, variant.name), variant)
+            return self._serve(await cache.find(variant.original, variant.name, variant.may_be), variant)
 
         seconds = self._settings.timeout + LEASE_SECONDS
         return await self._leases.once(
@@ -313,7 +313,7 @@ class Renditions:
             return None
         if old.etag == current.version.etag:
             return None
-        lookup = await self._cache.find(variant.original, variant.name)
+        lookup = await self._cache.find(variant.original, variant.name, variant.may_be)
         if lookup.version is None or lookup.version.etag != current.version.etag:
             return None
         return self._serve(lookup, variant)

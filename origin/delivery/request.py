@@ -9,8 +9,12 @@ from typing import NamedTuple
 from origin.cache.records import Result
 from origin.delivery.authorize import Pairs
 from origin.errors import OriginError
+from origin.formats import OUTPUTS
+from origin.formats import Format
+from origin.formats import ResultFormat
 from origin.http.message import RawHeaders
 from origin.http.message import serialize_headers
+from origin.imaging.protocol import AUTO
 from origin.urls.options import Options
 
 AS_IT_IS = "as-it-is"
@@ -31,6 +35,14 @@ class Variant:
     format: str  # as in a render job, or AS_IT_IS
     name: str  # the result's name beneath the original
     full_name: str
+
+    def may_be(self, format: ResultFormat) -> bool:
+        """Whether a result of it can be in that format."""
+        if self.format == AS_IT_IS or self.options.only is not None:
+            return isinstance(format, Format)  # that of the original
+        if self.format == "original" or self.format.startswith(AUTO):
+            return format in OUTPUTS
+        return format.name == self.format
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ from origin.cache.bucket import WatchedBucket
 from origin.cache.marks import Marks
 from origin.cache.marks import make_mark
 from origin.cache.memory import MemoryTier
+from origin.cache.records import Lookup
 from origin.cache.records import Result
 from origin.cache.records import Version
 from origin.cache.records import name_original
@@ -164,6 +165,7 @@ async def test_nothing_else_is_served(given: Given, what: str) -> None:
     "line",
     [
         b'{"etag":"a\\r\\nx-evil: 1","last_modified":null,"checked":1}',
+        b'{"etag":"\\ud800","last_modified":null,"checked":1}',
         b'{"etag":7,"last_modified":null,"checked":1}',
         b'{"etag":"","last_modified":null,"checked":1}',
         b'{"etag":"v","last_modified":"x","checked":1}',
@@ -321,6 +323,21 @@ async def test_another_origin_finds_what_one_has_kept(
     assert isinstance(other.below.tiers[0], DictTier)
     assert set(other.below.tiers[0].records) == {name_version(CAT), NAME}
     assert await other.find_original(CAT, '"v1"') is None  # originals are not shared
+
+
+async def test_what_cannot_be_that_picture_is_taken_into_no_tier(
+    given: Given, caches: Callable[[], ResultCache]
+) -> None:
+    one, other = caches(), caches()
+    entry = one.entry(CAT)
+    entry.keep_version(V1)
+    entry.keep_result('"v1"', "w=3", RESULT)
+    await one.flush()
+    assert await other.find(CAT, "w=3", lambda format: format.name != "png") == Lookup(V1)
+    assert other.peek(CAT, "w=3").result is None
+    await other.flush()
+    assert isinstance(other.below.tiers[0], DictTier)
+    assert set(other.below.tiers[0].records) == {name_version(CAT)}
 
 
 async def test_a_hit_in_memory_asks_no_bucket(given: Given, caches: Callable[[], ResultCache]) -> None:
