@@ -37,6 +37,7 @@ LIST_SECONDS = 30.0  # between two lists of the marks, though the last one is kn
 MARGIN = 300.0  # seconds before the last look that are read again: clocks differ, and writes take time
 FRESH_SECONDS = 5.0  # after a look, in which the bucket is used
 UNWRITTEN_SECONDS = 3.0  # after which a mark that was heard of and is not in the bucket is written there
+MANY = 10_000  # new marks of one list, from which on all goes: fewer deletes, and the bucket has the results
 MORE_DAYS = 2  # for which marks are kept longer than results
 
 
@@ -63,8 +64,9 @@ class MarkNotWritten(Exception):
     """A purge is in force here alone; the other origins learn of it when the bucket or Valkey is back."""
 
 
-Apply = Callable[[Mark], Awaitable[object]]
-"""Removes what a mark covers from this machine. In force when it returns; awaiting it waits for the disk."""
+Apply = Callable[[Mark | None], Awaitable[object]]
+"""Removes what a mark covers from this machine, or all where it is None. In force when it returns; awaiting
+it waits for the disk."""
 
 
 class MarkLog:
@@ -154,25 +156,31 @@ class MarkLog:
             return None
         if mark.id not in self._marks:
             self._unwritten[mark.id] = (mark, self._ticks())
-            self._learn(mark)
-        return mark.id
-
-    def _learn(self, mark: Mark, *, is_in_force: bool = False) -> None:
-        if self._marks.add(mark) and not is_in_force:
+            self._marks.add(mark)
             self._apply(mark)
+        return mark.id
 
     async def _read_list(self, now: float, since: float | None) -> None:
         kept_from = now - self._kept
         start = kept_from if self.seen is None else max(kept_from, min(self.seen, now) - MARGIN)
         applied_from = float("-inf") if since is None else since - MARGIN
-        async for listed in self._bucket.list(MARKS, MARKS + first_name(start)):
-            try:
-                written, mark = mark_of_object(listed.name.removeprefix(MARKS))
-            except ValueError:
-                continue  # nothing of ours
-            self._is_written(mark.id)
-            self._learn(mark, is_in_force=written < applied_from)
+        listed: list[tuple[float, Mark]] = []
+        try:
+            async for each in self._bucket.list(MARKS, MARKS + first_name(start)):
+                with suppress(ValueError):  # nothing of ours
+                    listed.append(mark_of_object(each.name.removeprefix(MARKS)))
+        finally:  # what is known by now counts, though the list is not complete
+            self._learn_all(listed, applied_from)
         self._marks.forget(kept_from)
+
+    def _learn_all(self, listed: list[tuple[float, Mark]], applied_from: float) -> None:
+        new = []
+        for written, mark in listed:
+            self._is_written(mark.id)
+            if self._marks.add(mark) and written >= applied_from:
+                new.append(mark)
+        for each in new if len(new) < MANY else (None,):
+            self._apply(each)
 
     async def _read_held(self) -> None:
         """Raises BusDown."""

@@ -164,7 +164,9 @@ class Marks:
         if own is None:
             return frozenset()
         key = rest.partition("\0")[2].partition("\0")[0]
-        ids = [id for prefix, ids in own.prefixes.items() if key.startswith(prefix) for id in ids]
+        # There may be many thousands of prefixes, of which a key has few.
+        beginnings = (key[:length] for length in range(len(key) + 1)) if own.prefixes else ()
+        ids = [id for beginning in beginnings for id in own.prefixes.get(beginning, ())]
         return frozenset([*ids, *own.keys.get(key, ())])
 
     def all(self) -> list[Mark]:

@@ -169,7 +169,7 @@ class WriteQueue:
 
     def _writes(self) -> list[_Write]:
         """The newest first."""
-        if not self._work:
+        if not self.unwritten_bytes:  # there may be thousands of deletes
             return []
         return [work for work in reversed(self._work) if isinstance(work, _Write)]
 

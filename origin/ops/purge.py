@@ -12,7 +12,9 @@ from typing import Protocol
 
 from origin.cache.bucket import BucketFailed
 from origin.cache.mark_log import LOOK_SECONDS
+from origin.cache.mark_log import MANY
 from origin.cache.mark_log import MARGIN
+from origin.cache.mark_log import Apply
 from origin.cache.mark_log import MarkLog
 from origin.cache.mark_log import MarkNotWritten
 from origin.cache.marks import Mark
@@ -76,7 +78,7 @@ class FleetPurges:
         machine: Machine,
         marks: Marks,
         tier: BucketTier,
-        make_log: Callable[[Callable[[Mark], Awaitable[object]]], MarkLog],
+        make_log: Callable[[Apply], MarkLog],
         *,
         clock: Callable[[], float] = time.time,
         ticks: Callable[[], float] = time.monotonic,
@@ -135,7 +137,8 @@ class FleetPurges:
 
     def adopt(self) -> None:
         """Make all purges again, for handlers or folders that this origin did not have until now."""
-        for mark in self._marks.all():
+        marks = self._marks.all()
+        for mark in marks if len(marks) < MANY else (None,):
             self._apply(mark)
         if self.is_trusted:
             self._machine.trust()
@@ -160,7 +163,9 @@ class FleetPurges:
             self._machine.begin_purge("", None, None)
         return seen.until if seen.is_of_these_handlers else None
 
-    def _apply(self, mark: Mark) -> Awaitable[set[str]]:
+    def _apply(self, mark: Mark | None) -> Awaitable[set[str]]:
+        if mark is None:
+            return self._machine.begin_purge("", None, None)
         return self._machine.begin_purge(mark.handler, mark.key, mark.prefix)
 
     async def _sweep(self, mark: Mark, until: float | None, names: set[str]) -> None:

@@ -45,7 +45,7 @@ class OwnMachine:
         Of all handlers where `handler` is empty.
         """
         for each in self._handlers():
-            if each.name == handler:
+            if not handler or each.name == handler:
                 each.forget(key, prefix)
         names = {name_purged(handler, source, key, prefix) for source in self.sources_of(handler)}
         if not names:  # of no handler that is here: more goes, never less

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from pathlib import Path
 
 import pytest
 
 from origin.cache.mark_log import LATEST
+from origin.cache.mark_log import MANY
+from origin.cache.mark_log import MARKS
+from origin.cache.marks import make_mark
+from origin.cache.marks import object_name
 from origin.cache.records import Result
 from origin.cache.records import Version
 from origin.cache.records import name_original
@@ -166,6 +171,24 @@ async def test_two_purges_between_two_looks_are_both_seen() -> None:
     await one.purges.log._put(first)
     await other.look()
     assert {mark.id for mark in other.marks.all()} == {mark.id for mark in one.marks.all()}
+
+
+async def test_a_flood_of_marks_costs_one_purge_of_all() -> None:
+    world = World()
+    for number in range(MANY):
+        mark = make_mark(world.now, "h", None, f"folder {number}/")
+        world.objects.bodies[MARKS + object_name(mark, world.now)] = b"", world.now
+    origin = Origin(world, 0.0)
+    fill(origin)
+    start = time.process_time()
+    await origin.start()
+    assert await origin.cache.begin_purge("") == set()  # nothing is left, and no other delete waits
+    assert time.process_time() - start < 30  # 0.5 s; with a delete for each and a look at each, minutes
+    assert not origin.disk.records
+    original = name_original("h", "source", "folder 7/1.jpg")
+    assert len(origin.marks.stamp(original)) == 1
+    origin.cache.entry(original).keep_version(Version("v", None, world.now))
+    assert (await origin.cache.find(original, "w=1")).version is not None
 
 
 async def test_what_is_no_mark_is_left_alone(caplog: pytest.LogCaptureFixture) -> None:
