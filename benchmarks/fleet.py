@@ -196,12 +196,13 @@ def _origins(fleet: Fleet, state: _State, asks: Array, *, is_whole: bool) -> dic
     renders, gets = float((made * counts).sum()), float((wanted * counts).sum()) * fleet.shared
     requests = float((asks * counts).sum())
     busy = requests * costs.disk + (renders * (costs.render + costs.miss) + gets * costs.bucket) / STEP
+    fetches = float((fetched * counts).sum())
     return {
         "asked": requests,
         "renders": renders / STEP,
-        "fetches": float((fetched * counts).sum()) / STEP,
+        "fetches": fetches / STEP,
         "gets": gets / STEP,
-        "puts": renders * fleet.shared / STEP,
+        "puts": (renders + fetches) * fleet.shared / STEP,  # with the version of each original that comes
         "cores": busy,
     }
 
@@ -216,11 +217,13 @@ def _bound(held: Array, counts: Array, fleet: Fleet) -> None:
 def money(fleet: Fleet, day: Day) -> dict[str, float]:
     """Dollars of a day: machines as they stand there, requests to the buckets, what is kept."""
     costs = fleet.costs
-    kept = day.total("puts") * fleet.size / 1e9 * costs.month_of_gigabyte  # for a month
+    kept = day.total("renders") * fleet.size / 1e9 * costs.month_of_gigabyte  # for a month
+    looks = fleet.origins * DAY * (costs.gets + costs.puts / 30)  # at the marks; a LIST costs what a PUT does
+    results = day.total("gets") * costs.gets + day.total("puts") * costs.puts + kept + looks
     return {
         "machines": fleet.origins * fleet.cores * 24 * costs.core_hour,
         "originals": day.total("fetches") * costs.gets,
-        "results": day.total("gets") * costs.gets + day.total("puts") * costs.puts + kept,
+        "results": results if fleet.shared else 0.0,
     }
 
 
