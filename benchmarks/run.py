@@ -139,9 +139,8 @@ def _usual_port(bench: Bench) -> int:
         file.write_text(str(port))
     usual = int(file.read_text())
     with socket.socket() as sock:
-        sock.setsockopt(
-            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
-        )  # as nginx: its last connections may linger
+        # As nginx does: its last connections may still linger.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             sock.bind(("127.0.0.1", usual))
         except OSError:
