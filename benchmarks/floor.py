@@ -56,11 +56,11 @@ def measure(kilobytes: int, rounds: int, seconds: float) -> list[Row]:
     root.mkdir(parents=True, exist_ok=True)
     originals.mkdir(exist_ok=True)
     pictures.original(originals, "2MP")
-    body = root / "2MP.jpg"
+    body, source = root / "2MP.jpg", servers.folder_source(originals)
     with contextlib.ExitStack() as stack:
-        ours = stack.enter_context(servers.origin(WORK, originals, on))
+        ours = stack.enter_context(servers.origin(WORK, source, on))
         unlogged = stack.enter_context(
-            servers.origin(WORK, originals, on, "origin-unlogged", log={"level": "warning"})
+            servers.origin(WORK, source, on, "origin-unlogged", log={"level": "warning"})
         )
         width, picture = sized(ours, kilobytes * 1000)
         body.write_bytes(picture)

@@ -11,6 +11,11 @@ from origin.config.write import Write
 from origin.sources.http import HttpSettings
 
 
+def list_variables(config: Config) -> list[Finding]:
+    """What comes from variables of the environment."""
+    return [(f"{place}: from {variable}", True) for place, variable in config.from_environment.items()]
+
+
 def check_keys(config: Config) -> list[Finding]:
     """Handlers with the same signing key: a grant names no prefix, so it opens all of them."""
     holders: dict[str, str] = {}

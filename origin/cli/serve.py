@@ -22,7 +22,7 @@ from origin.errors import ConfigError
 def serve(config_path: str) -> None:
     """Serve pictures until SIGTERM. SIGHUP reads the configuration again."""
     path = config_path.removeprefix("=")
-    is_file = path != "-" and not path.startswith(ENVIRONMENT)
+    is_file = path != "-" and not path.startswith(ENVIRONMENT) and Path(path).exists()
     reload = (lambda: load_config(Path(path))) if is_file else None
     run_server(read_config(config_path), reload)
 

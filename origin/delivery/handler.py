@@ -309,7 +309,7 @@ class Handler:
         if self._registry is None:
             raise NoRegistry
         parse_url(url)
-        await getattr(self._registry.registry, action)(url)
+        await self._registry.moderate(action, url)
 
     async def forget_blocked(self, url: str) -> None:
         """Forget the picture of a URL that a registry blocks, which may be that of this handler too."""

@@ -163,19 +163,22 @@ function buildHelper(control, change) {
 let controls = [];
 
 /** The value that counts for an option while it is absent, by a preset, the handler or itself; null where there is none. */
-function restOf({ name, rest }) {
-  const { rests, qualities, preset } = chosen.handler;
-  const presets = `${preset},${chosen.options.p ?? ""}`.split(",").map((one) => site.presets[one.trim()]?.[name]);
-  const own = presets.findLast((text) => text !== undefined);
-  if (own !== undefined) return own;
+function restOf(control) {
+  const names = `${chosen.handler.preset},${chosen.options.p ?? ""}`.split(",");
+  return names.map((one) => site.presets[one.trim()]?.[control.name]).findLast((text) => text !== undefined) ?? ownRest(control);
+}
+
+/** The same without presets. */
+function ownRest({ name, rest }) {
+  const { rests, qualities } = chosen.handler;
   if (name === "q") return qualities[format()] ?? qualities.jpg;
-  if (name === "fit") return /^[t1]/i.test(chosen.options.c || rests.c) ? "cover" : "inside";
+  if (name === "fit") return /^[t1]/i.test(chosen.options.c || restOf({ name: "c" })) ? "cover" : "inside";
   return rests[name] ?? rest ?? null;
 }
 
 /** The format of the result, as far as it is known: of `auto` and `original` it is that of the last one. */
 function format() {
-  const { f } = chosen.handler.rests, asked = (chosen.options.f || f).toLowerCase();
+  const asked = (chosen.options.f || restOf({ name: "f" })).toLowerCase();
   return (["auto", "original"].includes(asked) ? type ?? "" : asked).replace(/^image\//, "").replace("jpeg", "jpg");
 }
 
@@ -184,7 +187,7 @@ function showSlider(helper, control, text, rest) {
   helper.min = rest === null ? 0 : control.min;
   helper.max = control.max ?? chosen.handler.max_dimension;
   helper.setAttribute("aria-valuetext", text || inWords(rest));
-  const stands = [text, rest, control.rest].find((one) => one !== "" && one !== null && !isNaN(one));
+  const stands = [text, rest, ownRest(control)].find((one) => one !== "" && one !== null && !isNaN(one));
   if (document.activeElement !== helper) helper.value = stands ?? helper.min;
 }
 
@@ -287,6 +290,12 @@ async function showPicture(id, { blob }) {
   if (old) URL.revokeObjectURL(old);
 }
 
+/** What to do where there is no key. */
+function needed({ name, is_listed }) {
+  if (listed[name]) return "There is no picture yet. Write the key of one.";
+  return `Write the key of a picture${is_listed && refusal() === TOKEN_NEEDED ? ", or the admin token to choose from a list" : ""}.`;
+}
+
 async function refresh() {
   const mine = ++turn;
   const late = () => mine !== turn;
@@ -300,7 +309,7 @@ async function refresh() {
       chosen.key = picturesOf(chosen.handler)[0] ?? "";
       keep();
     }
-    if (!chosen.key) throw new Error(listed[chosen.handler.name] ? "There is no picture yet. Write the key of one." : "Write the key of a picture.");
+    if (!chosen.key) throw new Error(needed(chosen.handler));
     if (signs() && !grant() && refusal()) throw new Error(`The URLs of this handler are signed. ${refusal()}`);
     await loadOriginal(late);
     if (late()) return;
@@ -353,7 +362,7 @@ async function showResult(got) {
   else $("result-text").textContent = await got.blob.text();
   const size = isPicture ? ` · ${$("result").naturalWidth} × ${$("result").naturalHeight}` : "";
   $("result-facts").replaceChildren(
-    make("b", { textContent: bytes(got.blob.size) }), ` · ${got.type.replace("image/", "")}${size} · ${Math.round(got.ms)} ms`);
+    make("b", { textContent: bytes(got.blob.size) }), ` · ${got.type.replace("image/", "")}${size} · ${Math.round(got.ms)}\u00a0ms`);
   type = got.type;
   show();
   $("mini").src = $("result").src;
@@ -461,6 +470,7 @@ function write(name, text, isCode = true) {
 }
 
 function showCode(code) {
+  $("codes").hidden = false;
   if ($("layout").value) for (const name of ["widths", "sizes"]) $(name).value = code[name];
   $("alt-note").hidden = $("alt").value.trim() !== "";
   codes.url.title.textContent = signs() ? "Signed URL" : "URL";
@@ -534,6 +544,7 @@ async function start() {
   $("handler").append(...site.handlers.map(({ name }) => new Option(name, name)));
   controls = site.controls.map(buildControl);
   for (const { control, box } of controls) $(control.shape ? "group-shape" : "group-look").lastElementChild.append(box);
+  $("group-shape").hidden = $("group-look").hidden = false;
   if (matchMedia("(max-width: 48rem)").matches) $("group-shape").open = $("group-look").open = false;
   $("codes").append(...Object.keys(PARTS).map(buildCode));
   $("base").value = publicUrl();
