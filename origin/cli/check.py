@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from collections.abc import AsyncIterator
 
@@ -47,6 +48,7 @@ from origin.render.pool import RendererBroken
 @click.option("--handler", "handler_name", help="The handler that --key is of.")
 def check(config_path: str, key: str | None, handler_name: str | None) -> None:
     """Say, handler by handler, whether the configuration and the source work."""
+    logging.getLogger("origin").addHandler(logging.NullHandler())  # what fails is told as a finding
     config = read_config(config_path)
     if key is None and handler_name is not None:
         end_as_misused("--handler says whose key it is; give --key too")

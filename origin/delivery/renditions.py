@@ -16,6 +16,7 @@ import time
 from collections.abc import Awaitable
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import lru_cache
 
 from origin.cache.leases import Leases
 from origin.cache.records import Lookup
@@ -41,6 +42,7 @@ from origin.http.caching import cache_status
 from origin.http.message import ClientGone
 from origin.http.message import Request
 from origin.render.pool import RenderPool
+from origin.urls.options import Options
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +120,7 @@ class Renditions:
         variant = image.variants.get(format)
         if variant is None:
             watermark = self._settings.watermark_digest(image.options)
-            name = f"{image.options.canonical()}|{format}|{self._settings_digest}{watermark}"
+            name = f"{_canonical(image.options)}|{format}|{self._settings_digest}{watermark}"
             variant = image.variants[format] = Variant(
                 image.source_key, image.options, image.original, format, name, image.original + name
             )
@@ -323,6 +325,11 @@ def _revalidated(result: Result | None, current: FetchedOriginal) -> Outcome | N
         return None
     status = cache_status(fwd="stale", fwd_status=304)
     return Outcome(result, status, "revalidated", {"source": current.took}, current.version.etag)
+
+
+@lru_cache(maxsize=512)  # what is spelled alike is equal
+def _canonical(options: Options) -> str:
+    return options.canonical()
 
 
 def _hit(ttl: int, tier: str) -> str:

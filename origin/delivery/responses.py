@@ -124,7 +124,7 @@ class ResponseBuilder:
         else:
             status, body = 200, hit.result.body
         serialized = _HIT % (control, hit.ttl, always, of_body)
-        return Response(status, [], body, self._handler, cache="hit", serialized=serialized)
+        return Response(status, [], body, self._handler, None, "", "hit", {}, serialized)
 
     @property
     def needs_fallback(self) -> bool:

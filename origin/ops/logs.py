@@ -98,16 +98,14 @@ class RequestLine(NamedTuple):
     forwarded: str = ""  # X-Forwarded-For as it came; anyone can write it
 
 
-def level_of(status: int) -> int:
-    """5xx are errors, anything else is information."""
-    return logging.ERROR if status >= 500 else logging.INFO
+def is_logged(status: int) -> bool:
+    """Whether requests with this status are logged: 5xx are errors, anything else is information."""
+    return access.isEnabledFor(logging.ERROR if status >= 500 else logging.INFO)
 
 
 def log_request(line: RequestLine) -> None:
-    """Log one request, at `level_of` its status."""
-    level = level_of(line.response.status)
-    if not access.isEnabledFor(level):
-        return
+    """Log one request that `is_logged`."""
+    level = logging.ERROR if line.response.status >= 500 else logging.INFO
     handlers = logging.root.handlers
     if len(handlers) == 1 and type(handlers[0]) is Lines:
         handlers[0].request(level, line)

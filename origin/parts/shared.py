@@ -38,6 +38,7 @@ from origin.sources.base import PreconditionFailed
 if TYPE_CHECKING:
     from origin.cache.valkey import Valkey
 
+TRIAL_SECONDS = 2.0  # that `origin check` waits for an answer: nobody waits for it meanwhile
 TRIAL = "origin-check/"  # what the names of objects start with that `origin check` writes
 Numbers = Iterator[tuple[str, str, float]]
 
@@ -163,21 +164,22 @@ async def try_bucket(config: Shared) -> None:
 
 
 async def try_valkey(config: Shared) -> None:
-    """Raises BusDown, and ConfigError where its client is not installed."""
+    """Do once what an origin does with Valkey. Raises BusDown; ConfigError as Valkey does, and where its
+    client is not installed."""
     assert config.url is not None
-    valkey = _connect(config, config.url.get_secret_value())
+    valkey = _connect(config, config.url.get_secret_value(), answer_seconds=TRIAL_SECONDS)
     try:
         await valkey.open()
-        await valkey.run("PING")
+        await valkey.try_all()
     finally:
         await valkey.close()
 
 
-def _connect(config: Shared, url: str) -> Valkey:
-    """Raises ConfigError where its client is not installed."""
+def _connect(config: Shared, url: str, **bounds: float) -> Valkey:
+    """Raises ConfigError where its client is not installed, or does not understand the URL."""
     valkey: Any = importlib.import_module("origin.cache.valkey")  # an extra
     namespace = hashlib.sha256(config.results.identity().encode()).hexdigest()[:12]
-    made: Valkey = valkey.Valkey(url, f"image-origin:{namespace}:")
+    made: Valkey = valkey.Valkey(url, f"image-origin:{namespace}:", **bounds)
     return made
 
 

@@ -197,7 +197,9 @@ def warn_of_open_doors(config: HandlerConfig) -> None:
     opened = config.write.list_open() if config.write is not None else []
     if opened:
         log.warning(
-            "handler %s: everyone may send %s, since write.auth is open", config.name, " and ".join(opened)
+            "handler %s: anyone who can reach the server may send %s, since write.auth is open",
+            config.name,
+            " and ".join(opened),
         )
 
 

@@ -22,6 +22,7 @@ from tests.support.deployed import DEPLOY
 from tests.support.deployed import PATHS
 from tests.support.deployed import ROOT
 from tests.support.deployed import load
+from tests.support.documents import page
 from tests.support.proxies import need
 
 KUBERNETES = "1.34"
@@ -80,6 +81,10 @@ OTHER_VALUES = {
     "alone": ["--set", "shared.enabled=false,autoscaling.enabled=false,replicas=3"],
     "public": ["--set", "ingress.enabled=true,ingress.className=nginx,ingress.tlsSecret=tls"],
     "observed": ["--set", "environment.OTEL_EXPORTER_OTLP_ENDPOINT=http://otel:4318"],
+    "with files": [
+        "--set",
+        "volumes[0].name=ca,volumes[0].secret.secretName=ca,volumeMounts[0].name=ca,volumeMounts[0].mountPath=/ca",
+    ],
     "pinned": ["--set", f"image.digest=sha256:{'0' * 64}"],
 }
 
@@ -110,3 +115,35 @@ def test_other_values_make_what_kubernetes_takes_too(
         kubernetes_validate.validate(document, KUBERNETES, strict=True)
     (text,) = [each["data"]["config.json"] for each in documents if each["kind"] == "ConfigMap"]
     load(json.loads(text), monkeypatch)
+
+
+def test_without_an_adapter_the_cpu_alone_counts() -> None:
+    """Of a metric that nobody can read Kubernetes makes that no pod is ever taken away."""
+    documents = yaml.safe_load_all(helm(*TEMPLATE, "--set", "autoscaling.renderQueue=null"))
+    (scaler,) = [each for each in documents if each and each["kind"] == "HorizontalPodAutoscaler"]
+    assert [metric["type"] for metric in scaler["spec"]["metrics"]] == ["Resource"]
+
+
+def test_the_values_of_the_page_make_what_kubernetes_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operations = page("docs/operations.md")
+    (tmp_path / "my-values.yaml").write_text(operations.block("yaml", "repository:"))
+    documents = list(
+        filter(None, yaml.safe_load_all(helm(*TEMPLATE, "-f", str(tmp_path / "my-values.yaml"))))
+    )
+    for document in documents:
+        kubernetes_validate.validate(document, KUBERNETES, strict=True)
+    (text,) = [each["data"]["config.json"] for each in documents if each["kind"] == "ConfigMap"]
+    config = json.loads(text)
+    load(config, monkeypatch)
+    assert [handler["source"]["bucket"] for handler in config["handlers"]] == ["my-photos"]
+    assert config["shared"]["results"]["bucket"] == "my-results"
+    secret = operations.block("sh", "kubectl create secret")
+    assert set(re.findall(r"env:(\w+)", text)) <= set(re.findall(r"--from-literal=(\w+)=", secret))
+    (pod,) = [each["spec"]["template"]["spec"] for each in documents if each["kind"] == "Deployment"]
+    assert f"docker push {pod['containers'][0]['image']}" in secret
+    (rule,) = yaml.safe_load(operations.block("yaml", "seriesQuery"))["rules"]
+    (scaler,) = [each for each in documents if each["kind"] == "HorizontalPodAutoscaler"]
+    asked = scaler["spec"]["metrics"][0]["pods"]["metric"]["name"]
+    assert asked == rule["name"]["as"] == rule["seriesQuery"].partition("{")[0]

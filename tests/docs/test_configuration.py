@@ -45,6 +45,7 @@ from origin.config.write import Write
 from origin.config.write import WriteCors
 from origin.config.write import WriteRoutes
 from origin.errors import ConfigError
+from tests.support.cases import check_each
 from tests.support.documents import PICTURES
 from tests.support.documents import ROOT
 from tests.support.documents import SECRET
@@ -93,11 +94,11 @@ DOTTED: dict[str, type[Part]] = {
     **{"normalise": Normalise, "object": StoredAs, "cors": WriteCors, "routes": WriteRoutes},
     **{"stage": StagePart, "shared": Shared, "events": Events, "telemetry": Telemetry},
 }
-DEFAULTS = [
-    pytest.param(model, path, code(row[0])[0], row[1], id=f"{model.__name__}.{code(row[0])[0]}")
+DEFAULTS = {
+    f"{model.__name__}.{code(row[0])[0]}": (model, path, code(row[0])[0], row[1])
     for after, model, path in PLACES
     for row in CONFIGURATION.table(after)
-]
+}
 
 
 CDNS: dict[str, dict[str, Any]] = {
@@ -164,10 +165,12 @@ def test_every_key_of_the_configuration_is_on_the_page(after: str, model: type[P
     assert sorted(code(row[0])[0] for row in rows) == sorted(name for name, _ in keys(model))
 
 
-@pytest.mark.parametrize(("model", "path", "key", "default"), DEFAULTS)
-def test_each_default_on_the_page_is_the_programs(
-    model: type[Part], path: tuple[str | int, ...], key: str, default: str
-) -> None:
+def test_each_default_on_the_page_is_the_programs() -> None:
+    check_each(DEFAULTS, _has_its_default)
+
+
+def _has_its_default(row: tuple[type[Part], tuple[str | int, ...], str, str]) -> None:
+    model, path, key, default = row
     config, absent = configuration(path), configuration(path)
     *parts, name = key.split(".")
     place, place_without = (_follow(each, (*path, *parts)) for each in (config, absent))

@@ -391,10 +391,11 @@ def test_a_grant_stands_in_for_the_admin_token(site: Site) -> None:
     """Within its bounds, and under its own name: the origin's keys are not asked."""
     signer = UrlSigner("", "users/own", [KEY])
     grant = signer.grant("cats/*", w={"min": 1, "max": 800}, now=NOW, expires_in=3600)
-    more: dict[str, Any] = {"grant": grant, "options": {"w": "300"}, "widths": "300,600"}
+    more: dict[str, Any] = {"grant": grant, "options": {"w": "300"}, "widths": "300,600,900"}
     code = site.code("private", "cats/a.jpg", **more).json()
     assert code["errors"] == {"picture": code["errors"]["picture"]}  # whose formats the grant does not name
     assert "outside the grant" in code["errors"]["picture"]
+    assert [part.split()[1] for part in code["srcset"].split(", ")] == ["300w", "600w"]  # those within it
     for url in (code["url"], code["path"], *(part.split()[0] for part in code["srcset"].split(", "))):
         path, _, query = url.partition("?")
         assert path == "/users/own/cats/a.jpg"

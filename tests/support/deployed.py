@@ -22,5 +22,6 @@ def load(config: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Config:
     """The configuration, with something in every variable that it names."""
     text = json.dumps(config)
     for name in re.findall(r'"env:(\w+)"', text):
-        monkeypatch.setenv(name, "0123456789abcdef0123456789abcdef")
+        value = "redis://valkey:6379/0" if name.endswith("_URL") else "0123456789abcdef0123456789abcdef"
+        monkeypatch.setenv(name, value)
     return build_config(config)

@@ -287,6 +287,12 @@ async function showPicture(id, { blob }) {
   if (old) URL.revokeObjectURL(old);
 }
 
+/** What to do where there is no key. */
+function needed({ name, is_listed }) {
+  if (listed[name]) return "There is no picture yet. Write the key of one.";
+  return `Write the key of a picture${is_listed && refusal() === TOKEN_NEEDED ? ", or the admin token to choose from a list" : ""}.`;
+}
+
 async function refresh() {
   const mine = ++turn;
   const late = () => mine !== turn;
@@ -300,7 +306,7 @@ async function refresh() {
       chosen.key = picturesOf(chosen.handler)[0] ?? "";
       keep();
     }
-    if (!chosen.key) throw new Error(listed[chosen.handler.name] ? "There is no picture yet. Write the key of one." : "Write the key of a picture.");
+    if (!chosen.key) throw new Error(needed(chosen.handler));
     if (signs() && !grant() && refusal()) throw new Error(`The URLs of this handler are signed. ${refusal()}`);
     await loadOriginal(late);
     if (late()) return;
@@ -353,7 +359,7 @@ async function showResult(got) {
   else $("result-text").textContent = await got.blob.text();
   const size = isPicture ? ` · ${$("result").naturalWidth} × ${$("result").naturalHeight}` : "";
   $("result-facts").replaceChildren(
-    make("b", { textContent: bytes(got.blob.size) }), ` · ${got.type.replace("image/", "")}${size} · ${Math.round(got.ms)} ms`);
+    make("b", { textContent: bytes(got.blob.size) }), ` · ${got.type.replace("image/", "")}${size} · ${Math.round(got.ms)}\u00a0ms`);
   type = got.type;
   show();
   $("mini").src = $("result").src;
@@ -461,6 +467,7 @@ function write(name, text, isCode = true) {
 }
 
 function showCode(code) {
+  $("codes").hidden = false;
   if ($("layout").value) for (const name of ["widths", "sizes"]) $(name).value = code[name];
   $("alt-note").hidden = $("alt").value.trim() !== "";
   codes.url.title.textContent = signs() ? "Signed URL" : "URL";
@@ -534,6 +541,7 @@ async function start() {
   $("handler").append(...site.handlers.map(({ name }) => new Option(name, name)));
   controls = site.controls.map(buildControl);
   for (const { control, box } of controls) $(control.shape ? "group-shape" : "group-look").lastElementChild.append(box);
+  $("group-shape").hidden = $("group-look").hidden = false;
   if (matchMedia("(max-width: 48rem)").matches) $("group-shape").open = $("group-look").open = false;
   $("codes").append(...Object.keys(PARTS).map(buildCode));
   $("base").value = publicUrl();
