@@ -149,6 +149,12 @@ def test_what_is_unset_rests_at_its_default_and_is_not_in_the_address(chromium: 
     assert (sliders["q"][1], sliders["saturation"][1:]) == ("75", ["0.3", "default 0.3"])
     assert page.evaluate("document.querySelector('input[type=color]').value") == "#ff6347"  # by CSS
 
+    write(page, "#option-f", "")
+    write(page, "#option-p", "card")  # which has f=auto: AVIF, in this browser
+    page.wait_for("document.querySelector('#result-facts').textContent.includes('avif')", "it is another")
+    assert page.evaluate(unset)[6] == "default auto"
+    assert page.evaluate(SLIDERS)["q"][1] == "78"
+
     # A slider sets its option when it is moved, and takes it away at an end that stands for none.
     page.evaluate("document.querySelector('[aria-label=\"blur, slider\"]').focus()")
     press(page, "ArrowRight", 3)

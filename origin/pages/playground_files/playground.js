@@ -163,19 +163,22 @@ function buildHelper(control, change) {
 let controls = [];
 
 /** The value that counts for an option while it is absent, by a preset, the handler or itself; null where there is none. */
-function restOf({ name, rest }) {
-  const { rests, qualities, preset } = chosen.handler;
-  const presets = `${preset},${chosen.options.p ?? ""}`.split(",").map((one) => site.presets[one.trim()]?.[name]);
-  const own = presets.findLast((text) => text !== undefined);
-  if (own !== undefined) return own;
+function restOf(control) {
+  const names = `${chosen.handler.preset},${chosen.options.p ?? ""}`.split(",");
+  return names.map((one) => site.presets[one.trim()]?.[control.name]).findLast((text) => text !== undefined) ?? ownRest(control);
+}
+
+/** The same without presets. */
+function ownRest({ name, rest }) {
+  const { rests, qualities } = chosen.handler;
   if (name === "q") return qualities[format()] ?? qualities.jpg;
-  if (name === "fit") return /^[t1]/i.test(chosen.options.c || rests.c) ? "cover" : "inside";
+  if (name === "fit") return /^[t1]/i.test(chosen.options.c || restOf({ name: "c" })) ? "cover" : "inside";
   return rests[name] ?? rest ?? null;
 }
 
 /** The format of the result, as far as it is known: of `auto` and `original` it is that of the last one. */
 function format() {
-  const { f } = chosen.handler.rests, asked = (chosen.options.f || f).toLowerCase();
+  const asked = (chosen.options.f || restOf({ name: "f" })).toLowerCase();
   return (["auto", "original"].includes(asked) ? type ?? "" : asked).replace(/^image\//, "").replace("jpeg", "jpg");
 }
 
@@ -184,7 +187,7 @@ function showSlider(helper, control, text, rest) {
   helper.min = rest === null ? 0 : control.min;
   helper.max = control.max ?? chosen.handler.max_dimension;
   helper.setAttribute("aria-valuetext", text || inWords(rest));
-  const stands = [text, rest, control.rest].find((one) => one !== "" && one !== null && !isNaN(one));
+  const stands = [text, rest, ownRest(control)].find((one) => one !== "" && one !== null && !isNaN(one));
   if (document.activeElement !== helper) helper.value = stands ?? helper.min;
 }
 
