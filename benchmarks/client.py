@@ -130,6 +130,16 @@ class Client:
         return connection
 
 
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """A request that is more than the GET of a target."""
+
+    method: str
+    target: str
+    headers: str = ""  # whole lines, each with its line end
+    body: bytes = b""
+
+
 Accept = Callable[[str, Reply], bool]
 """Whether a reply to that target is right."""
 
@@ -167,18 +177,26 @@ class Load:
 
 
 async def closed_loop(
-    port: int, targets: Iterator[str], accept: Accept, connections: int, seconds: float, headers: str = ""
+    port: int,
+    targets: Iterator[str | Sending],
+    accept: Accept,
+    connections: int,
+    seconds: float,
+    headers: str = "",
 ) -> Load:
     """`connections` clients, each asking for the next target once it has been answered. What was asked for
-    in time is waited for, so that no server goes on with it in another's turn."""
+    in time is waited for, so that no server goes on with it in another's turn. `headers` are those of a GET.
+    """
     client, load = Client(port), Load()
     start = time.perf_counter()
 
     async def ask() -> None:
         while (since := time.perf_counter()) < start + seconds:
-            target = next(targets)
-            reply = await client.get(target, headers)
-            load.note(since, accept(target, reply), reply)
+            asked = next(targets)
+            if isinstance(asked, str):
+                asked = Sending("GET", asked, headers)
+            reply = await client.send(asked.method, asked.target, asked.headers, asked.body)
+            load.note(since, accept(asked.target, reply), reply)
 
     await asyncio.gather(*(ask() for _ in range(connections)))
     load.seconds = time.perf_counter() - start

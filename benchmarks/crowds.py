@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import re
 import shutil
 from collections.abc import Sequence
 from functools import partial
@@ -19,6 +18,7 @@ from benchmarks import servers
 from benchmarks.bench import Bar
 from benchmarks.bench import Bench
 from benchmarks.bench import Outcome
+from benchmarks.bench import metric
 from benchmarks.bench import started
 from benchmarks.drive import summary
 from benchmarks.rounds import Contender
@@ -56,9 +56,7 @@ def _measured(bench: Bench, case: str, size: str, wishes: Sequence[Wish]) -> Out
     for stale in ("thumbor/results", "crowds"):
         shutil.rmtree(bench.work / stale, ignore_errors=True)
     with contextlib.ExitStack() as stack:
-        starts: list[servers.Start] = [
-            partial(servers.origin, bench.work, bench.originals, on, "crowds", store=bench.store)
-        ]
+        starts: list[servers.Start] = [partial(bench.origin, on, "crowds")]
         starts += bench.can(
             ("thumbor", partial(servers.thumbor, bench.work, bench.originals, on)),
             ("ipx", partial(servers.ipx, bench.work, bench.originals, on)),
@@ -115,6 +113,4 @@ def _note(seen: set[tuple[str, bytes]], target: str, reply: client.Reply) -> boo
 
 
 def _renders(ours: Server) -> float:
-    text = ours.get("/-/metrics")[2].decode()
-    found = re.search(r'^origin_stage_seconds_count\{stage="render"\} ([0-9.]+)', text, re.MULTILINE)
-    return float(found[1]) if found else 0.0
+    return metric(ours, 'origin_stage_seconds_count{stage="render"}')

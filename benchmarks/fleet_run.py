@@ -1,6 +1,9 @@
 """Three origins that share a bucket and Valkey, while they are killed and pictures are replaced and purged.
 
-    python -m benchmarks.fleet_run [--seconds 600] [--clients 8] [--pictures 40]
+    python -m benchmarks.fleet_run [--seconds 600] [--clients 8] [--pictures 40] [--faults]
+
+With `--faults`, Redis is stopped, hangs or is emptied, and the bucket goes or hangs, one at a time; and a
+part of the requests goes through nginx. The clocks of the origins are a minute apart.
 
 Nothing old may be served by any origin two seconds after a purge was answered, every request has to be
 answered by one of them, and each picture may be rendered once between two purges, and once more for each
@@ -23,6 +26,7 @@ import threading
 import time
 from collections import Counter
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
@@ -34,6 +38,7 @@ from benchmarks.client import Client
 from benchmarks.client import Reply
 from tests.support.fleet import Fleet
 from tests.support.fleet import fleet
+from tests.support.proxies import balancer
 
 NAMES = ("a", "b", "c")
 WIDTHS = (24, 32, 48)
@@ -41,6 +46,8 @@ SPREAD = 2.0  # seconds after the answer to a purge, from when on nothing old ma
 PATIENCE = 60.0  # seconds for an answer, of whichever origin
 KILL_EVERY = 15.0  # seconds
 PURGE_EVERY = 0.5
+FAULT_EVERY = 8.0  # seconds of peace, in which the bucket learns of all purges
+FAULT_SECONDS = 4.0
 
 
 class Originals(http.server.ThreadingHTTPServer):
@@ -99,6 +106,8 @@ class Found:
     answers: Counter[str] = field(default_factory=Counter)  # by where they came from
     purges: int = 0
     kills: list[float] = field(default_factory=list)  # when
+    faults: Counter[str] = field(default_factory=Counter)
+    disturbed: list[float] = field(default_factory=list)  # when a fault began
     asked_again: int = 0  # requests of which an origin was killed
     alone: float = 0.0  # renders without a lease
     renders: defaultdict[tuple[str, int], list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -112,19 +121,35 @@ class Found:
 class Run:
     """Clients, purges and kills, until the time is over. The pictures are those of the handler `run`."""
 
-    def __init__(self, origins: Fleet, originals: Originals, seconds: float, seed: int) -> None:
+    def __init__(
+        self,
+        origins: Fleet,
+        originals: Originals,
+        seconds: float,
+        seed: int,
+        *,
+        balancer: int | None = None,
+        has_faults: bool = False,
+    ) -> None:
+        """`balancer` is the port of what stands in front of the origins."""
         self.found = Found()
+        self._has_faults = has_faults
         self._origins = origins
         self._originals = originals
         self._clients = {name: Client(origins.origins[name].port) for name in NAMES}
+        if balancer is not None:
+            self._clients["nginx"] = Client(balancer)
+        self._doors = list(self._clients)
         self._purged = [Purged() for _ in originals.versions]
         self._end = time.monotonic() + seconds
         self._chance = random.Random(seed)
 
     async def run(self, clients: int) -> Found:
-        await asyncio.gather(self._purge(), self._kill(), *(self._ask() for _ in range(clients)))
-        for name, client in self._clients.items():
+        faults = [self._disturb()] if self._has_faults else []
+        await asyncio.gather(self._purge(), self._kill(), *faults, *(self._ask() for _ in range(clients)))
+        for name in NAMES:
             await self._count_alone(name)
+        for client in self._clients.values():
             client.close()
         return self.found
 
@@ -151,8 +176,8 @@ class Run:
     async def _answer(self, target: str, begun: float) -> Reply | None:
         """The answer of any origin, as a balancer would get it."""
         while time.monotonic() < begun + PATIENCE:
-            reply = await self._clients[self._chance.choice(NAMES)].get(target)
-            if reply.status:
+            reply = await self._clients[self._chance.choice(self._doors)].get(target)
+            if reply.status and reply.status != 502:  # nginx has found the origin gone
                 return reply
             self.found.asked_again += 1
             await asyncio.sleep(0.05)
@@ -215,28 +240,49 @@ class Run:
             await asyncio.sleep(self._chance.uniform(0, 3))
             await asyncio.to_thread(self._origins.start, name)
 
+    async def _disturb(self) -> None:
+        """One part at a time fails for a while."""
+        redis, gate = self._origins.redis, self._origins.gate
+        faults: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
+            "Redis stopped": (redis.stop, redis.start),
+            "Redis hanging": (redis.pause, redis.resume),
+            "Redis emptied": (lambda: redis.command("FLUSHALL"), lambda: None),
+            "bucket gone": (lambda: gate.set("closed"), lambda: gate.set("open")),
+            "bucket hanging": (lambda: gate.set("hanging"), lambda: gate.set("open")),
+        }
+        while self._goes_on:
+            await asyncio.sleep(FAULT_EVERY)
+            name = self._chance.choice(list(faults))
+            begin, end = faults[name]
+            self.found.faults[name] += 1
+            self.found.disturbed.append(time.monotonic())
+            await asyncio.to_thread(begin)
+            await asyncio.sleep(self._chance.uniform(0.5, FAULT_SECONDS))
+            await asyncio.to_thread(end)
+
 
 def too_many(found: Found) -> list[str]:
     """Pictures that were rendered more than once, though no origin was killed meanwhile; none where
     there were as many renders without a lease."""
     complaints, more = [], 0
     for (target, version), times in found.renders.items():
-        kills = sum(min(times) - PATIENCE < kill < max(times) for kill in found.kills)
+        kills = sum(min(times) - PATIENCE < kill < max(times) for kill in found.kills + found.disturbed)
         if len(times) > 1 + kills:
             more += len(times) - 1 - kills
             complaints.append(f"{target}, version {version}: {len(times)} renders, {kills} kills")
     return complaints if more > found.alone else []
 
 
-def measure(folder: Path, seconds: float, clients: int, pictures: int, seed: int) -> Found:
+def measure(folder: Path, seconds: float, clients: int, pictures: int, seed: int, has_faults: bool) -> Found:
     """Run, over processes in a folder."""
-    with Originals(pictures) as originals:
+    with contextlib.ExitStack() as stack:
+        originals = stack.enter_context(Originals(pictures))
         originals.start()
-        with fleet(folder, *NAMES, handlers=[originals.handler]) as origins:
-            try:
-                return asyncio.run(Run(origins, originals, seconds, seed).run(clients))
-            finally:
-                originals.shutdown()
+        stack.callback(originals.shutdown)
+        origins = stack.enter_context(fleet(folder, *NAMES, handlers=[originals.handler]))
+        port = stack.enter_context(balancer(folder / "nginx", origins.ports)).port if has_faults else None
+        run = Run(origins, originals, seconds, seed, balancer=port, has_faults=has_faults)
+        return asyncio.run(run.run(clients))
 
 
 def main() -> None:
@@ -247,13 +293,16 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--pictures", type=int, default=40)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--faults", action="store_true")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="fleet-") as folder:
-        found = measure(Path(folder), asked.seconds, asked.clients, asked.pictures, asked.seed)
+        found = measure(Path(folder), asked.seconds, asked.clients, asked.pictures, asked.seed, asked.faults)
     complaints = too_many(found)
     came = ", ".join(f"{count} {name}" for name, count in found.answers.most_common())
     print(f"{found.answers.total()} answers: {came}; {found.asked_again} asked again after a kill")
     print(f"{found.purges} purges, {len(found.kills)} kills; {len(found.renders)} renders after a purge")
+    if found.faults:
+        print(", ".join(f"{name} {count} times" for name, count in found.faults.most_common()))
     print(f"{found.alone:.0f} renders without a lease")
     print(f"the last old answer began {found.latest_old:.2f} s after its purge")
     print(f"{len(found.wrong)} wrong, {len(found.lost)} lost, {len(complaints)} rendered too often")

@@ -10,6 +10,7 @@ import os
 import platform
 import shutil
 import socket
+import time
 from collections.abc import Iterable
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -100,6 +101,17 @@ def cpu_seconds(root: int | None) -> float:
         return 0.0
     rows = [fields for fields in map(_stat, tree(root)) if fields]
     return sum(sum(fields[_USER : _REAPED_SYSTEM + 1]) for fields in rows) / TICKS
+
+
+def process_seconds(pid: int | None) -> float:
+    """CPU time of one process alone, of all its threads, to the microsecond.
+
+    Linux makes the number of a process' clock of its id (clock_getcpuclockid): all bits of it turned round,
+    and 2, that of CPU time, in the three bits behind.
+    """
+    with contextlib.suppress(OSError):
+        return time.clock_gettime(~pid << 3 | 2) if pid is not None else 0.0
+    return 0.0
 
 
 def own_seconds() -> float:

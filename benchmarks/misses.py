@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -29,15 +30,18 @@ from benchmarks.bench import started
 from benchmarks.drive import summary
 from benchmarks.rounds import Contender
 from benchmarks.rounds import Drive
+from benchmarks.rounds import Ratio
 from benchmarks.rounds import Row
 from benchmarks.rounds import by_server
 from benchmarks.rounds import take_turns
 from benchmarks.servers import Server
+from benchmarks.ways import new_keys
 from origin.render.environment import environment
 
 CORES = 2  # each server's, and the load's as well where the machine has no more
 CONNECTIONS = 4  # enough to keep two cores busy; who needs seconds for one has to finish them all
 WIDTH = 500
+NOTHING_KEPT = "origin, nothing kept"
 _COPIES = 8000  # originals, so that no server meets a URL twice
 
 
@@ -45,22 +49,23 @@ def misses(bench: Bench, size: str) -> Outcome:
     """JPEG to each format. The bar is the render function itself, run in as many processes."""
     on = machine.cores(CORES)
     path = pictures.original(bench.originals, size)
-    pictures.copies(path, bench.originals / f"copies-{size}", _COPIES)
+    keys = list(new_keys(bench, size, 500 if bench.form.is_tiny else _COPIES))
     shutil.rmtree(bench.work / "thumbor" / "results", ignore_errors=True)
     shutil.rmtree(bench.work / "misses", ignore_errors=True)
-    outcome = Outcome()
+    outcome = Outcome(figures={f"bytes of an original of {size}": path.stat().st_size})
     with contextlib.ExitStack() as stack:
-        starts: list[servers.Start] = [
-            partial(servers.origin, bench.work, bench.originals, on, "misses", store=bench.store)
-        ]
+        starts: list[servers.Start] = [partial(bench.origin, on, "misses")]
+        if not bench.form.is_tiny:
+            starts.append(partial(_keeping_nothing, bench, on))
         starts += bench.can(
             ("thumbor", partial(servers.thumbor, bench.work, bench.originals, on)),
             ("ipx", partial(servers.ipx, bench.work, bench.originals, on)),
         )
         found = [*started(stack, starts), *bench.guests]
         processes = [stack.enter_context(_bare([core])) for core in on]
-        askings = [Asking(server, size) for server in found]
+        everybody = [Asking(server, keys) for server in found]
         for format in bench.form.formats_of(size):
+            askings = [one for one in everybody if one.server.name != NOTHING_KEPT or format == "jpg"]
             contenders = [asking.contender(format) for asking in askings]
             contenders += [
                 Bare(way, processes, path, format).contender() for way in ("pipeline", "thumbnail")
@@ -70,21 +75,38 @@ def misses(bench: Bench, size: str) -> Outcome:
             rows = take_turns(f"{size} to {format}", contenders, bench.form.rounds, bench.form.miss_seconds)
             outcome.rows += rows
             outcome.bars += _bars(rows, bench.guests)
+            if (size, format) == ("6MP", "jpg"):
+                outcome.bars.append(_serving(rows[0], path))
     return outcome
+
+
+@contextlib.contextmanager
+def _keeping_nothing(bench: Bench, on: tuple[int, ...]) -> Iterator[Server]:
+    """Ours, with neither originals nor results kept."""
+    handlers = [servers.handler(bench.source(), cache_enabled=False)]
+    with bench.origin(on, "misses-alone", handlers=handlers) as server:
+        yield dataclasses.replace(server, name=NOTHING_KEPT)
+
+
+def _serving(ours: Row, path: Path) -> Bar:
+    """What the serving process takes of a miss."""
+    cpu = Ratio.among([one.first for one in ours.rounds])
+    size = path.stat().st_size / 1e6
+    return Bar(f"CPU of the serving process for a miss of {size:.1f} MB", 1.5, cpu, "ms", at_most=True)
 
 
 class Asking:
     """Asks one server for renderings that it has not made yet, and looks at each of them."""
 
-    def __init__(self, server: Server, size: str) -> None:
-        self._server = server
-        self._keys = (f"copies-{size}/{number}.jpg" for number in range(_COPIES))
+    def __init__(self, server: Server, keys: list[str]) -> None:
+        self.server = server
+        self._keys = iter(keys)
 
     def look(self, format: str) -> None:
-        expect(self._server, self._server.target(next(self._keys), WIDTH, format), WIDTH, format)
+        expect(self.server, self.server.target(next(self._keys), WIDTH, format), WIDTH, format)
 
     def contender(self, format: str) -> Contender:
-        server = self._server
+        server = self.server
         return Contender(server.name, partial(self._run, format), server.pid, server.is_ours)
 
     def _run(self, format: str, seconds: float) -> Drive:
@@ -94,9 +116,9 @@ class Asking:
             bodies.append(reply.body)
             return reply.status == 200 and reply.headers.get("content-type") == pictures.MIME[format]
 
-        targets = (self._server.target(key, WIDTH, format) for key in self._keys)
+        targets = (self.server.target(key, WIDTH, format) for key in self._keys)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            load = runner.run(client.closed_loop(self._server.port, targets, keep, CONNECTIONS, seconds))
+            load = runner.run(client.closed_loop(self.server.port, targets, keep, CONNECTIONS, seconds))
         for body in bodies:
             pictures.check(body, WIDTH, format)
         return summary(load)
@@ -105,12 +127,17 @@ class Asking:
 def _bars(rows: list[Row], guests: Iterable[Server]) -> Iterator[Bar]:
     found = by_server(rows)
     ours = found["origin"]
-    yield Bar(f"{ours.case}: of bare libvips", 0.9, ours.times(found["bare pipeline"]))
+    bare = found["bare pipeline"]
+    yield Bar.beside(f"{ours.case}: of bare libvips", 0.9, ours, bare)
+    if NOTHING_KEPT in found:
+        yield Bar.beside(f"{ours.case}, nothing kept: of bare libvips", 0.9, found[NOTHING_KEPT], bare)
     for name in ("thumbor", "ipx"):
         if name in found:
-            yield Bar(f"{ours.case}: of {name}", 1.0, ours.times(found[name]))
+            yield Bar.beside(f"{ours.case}: of {name}", 1.0, ours, found[name])
     for guest in guests:
-        yield Bar(f"{ours.case}: of {guest.name}", 1.1, ours.times(found[guest.name]))
+        if ours.case.endswith("avif"):
+            continue  # there speed is nothing without the quality: the case `effort`
+        yield Bar.beside(f"{ours.case}: of {guest.name}", 1.1, ours, found[guest.name])
 
 
 @dataclass

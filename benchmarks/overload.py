@@ -168,7 +168,7 @@ def main() -> int:
         work = Path(folder)
         (work / "made").mkdir()
         pictures.copies(pictures.original(work / "made", "2MP"), work / "originals", COPIES)
-        with servers.origin(work, work / "originals", machine.cores(2)) as server:
+        with servers.origin(work, servers.folder_source(work / "originals"), machine.cores(2)) as server:
             seen, kept = measure(server, arguments.seconds, arguments.rounds)
     print(table(seen))
     met = kept >= BAR and not any(run.wrong for run in seen)

@@ -61,9 +61,8 @@ def quality(bench: Bench) -> Outcome:
     found: list[Scored] = []
     with contextlib.ExitStack() as stack:
         on = machine.cores(2)
-        ours = stack.enter_context(
-            servers.origin(bench.work, bench.originals, on, "quality", quality=DEFAULTS)
-        )
+        handlers = [servers.handler(bench.source(), quality=DEFAULTS)]
+        ours = stack.enter_context(bench.origin(on, "quality", handlers=handlers))
         others = started(
             stack,
             bench.can(
@@ -96,14 +95,14 @@ def _test_set(bench: Bench) -> list[str]:
     return keys[: bench.form.photographs]
 
 
-def reference_of(path: Path) -> Image.Image:
+def reference_of(path: Path, width: int = WIDTH) -> Image.Image:
     with Image.open(path) as opened:
         picture = opened.convert("RGB")
-    height = max(1, int(picture.height * WIDTH / picture.width + 0.5))
+    height = max(1, int(picture.height * width / picture.width + 0.5))
     encoded = np.asarray(picture, np.float32) / 255
     linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
     channels = [
-        np.asarray(Image.fromarray(linear[..., channel]).resize((WIDTH, height), Image.Resampling.LANCZOS))
+        np.asarray(Image.fromarray(linear[..., channel]).resize((width, height), Image.Resampling.LANCZOS))
         for channel in range(3)
     ]
     small = np.clip(np.stack(channels, axis=-1), 0, 1)

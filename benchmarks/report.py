@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,12 @@ from benchmarks.rounds import Row
 
 QUIET = 0.05  # share of the machine that others may use before the figures say little
 
-_HEAD = "| case | server | per second | p50 ms | p99 ms | CPU ms each | memory MB | kB each | origin is |"
+_HEAD = "| case | server | per second | p50 ms | p99 ms | CPU ms each | memory MB | kB each | the first is |"
 
 
 def table(rows: Iterable[Row]) -> str:
-    """As Markdown. `origin is` compares ours with each line: by throughput, and by CPU time each. Where there
+    """As Markdown. `the first is` compares the first
+    line of each case with the others: by throughput, and by CPU time each. Where there
     was more than one round, from the least to the greatest."""
     rows = list(rows)
     first = {row.case: row for row in reversed(rows)}
@@ -61,15 +64,22 @@ def _number(value: float) -> str:
 
 
 def bars(found: Iterable[Bar]) -> str:
-    lines = ["| bar | wanted | measured | |", "|---|--:|--:|---|"]
+    lines = ["| bar | wanted | measured | by CPU | |", "|---|--:|--:|--:|---|"]
     for bar in found:
         sign = "<=" if bar.at_most else ">="
         unit = f" {bar.unit}" if bar.unit else ""
         verdict = "met" if bar.met else "**not met**"
-        spread = getattr(bar.measured, "spread", "")
-        measured = f"{bar.measured:.3g}{unit}" + (f" ({spread})" if spread else "")
-        lines.append(f"| {bar.text} | {sign} {bar.wanted:g}{unit} | {measured} | {verdict} |")
+        value = f"{bar.measured:.3g}" if bar.measured < 1000 else f"{bar.measured:,.0f}"
+        measured = f"{value}{unit}" + (f" ({spread(bar)})" if spread(bar) else "")
+        wanted = f"{bar.wanted:.2f}" if not bar.unit and bar.wanted % 1 else f"{bar.wanted:g}"
+        by_cpu = "" if bar.by_cpu is None else f"{bar.by_cpu:.2f}"
+        lines.append(f"| {bar.text} | {sign} {wanted}{unit} | {measured} | {by_cpu} | {verdict} |")
     return "\n".join(lines)
+
+
+def spread(bar: Bar) -> str:
+    """From the least to the greatest of the rounds; empty where there was one."""
+    return bar.measured.spread if isinstance(bar.measured, Ratio) else ""
 
 
 def others(rows: Iterable[Row]) -> float:
@@ -77,25 +87,59 @@ def others(rows: Iterable[Row]) -> float:
     return max((one.others for row in rows for one in row.rounds), default=0.0)
 
 
-def write(folder: Path, form: str, about: About, outcome: Outcome) -> Path:
-    """Write the JSON, and the plot where matplotlib is there; the path without its ending."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / form
-    whole = {"form": form, "machine": dataclasses.asdict(about), **_plain(outcome)}
-    path.with_suffix(".json").write_text(json.dumps(whole, indent=1) + "\n")
-    try:
-        if outcome.rows:  # `quality` alone has none
-            plot(path.with_suffix(".png"), outcome.rows)
-    except ImportError:
-        pass  # it comes with the extra `bench`
-    return path
+@dataclass(frozen=True)
+class Found:
+    """What one case found, in how many seconds, of which version."""
+
+    outcome: Outcome
+    seconds: float
+    commit: str
 
 
-def _plain(outcome: Outcome) -> dict[str, Any]:
+class Written:
+    """The file of a form's results, `FOLDER/FORM.json`: rewritten after each case, so that a run that is cut
+    keeps what it has, and added to by runs of other cases."""
+
+    def __init__(self, folder: Path, form: str, about: About) -> None:
+        self.path = folder / f"{form}.json"
+        self.cases: dict[str, Found] = {}  # of this run
+        self._head = {"form": form, "machine": dataclasses.asdict(about)}
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def add(self, name: str, found: Found) -> None:
+        self.cases[name] = found
+        whole = self._head | {"cases": self._earlier() | {name: _plain(found)}}
+        new = self.path.with_suffix(".new")
+        new.write_text(json.dumps(whole, indent=1) + "\n")
+        new.replace(self.path)
+
+    def _earlier(self) -> dict[str, Any]:
+        """The cases of the file, where they are of this machine."""
+        if not self.path.exists():
+            return {}
+        earlier = json.loads(self.path.read_text())
+        if {name: earlier.get(name) for name in self._head} != self._head:
+            return {}
+        cases: dict[str, Any] = earlier["cases"]
+        return cases
+
+
+def _ends(bar: Bar) -> list[float]:
+    """The least and the greatest of the rounds."""
+    return [bar.measured.least, bar.measured.greatest] if isinstance(bar.measured, Ratio) else []
+
+
+def _plain(found: Found) -> dict[str, Any]:
+    outcome = found.outcome
     return {
+        "commit": found.commit,
+        "when": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
+        "seconds": round(found.seconds, 1),
+        "others": round(others(outcome.rows), 3),
         "rows": [dataclasses.asdict(row) for row in outcome.rows],
-        "bars": [{**dataclasses.asdict(bar), "met": bar.met} for bar in outcome.bars],
+        "bars": [{**dataclasses.asdict(bar), "met": bar.met, "spread": _ends(bar)} for bar in outcome.bars],
         "tables": outcome.tables,
+        "figures": outcome.figures,
     }
 
 

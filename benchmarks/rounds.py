@@ -37,6 +37,7 @@ class Round:
     memory: int  # bytes of its processes after it: shared pages count once
     resident: int  # the same, shared pages counted in each process
     others: float  # share of the machine that neither it nor the load took
+    first: float = 0.0  # CPU milliseconds for each request of the first of its processes: ours serves in it
 
     @property
     def rate(self) -> float:
@@ -91,9 +92,13 @@ class Ratio(float):
 
     @classmethod
     def of(cls, pairs: list[tuple[float, float]]) -> Ratio:
-        ratios = [mine / its for mine, its in pairs if its] or [0.0]
-        ratio = cls(statistics.median(ratios))
-        ratio.least, ratio.greatest = min(ratios), max(ratios)
+        return cls.among([mine / its for mine, its in pairs if its] or [0.0])
+
+    @classmethod
+    def among(cls, values: list[float]) -> Ratio:
+        """Of values that are no ratios, such as seconds."""
+        ratio = cls(statistics.median(values))
+        ratio.least, ratio.greatest = min(values), max(values)
         return ratio
 
     @property
@@ -118,14 +123,15 @@ def measure(contender: Contender, seconds: float) -> Round:
     """One turn, with what the contender and everybody else use meanwhile."""
     cpu = contender.cpu or (lambda: machine.cpu_seconds(contender.pid))
     start, used, own, busy = time.perf_counter(), cpu(), machine.own_seconds(), machine.busy_seconds()
+    first = machine.process_seconds(contender.pid)
     drive = contender.run(seconds)
-    used = cpu() - used
+    used, first = cpu() - used, machine.process_seconds(contender.pid) - first
     own, busy = machine.own_seconds() - own, machine.busy_seconds() - busy
     if not contender.is_ours:
         own += used
     others = max(0.0, busy - own) / ((time.perf_counter() - start) * machine.CORES)
-    each = used * 1000 / drive.requests if drive.requests else 0.0
-    return Round(drive, each, *machine.memory(contender.pid), others)
+    each = 1000 / drive.requests if drive.requests else 0.0
+    return Round(drive, used * each, *machine.memory(contender.pid), others, first * each)
 
 
 @contextmanager

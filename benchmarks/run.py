@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,15 +17,22 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks import crowds
+from benchmarks import disk
+from benchmarks import efforts
 from benchmarks import hits
 from benchmarks import machine
 from benchmarks import misses
 from benchmarks import peers
 from benchmarks import pictures
+from benchmarks import posted
 from benchmarks import quality
 from benchmarks import replay
 from benchmarks import report
 from benchmarks import servers
+from benchmarks import srcset_costs
+from benchmarks import start
+from benchmarks import stores
+from benchmarks import transforms
 from benchmarks.bench import FULL
 from benchmarks.bench import QUICK
 from benchmarks.bench import TINY
@@ -35,25 +44,36 @@ from benchmarks.rounds import tell
 
 HERE = Path(__file__).parent
 CASES: dict[str, Callable[[Bench], Outcome]] = {
+    "start": start.start,
     "hot-20kB": partial(hits.hot, kilobytes=20),
     "hot-80kB": partial(hits.hot, kilobytes=80),
     "not-modified": hits.not_modified,
-    "disk": hits.disk,
+    "disk": disk.large,
+    "disk-small": disk.small,
     "replay": replay.replay,
     "miss-2MP": partial(misses.misses, size="2MP"),
     "miss-6MP": partial(misses.misses, size="6MP"),
     "miss-24MP": partial(misses.misses, size="24MP"),
     "srcset": crowds.srcset,
     "crowd": crowds.crowd,
+    "transforms": transforms.transforms,
+    "placeholders": transforms.placeholders,
+    "uploads": posted.uploads,
+    "avif-later": transforms.later,
+    "srcset-costs": srcset_costs.srcset_costs,
+    "effort": efforts.effort,
     "quality": quality.quality,
 }
+"""In the order in which they are run: what a busy machine disturbs least comes last."""
 
 
 def main() -> None:
     arguments = _arguments()
     form = FULL if arguments.full else TINY if arguments.tiny else QUICK
-    cases = _chosen(arguments.only, form)
-    start = time.perf_counter()
+    if arguments.rounds:
+        form = dataclasses.replace(form, rounds=arguments.rounds)
+    cases = [name for name in _chosen(arguments.only, form) if name not in arguments.without]
+    begun = time.perf_counter()
     there = _nginx() if form is TINY else _nginx() | _peers(arguments.install)
     bench = Bench(form, arguments.work, there, tuple(arguments.peer))
     bench.work.mkdir(parents=True, exist_ok=True)
@@ -62,19 +82,32 @@ def main() -> None:
     with contextlib.ExitStack() as stack:
         if arguments.source == "s3":
             bench.store = _store(bench, stack, arguments.s3_port)
-        outcome, failed = _measure(bench, cases, start + form.budget)
-    _show(form, outcome, time.perf_counter() - start, arguments.results)
-    if failed or any(row.errors for row in outcome.rows):
+        if arguments.prepare:
+            prepare(bench)
+            return
+        written, failed = _measure(bench, cases, begun + form.budget, arguments.results)
+    _show(form, written, time.perf_counter() - begun, arguments.results)
+    if failed or any(row.errors for found in written.cases.values() for row in found.outcome.rows):
         sys.exit(1)
 
 
-def _measure(bench: Bench, cases: list[str], until: float) -> tuple[Outcome, bool]:
-    """What the cases find, and whether one of them failed. None begins after `until`."""
-    outcome, failed = Outcome(), False
+def prepare(bench: Bench) -> None:
+    """Make what takes long, and is kept, before a run: originals and stores."""
+    for size in bench.form.sizes:
+        pictures.original(bench.originals, size)
+    for shape, most in ((stores.LARGE, bench.form.entries), (stores.SMALL, bench.form.many)):
+        for count in (bench.form.few, most):
+            stores.filled(bench, shape, count)
+
+
+def _measure(bench: Bench, cases: list[str], until: float, folder: Path) -> tuple[report.Written, bool]:
+    """What the cases find, written after each, and whether one of them failed. None begins after `until`."""
+    written, failed = report.Written(folder, bench.form.name, machine.about()), False
     for name in cases:
         if time.perf_counter() > until:
             tell(f"{name} is left out: the time is up")
             continue
+        begun = time.perf_counter()
         try:
             with stage(name):
                 found = CASES[name](bench)
@@ -82,20 +115,32 @@ def _measure(bench: Bench, cases: list[str], until: float) -> tuple[Outcome, boo
             failed = True
             tell(f"{name}: {exc}")
             continue
-        outcome.rows += found.rows
-        outcome.bars += found.bars
-        outcome.tables += found.tables
-    return outcome, failed
+        written.add(name, report.Found(found, time.perf_counter() - begun, _commit()))
+    return written, failed
 
 
 def _store(bench: Bench, stack: contextlib.ExitStack, port: int) -> servers.Server | None:
     if "nginx" not in bench.peers:
         tell("originals come from the folder: nginx is not there to stand in for S3")
         return None
-    on = machine.cores(1, last=True)
-    store = stack.enter_context(servers.s3_stand_in(bench.work, bench.originals, on, port))
+    on, port = machine.cores(1, last=True), port or _usual_port(bench)
+    store = stack.enter_context(
+        servers.s3_stand_in(bench.work, bench.originals, on, port or _usual_port(bench))
+    )
     tell(f"originals come from http://{store.host}:{store.port}/{servers.BUCKET}/, as S3 gives them out")
     return store
+
+
+def _usual_port(bench: Bench) -> int:
+    """That of the runs before, where it is free: what is kept is named by it, and filled stores are kept."""
+    file = bench.work / "s3-port"
+    with contextlib.suppress(OSError, ValueError), socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(("127.0.0.1", int(file.read_text())))
+        return int(sock.getsockname()[1])
+    port = machine.free_port()
+    file.write_text(str(port))
+    return port
 
 
 def _stop(number: int, frame: object) -> None:
@@ -108,10 +153,15 @@ def _arguments() -> argparse.Namespace:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--quick", action="store_true", help="two minutes; the default")
     form.add_argument("--tiny", action="store_true", help="seconds: to see whether the benchmarks work")
-    form.add_argument(
-        "--full", action="store_true", help="eighteen minutes, on a machine that does nothing else"
+    form.add_argument("--full", action="store_true", help="35 minutes, on a machine that does nothing else")
+    parser.add_argument(
+        "--prepare",
+        action="store_true",
+        help="measure nothing: install and make what a run of that form needs; the machine may be busy",
     )
+    parser.add_argument("--rounds", type=int, help="how often each server has its turn")
     parser.add_argument("--only", metavar="CASE", action="append", default=[], help=f"of {', '.join(CASES)}")
+    parser.add_argument("--without", metavar="CASE", action="append", default=[], choices=CASES)
     parser.add_argument(
         "--peer",
         metavar="NAME=URL-TEMPLATE",
@@ -149,8 +199,11 @@ def _peer(text: str) -> servers.Server:
 
 
 def _chosen(only: list[str], form: Form) -> list[str]:
-    """The cases of that name or whose name begins so; sizes that the form leaves out, only by name."""
-    names = [name for name in CASES if not only or any(name.startswith(start) for start in only)]
+    """The cases of that name, or else whose name begins so; sizes that the form leaves out, only by name."""
+    wanted = {
+        name for start in only for name in ([start] if start in CASES else CASES) if name.startswith(start)
+    }
+    names = [name for name in CASES if not only or name in wanted]
     if not names:
         sys.exit(f"no such case; there are {', '.join(CASES)}")
     left_out = {f"miss-{size}" for size in ("2MP", "6MP", "24MP")} - {f"miss-{size}" for size in form.sizes}
@@ -171,17 +224,24 @@ def _nginx() -> frozenset[str]:
     return frozenset({"nginx"} if found else ())
 
 
-def _show(form: Form, outcome: Outcome, seconds: float, folder: Path) -> None:
+def _show(form: Form, written: report.Written, seconds: float, folder: Path) -> None:
     about = machine.about()
     print(f"{form.name} form, {seconds:.0f} s, at {_commit()}")
     print(f"{about.cores} cores of {about.cpu}; {about.system}; Python {about.python}\n")
-    for table in (report.table(outcome.rows), *outcome.tables, report.bars(outcome.bars)):
+    rows = [row for found in written.cases.values() for row in found.outcome.rows]
+    bars = [bar for found in written.cases.values() for bar in found.outcome.bars]
+    tables = [table for found in written.cases.values() for table in found.outcome.tables]
+    for table in (*([report.table(rows)] if rows else []), *tables, report.bars(bars)):
         print(table + "\n")
-    busy = report.others(outcome.rows)
+    busy = report.others(rows)
     if busy > report.QUIET:
         print(f"Others used up to {busy:.0%} of this machine meanwhile: the figures say little.")
-    path = report.write(folder, form.name, about, outcome)
-    tell(f"written: {path}.json" + (f", {path}.png" if path.with_suffix(".png").exists() else ""))
+    try:
+        if rows and not form.is_tiny:  # `quality` alone has none
+            report.plot(written.path.with_suffix(".png"), rows)
+    except ImportError:
+        pass  # it comes with the extra `bench`
+    tell(f"written: {written.path}")
 
 
 def _commit() -> str:

@@ -77,33 +77,44 @@ def running_already(name: str, template: str) -> Server:
     return Server(name, port, path, listener(port), host=parts.hostname, is_ours=False)
 
 
-def handler(originals: Path, quality: Mapping[str, int] | None = None) -> dict[str, Any]:
-    """Our handler, as configured. What fills its cache has to have the same: results are named by it."""
-    source = {"type": "local", "root": str(originals)}
-    return {"name": "p", "source": source, "quality": quality or QUALITY}
+Source = dict[str, Any]  # of our handler, as configured
+
+
+def folder_source(originals: Path) -> Source:
+    return {"type": "local", "root": str(originals)}
+
+
+def s3_source(store: Server, folder: str = "") -> Source:
+    """Over a server that gives out objects and looks at no signature."""
+    keys = {"access_key": "benchmarks", "secret_key": "not-looked-at"}
+    place = {"endpoint_url": f"http://{store.host}:{store.port}", "bucket": BUCKET, "region": "us-east-1"}
+    return {"type": "s3", "folder": folder, **place, **keys}
+
+
+def handler(source: Source, **more: Any) -> dict[str, Any]:
+    """Our handler, as configured. What fills its cache has to have the same: results are named by it.
+
+    `quality` is that of the encoders' own numbers, which `q` would turn into others.
+    """
+    return {"name": "p", "source": source, "quality": QUALITY} | more
 
 
 @contextlib.contextmanager
 def origin(
     work: Path,
-    originals: Path,
+    source: Source,
     on: Sequence[int],
     home: str = "origin",
-    *,
-    quality: Mapping[str, int] | None = None,
-    store: Server | None = None,
     **more: Any,
 ) -> Iterator[Server]:
-    """Ours, over a folder, with its defaults: it logs every request to a file and keeps what it renders.
+    """Ours, with its defaults: it logs every request to a file and keeps what it renders.
 
-    `quality`: the encoders' own numbers, which `q` would turn into others. `store`: what gives the folder out
-    as S3 would, in place of the folder itself. `more`: top-level keys of the
-    configuration beside those that have to be set.
+    `more`: top-level keys of the configuration beside those that have to be set.
     """
     port, folder = free_port(), work / home
     folder.mkdir(parents=True, exist_ok=True)
     config = {
-        "handlers": [handler(originals, quality) | ({} if store is None else {"source": _s3(store)})],
+        "handlers": [handler(source)],
         "drain": 0,
         "http_host": "127.0.0.1",
         "http_port": port,
@@ -115,13 +126,6 @@ def origin(
     command = [sys.executable, "-m", "origin", "serve", "-c", str(path)]
     with running("origin", command, on, folder, port) as pid:
         yield Server("origin", port, "/p/{key}?w={width}&f={format}", pid)
-
-
-def _s3(store: Server) -> dict[str, Any]:
-    """The source of our handler, over a server that gives out objects and looks at no signature."""
-    keys = {"access_key": "benchmarks", "secret_key": "not-looked-at"}
-    place = {"endpoint_url": f"http://{store.host}:{store.port}", "bucket": BUCKET, "region": "us-east-1"}
-    return {"type": "s3", **place, **keys}
 
 
 @contextlib.contextmanager
@@ -225,7 +229,7 @@ def running(name: str, command: list[str], on: Sequence[int], folder: Path, port
             if process.poll() is not None or time.monotonic() > deadline:
                 lines = (folder / "log").read_text(errors="replace").strip().splitlines()
                 raise NotStarted(f"{name} does not start: {lines[-1] if lines else 'no word'}"[:300])
-            time.sleep(0.05)
+            time.sleep(0.01)
         yield process.pid
     finally:
         process.terminate()

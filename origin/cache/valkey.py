@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 from origin.cache.breaker import PAUSE_SECONDS
 from origin.cache.breaker import Breaker
 from origin.cache.mark_log import BusDown
+from origin.cache.valkey_faults import fault_of
 from origin.errors import ConfigError
 
 try:
@@ -27,6 +29,12 @@ except ImportError:  # an extra: one origin alone has no use for it
 ANSWER_SECONDS = 0.1  # that a request waits for an answer
 CONNECT_SECONDS = 2.0  # for a new connection, which no request waits for
 CONNECTIONS = 32
+# As the scripts of leases.
+_TRIAL = """
+if redis.call('get', KEYS[1]) then redis.call('pexpire', KEYS[1], 1000) end
+redis.call('set', KEYS[1], 'made', 'PX', 1000)
+return redis.call('del', KEYS[1])
+"""
 HELD_SECONDS = 30 * 86_400  # for which a mark that the bucket did not take is kept
 
 
@@ -34,7 +42,7 @@ class Valkey:
     """The server at a URL. `namespace` is in front of every key, and of the channel of purges.
 
     `pause` is how many seconds there are between two tries while it is away, and `answer_seconds` how long a
-    request waits for an answer.
+    request waits for an answer. Raises ConfigError where the URL has an option that is none.
     """
 
     def __init__(
@@ -46,21 +54,17 @@ class Valkey:
         answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         self.breaker = Breaker(
-            "Valkey", "each origin renders for itself, and purges go through the bucket", clock=clock
+            "Valkey",
+            "each origin renders and writes for itself, and purges go through the bucket",
+            clock=clock,
         )
         self.namespace = namespace
         self._pause = pause
         self._answer_seconds = answer_seconds
         self._channel = f"{namespace}purges"
         self._held = f"{namespace}marks"
-        pool = BlockingConnectionPool.from_url(
-            url,
-            decode_responses=True,
-            max_connections=CONNECTIONS,
-            timeout=CONNECT_SECONDS,
-            socket_connect_timeout=CONNECT_SECONDS,
-            retry=Retry(NoBackoff(), 0),
-        )
+        pool = _make_pool(url)
+        self._url = url
         self._redis: Any = Redis.from_pool(pool)
         self._trying: asyncio.Task[None] | None = None
         self._listening: asyncio.Task[None] | None = None
@@ -84,9 +88,24 @@ class Valkey:
             async with asyncio.timeout(self._answer_seconds):
                 return await self._redis.execute_command(*command)
         except (RedisError, OSError, TimeoutError) as error:
-            failure = BusDown(f"{type(error).__name__} {error}".strip())
-            self._failed(failure)
-            raise failure from error
+            raise self._failed(error, self._answer_seconds) from error
+
+    async def try_all(self) -> None:
+        """Do once what an origin does, under names that no origin uses. Raises BusDown."""
+        key = f"{self.namespace}check"
+        await self.run("SET", f"{key}:lease", "1", "NX", "PX", 1000)
+        await self.run("EVAL", _TRIAL, 1, f"{key}:lease")
+        await self.run("HSET", f"{key}:marks", "1", "1")
+        await self.run("EXPIRE", f"{key}:marks", 1)
+        await self.run("HGETALL", f"{key}:marks")
+        await self.run("HDEL", f"{key}:marks", "1")
+        await self.run("PUBLISH", key, "1")
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS), self._redis.pubsub() as channel:
+                await channel.subscribe(key)
+                await channel.parse_response()  # which says whether it may
+        except (RedisError, OSError, TimeoutError) as error:
+            raise self._failed(error, CONNECT_SECONDS) from error
 
     # Marks of purges
 
@@ -119,15 +138,18 @@ class Valkey:
                         if message["type"] == "message":
                             hear(message["data"])
             except (RedisError, OSError, TimeoutError) as error:
-                self._failed(BusDown(f"{type(error).__name__} {error}".strip()))
+                self._failed(error, CONNECT_SECONDS)
             await asyncio.sleep(self._pause)
 
     # Away and back
 
-    def _failed(self, error: BusDown) -> None:
-        self.breaker.failed(error)
+    def _failed(self, error: BaseException, seconds: float) -> BusDown:
+        """Count it, begin to try again, and say what it means."""
+        failure = BusDown(fault_of(error, self._url, seconds))
+        self.breaker.failed(failure)
         if self._trying is None or self._trying.done():
             self._trying = asyncio.create_task(self._keep_trying())
+        return failure
 
     async def _keep_trying(self) -> None:
         while self.breaker.is_open:
@@ -140,6 +162,25 @@ class Valkey:
                 await self._redis.execute_command("PING")
         except (RedisError, OSError, TimeoutError) as error:
             if not self.breaker.is_open:
-                self._failed(BusDown(f"{type(error).__name__} {error}".strip()))
+                self._failed(error, CONNECT_SECONDS)
             return
         self.breaker.succeeded()
+
+
+def _make_pool(url: str) -> Any:
+    """Raises ConfigError where the URL has what the client does not know."""
+    try:
+        pool: Any = BlockingConnectionPool.from_url(
+            url,
+            decode_responses=True,
+            max_connections=CONNECTIONS,
+            timeout=CONNECT_SECONDS,
+            socket_connect_timeout=CONNECT_SECONDS,
+            retry=Retry(NoBackoff(), 0),
+        )
+        pool.make_connection()  # which connects nowhere yet, and is the first to look at what follows the `?`
+    except (TypeError, ValueError) as error:
+        named = re.search(r"argument '(\w+)'", str(error))
+        fault = f"{named[1]} is no option" if named else str(error)
+        raise ConfigError(f"shared.url: what follows the `?` is not understood: {fault}") from None
+    return pool

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from collections.abc import AsyncIterator
 
@@ -18,8 +19,10 @@ from origin.cli.check_pictures import list_locks
 from origin.cli.check_settings import check_cdn
 from origin.cli.check_settings import check_keys
 from origin.cli.check_settings import check_open
+from origin.cli.check_settings import check_root
 from origin.cli.check_settings import check_variants
 from origin.cli.check_settings import check_writing
+from origin.cli.check_settings import list_variables
 from origin.cli.check_surroundings import check_certificate
 from origin.cli.check_surroundings import check_events
 from origin.cli.check_surroundings import check_folders
@@ -45,6 +48,7 @@ from origin.render.pool import RendererBroken
 @click.option("--handler", "handler_name", help="The handler that --key is of.")
 def check(config_path: str, key: str | None, handler_name: str | None) -> None:
     """Say, handler by handler, whether the configuration and the source work."""
+    logging.getLogger("origin").addHandler(logging.NullHandler())  # what fails is told as a finding
     config = read_config(config_path)
     if key is None and handler_name is not None:
         end_as_misused("--handler says whose key it is; give --key too")
@@ -71,6 +75,7 @@ async def check_config(config: Config, original: tuple[Handler, str] | None = No
 
 
 async def _check_parts(config: Config, original: tuple[Handler, str] | None) -> AsyncIterator[list[Finding]]:
+    yield list_variables(config)
     allowed = {format for handler in config.handlers for format in handler.allowed_formats}
     formats = ",".join(sorted({format.name for format in (*allowed, *DEFAULT_ORIGINALS, *OPTIONAL)}))
     memory = str(config.limits.render_memory)
@@ -88,6 +93,7 @@ async def _check_parts(config: Config, original: tuple[Handler, str] | None) -> 
     if original is not None and renderer is not None:
         yield [await check_original(*original, config, renderer)]
     yield check_keys(config)
+    yield check_root(config)
     yield check_variants(config)
     yield check_open(config)
     for handler in config.handlers:

@@ -11,6 +11,11 @@ from origin.config.write import Write
 from origin.sources.http import HttpSettings
 
 
+def list_variables(config: Config) -> list[Finding]:
+    """What comes from variables of the environment."""
+    return [(f"{place}: from {variable}", True) for place, variable in config.from_environment.items()]
+
+
 def check_keys(config: Config) -> list[Finding]:
     """Handlers with the same signing key: a grant names no prefix, so it opens all of them."""
     holders: dict[str, str] = {}
@@ -22,6 +27,18 @@ def check_keys(config: Config) -> list[Finding]:
                 line = f"handler {handler.name}: has a signing key of handler {other}; grants hold for both"
                 findings.append((line, True))
     return findings
+
+
+def check_root(config: Config) -> list[Finding]:
+    """Which handler has every path that nothing else has, since an empty text is easily left over."""
+    return [
+        (
+            f'handler {handler.name}: ok: prefix "" is the root: every path that nothing else has is a key',
+            True,
+        )
+        for handler in config.handlers
+        if not handler.prefix
+    ]
 
 
 def check_variants(config: Config) -> list[Finding]:

@@ -84,7 +84,7 @@ async def check_shared(config: Config) -> list[Finding]:
         return findings
     try:
         await try_valkey(config.shared)
-        findings.append(("shared url: ok: Valkey answers", True))
+        findings.append(("shared url: ok: Valkey answers, and lets leases and purges through", True))
     except (BusDown, ConfigError) as error:
         findings.append((f"shared url: FAILED: {error}", False))
     return findings

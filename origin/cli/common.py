@@ -39,22 +39,28 @@ def takes_config(command: Command) -> Command:
         "config_path",
         default="config.json",
         show_default=True,
-        help="The configuration; - for stdin, env:NAME for a variable that holds it.",
+        help="The configuration; - for stdin, env:NAME for a variable. ORIGIN__… variables win over it.",
     )(command)
 
 
 def read_config(path: str) -> Config:
     """The configuration at that path; a mistake in it ends the program."""
+    from origin.config.environment import PREFIX
     from origin.config.load import load_config
+    from origin.config.load import only_variables
     from origin.config.load import parse_config
 
     path = path.removeprefix("=")  # s3imageserver was started with -c=config.json
     try:
         if path.startswith(ENVIRONMENT):
-            return parse_config(_text_of_variable(path), name=path)
+            return parse_config(_text_of_variable(path), name=path, environment=os.environ)
         if path == "-":
-            return parse_config(sys.stdin.read(), name="stdin")
+            return parse_config(sys.stdin.read(), name="stdin", environment=os.environ)
         if not Path(path).exists():
+            config = only_variables(os.environ)
+            if config is not None:
+                click.echo(f"origin: {path}: there is no such file; the variables {PREFIX}… count", err=True)
+                return config
             end_as_misused(f"{path}: there is no such file; {_HOW_TO_GET_ONE}")
         return load_config(Path(path))
     except ConfigError as error:

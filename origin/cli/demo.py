@@ -57,8 +57,10 @@ def demo(port: int, pictures: Path | None) -> None:
 @contextlib.contextmanager
 def demo_config(port: int, pictures: Path | None = None) -> Iterator[Config]:
     """The demo's configuration, with the user's folder if there is one. Its cache is deleted at the end."""
+    from origin.pages.demo import HANDLERS
     from origin.pages.demo import pictures_folder
 
+    plain, signed = HANDLERS
     with tempfile.TemporaryDirectory(prefix="origin-demo-") as folder:
         brief = {"cache_time": 60, "max_age": 60}
         handler = {"source": {"type": "local", "root": str(pictures_folder())}, **brief}
@@ -67,8 +69,8 @@ def demo_config(port: int, pictures: Path | None = None) -> Iterator[Config]:
         yield build_config(
             {
                 "handlers": [
-                    {"name": "demo", **handler},
-                    {"name": "signed", "signing": signing, **handler},
+                    {"name": plain, **handler},
+                    {"name": signed, "signing": signing, **handler},
                     *([yours] if pictures else []),
                 ],
                 "presets": _PRESETS,

@@ -23,6 +23,7 @@ from origin.ingest.rebuild import Shard
 from origin.ingest.store import purge_nothing
 from origin.parts.rendering import pool_arguments
 from origin.parts.rendering import render_settings
+from origin.parts.shared import locks_of
 from origin.parts.write import make_picture_store
 from origin.render.pool import RenderPool
 from origin.render.process import RendererBroken
@@ -58,23 +59,25 @@ async def _opened(config: Config, handler: Handler, jobs: int) -> AsyncIterator[
     watermarks = load_watermarks(config.watermarks)
     pool = RenderPool(**{**pool_arguments(config), "queue": max(jobs, 64), "queue_timeout": PATIENCE})
     store = make_store(handler.source, max_bytes=limits.max_original_bytes, timeout=TIMEOUT)
-    pictures = make_picture_store(
-        handler,
-        store,
-        purge_nothing,  # an origin that is running looks at originals alone, and they stay as they are
-        settings=render_settings(config, handler, watermarks),
-        defaults=config.option_defaults(handler),
-        pool=pool,
-        admission=FetchAdmission(timeout=PATIENCE),
-    )
-    assert isinstance(pictures, DerivingStore)
-    await pool.start()
-    try:
-        await store.open()
-        yield pictures
-    finally:
-        await store.close()
-        await pool.close()
+    async with locks_of(config.shared) as hold:
+        pictures = make_picture_store(
+            handler,
+            store,
+            purge_nothing,  # an origin that is running looks at originals alone, and they stay as they are
+            settings=render_settings(config, handler, watermarks),
+            defaults=config.option_defaults(handler),
+            pool=pool,
+            admission=FetchAdmission(timeout=PATIENCE),
+            hold=hold,
+        )
+        assert isinstance(pictures, DerivingStore)
+        await pool.start()
+        try:
+            await store.open()
+            yield pictures
+        finally:
+            await store.close()
+            await pool.close()
 
 
 @dataclass

@@ -30,7 +30,7 @@ def serve(config_path: str) -> None:
     template = make_template()  # first of all, so that it is ready when this process is
     try:
         path = config_path.removeprefix("=")
-        is_file = path != "-" and not path.startswith(ENVIRONMENT)
+        is_file = path != "-" and not path.startswith(ENVIRONMENT) and Path(path).exists()
         run_server(read_config(config_path), _load(path) if is_file else None, template=template)
     finally:
         if template is not None:

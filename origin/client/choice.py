@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from origin.client.granted import keep_admitted
+from origin.signing.grants import Grant
 from origin.urls.srcset import Candidate
 from origin.urls.srcset import list_candidates
 from origin.urls.writing import Given
@@ -26,24 +28,24 @@ class Choice:
 
 
 def choose(
-    options: dict[str, Given], widths: Numbers, densities: Numbers, sizes: str | None, may_double: bool
+    options: dict[str, Given], widths: Numbers, densities: Numbers, sizes: str | None, grant: Grant | None
 ) -> Choice:
-    """`options` have their canonical names. `may_double`: a picture of a fixed size gets a second URL for
-    dense screens where nothing else is said. Raises TypeError, and ValueError for values that are refused.
+    """`options` have their canonical names. What a `grant` does not admit is left out. Without one, a picture
+    of a fixed size gets a second URL for dense screens where nothing else is said. Raises TypeError, and
+    ValueError for values that are refused.
     """
     if widths and not densities:
-        over = whole_numbers("widths", widths)
-        candidates = list_candidates(options, widths=over)
-        largest = candidates[over.index(max(over))][0]
+        candidates = keep_admitted(list_candidates(options, whole_numbers("widths", widths)), grant)
+        largest, _ = max(candidates, key=lambda one: int(one[1].removesuffix("w")))
         return Choice(options if "w" in options else largest, tuple(candidates), sizes or "100vw")
     if sizes is not None:
         raise TypeError("sizes tells the browser which of widths to take: give widths, or leave it out")
     if widths or densities:
-        candidates = list_candidates(
-            options, whole_numbers("widths", widths), numbers("densities", densities)
+        candidates = keep_admitted(
+            list_candidates(options, whole_numbers("widths", widths), numbers("densities", densities)), grant
         )
         return Choice(candidates[0][0], tuple(candidates), None)
-    if may_double and {"w", "h"} & options.keys() and "dpr" not in options:
+    if grant is None and {"w", "h"} & options.keys() and "dpr" not in options:
         return Choice(options, (({**options, "dpr": _DENSE}, f"{_DENSE}x"),), None)
     return Choice(options, (), None)
 

@@ -15,6 +15,7 @@ from origin.client.choice import Numbers
 from origin.client.choice import choose
 from origin.client.choice import numbers
 from origin.client.choice import whole_numbers
+from origin.client.granted import keep_admitted
 from origin.client.html import Attribute
 from origin.client.html import Html
 from origin.client.html import write_tag
@@ -25,7 +26,9 @@ from origin.client.info import InfoFetcher
 from origin.client.size import find_size
 from origin.formats import Format
 from origin.signing import UrlSigner
+from origin.signing.grants import Grant
 from origin.signing.grants import check_grant
+from origin.signing.grants import read_grant
 from origin.urls.address import Address
 from origin.urls.options import TOKEN
 from origin.urls.options import find_option
@@ -117,12 +120,14 @@ class Images:
         """The text of a `srcset` attribute over widths (`300w`) or densities (`2x`).
 
         Over widths, `w` and `h` together give the shape, which every candidate keeps. Over densities, `w` or
-        `h` is the size at 1x. The text has to be escaped like any attribute where it is put into HTML.
+        `h` is the size at 1x. Sizes that a grant does not admit are left out. The text has to be escaped like
+        any attribute where it is put into HTML.
         """
         now = time.time() if now is None else now
         candidates = list_candidates(
             options, whole_numbers("widths", widths), numbers("densities", densities)
         )
+        candidates = keep_admitted(candidates, self._read_grant())
         return self._join(key, candidates, {"expires_in": expires_in, "expires_at": expires_at, "now": now})
 
     def img(
@@ -200,8 +205,11 @@ class Images:
         info: Mapping[str, Any] | str | bytes | None,
         ends: Ends,
     ) -> _Asked:
-        choice = choose(options, widths, densities, sizes, may_double=self._grant is None)
+        choice = choose(options, widths, densities, sizes, self._read_grant())
         return _Asked(key, options, choice, self._read_info(info, key, ends), ends)
+
+    def _read_grant(self) -> Grant | None:
+        return None if self._grant is None else read_grant(self._grant)
 
     def _read_info(self, info: Mapping[str, Any] | str | bytes | None, key: str, ends: Ends) -> Info | None:
         if info is None:

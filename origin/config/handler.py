@@ -58,8 +58,8 @@ class Handler(Part):
     prefix: Annotated[
         Prefix,
         meaning(
-            "where it is mounted, `name` when empty; may hold slashes; the longest match wins; "
-            'with `dialect`, `""` is the root'
+            "where it is mounted, `name` without it; may hold slashes; the longest match wins; "
+            '`""` is the root, but beside `aws`, where it is as absent'
         ),
     ] = ""
     source: Annotated[SourceOrName, meaning("where originals are: a source, or the name of one of `sources`")]
@@ -199,9 +199,7 @@ class Handler(Part):
         data = read_handler(data)
         if isinstance(data, dict) and data.get("transform") is not None and data.get("source") is None:
             data = {**data, "source": NoSettings()}
-        if isinstance(data, dict) and data.get("dialect") is not None and data.get("prefix") == "":
-            return data  # the root
-        if isinstance(data, dict) and data.get("prefix") in ("", None):
+        if isinstance(data, dict) and data.get("prefix") is None:
             return {**data, "prefix": data.get("name", "")}
         return data
 

@@ -7,6 +7,7 @@ there. No error repeats a secret.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import json5
 from pydantic import ValidationError
 
 from origin.config.checks import check_together
+from origin.config.environment import Variables
 from origin.config.messages import first_mistake
 from origin.config.messages import refusal
 from origin.config.model import Config
@@ -21,36 +23,58 @@ from origin.config.types import Referenced
 
 
 def load_config(path: Path) -> Config:
-    """Read the configuration file. Raises ConfigError."""
+    """Read the configuration file, and what variables of the environment set. Raises ConfigError."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
         raise refusal(path.name, f"cannot be read: {reason}") from exc
-    return parse_config(text, name=path.name, base=path.parent)
+    return parse_config(text, name=path.name, base=path.parent, environment=os.environ)
 
 
-def parse_config(text: str, *, name: str = "config", base: Path = Path(".")) -> Config:
-    """The configuration in `text`; `base` is where its relative paths start. Raises ConfigError."""
+def parse_config(
+    text: str, *, name: str = "config", base: Path = Path("."), environment: Mapping[str, str] | None = None
+) -> Config:
+    """The configuration in `text`; `base` is where its relative paths start. The variables of the
+    `environment` win over it. Raises ConfigError."""
     if not text.strip():
         raise refusal(name, "there is nothing in it; docs/configuration.md shows the smallest file")
     try:
         data = json5.loads(text, allow_duplicate_keys=False)
     except (ValueError, RecursionError) as exc:
         raise refusal(name, f"not JSON: {str(exc).replace('<string>:', 'line ')}") from exc
-    return build_config(data, name=name, base=base)
+    return build_config(data, name=name, base=base, environment=environment)
 
 
-def build_config(data: Any, *, name: str = "config", base: Path = Path(".")) -> Config:
-    """The configuration of a parsed file. Raises ConfigError."""
-    resolved = _resolve(data, name, "", base)
-    try:
-        config = Config.model_validate(resolved, context={"base": base})
-    except ValidationError as exc:
-        raise refusal(name, first_mistake(exc, resolved)) from None
+def build_config(
+    data: Any, *, name: str = "config", base: Path = Path("."), environment: Mapping[str, str] | None = None
+) -> Config:
+    """The configuration of a parsed file; the variables of the `environment` win over it.
+
+    Raises ConfigError.
+    """
+    variables = Variables(environment or {})
+    while True:
+        resolved = _resolve(variables.laid_over(data), name, "", base)
+        try:
+            config = Config.model_validate(resolved, context={"base": base})
+            break
+        except ValidationError as exc:
+            mistake = first_mistake(exc, resolved)
+        variable = variables.behind(mistake)
+        if variable is None or not variables.take_as_text(variable):
+            raise refusal(variable or name, mistake)
     for mistake in check_together(config):
-        raise refusal(name, mistake)
+        raise refusal(variables.behind(mistake) or name, mistake)
+    config.from_environment.update(variables.places)
     return config
+
+
+def only_variables(environment: Mapping[str, str]) -> Config | None:
+    """The configuration of variables alone; None where they name no handlers. Raises ConfigError."""
+    if not Variables(environment).name_handlers:
+        return None
+    return build_config({}, name="the environment", environment=environment)
 
 
 def _resolve(data: Any, name: str, place: str, base: Path) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 from typing import Literal
 
 from pydantic import Field
+from pydantic import PrivateAttr
 from pydantic import SecretStr
 from pydantic import model_validator
 
@@ -135,6 +136,13 @@ class Config(Part):
         dict[AnswerRoute, Annotated[FixedAnswer, OrText()]],
         meaning('fixed answers, by path: `"/ping"`, `"POST /upload"`, `"GET /old/*"`; a text, or an object'),
     ] = defaults()
+
+    _from_environment: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @property
+    def from_environment(self) -> dict[str, str]:
+        """The variables that set values, by the place of the value."""
+        return self._from_environment
 
     @model_validator(mode="before")
     @classmethod

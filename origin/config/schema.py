@@ -29,6 +29,7 @@ def json_schema() -> dict[str, Any]:
     schema = _with_references(Config.model_json_schema())
     handler = schema["$defs"]["Handler"]
     handler["required"] = ["name"]
+    del handler["properties"]["prefix"]["default"]  # which is the handler's name
     source, aws, transform = ({"required": [key]} for key in ("source", "aws", "transform"))
     handler["oneOf"] = [source, aws, {**transform, "not": {"anyOf": [source, aws]}}]
     for part in [schema, *schema["$defs"].values()]:

@@ -146,7 +146,7 @@ def _handler(
 def _notes(environment: Mapping[str, str], published: Mapping[str, Any]) -> Iterator[str]:
     yield "the secrets of the environment stand in this configuration; env:API_SECRET_KEY keeps one out of it"
     yield "failures are JSON with the statuses of before, 400 and 403; what was a 500 is 400, 404 or 405"
-    yield f"an upload may have {MAX_BYTES} bytes, since everyone may send them; before, there was no limit"
+    yield f"an upload may have {MAX_BYTES} bytes, since uploads are public; before, there was no limit"
     yield "where a picture was taken goes from originals, and all metadata from presets; before, they stayed"
     yield "SVG is stored without scripts and outside references: pip install 'image-origin[server,svg]'"
     yield "what is not published goes after two hours; before, a rule of the bucket was needed for that"

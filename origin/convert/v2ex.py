@@ -113,7 +113,7 @@ def _notes(own: Settings) -> Iterator[str]:
     yield "SVG and icons are drawn at their own size; before, SVG was 300 dpi in a square, icons 512 x 512"
     yield "pictures have at most 50 MB and 100 megapixels: limits.max_original_bytes and max_original_pixels"
     yield "HEIC needs the extra heic: pip install 'image-origin[server,heic]'"
-    yield "everyone may post, as before: keep the port inside, or set auth"
+    yield "posts are public, as before: anyone who can reach the server may send one, unless auth is set"
     yield "/ip, /ipip/, /dns/, /text/ and /ens/ are not there: keep the old program for them"
     for name in ("ipip_db_path", "nameservers"):
         if own.has(name):

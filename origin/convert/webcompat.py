@@ -118,4 +118,4 @@ def _notes(prefix: str) -> Iterator[str]:
     yield "a GIF of one frame is stored; before, some were a 500. Too many pixels are 415; before, a 500"
     yield "console_logs are no pictures: keep the old program for them"
     yield f"pictures are served below /{prefix}/ too, in any size asked for: ?w=300"
-    yield "everyone may upload, as before; write.auth bounds that"
+    yield "uploads are public, as before: anyone who can reach the server may upload; see write.auth"

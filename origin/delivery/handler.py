@@ -36,7 +36,6 @@ from origin.errors import Forbidden
 from origin.errors import NotFound
 from origin.errors import OriginError
 from origin.errors import Overloaded
-from origin.errors import SourceUnavailable
 from origin.formats import find_description
 from origin.http.message import Request
 from origin.http.message import Response
@@ -170,7 +169,7 @@ class Handler:
         """Raises Forbidden."""
         expires = self._authorizer.authorize(image.key, image.pairs, request)
         expires = await expires if isinstance(expires, Awaitable) else expires
-        for each in _choices(image):
+        for each in image.choices:
             each.expires = expires
             if self._authorizer.lasts and self._registry is None:
                 each.authorized_until = math.inf if expires is None else expires
@@ -184,7 +183,8 @@ class Handler:
 
         Nothing is awaited, so that a listener can ask before it starts a task. `headers` are the request's.
         """
-        if image.error is not None or image.authorized_until <= self._clock():
+        now = self._clock()
+        if image.error is not None or image.authorized_until <= now:
             return None
         if self._refuses_loops and has_passed(header_value(headers, b"via")):
             return None
@@ -192,17 +192,18 @@ class Handler:
             found = self._found.fresh(image.key)
             if found is None:
                 return None
-            image = _choices(image)[found]
+            image = image.choices[found]
         format = _format(image, headers)
         variant, variant_headers = image.variants.get(format), image.headers.get(format)
         if variant is None or variant_headers is None:
             return None
-        outcome = self.renditions.fresh_in_memory(variant)
-        if outcome is None or not variant_headers.fit(outcome):
+        hit = self.renditions.fresh_in_memory(variant, now)
+        if hit is None or not variant_headers.fit(hit.result, hit.version):
             return None
-        if image.otherwise and is_derived(outcome.version):
+        if image.otherwise and is_derived(hit.version):
             return None
-        return self._responses.cached(outcome, variant_headers, self._expires_in(image), headers)
+        expires_in = None if image.expires is None else int(image.expires - now)
+        return self._responses.cached(hit, variant_headers, expires_in, headers)
 
     # 4  Make
 
@@ -213,26 +214,11 @@ class Handler:
         """
         if not image.otherwise:
             return await self._get_one(image, request), image
-        choices, known = _choices(image), self._found  # a purge puts others in its place
-        found = known.fresh(image.key)
-        if found is not None:
-            with suppress(NotFound):
-                return await self._get_one(choices[found], request), choices[found]
-        missing = NotFound("no original of that name")
-        for number, choice in enumerate(choices):
-            try:
-                outcome = await self._get_one(choice, request)
-            except NotFound as error:
-                missing = error
-                continue
-            except SourceUnavailable:
-                found = known.last(image.key)
-                if found is None or found == number:
-                    raise
-                return await self._get_one(choices[found], request), choices[found]
-            known.keep(image.key, number)
-            return outcome, choice
-        raise missing
+
+        async def get(choice: ImageRequest) -> Outcome:
+            return await self._get_one(choice, request)
+
+        return await self._found.first(image, get)
 
     async def _get_one(self, image: ImageRequest, request: Request) -> Outcome:
         """The result of one choice. Raises OriginError and ClientGone.
@@ -257,7 +243,7 @@ class Handler:
     def _succeed(self, outcome: Outcome, image: ImageRequest, request: Request) -> Response:
         format = _format(image, request.headers)
         headers = image.headers.get(format)
-        if headers is None or not headers.fit(outcome):
+        if headers is None or not headers.fit(outcome.result, outcome.version):
             headers = self._responses.variant_headers(outcome, image)
             image.headers[format] = headers
         return self._responses.picture(outcome, headers, self._expires_in(image), request)
@@ -310,7 +296,7 @@ class Handler:
     def forget(self, key: str | None, prefix: str | None) -> None:
         """Let no request that comes now join work for these originals. `key` is that of the source."""
         name = name_purged(self.name, self._source_id, key, prefix)
-        self._found = FoundNames(self.renditions.originals.cache_time, self._clock)
+        self._found.forget()
         if self._later is not None:
             self._later.purge(name)
         self.renditions.forget(name)
@@ -323,7 +309,7 @@ class Handler:
         if self._registry is None:
             raise NoRegistry
         parse_url(url)
-        await getattr(self._registry.registry, action)(url)
+        await self._registry.moderate(action, url)
 
     async def forget_blocked(self, url: str) -> None:
         """Forget the picture of a URL that a registry blocks, which may be that of this handler too."""
@@ -334,11 +320,6 @@ class Handler:
             return
         with suppress(PurgeNotSpread):  # every origin asks the registry before it serves what it has
             await self._fleet.purge(self.name, url, None, counts=False)
-
-
-def _choices(image: ImageRequest) -> tuple[ImageRequest, ...]:
-    """What a URL may mean, in the order in which it is looked for."""
-    return (image, *image.otherwise)
 
 
 def _format(image: ImageRequest, headers: Mapping[bytes, bytes]) -> str:

@@ -76,7 +76,10 @@ class Originals:
     def ttl(self, version: Version) -> int:
         """Seconds for which a version is served without asking the source; 0 or less when it is stale, or
         comes from a clock that was ahead of this one."""
-        now = self._clock()
+        return self.ttl_at(version, self._clock())
+
+    def ttl_at(self, version: Version, now: float) -> int:
+        """The same at a moment, in Unix seconds."""
         return int(version.checked + self.cache_time - now) if version.checked <= now + MAX_CLOCK_SKEW else 0
 
     def is_down(self) -> bool:

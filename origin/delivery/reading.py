@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import chain
 
+from origin.cache.memory import Lru
 from origin.cache.records import name_original
 from origin.delivery.authorize import Pairs
 from origin.delivery.request import ImageRequest
@@ -20,9 +21,12 @@ from origin.urls.parsing import OptionDefaults
 from origin.urls.parsing import find_ignored
 from origin.urls.parsing import parse_options
 from origin.urls.parsing import parse_options_leniently
+from origin.urls.query import Pair
 from origin.urls.query import decode_query
 from origin.urls.url_keys import ReadKey
 
+MAX_PARSED = 512  # queries, of which is remembered what they ask for
+MAX_PARSED_QUERY = 256  # bytes
 RESERVED = "-/"  # the keys below it, where pictures come in, are actions and no pictures
 MAX_PAIRS = 100  # of a query; each costs microseconds before a token is looked at
 
@@ -52,6 +56,8 @@ class UrlReader:
         self._passthrough = passthrough
         self._is_written = is_written
         self._debug = debug
+        # A site has many originals and few queries. By what of them is parsed, so without tokens.
+        self._parsed: Lru[tuple[Pair, ...], Options] = Lru(MAX_PARSED, lambda _: 1)
 
     def read(
         self, key: str, query: bytes, error: BadRequest | None = None, raw_path: bytes = b""
@@ -61,7 +67,7 @@ class UrlReader:
         pairs = [] if many else decode_query(query)
         said = self._translate(key, pairs)
         source_key, passes, failure = said.key, False, None
-        parse = parse_options
+        parse: Callable[..., Options] = parse_options
         try:
             if many:
                 raise BadRequest(f"the query has more than {MAX_PAIRS} pairs")
@@ -71,7 +77,7 @@ class UrlReader:
             if self._is_written and key.startswith(RESERVED):
                 raise BadRequest(f"keys below {RESERVED} are reserved")
             passes = passes_through(self._passthrough, said.pairs, self._defaults)
-            options = Options() if passes else parse(said.pairs, self._defaults, None, said.beyond)
+            options = Options() if passes else self._parse(said, len(query) <= MAX_PARSED_QUERY)
         except OriginError as exc:
             failure = error or exc
             parse = parse_options_leniently  # for the fallback image
@@ -89,6 +95,18 @@ class UrlReader:
         image.is_plain = self._is_written and options.format != "auto" and not _has_options(said.pairs)
         image.otherwise = self._read_name(image, said, parse)
         return image
+
+    def _parse(self, said: Translation, is_short: bool) -> Options:
+        """Raises BadRequest."""
+        if said.beyond or not is_short:
+            return parse_options(said.pairs, self._defaults, None, said.beyond)
+        parsed = self._defaults.by_name
+        pairs = tuple([pair for pair in said.pairs if pair[0] in parsed])
+        options = self._parsed.get(pairs)
+        if options is None:
+            options = parse_options(pairs, self._defaults)
+            self._parsed.put(pairs, options)
+        return options
 
     def _list_ignored(self, said: Translation) -> tuple[str, ...]:
         """The names in a query that change nothing."""

@@ -16,6 +16,7 @@ import time
 from collections.abc import Awaitable
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import lru_cache
 
 from origin.cache.leases import Leases
 from origin.cache.records import Lookup
@@ -25,6 +26,7 @@ from origin.delivery.originals import FetchedOriginal
 from origin.delivery.originals import Originals
 from origin.delivery.rendering import Rendering
 from origin.delivery.request import AS_IT_IS
+from origin.delivery.request import Hit
 from origin.delivery.request import ImageRequest
 from origin.delivery.request import Outcome
 from origin.delivery.request import Variant
@@ -40,6 +42,7 @@ from origin.http.caching import cache_status
 from origin.http.message import ClientGone
 from origin.http.message import Request
 from origin.render.pool import RenderPool
+from origin.urls.options import Options
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +120,7 @@ class Renditions:
         variant = image.variants.get(format)
         if variant is None:
             watermark = self._settings.watermark_digest(image.options)
-            name = f"{image.options.canonical()}|{format}|{self._settings_digest}{watermark}"
+            name = f"{_canonical(image.options)}|{format}|{self._settings_digest}{watermark}"
             variant = image.variants[format] = Variant(
                 image.source_key, image.options, image.original, format, name, image.original + name
             )
@@ -133,17 +136,15 @@ class Renditions:
             return lookup.version.etag
         return (await self.originals.current(variant.original, variant.key, None)).version.etag
 
-    def fresh_in_memory(self, variant: Variant) -> Outcome | None:
-        """The result, where memory has it and the source need not be asked."""
+    def fresh_in_memory(self, variant: Variant, now: float) -> Hit | None:
+        """The result, where memory has it and the source need not be asked. `now` is in Unix seconds."""
         if self._cache is None:
             return None
-        lookup = self._cache.peek(variant.original, variant.name)
-        if lookup.version is None or lookup.result is None:
+        version, result, _ = self._cache.peek(variant.original, variant.name)
+        if version is None or result is None:
             return None
-        ttl = self.originals.ttl(lookup.version)
-        if ttl <= 0:
-            return None
-        return Outcome(lookup.result, _hit(ttl, "memory"), "hit", version=lookup.version.etag)
+        ttl = self.originals.ttl_at(version, now)
+        return Hit(result, version.etag, ttl) if ttl > 0 else None
 
     async def get(self, variant: Variant, request: Request) -> Outcome:
         """The result of a variant. Raises OriginError, and ClientGone where the client leaves first."""
@@ -324,6 +325,11 @@ def _revalidated(result: Result | None, current: FetchedOriginal) -> Outcome | N
         return None
     status = cache_status(fwd="stale", fwd_status=304)
     return Outcome(result, status, "revalidated", {"source": current.took}, current.version.etag)
+
+
+@lru_cache(maxsize=512)  # what is spelled alike is equal
+def _canonical(options: Options) -> str:
+    return options.canonical()
 
 
 def _hit(ttl: int, tier: str) -> str:

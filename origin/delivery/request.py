@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from dataclasses import field
+from typing import NamedTuple
 
 from origin.cache.records import Result
 from origin.delivery.authorize import Pairs
@@ -54,12 +55,12 @@ class VariantHeaders:
             self._serialized = (serialize_headers(self.always), serialize_headers(self.of_body))
         return self._serialized
 
-    def fit(self, outcome: Outcome) -> bool:
-        result = outcome.result
+    def fit(self, result: Result, version: str) -> bool:
+        """Whether they are those of this result, of this version of the original."""
         return (
             self.digest == result.digest
             and self.last_modified == result.last_modified
-            and self.version == outcome.version
+            and self.version == version
         )
 
 
@@ -86,6 +87,11 @@ class ImageRequest:
     otherwise: tuple[ImageRequest, ...] = ()
 
     @property
+    def choices(self) -> tuple[ImageRequest, ...]:
+        """What the URL may mean, in the order in which it is looked for."""
+        return (self, *self.otherwise)
+
+    @property
     def file_name(self) -> str:
         """The key, or the URL of the original where the key is one and no name stands behind it."""
         if self.saved_as:
@@ -93,6 +99,14 @@ class ImageRequest:
         if self.key == self.source_key or "." in self.key.rpartition("/")[2]:
             return self.key
         return self.source_key.partition("?")[0]
+
+
+class Hit(NamedTuple):
+    """A fresh result in memory."""
+
+    result: Result
+    version: str  # of the original, as the source tells it
+    ttl: int  # seconds for which it stays fresh
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ from typing import Literal
 from origin.cache.records import Result
 from origin.delivery.on_error import OnError
 from origin.delivery.on_error import Substitute
+from origin.delivery.request import Hit
 from origin.delivery.request import ImageRequest
 from origin.delivery.request import Outcome
 from origin.delivery.request import VariantHeaders
@@ -39,6 +40,7 @@ from origin.ops.logs import redact_text
 STALE_MAX_AGE = 10  # seconds: CDNs ask again soon for what is stale here, or will soon be another
 RETRY_AFTER = b"2"  # seconds
 
+_HIT = b"%scache-status: origin; hit; ttl=%d; detail=memory\r\n%s%s"  # as `cache_status` writes it
 _MAX_REASON = 500  # characters
 _TIMING = (b"timing-allow-origin", b"*")  # or a page sees no sizes and times of pictures from here
 _NO_STORE = (b"cache-control", NO_STORE.encode())
@@ -104,7 +106,7 @@ class ResponseBuilder:
 
     def cached(
         self,
-        outcome: Outcome,
+        hit: Hit,
         headers: VariantHeaders,
         expires_in: int | None,
         request_headers: Mapping[bytes, bytes],
@@ -115,13 +117,14 @@ class ResponseBuilder:
         if expires_in is not None:
             control = serialize_headers(self._control(False, expires_in))
         always, of_body = headers.serialized
-        serialized = b"%scache-status: %s\r\n%s" % (control, outcome.cache_status.encode(), always)
         if _is_not_modified(headers, expires_in, request_headers):
-            return Response(304, [], b"", self._handler, cache=outcome.cache, serialized=serialized)
-        if b"range" in request_headers:
+            status, body, of_body = 304, b"", b""
+        elif b"range" in request_headers:
             return None
-        body = outcome.result.body
-        return Response(200, [], body, self._handler, cache=outcome.cache, serialized=serialized + of_body)
+        else:
+            status, body = 200, hit.result.body
+        serialized = _HIT % (control, hit.ttl, always, of_body)
+        return Response(status, [], body, self._handler, None, "", "hit", {}, serialized)
 
     @property
     def needs_fallback(self) -> bool:

@@ -243,7 +243,7 @@ class Router:
         """Count an answer, and log it unless `redacted`, its path and query, is empty."""
         seconds = time.perf_counter() - start
         self._metrics.observe(response, 0 if method == "HEAD" else len(response.body), seconds)
-        if not redacted:
+        if not redacted or not logs.is_logged(response.status):
             return
         forwarded = ""
         if addresses := headers.get(b"x-forwarded-for"):

@@ -48,5 +48,7 @@ def _safe_stem(stem: str) -> str:
     the direction of text, by which `gpj.exe` is made to read as `exe.jpg`.
     """
     stem = stem.lstrip(". ")
+    if stem.isascii() and stem.isalnum() and len(stem) <= _LONGEST_STEM:
+        return stem
     safe = "".join(c if c.isprintable() and c not in _UNSAFE_IN_NAMES else "_" for c in stem[:_LONGEST_STEM])
     return safe.encode()[:_LONGEST_STEM].decode(errors="ignore").strip(". ") or "image"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from origin.formats import ACCEPT_CLASSES
 from origin.formats import OUTPUTS
 from origin.formats import PLAIN
@@ -23,6 +25,11 @@ def accept_class(accept: str | None) -> str:
     """
     if not accept or len(accept) > _LONGEST_ACCEPT:
         return PLAIN
+    return _class_of(accept)
+
+
+@lru_cache(maxsize=128)  # browsers send one of a few; at most 256 kB of others' making
+def _class_of(accept: str) -> str:
     accept = accept.lower()
     for mime in _BETTER_THAN_PLAIN:
         if mime in accept:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+import sys
 from collections import Counter
 from dataclasses import dataclass
 
@@ -12,9 +13,7 @@ from origin.formats import Description
 from origin.formats import Format
 from origin.imaging.decoders import open_image
 from origin.imaging.frame import Header
-from origin.imaging.hashes import Rows
 from origin.imaging.hashes import blurhash
-from origin.imaging.hashes import split_rows
 from origin.imaging.hashes import thumbhash
 from origin.imaging.vendor import pyvips
 
@@ -25,6 +24,7 @@ _COLOURS = 6  # of a palette
 _NEAR = 48  # of 255 along each band, or 442 from black to white: colours that are one
 _SEEN = 128  # of 255: alpha from which a colour counts
 _WHITE = 255
+_OPAQUE = 255
 _LQIP_SIDE = 16  # px
 _LQIP = {"Q": 40, "effort": 4, "keep": "none"}
 
@@ -43,9 +43,9 @@ class Facts:
 def describe(description: Description, small: pyvips.Image, facts: Facts) -> bytes:
     """The body of the result. `small` is the picture, upright, in sRGB or grey."""
     small = small if small.interpretation == "srgb" else small.colourspace("srgb")
-    small = (small if small.hasalpha() else small.bandjoin(255)).copy_memory()
+    small = (small if small.hasalpha() else small.bandjoin(_OPAQUE)).copy_memory()
     if description.name == "thumbhash":
-        return _thumbhash(small).encode()
+        return thumbhash(small).encode()
     if description.name == "blurhash":
         return _blurhash(small).encode()
     return json.dumps(_tell_all(small, facts), separators=(",", ":")).encode()
@@ -54,6 +54,7 @@ def describe(description: Description, small: pyvips.Image, facts: Facts) -> byt
 def _tell_all(small: pyvips.Image, facts: Facts) -> dict[str, object]:
     header = facts.header
     palette = _palette(small)
+    is_opaque = small[3].min() == _OPAQUE
     return {
         "width": facts.width,
         "height": facts.height,
@@ -61,13 +62,13 @@ def _tell_all(small: pyvips.Image, facts: Facts) -> dict[str, object]:
         "bytes": facts.bytes,
         "frames": header.pages,
         "duration_ms": facts.duration,
-        "alpha": bool(small[3].min() < 255),
+        "alpha": not is_opaque,
         "orientation": header.orientation,
         "dominant": palette[0],
         "palette": palette,
-        "thumbhash": _thumbhash(small),
+        "thumbhash": thumbhash(small),
         "blurhash": _blurhash(small),
-        "lqip": _lqip(small),
+        "lqip": _lqip(small, is_opaque),
     }
 
 
@@ -76,10 +77,10 @@ def _palette(small: pyvips.Image) -> list[str]:
     # libimagequant, in the PNG saver, is what chooses the colours: as many as four bits can tell apart.
     png = small.write_to_buffer(".png", palette=True, bitdepth=4, Q=100, dither=0, effort=7)
     reduced = open_image(png, Format.PNG)
-    reduced = reduced if reduced.hasalpha() else reduced.bandjoin(255)
-    pixels = bytes(reduced.write_to_memory())
-    counts = Counter(zip(*(pixels[band::4] for band in range(4)), strict=True))
-    seen = [(colour, count) for (*colour, alpha), count in counts.most_common() if alpha >= _SEEN]
+    reduced = reduced if reduced.hasalpha() else reduced.bandjoin(_OPAQUE)
+    counts = Counter(memoryview(reduced.write_to_memory()).cast("B").cast("I"))  # of pixels of four bytes
+    found = ((pixel.to_bytes(4, sys.byteorder), count) for pixel, count in counts.most_common())
+    seen = [(list(colour), count) for (*colour, alpha), count in found if alpha >= _SEEN]
     groups = sorted(_grouped(seen), key=lambda group: -group[1])
     return [f"#{bytes(map(round, colour)).hex()}" for colour, _ in groups[:_COLOURS]] or ["#ffffff"]
 
@@ -98,21 +99,13 @@ def _grouped(colours: list[tuple[list[int], int]]) -> list[tuple[list[float], in
     return groups
 
 
-def _thumbhash(small: pyvips.Image) -> str:
-    return thumbhash(*_channels(small))
-
-
 def _blurhash(small: pyvips.Image) -> str:
     """It has no transparency, which is white here as in JPEG."""
-    return blurhash(*_channels(small.flatten(background=_WHITE)))
+    return blurhash(small.flatten(background=_WHITE))
 
 
-def _channels(image: pyvips.Image) -> list[Rows]:
-    return list(split_rows(bytes(image.write_to_memory()), image.width, image.bands))
-
-
-def _lqip(small: pyvips.Image) -> str:
+def _lqip(small: pyvips.Image, is_opaque: bool) -> str:
     """A picture of a few pixels, as the address of an image."""
     tiny = small.thumbnail_image(_LQIP_SIDE, height=_LQIP_SIDE, size="down")
-    tiny = tiny if small[3].min() < 255 else tiny.extract_band(0, n=3)
+    tiny = tiny.extract_band(0, n=3) if is_opaque else tiny
     return "data:image/webp;base64," + base64.b64encode(tiny.write_to_buffer(".webp", **_LQIP)).decode()

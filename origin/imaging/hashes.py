@@ -2,33 +2,33 @@
 
 Both are sums of cosines over the picture, written down coarsely. The definitions are public:
 https://github.com/woltapp/blurhash/blob/master/Algorithm.md and https://evanw.github.io/thumbhash/.
-Pixels come as rows of numbers from 0 to 1, since the renderer has no numpy.
+libvips does what is done for each pixel, in double precision and in the order of the definitions, since the
+waves of a picture of one colour are nothing but rounding.
 """
 
 from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Callable
-from collections.abc import Iterable
 from collections.abc import Sequence
+from functools import lru_cache
 from operator import mul
 
-Rows = Sequence[Sequence[float]]
-Waves = dict[tuple[int, int], float]  # amplitudes by how often the wave turns, across and down
+from origin.imaging.vendor import pyvips
+
+Order = Sequence[tuple[int, int]]  # waves, by how often they turn, across and down
+Waves = dict[tuple[int, int], float]  # their amplitudes
 
 _BASE83 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#$%*+,-.:;=?@[]^_{|}~"
-_LINEAR = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in (n / 255 for n in range(256))]
+_BYTES = [n / 255 for n in range(256)]
+_LINEAR = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in _BYTES]
 
 
-def blurhash(red: Rows, green: Rows, blue: Rows) -> str:
-    """The BlurHash of 4x3 waves, or 3x4 where the picture is higher than wide."""
-    across, down = (4, 3) if len(red[0]) >= len(red) else (3, 4)
+def blurhash(picture: pyvips.Image) -> str:
+    """The BlurHash of 4x3 waves, or 3x4 where the picture, three bands of bytes, is higher than wide."""
+    across, down = (4, 3) if picture.width >= picture.height else (3, 4)
     order = [(x, y) for y in range(down) for x in range(across)]
-    channels = [
-        _amplitudes([[_LINEAR[round(255 * value)] for value in row] for row in rows], order, 0.0)
-        for rows in (red, green, blue)
-    ]
+    channels = _amplitudes(_stacked(picture, _LINEAR), [order] * 3, 0.0)
     waves = [[(1 if at == (0, 0) else 2) * channel[at] for channel in channels] for at in order]
     peak = max(abs(value) for wave in waves[1:] for value in wave)
     step = min(82, max(0, math.floor(peak * 166 - 0.5)))
@@ -58,30 +58,31 @@ def _base83(number: int, length: int) -> str:
     return "".join(_BASE83[number // 83**place % 83] for place in reversed(range(length)))
 
 
-def thumbhash(red: Rows, green: Rows, blue: Rows, alpha: Rows) -> str:
-    """The ThumbHash, in base64. Sides are at most 100 pixels; colours are not premultiplied."""
-    width, height = len(red[0]), len(red)
-    seen = sum(map(sum, alpha))
-    average = [
-        sum(sum(map(mul, *pair)) for pair in zip(rows, alpha, strict=True)) / seen if seen else 0.0
-        for rows in (red, green, blue)
-    ]
-    # What shows through is the average colour, so that it adds no wave.
-    red, green, blue = (
-        _each(lambda value, a, mean=mean: mean * (1 - a) + value * a, rows, alpha)
-        for rows, mean in zip((red, green, blue), average, strict=True)
-    )
-    light = _each(lambda r, g, b: (r + g + b) / 3, red, green, blue)
-    yellow = _each(lambda r, g, b: (r + g) / 2 - b, red, green, blue)
-    redness = _each(lambda r, g: r - g, red, green)
+def thumbhash(picture: pyvips.Image) -> str:
+    """The ThumbHash, in base64. Sides are at most 100 pixels. It has four bands of bytes, the colours not
+    premultiplied."""
+    width, height = picture.width, picture.height
+    red, green, blue, alpha = _unstacked(_stacked(picture, _BYTES), 4)
+    seen = _sum(alpha)
     see_through = seen < width * height
+    if see_through:  # what shows through is the average colour, so that it adds no wave
+        red, green, blue = (_over_its_mean(band, alpha, seen) for band in (red, green, blue))
+    three = pyvips.Image.black(width, height) + 3  # a division, since `/ 3` would multiply by a third
+    light = (red + green + blue).divide(three)
+    yellow = (red + green) / 2 - blue
+    redness = red - green
     most = 5 if see_through else 7
     across = max(1, _round(most * width / max(width, height)))
     down = max(1, _round(most * height / max(width, height)))
-    light_mean, light_peak, waves = _channel(light, max(3, across), max(3, down))
-    yellow_mean, yellow_peak, more = _channel(yellow, 3, 3)
-    red_mean, red_peak, most_waves = _channel(redness, 3, 3)
-    waves += more + most_waves
+    orders = [_low_waves(max(3, across), max(3, down)), _low_waves(3, 3), _low_waves(3, 3)]
+    bands = [light, yellow, redness]
+    if see_through:
+        orders.append(_low_waves(5, 5))
+        bands.append(alpha)
+    channels = [
+        _channel(waves) for waves in _amplitudes(pyvips.Image.arrayjoin(bands, across=1), orders, 0.5)
+    ]
+    (light_mean, light_peak, _), (yellow_mean, yellow_peak, _), (red_mean, red_peak, _) = channels[:3]
     head = (
         _round(63 * light_mean)
         | _round(31.5 + 31.5 * yellow_mean) << 6
@@ -97,40 +98,62 @@ def thumbhash(red: Rows, green: Rows, blue: Rows, alpha: Rows) -> str:
         | landscape << 15
     )
     data = head.to_bytes(3, "little") + shape.to_bytes(2, "little")
-    if see_through:
-        alpha_mean, alpha_peak, more = _channel(alpha, 5, 5)
-        waves += more
+    for alpha_mean, alpha_peak, _ in channels[3:]:
         data += bytes([_round(15 * alpha_mean) | _round(15 * alpha_peak) << 4])
+    waves = [wave for *_, those in channels for wave in those]
     waves += [0] * (len(waves) % 2)
     data += bytes(low | high << 4 for low, high in zip(waves[::2], waves[1::2], strict=True))
     return base64.b64encode(data).decode()
 
 
-def _channel(rows: Rows, across: int, down: int) -> tuple[float, float, list[int]]:
+def _over_its_mean(band: pyvips.Image, alpha: pyvips.Image, seen: float) -> pyvips.Image:
+    mean = _sum(band * alpha) / seen if seen else 0.0
+    return (1 - alpha) * mean + band * alpha
+
+
+def _low_waves(across: int, down: int) -> Order:
+    """The triangle of waves that a ThumbHash keeps, the mean first."""
+    return [(x, y) for y in range(down) for x in range(across) if x * down < across * (down - y)]
+
+
+def _channel(waves: Waves) -> tuple[float, float, list[int]]:
     """The mean, the highest amplitude, and the amplitudes of the other waves as numbers from 0 to 15."""
-    order = [(x, y) for y in range(down) for x in range(across) if x * down < across * (down - y)]
-    waves = _amplitudes(rows, order, 0.5)
-    others = [waves[at] for at in order[1:]]
+    mean, *others = waves.values()
     peak = max(map(abs, others))
-    return waves[0, 0], peak, [_round(15 * (0.5 + 0.5 / peak * value)) if peak else 0 for value in others]
+    return mean, peak, [_round(15 * (0.5 + 0.5 / peak * value)) if peak else 0 for value in others]
 
 
-def _amplitudes(rows: Rows, order: Sequence[tuple[int, int]], offset: float) -> Waves:
-    """The mean of the picture times each wave; `offset` is where in a pixel its value counts."""
-    across = {x: _wave(len(rows[0]), x, offset) for x, _ in order}
-    down = {y: _wave(len(rows), y, offset) for _, y in order}
-    by_row = {x: [sum(map(mul, row, wave)) for row in rows] for x, wave in across.items()}
-    count = len(rows) * len(rows[0])
-    return {(x, y): sum(map(mul, by_row[x], down[y])) / count for x, y in order}
+def _amplitudes(stack: pyvips.Image, orders: Sequence[Order], offset: float) -> list[Waves]:
+    """Of each band of a stack: its mean times each of its waves. `offset` is where in a pixel its value
+    counts."""
+    width, height = stack.width, stack.height // len(orders)
+    turns = max(x for order in orders for x, _ in order) + 1
+    sums = sums_of_rows(stack, [_wave(width, x, offset) for x in range(turns)])
+    bands = []
+    for order, start in zip(orders, range(0, stack.height, height), strict=True):
+        by_row = [of_wave[start : start + height] for of_wave in sums]
+        bands.append(
+            {(x, y): sum(map(mul, by_row[x], _wave(height, y, offset))) / (width * height) for x, y in order}
+        )
+    return bands
 
 
+def sums_of_rows(stack: pyvips.Image, waves: Sequence[Sequence[float]]) -> list[memoryview[float]]:
+    """For each wave, the sum of every row times it, added up from left to right."""
+    columns = pyvips.Image.new_from_array([list(column) for column in zip(*waves, strict=True)])
+    sums = memoryview(stack.matrixmultiply(columns).write_to_memory()).cast("d")
+    return [sums[at :: len(waves)] for at in range(len(waves))]
+
+
+def _sum(band: pyvips.Image) -> float:
+    """By rows, as the definitions have it."""
+    (rows,) = sums_of_rows(band, [[1.0] * band.width])
+    return sum(rows)
+
+
+@lru_cache(maxsize=512)
 def _wave(length: int, turns: int, offset: float) -> list[float]:
     return [math.cos(math.pi * turns * (at + offset) / length) for at in range(length)]
-
-
-def _each(change: Callable[..., float], *channels: Rows) -> list[list[float]]:
-    """A new channel from the values of others, pixel by pixel."""
-    return [list(map(change, *rows)) for rows in zip(*channels, strict=True)]
 
 
 def _round(value: float) -> int:
@@ -138,8 +161,16 @@ def _round(value: float) -> int:
     return math.floor(value + 0.5)
 
 
-def split_rows(pixels: bytes, width: int, bands: int) -> Iterable[list[list[float]]]:
-    """The channels of interleaved bytes, as rows of numbers from 0 to 1."""
-    for band in range(bands):
-        values = [value / 255 for value in pixels[band::bands]]
-        yield [values[at : at + width] for at in range(0, len(values), width)]
+def _stacked(picture: pyvips.Image, values: Sequence[float]) -> pyvips.Image:
+    """The bands one below the other, with what the bytes stand for in their place."""
+    pixels, bands = bytes(picture.write_to_memory()), picture.bands
+    stack = b"".join(pixels[band::bands] for band in range(bands))
+    image = pyvips.Image.new_from_memory(stack, picture.width, bands * picture.height, 1, "uchar")
+    return image.maplut(pyvips.Image.new_from_array([list(values)]))
+
+
+def _unstacked(stack: pyvips.Image, bands: int) -> list[pyvips.Image]:
+    width, height = stack.width, stack.height // bands
+    values = memoryview(stack.write_to_memory()).cast("d")
+    pieces = (values[at : at + width * height] for at in range(0, len(values), width * height))
+    return [pyvips.Image.new_from_memory(piece, width, height, 1, "double") for piece in pieces]

@@ -84,13 +84,13 @@ class DerivingStore(PictureStore):
         deriver: Deriver,
         admission: FetchAdmission,
         settings: ObjectSettings,
+        locks: Locks | None = None,
     ) -> None:
-        super().__init__(store, purge)
+        super().__init__(store, purge, locks)
         self._handler = handler
         self._deriver = deriver
         self._admission = admission
         self._settings = settings
-        self._locks = Locks()
         self.unfinished = UnfinishedWrites(handler, store, self._repair)
 
     async def open(self) -> None:
@@ -180,15 +180,17 @@ class DerivingStore(PictureStore):
         self.check_key(key)
         missed: WriteRefused | None = None
         try:
-            async with self._locks.holding(stem_of(key)), self.unfinished.writing(key):
-                was_there = await self.find(key) is not None
-                try:
-                    await self.store.delete(key, if_match=conditions.version)
-                except PreconditionFailed as error:
-                    missed = conditions.failure()
-                    missed.__cause__ = error
-                else:
-                    await self._delete_files(key, also_of_others=was_there)
+            async with self._locks.holding(stem_of(key)):
+                conditions = await self.check_again(key, conditions)
+                async with self.unfinished.writing(key):
+                    was_there = await self.find(key) is not None
+                    try:
+                        await self.store.delete(key, if_match=conditions.version)
+                    except PreconditionFailed as error:
+                        missed = conditions.failure()
+                        missed.__cause__ = error
+                    else:
+                        await self._delete_files(key, also_of_others=was_there)
         finally:
             await self.purge(key)
         if missed is not None:  # outside of `writing`: nothing was changed that has to be repaired

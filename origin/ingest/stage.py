@@ -69,7 +69,8 @@ def tell(format: Format, width: int, height: int) -> dict[str, str]:
 
 
 class Stage:
-    """The stage of one handler. `expire` is in seconds; `clock` gives Unix seconds."""
+    """The stage of one handler, under `locks` of its own. `expire` is in seconds; `clock` gives Unix
+    seconds."""
 
     def __init__(
         self,
@@ -81,6 +82,7 @@ class Stage:
         *,
         measure: Measure,
         expire: float,
+        locks: Locks | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._name = name
@@ -91,7 +93,7 @@ class Stage:
         self._measure = measure
         self._expire = expire
         self._clock = clock
-        self._locks = Locks()
+        self._locks = Locks() if locks is None else locks
         self._sweeping: asyncio.Task[None] | None = None
 
     async def open(self) -> None:

@@ -16,6 +16,7 @@ from origin.errors import Malformed
 from origin.errors import NotFound
 from origin.errors import StoreFilled
 from origin.errors import WriteRefused
+from origin.ingest.locks import Locks
 from origin.ingest.preconditions import ALWAYS
 from origin.ingest.preconditions import Preconditions
 from origin.sources.base import ObjectSettings
@@ -23,6 +24,7 @@ from origin.sources.base import PreconditionFailed
 from origin.sources.base import Store
 from origin.sources.base import StoredObject
 from origin.sources.base import StoreFull
+from origin.urls.presets import stem_of
 
 Purge = Callable[[str], Awaitable[None]]
 """Forgets a key of the store in every handler that reads it, in all tiers."""
@@ -33,11 +35,15 @@ async def purge_nothing(key: str) -> None:
 
 
 class PictureStore:
-    """The store of one handler, whose changes are purged before they are told."""
+    """The store of one handler, whose changes are purged before they are told.
 
-    def __init__(self, store: Store, purge: Purge) -> None:
+    `locks` are those of the store. Conditions are looked at once more under them: a store may know none.
+    """
+
+    def __init__(self, store: Store, purge: Purge, locks: Locks | None = None) -> None:
         self.store = store
         self._purge = purge
+        self._locks = Locks() if locks is None else locks
 
     async def open(self) -> None:
         """Whatever has to go on beside the requests. The store itself is opened by its handler."""
@@ -69,37 +75,50 @@ class PictureStore:
             raise
         return conditions.at(found.etag if found else None)
 
+    async def check_again(self, key: str, conditions: Preconditions) -> Preconditions:
+        """The conditions that a request has named, for what is there while nobody else writes.
+
+        Raises Exists and PreconditionMissed.
+        """
+        if conditions.match is None and conditions.none_match is None:
+            return conditions
+        return await self.check(key, conditions)
+
     async def put(self, key: str, body: bytes, conditions: Preconditions, settings: ObjectSettings) -> str:
         """Store it, and return the version.
 
         Raises Exists, PreconditionMissed, Malformed (a key that this store cannot hold), StoreFilled,
-        SourceUnavailable and SourceTimeout.
+        SourceUnavailable, SourceTimeout and Overloaded.
         """
-        try:
-            with refusals_become_ours():
-                return await self.store.put(
-                    key,
-                    body,
-                    if_match=conditions.version,
-                    if_none_match=conditions.must_be_new,
-                    settings=settings,
-                )
-        except PreconditionFailed as error:
-            raise conditions.failure() from error
-        finally:
-            await self.purge(key)
+        async with self._locks.holding(stem_of(key)):
+            conditions = await self.check_again(key, conditions)
+            try:
+                with refusals_become_ours():
+                    return await self.store.put(
+                        key,
+                        body,
+                        if_match=conditions.version,
+                        if_none_match=conditions.must_be_new,
+                        settings=settings,
+                    )
+            except PreconditionFailed as error:
+                raise conditions.failure() from error
+            finally:
+                await self.purge(key)
 
     async def delete(self, key: str, conditions: Preconditions = ALWAYS) -> None:
         """Remove it, where it is what the conditions found.
 
-        Raises PreconditionMissed, SourceUnavailable and SourceTimeout.
+        Raises PreconditionMissed, SourceUnavailable, SourceTimeout and Overloaded.
         """
-        try:
-            await self.store.delete(key, if_match=conditions.version)
-        except PreconditionFailed as error:
-            raise conditions.failure() from error
-        finally:
-            await self.purge(key)
+        async with self._locks.holding(stem_of(key)):
+            conditions = await self.check_again(key, conditions)
+            try:
+                await self.store.delete(key, if_match=conditions.version)
+            except PreconditionFailed as error:
+                raise conditions.failure() from error
+            finally:
+                await self.purge(key)
 
 
 @contextlib.contextmanager

@@ -44,10 +44,11 @@ class Lines(logging.StreamHandler[TextIO]):
     def request(self, level: int, line: RequestLine) -> None:
         if not self._gathered:
             asyncio.get_running_loop().call_later(HOLD_SECONDS, self.flush)
+        created = time.time()
         if self._json:
-            self._gathered.append(_json_line(time.time(), level, _request_fields(line)))
+            self._gathered.append(_json_line(created, level, _request_fields(line)))
         else:
-            self._gathered.append(_text_line(time.time(), level, _request_text(line)))
+            self._gathered.append(f"{_timestamp(created)} {_level(level)} {_request_text(line)}")
 
     def format(self, record: logging.LogRecord) -> str:
         trace = logging.Formatter().formatException(record.exc_info) if record.exc_info else ""
@@ -97,11 +98,14 @@ class RequestLine(NamedTuple):
     forwarded: str = ""  # X-Forwarded-For as it came; anyone can write it
 
 
+def is_logged(status: int) -> bool:
+    """Whether requests with this status are logged: 5xx are errors, anything else is information."""
+    return access.isEnabledFor(logging.ERROR if status >= 500 else logging.INFO)
+
+
 def log_request(line: RequestLine) -> None:
-    """Log one request: 5xx as an error, anything else as information."""
+    """Log one request that `is_logged`."""
     level = logging.ERROR if line.response.status >= 500 else logging.INFO
-    if not access.isEnabledFor(level):
-        return
     handlers = logging.root.handlers
     if len(handlers) == 1 and type(handlers[0]) is Lines:
         handlers[0].request(level, line)
@@ -112,21 +116,24 @@ def log_request(line: RequestLine) -> None:
 
 
 def _request_text(line: RequestLine) -> str:
-    """Method, path and status first, the rest as name=value. Each hit pays for this line."""
+    """Method, path and status first, the rest as name=value. Each hit pays for this line, so of what comes
+    from outside the target alone is made printable here: `request_id` lets nothing else through, our own
+    listeners give method and client, and the rest is a repr."""
     method, target, response, seconds, client, id, forwarded = line
     handler = f" handler={response.handler}" if response.handler else ""
     cache = f" cache={response.cache}" if response.cache else ""
     size = len(response.body)
     text = (
-        f"{method} {target} {response.status}{handler}{cache} bytes={size} ms={1000 * seconds:.2f}"
-        f" client={client} id={id}"
+        f"{method} {_printable(target)} {response.status}{handler}{cache} bytes={size}"
+        f" ms={1000 * seconds:.2f} client={client} id={id}"
     )
     if forwarded:
         text += f" forwarded={forwarded[:_MAX_TEXT]!r}"
     if response.kind:
         text += f" class={response.kind} reason={_reason(response)!r}"
-    for stage, took in response.stages.items():
-        text += f" {stage}_ms={1000 * took:.2f}"
+    if response.stages:
+        for stage, took in response.stages.items():
+            text += f" {stage}_ms={1000 * took:.2f}"
     return text
 
 
@@ -215,13 +222,17 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-_last = (0, "")  # millisecond and its text: formatting a date costs more than the rest of a line
+# A second and its text, a millisecond and its own: formatting a date costs more than the rest of a line.
+_second = (0, "")
+_moment = (0, "")
 
 
 def _timestamp(created: float) -> str:
-    global _last
+    global _second, _moment
     moment = int(created * 1000)
-    if _last[0] != moment:
-        seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(created))
-        _last = (moment, f"{seconds}.{moment % 1000:03d}Z")
-    return _last[1]
+    if _moment[0] != moment:
+        second = moment // 1000
+        if _second[0] != second:
+            _second = (second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second)))
+        _moment = (moment, f"{_second[1]}.{moment % 1000:03d}Z")
+    return _moment[1]

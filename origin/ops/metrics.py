@@ -78,11 +78,9 @@ class _Answers(Collector):
         self.seconds: dict[tuple[str, str], _Times] = {}
         self.stages: dict[tuple[str], _Times] = {}
 
-    def find(self, handler: str, status: int, kind: str, cache: str) -> _Alike:
-        labels = (handler, status, kind, cache)
-        alike = self.alike.get(labels)
-        if alike is None:
-            alike = self.alike[labels] = _Alike(_times(self.seconds, (handler, cache or "none")))
+    def add(self, labels: tuple[str, int, str, str]) -> _Alike:
+        handler, _, _, cache = labels
+        alike = self.alike[labels] = _Alike(_times(self.seconds, (handler, cache or "none")))
         return alike
 
     def collect(self) -> Iterator[CounterMetricFamily | HistogramMetricFamily]:
@@ -171,14 +169,15 @@ class Metrics:
     def observe(self, response: Response, sent: int, seconds: float) -> None:
         """Count an answer: `sent` bytes of body, after `seconds`."""
         answers = self._answers
-        alike = answers.find(response.handler, response.status, response.kind, response.cache)
+        labels = (response.handler, response.status, response.kind, response.cache)
+        alike = answers.alike.get(labels) or answers.add(labels)
         alike.count += 1
         alike.sent += sent
         alike.times.add(seconds)
         if response.stages:
             for stage, took in response.stages.items():
                 _times(answers.stages, (stage,)).add(took)
-        if isinstance(response.error, KeyRefused):
+        if response.error is not None and isinstance(response.error, KeyRefused):
             answers.refusals[response.handler] = answers.refusals.get(response.handler, 0) + 1
 
     def purged(self, count: int) -> None:

@@ -34,10 +34,11 @@ SAVE_SECONDS = 10.0  # between two notes of until when the purges have been made
 class PurgeNotSpread(Exception):
     """A purge is in force on this origin alone. The others learn of it when the bucket or Valkey is back."""
 
-    def __init__(self, count: int, reached: str) -> None:
+    def __init__(self, count: int, reached: str, spread: Awaitable[None]) -> None:
         super().__init__(f"the purge reached {reached} alone")
         self.count = count  # results and originals that were removed
         self.reached = reached  # the name of the machine
+        self.spread = spread  # done once the bucket has it, and the others learn of it
 
 
 class Machine(Protocol):
@@ -123,7 +124,8 @@ class FleetPurges:
         try:
             until = await self.log.write(mark, is_urgent=not counts)
         except MarkNotWritten:
-            raise PurgeNotSpread(len(await removed), socket.gethostname()) from None
+            spread = self.log.written(mark.id)
+            raise PurgeNotSpread(len(await removed), socket.gethostname(), spread) from None
         names = set(await removed)
         sweep = asyncio.create_task(self._sweep(mark, until, names))
         self._sweeps.add(sweep)

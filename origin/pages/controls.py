@@ -19,6 +19,7 @@ from origin.urls.values import Kind
 from origin.urls.values import Number
 from origin.urls.values import NumberOr
 from origin.urls.values import Pixels
+from origin.urls.values import spell
 
 _NEUTRAL = {field.name: field.default for field in fields(Options)}
 # What says which part of a picture is shown, and how large: the rest changes its look or its bytes.
@@ -44,6 +45,7 @@ SHAPE = frozenset(
 )
 _MOST_STEPS = 100_000  # of a slider that a hand can still set
 _TURN = 360  # degrees
+_CENTER = next(name for name, point in POSITIONS.items() if point == _NEUTRAL["gravity"])
 
 
 def list_controls() -> list[dict[str, Any]]:
@@ -63,10 +65,18 @@ def _control(option: Option) -> dict[str, Any]:
 
 
 def _shape(kind: Kind, field: str | None) -> dict[str, Any]:
-    """The sort of control, with its bounds or choices. A kind that is not known here is written by hand."""
+    """The sort of control, with its bounds or choices. A kind that is not known here is written by hand.
+
+    `rest` is the value that counts while the option is absent; None where there is none, and then the left
+    end of a slider stands for the absent option. What a handler settles itself is in `PlayedHandler.rests`.
+    """
     match kind:
         case Flag():
-            return {"control": "choice", "choices": ["true", "false"]}
+            return {
+                "control": "choice",
+                "choices": ["true", "false"],
+                "rest": spell(_neutral(field, True)),
+            }
         case Choice():
             return {"control": "choice", "choices": list(dict.fromkeys(kind.meanings.values()))}
         case NumberOr():
@@ -75,11 +85,11 @@ def _shape(kind: Kind, field: str | None) -> dict[str, Any]:
             return _slider(kind, field)
         case Pixels():
             # Without a bound of its own: the handler's `max_dimension` is the end of the slider.
-            return {"control": "slider", "min": 0, "max": None, "step": 1, "rest": 0}
+            return {"control": "slider", "min": 1, "max": None, "step": 1, "rest": None}
         case Degrees():
             return {"control": "slider", "min": -_TURN, "max": _TURN, "step": 1, "rest": 0}
         case Position():
-            return {"control": "text", "suggestions": [*POSITIONS, *kind.found]}
+            return {"control": "text", "suggestions": [*POSITIONS, *kind.found], "rest": _CENTER}
         case Names():
             return {"control": "text", "suggestions_of": kind.of}
         case Colour():
@@ -89,11 +99,15 @@ def _shape(kind: Kind, field: str | None) -> dict[str, Any]:
 
 
 def _slider(kind: Number, field: str | None) -> dict[str, Any]:
-    """`rest` is where the slider stands while the option is absent."""
     low, high = float(kind.lowest), float(kind.highest)
     step = 1 if kind.whole else 0.1
     if (high - low) / step > _MOST_STEPS:
         return {"control": "text"}
-    neutral = _NEUTRAL[field] if field else 1  # what has no field multiplies other options
-    rest = neutral if isinstance(neutral, int | float) and low <= neutral <= high else low
+    neutral = _neutral(field, 1)  # what has no field multiplies other options
+    rest = neutral if isinstance(neutral, int | float) and low <= neutral <= high else None
     return {"control": "slider", "min": low, "max": high, "step": step, "rest": rest}
+
+
+def _neutral(field: str | None, otherwise: object) -> object:
+    """What a field of `Options` has while no option sets it."""
+    return _NEUTRAL[field] if field else otherwise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +23,7 @@ _POLICY = (
 )
 
 
+HANDLERS = ("demo", "signed")  # of the demo's own pictures
 PICTURES = ("landscape.jpg", "portrait.jpg", "logo.png", "spinner.gif")
 
 
@@ -33,7 +35,7 @@ def pictures_folder() -> Path:
 class Demo(Protocol):
     """The app that gets the page."""
 
-    shown: tuple[str, ...] | None
+    shown: Mapping[str, tuple[str, ...]] | None
 
     @property
     def router(self) -> Router: ...
@@ -41,7 +43,7 @@ class Demo(Protocol):
 
 def add_demo_page(app: Demo) -> None:
     """Serve the page at `/`, and the icon that browsers ask for; let everybody use the playground."""
-    app.shown = PICTURES
+    app.shown = dict.fromkeys(HANDLERS, PICTURES)
     text = (pictures_folder() / "index.html").read_text(encoding="utf-8")
     script = (pictures_folder() / "demo.js").read_bytes()
     picture = (pictures_folder() / "icon.png").read_bytes()

@@ -71,8 +71,12 @@ class PlayedHandler:
     options: tuple[str, ...]  # that its URLs may use
     max_dimension: int  # device pixels
     signing: str  # "none", "optional" or "required"
+    rests: Mapping[str, str]  # by option, what counts where a URL has none
+    qualities: Mapping[str, int]  # by format, the same for `q`
+    preset: str = ""  # names, of every URL
     keys: tuple[str, ...] | None = field(default=None, repr=False)
     is_listed: bool = False  # the keys of its source can be listed
+    pictures: tuple[str, ...] = ()  # keys that are offered without a listing
 
     def describe(self) -> dict[str, Any]:
         return {
@@ -81,7 +85,11 @@ class PlayedHandler:
             "options": self.options,
             "max_dimension": self.max_dimension,
             "signing": self.signing,
+            "rests": dict(self.rests),
+            "qualities": dict(self.qualities),
+            "preset": self.preset,
             "is_listed": self.is_listed,
+            "pictures": self.pictures,
         }
 
 
@@ -90,7 +98,8 @@ class Playground:
     """One configuration, as far as the page shows it."""
 
     handlers: Mapping[str, PlayedHandler]  # by name
-    names: Mapping[str, tuple[str, ...]]  # of `presets` and of `watermarks`
+    presets: Mapping[str, Mapping[str, str]]  # by name, the values of their options
+    watermarks: tuple[str, ...]  # names
     explain: Callable[[str], list[str]]  # the account of a URL, line by line
     list_keys: Callable[
         [str, str], Awaitable[list[str]]
@@ -98,7 +107,6 @@ class Playground:
     public_url: str | None  # where there are hosts
     public_port: int
     now: float  # Unix seconds
-    pictures: tuple[str, ...] = ()  # keys that are offered
     is_open: bool = False  # nobody needs the token
 
 
@@ -239,8 +247,8 @@ def _describe(playground: Playground, pictures: str, has_token: bool) -> dict[st
     return {
         "handlers": [handler.describe() for handler in playground.handlers.values()],
         "controls": list_controls(),
-        "names": playground.names,
-        "pictures": playground.pictures,
+        "names": {"presets": list(playground.presets), "watermarks": playground.watermarks},
+        "presets": {name: dict(values) for name, values in playground.presets.items()},
         "pictures_at": pictures,
         "public_url": playground.public_url,
         "public_port": playground.public_port,

@@ -135,6 +135,7 @@ class HandlerBuilder:
             self.lent[id(lent)] = lent
         if registry is not None:
             self._registries[config.name] = registry
+            registry.turns = self._fleet.locks if self._fleet is not None else None
         freshness = Freshness(
             max_age=config.max_age,
             stale_while_revalidate=config.stale_while_revalidate,

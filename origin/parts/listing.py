@@ -11,13 +11,15 @@ from origin.config.handler import Handler
 from origin.sources.base import MAX_BYTES
 from origin.sources.base import StoredObject
 from origin.sources.types import make_store
+from origin.urls.path import find_key_violation
 
 MOST = 100  # keys of one answer
 TIMEOUT = 5.0  # seconds for all of it
 
 
 async def list_keys(handler: Handler, prefix: str) -> list[str]:
-    """Up to `MOST` keys that begin with `prefix`, in the order of the store.
+    """Up to `MOST` keys that begin with `prefix`, in the order of the store. Those that no URL can have, such
+    as with a line break, are left out.
 
     The store is asked through connections of its own, and is not opened: that is for those who write.
     Raises ConfigError for a source that has no listing, SourceUnavailable, and TimeoutError.
@@ -30,7 +32,8 @@ async def list_keys(handler: Handler, prefix: str) -> list[str]:
             aclosing(cast(AsyncGenerator[StoredObject, None], store.objects(prefix))) as objects,
         ):
             async for found in objects:
-                keys.append(found.key)
+                if not find_key_violation(found.key):
+                    keys.append(found.key)
                 if len(keys) == MOST:
                     break
     finally:

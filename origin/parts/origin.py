@@ -231,6 +231,7 @@ class Origin:
                 purge=self.purges.of_writer(own),
                 pool=pool,
                 admission=self.admission,
+                hold=self.fleet.locks.holding if self.fleet is not None and self.fleet.locks else None,
                 clock=self._clock,
             )
             warn_of_open_doors(own)

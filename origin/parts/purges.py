@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Awaitable
 from collections.abc import Iterator
 from collections.abc import Mapping
 
@@ -35,6 +36,7 @@ class Purges:
         self._http = http
         self._has_fleet = has_fleet
         self.cdn = make_cdn(config, http)
+        self._telling: set[asyncio.Task[None]] = set()  # the CDN, once others have learned of a purge
         self._for_cdn: deque[CdnPurge] = deque()  # which every origin has to know first
 
     def follow(self, config: Config, handlers: Mapping[str, Handler]) -> CdnPurger | None:
@@ -47,6 +49,9 @@ class Purges:
 
     async def close(self) -> None:
         """Tell the CDN of all that is left."""
+        for task in self._telling:
+            task.cancel()
+        await asyncio.gather(*self._telling, return_exceptions=True)
         while self._for_cdn:
             self._tell_cdn_now()
         await self.cdn.close()
@@ -67,15 +72,30 @@ class Purges:
                     await self.purge(handler, f"{own}{key}".removeprefix(place), None, counts=False)
                 except PurgeNotSpread as error:
                     log.error("handler %s: %s changed, and %s", handler.name, key, error)
+                    self._tell_cdn_twice(handler, f"{own}{key}".removeprefix(place), error.spread)
 
         return purge
+
+    def _tell_cdn_twice(self, handler: Handler, key: str, spread: Awaitable[None]) -> None:
+        """Have the CDN forget what a write has changed, though other origins may give it the old picture; and
+        once more when they have learned of it. Nobody asks for this purge again."""
+
+        async def tell_again() -> None:
+            await spread
+            self.tell_cdn(handler, key, None)
+
+        self.tell_cdn(handler, key, None)
+        task = asyncio.ensure_future(tell_again())
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
 
     async def purge(
         self, handler: Handler, key: str | None, prefix: str | None, *, counts: bool = True
     ) -> int:
         """Forget results and originals of a handler as `Handler.purge` does, and tell the CDN.
 
-        Raises PurgeNotSpread; the CDN is not told then, or it would fetch the old picture again.
+        Raises PurgeNotSpread. Then the CDN is not told, or it would fetch the old picture again; whoever
+        asked asks once more.
         """
         count = await handler.purge(key, prefix, counts=counts)
         self.tell_cdn(handler, key, prefix)

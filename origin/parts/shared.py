@@ -8,6 +8,7 @@ import os
 from collections.abc import AsyncIterator
 from collections.abc import Callable
 from collections.abc import Iterator
+from contextlib import asynccontextmanager
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from typing import Any
@@ -17,6 +18,7 @@ from origin.cache.bucket import BucketFailed
 from origin.cache.bucket import Listed
 from origin.cache.bucket import WatchedBucket
 from origin.cache.leases import Leases
+from origin.cache.locks import FleetLocks
 from origin.cache.mark_log import MarkLog
 from origin.cache.marks import Marks
 from origin.cache.results import ResultCache
@@ -26,6 +28,7 @@ from origin.config.shared import Shared
 from origin.errors import KeyRefused
 from origin.errors import NotFound
 from origin.errors import OriginError
+from origin.ingest.locks import HoldName
 from origin.ops.purge import FleetPurges
 from origin.ops.purge import Machine
 from origin.sources import Store
@@ -35,6 +38,7 @@ from origin.sources.base import PreconditionFailed
 if TYPE_CHECKING:
     from origin.cache.valkey import Valkey
 
+TRIAL_SECONDS = 2.0  # that `origin check` waits for an answer: nobody waits for it meanwhile
 TRIAL = "origin-check/"  # what the names of objects start with that `origin check` writes
 Numbers = Iterator[tuple[str, str, float]]
 
@@ -64,6 +68,7 @@ class Fleet:
             if self.valkey is None
             else Leases(self.valkey, self._flush, self._takes_results, self.marks.stamp)
         )
+        self.locks = None if self.valkey is None else FleetLocks(self.valkey)
 
     async def open(self) -> None:
         """Get ready, and learn of the purges until now. A bucket or a Valkey that is away stops nobody."""
@@ -75,8 +80,9 @@ class Fleet:
 
     async def close(self) -> None:
         """Before the caches are closed, which write what is left to the bucket."""
-        if self.leases is not None:
-            await self.leases.close()
+        for part in (self.leases, self.locks):
+            if part is not None:
+                await part.close()
         await self.purges.close()
         if self.valkey is not None:
             await self.valkey.close()
@@ -108,6 +114,8 @@ class Fleet:
             yield "origin_lease_waits_total", text, self.leases.waits
             text = "Renders without a lease: Valkey or the bucket was away, or another origin too slow."
             yield "origin_lease_alone_total", text, self.leases.alone
+        if self.locks is not None:
+            yield from self.locks.numbers()
 
     def _is_fresh(self) -> bool:
         return self.purges.log.is_fresh
@@ -118,6 +126,25 @@ class Fleet:
     async def _flush(self) -> None:
         for cache in self.caches:
             await cache.below.flush_bucket()
+
+
+@asynccontextmanager
+async def locks_of(config: Shared | None) -> AsyncIterator[HoldName | None]:
+    """What locks a name for the whole fleet, for a program that is no origin; None where nothing does.
+
+    Raises ConfigError where the client of Valkey is not installed.
+    """
+    if config is None or config.url is None:
+        yield None
+        return
+    valkey = _connect(config, config.url.get_secret_value())
+    locks = FleetLocks(valkey)
+    await valkey.open()
+    try:
+        yield locks.holding
+    finally:
+        await locks.close()
+        await valkey.close()
 
 
 async def try_bucket(config: Shared) -> None:
@@ -137,21 +164,22 @@ async def try_bucket(config: Shared) -> None:
 
 
 async def try_valkey(config: Shared) -> None:
-    """Raises BusDown, and ConfigError where its client is not installed."""
+    """Do once what an origin does with Valkey. Raises BusDown; ConfigError as Valkey does, and where its
+    client is not installed."""
     assert config.url is not None
-    valkey = _connect(config, config.url.get_secret_value())
+    valkey = _connect(config, config.url.get_secret_value(), answer_seconds=TRIAL_SECONDS)
     try:
         await valkey.open()
-        await valkey.run("PING")
+        await valkey.try_all()
     finally:
         await valkey.close()
 
 
-def _connect(config: Shared, url: str) -> Valkey:
-    """Raises ConfigError where its client is not installed."""
+def _connect(config: Shared, url: str, **bounds: float) -> Valkey:
+    """Raises ConfigError where its client is not installed, or does not understand the URL."""
     valkey: Any = importlib.import_module("origin.cache.valkey")  # an extra
     namespace = hashlib.sha256(config.results.identity().encode()).hexdigest()[:12]
-    made: Valkey = valkey.Valkey(url, f"image-origin:{namespace}:")
+    made: Valkey = valkey.Valkey(url, f"image-origin:{namespace}:", **bounds)
     return made
 
 

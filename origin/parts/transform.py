@@ -35,7 +35,9 @@ def transform_mount(
     way = config.auth or Way()
     if way.is_open:
         log.warning(
-            "handler %s: everyone may post pictures to /%s; `auth` bounds that", config.name, config.prefix
+            "handler %s: anyone who can reach the server may post pictures to /%s; `auth` restricts that",
+            config.name,
+            config.prefix,
         )
     authorizer = make_authorizer(way, config, clock)
     settings = handler.renditions.settings

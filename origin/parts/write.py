@@ -34,6 +34,8 @@ from origin.ingest.checker import PictureChecker
 from origin.ingest.derive import Deriver
 from origin.ingest.deriving_store import DerivingStore
 from origin.ingest.endpoints import endpoints
+from origin.ingest.locks import HoldName
+from origin.ingest.locks import Locks
 from origin.ingest.names import NameTemplate
 from origin.ingest.reply import Reply
 from origin.ingest.settings import CheckLimits
@@ -89,9 +91,11 @@ def make_writer(
     purge: Purge,
     pool: RenderPool,
     admission: FetchAdmission,
+    hold: HoldName | None,
     clock: Callable[[], float],
 ) -> Writer:
-    """The handler with what is written to it. `limits` and `defaults` are its own over those of the top.
+    """The handler with what is written to it. `limits` and `defaults` are its own over those of the top, and
+    `hold` locks a name for the whole fleet.
 
     Raises ConfigError where it takes SVG, and what disarms that is not installed.
     """
@@ -110,6 +114,7 @@ def make_writer(
         defaults=defaults,
         pool=pool,
         admission=admission,
+        hold=hold,
     )
     checker = PictureChecker(config.name, pool, admission, settings)
     stage, actions = None, None
@@ -125,6 +130,7 @@ def make_writer(
             settings.object,
             measure=checker.measure,
             expire=write.stage.expire,
+            locks=Locks(f"stage {write.stage.source.place()}", hold),
             clock=clock,
         )
         actions = Actions(
@@ -162,16 +168,19 @@ def make_picture_store(
     defaults: OptionDefaults,
     pool: RenderPool,
     admission: FetchAdmission,
+    hold: HoldName | None,
 ) -> PictureStore:
-    """Where the pictures of a handler go. `settings` and `defaults` are those by which it renders."""
+    """Where the pictures of a handler go. `settings` and `defaults` are those by which it renders, and `hold`
+    locks a name for the whole fleet."""
     write = config.write
     assert write is not None
+    locks = Locks(config.source.place(), hold)
     if not write.derive:
-        return PictureStore(store, purge)
+        return PictureStore(store, purge, locks)
     deriver = Deriver(
         config.name, write.derive, defaults=defaults, settings=settings, accepted=write.accept, pool=pool
     )
-    return DerivingStore(config.name, store, purge, deriver, admission, _object_settings(write))
+    return DerivingStore(config.name, store, purge, deriver, admission, _object_settings(write), locks)
 
 
 def _routes(write: Write, mount: Mount) -> Mapping[str, Route]:
@@ -188,7 +197,9 @@ def warn_of_open_doors(config: HandlerConfig) -> None:
     opened = config.write.list_open() if config.write is not None else []
     if opened:
         log.warning(
-            "handler %s: everyone may send %s, since write.auth is open", config.name, " and ".join(opened)
+            "handler %s: anyone who can reach the server may send %s, since write.auth is open",
+            config.name,
+            " and ".join(opened),
         )
 
 

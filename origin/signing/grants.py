@@ -57,18 +57,27 @@ class Grant:
                 return f"{name}={values[name]}"
         return ""
 
+    def admits(self, values: Mapping[str, Exact]) -> bool:
+        """Whether it names all of these options and bounds none of them to another value."""
+        return all(name in self.bounds and self.bounds[name](value) for name, value in values.items())
+
 
 def check_grant(token: str, key: str, pairs: Sequence[Pair], now: float) -> None:
     """Raise ValueError where the origin would refuse this request with that grant, as far as a program
     without the signing key can tell."""
-    payload, dot, _ = token.rpartition(".")
-    if not dot:
-        raise ValueError("not a grant: it has no dot")
-    grant = Grant.read(payload.encode())
+    grant = read_grant(token)
     if grant.expires is not None and now > grant.expires:
         raise ValueError(f"the grant has expired {now - grant.expires:.0f} s ago")
     if violation := grant.violation(key, read_values(pairs)):
         raise ValueError(f"outside the grant: {violation}")
+
+
+def read_grant(token: str) -> Grant:
+    """What a grant says, as far as it is to be believed without the signing key. Raises ValueError."""
+    payload, dot, _ = token.rpartition(".")
+    if not dot:
+        raise ValueError("not a grant: it has no dot")
+    return Grant.read(payload.encode())
 
 
 def read_values(pairs: Iterable[Pair]) -> dict[str, Exact]:

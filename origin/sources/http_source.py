@@ -8,6 +8,7 @@ import hashlib
 import re
 import time
 from collections.abc import AsyncIterator
+from collections.abc import Awaitable
 from collections.abc import Callable
 from collections.abc import Iterator
 from functools import partial
@@ -111,15 +112,13 @@ class HttpSource:
         self, key: str, if_none_match: str | None = None, reserve_memory: ReserveMemory = no_limit
     ) -> Original | None:
         url = self._settings.url_of(key)
+        fetch = partial(self._fetch, url, if_none_match, reserve_memory)
         if self.registry is not None:
-            await self._admit(key, if_none_match)
+            return await self._fetch_registered(self.registry, key, if_none_match, fetch)
         try:
-            original, modified = await self._fetch(url, if_none_match, reserve_memory)
+            return (await fetch())[0]
         except _Refused as refused:
-            raise await self._remember(key, refused, if_none_match) from refused.__cause__
-        if self.registry is not None:
-            await self._note(key, original, self._clock() if modified is None else modified)
-        return original
+            raise self._refusal(refused, if_none_match) from refused.__cause__
 
     async def check(self) -> CheckResult:
         await self.open()
@@ -181,10 +180,33 @@ class HttpSource:
 
     # What is remembered of servers and of the registry
 
-    async def _admit(self, key: str, if_none_match: str | None) -> None:
+    async def _fetch_registered(
+        self,
+        registry: WatchedRegistry,
+        key: str,
+        if_none_match: str | None,
+        fetch: Callable[[], Awaitable[tuple[Original | None, float | None]]],
+    ) -> Original | None:
+        await self._admit(registry, key, if_none_match)
+        async with registry.turn(key) as turn:
+            if not turn.is_first:  # and another origin may have noted why it is no use to ask
+                await self._admit(registry, key, if_none_match)
+            try:
+                original, modified = await fetch()
+            except _Refused as refused:
+                error = self._refusal(refused, if_none_match)
+                seconds = int(error.remember_for or 0)
+                note = partial(registry.registry.note_refused, key, refused.reason, seconds)
+                if seconds and (not await turn.may_note() or await registry.note(note)):
+                    error.remember_for = 0  # here: the registry is asked each time
+                raise error from refused.__cause__
+            if await turn.may_note():
+                await self._note(registry, key, original, self._clock() if modified is None else modified)
+            return original
+
+    async def _admit(self, registry: WatchedRegistry, key: str, if_none_match: str | None) -> None:
         """Ask the registry. Raises Forbidden, RegistryDown, and the refusal that it remembers."""
-        assert self.registry is not None
-        state = await self.registry.check_fetch(key)
+        state = await registry.check_fetch(key)
         if state.refusal is None:
             return
         text = f"{key}: {state.refusal.value}, not long ago"
@@ -192,32 +214,29 @@ class HttpSource:
             raise HostUnavailable(text, remember_for=0)
         raise _ERRORS[state.refusal](text, remember_for=0)
 
-    async def _remember(self, key: str, refused: _Refused, if_none_match: str | None) -> OriginError:
-        """The error of a refusal, which is remembered in the registry, or else by whoever gets the error."""
+    def _refusal(self, refused: _Refused, if_none_match: str | None) -> OriginError:
+        """The error of a refusal, and for how long it is remembered."""
         error, seconds = refused.error, self._settings.retry_errors_after
         if self._settings.keys is None and isinstance(error, SourceUnavailable):
             seconds = int(RETRY_NETWORK)  # this one server is ill, and will be well again
         if self._settings.keep_removed and if_none_match is not None:
             error = HostUnavailable(str(error))
         error.remember_for = seconds
-        if self.registry is not None and seconds:
-            note = partial(self.registry.registry.note_refused, key, refused.reason, seconds)
-            if await self.registry.note(note):
-                error.remember_for = 0
         return error
 
-    async def _note(self, key: str, original: Original | None, modified: float) -> None:
-        assert self.registry is not None
-        registry, seconds = self.registry.registry, self._settings.retry_errors_after
+    async def _note(
+        self, watched: WatchedRegistry, key: str, original: Original | None, modified: float
+    ) -> None:
+        registry, seconds = watched.registry, self._settings.retry_errors_after
         if original is None:
-            await self.registry.note(partial(registry.note_unchanged, key, modified, seconds))
+            await watched.note(partial(registry.note_unchanged, key, modified, seconds))
             return
         format = sniff(original.body)
         assert format is not None  # anything else was refused
         checksum = hashlib.sha1(original.body, usedforsecurity=False).hexdigest()
         etag = original.etag if _ETAG.fullmatch(original.etag) else None
         record = FetchedRecord(format.mime.removeprefix("image/"), checksum, etag, modified)
-        await self.registry.note(partial(registry.note_fetched, key, record, seconds))
+        await watched.note(partial(registry.note_fetched, key, record, seconds))
 
     def _unavailable(self, text: str) -> SourceUnavailable:
         if self._settings.keys is None:

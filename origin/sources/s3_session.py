@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Mapping
 from typing import Any
 from typing import cast
 
 import aiohttp
 from aiobotocore.httpsession import AIOHTTPSession
+
+from origin.http.trace_context import trace_headers
 
 _ERROR_BYTES = 65_536  # read of an error answer; those of S3 are under 1 kB
 
@@ -37,8 +40,11 @@ class _Client:
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
 
-    async def request(self, method: str, **arguments: Any) -> aiohttp.ClientResponse | _ErrorAnswer:
-        response = await self._session.request(method, **arguments, allow_redirects=False)
+    async def request(
+        self, method: str, headers: Mapping[str, str], **arguments: Any
+    ) -> aiohttp.ClientResponse | _ErrorAnswer:
+        headers = {**headers, **trace_headers()}  # beside what is signed
+        response = await self._session.request(method, headers=headers, **arguments, allow_redirects=False)
         if response.status < 300:
             return response
         async with response:

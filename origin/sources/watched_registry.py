@@ -7,10 +7,14 @@ import logging
 import time
 from collections.abc import Awaitable
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from contextlib import nullcontext
+from typing import Protocol
 from typing import TypeVar
 
 from origin.errors import Forbidden
 from origin.errors import RegistryDown
+from origin.sources.url_registry import RegistryAction
 from origin.sources.url_registry import UrlRegistry
 from origin.sources.url_registry import UrlState
 
@@ -23,10 +27,38 @@ PAUSE_SECONDS = 1.0  # after a failure, in which nobody asks
 T = TypeVar("T")
 
 
+class Turn(Protocol):
+    """A fetch's place among those of other origins for the same URL."""
+
+    is_first: bool  # whether no other origin was at it
+
+    async def may_note(self) -> bool:
+        """Whether what the server answered may be written down: nobody else does, and nobody has taken back
+        since what there was to know of the URL."""
+
+
+class Turns(Protocol):
+    """Who of a fleet goes first to a server (see `origin.cache.locks`)."""
+
+    def turn(self, name: str) -> AbstractAsyncContextManager[Turn]: ...
+
+    async def end_turn(self, name: str) -> None: ...
+
+
+class _OnlyTurn:
+    """Of an origin that knows of no other."""
+
+    is_first = True
+
+    async def may_note(self) -> bool:
+        return True
+
+
 class WatchedRegistry:
     """The registry of one source. It says once that it is down or slow, and once that it is well again.
 
-    `fetch_seconds` is how long a fetch waits for it. `clock` gives seconds that never go back.
+    `fetch_seconds` is how long a fetch waits for it, `cached_seconds` a picture in the cache. `clock` gives
+    seconds that never go back.
     """
 
     def __init__(
@@ -34,9 +66,12 @@ class WatchedRegistry:
         registry: UrlRegistry,
         clock: Callable[[], float] = time.monotonic,
         fetch_seconds: float = FETCH_SECONDS,
+        cached_seconds: float = CACHED_SECONDS,
     ) -> None:
         self.registry = registry
         self.failures = 0  # since the start
+        self.cached_seconds = cached_seconds
+        self.turns: Turns | None = None  # of the fleet
         self._clock = clock
         self._fetch_seconds = fetch_seconds
         self._down_until = 0.0  # when nobody asks
@@ -63,7 +98,7 @@ class WatchedRegistry:
         asking = asyncio.ensure_future(self._ask(lambda: self.registry.state(url)))
         self._asking.add(asking)
         asking.add_done_callback(self._asked)
-        await asyncio.wait({asking}, timeout=CACHED_SECONDS)
+        await asyncio.wait({asking}, timeout=self.cached_seconds)
         if not asking.done():
             self._was_slow()
             return
@@ -81,6 +116,19 @@ class WatchedRegistry:
         state = await self._ask(lambda: self.registry.state(url))
         _admit(state)
         return state
+
+    def turn(self, url: str) -> AbstractAsyncContextManager[Turn]:
+        """Of a fetch that `check_fetch` has admitted. One that was not the first has to be checked again."""
+        if self.turns is None:
+            return nullcontext(_OnlyTurn())
+        return self.turns.turn(url)
+
+    async def moderate(self, action: RegistryAction, url: str) -> None:
+        """What a registry does to a URL. What a fetch that is under way learns of one that is added is not
+        remembered: it may be why it is added again. Raises RegistryDown."""
+        if action == "add" and self.turns is not None:
+            await self.turns.end_turn(url)
+        await getattr(self.registry, action)(url)
 
     async def note(self, work: Callable[[], Awaitable[None]]) -> bool:
         """Write something down; whether that was possible."""
@@ -122,7 +170,7 @@ class WatchedRegistry:
             log.error(
                 "the registry of URLs does not answer within %g s; pictures in the cache are served, blocked"
                 " ones too",
-                CACHED_SECONDS,
+                self.cached_seconds,
             )
 
     def _failed(self, error: RegistryDown) -> None:

@@ -157,7 +157,7 @@ def test_a_key_needs_its_handler_where_there_are_several(tmp_path: Path, root: P
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("more", "warned"), [({}, True), ({"widths": [100]}, False)])
+@pytest.mark.parametrize(("more", "warned"), [({}, True), ({"widths": [100], "prefix": ""}, False)])
 def test_check_warns_of_variants_that_strangers_can_use_up(
     tmp_path: Path, root: Path, more: dict[str, Any], warned: bool
 ) -> None:
@@ -165,6 +165,7 @@ def test_check_warns_of_variants_that_strangers_can_use_up(
     done = invoke("check", "-c", path)
     assert done.exit_code == 0
     assert ("handler h: warning: `variants` without `widths`" in done.stdout) == warned
+    assert ('handler h: ok: prefix "" is the root: every path' in done.stdout) != warned
 
 
 @pytest.mark.slow
@@ -283,7 +284,7 @@ def test_check_tells_whether_what_is_shared_works(tmp_path: Path, root: Path) ->
     done = invoke("check", "-c", write_config(tmp_path, config))
     told = [line for line in done.stdout.splitlines() if line.startswith("shared")]
     assert told[0] == f"shared results: ok: {results}/ can be written, listed, read and deleted from"
-    assert told[1].startswith("shared url: FAILED: ConnectionError ")
+    assert told[1].startswith("shared url: FAILED: cannot connect to 127.0.0.1:")
     assert done.exit_code == 1
     assert SECRET not in done.stdout + done.stderr
     assert [path for path in results.rglob("*") if path.is_file()] == []

@@ -23,7 +23,7 @@ from tests.support.s3_servers import S3Server
 
 BODIES = {
     "a.jpg": pictures.small(),
-    "2024/b.png": pictures.palette(),
+    "2024/b.png": pictures.alpha(),
     "2024/Größe 🐈.gif": b"GIF89a, or nearly",
     "empty": b"",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from typing import Any
+from urllib.parse import parse_qs
 from urllib.parse import urlsplit
 
 import pytest
@@ -102,6 +103,32 @@ def test_a_grant_stands_in_every_url_and_bounds_them_all() -> None:
         images.img("users/cat.jpg", alt="", w=600, h=3, f="jpg")
     # Without `dpr` in the grant there is no second URL for dense screens.
     assert "srcset" not in images.img("users/cat.jpg", alt="", w=300, f="jpg")
+
+
+def test_what_a_grant_does_not_admit_is_left_out_of_a_srcset() -> None:
+    bounds: dict[str, Any] = {"w": {"min": 100, "max": 600}, "h": {"max": 500}, "f": ["webp", "jpg"]}
+    token = UrlSigner(BASE, "photos", [KEY]).grant("cat.jpg", now=NOW, **bounds)
+    images = Images(BASE, "photos", grant=token)
+    more: dict[str, Any] = {"widths": [50, 300, 600, 900], "f": "jpg", "w": 300, "h": 200, "now": NOW}
+    sizes = [(300, 200), (600, 400)]
+    assert [read_size(part) for part in images.srcset("cat.jpg", **more).split(", ")] == sizes
+    picture = images.picture("cat.jpg", alt="", formats=["webp"], sizes="50vw", **more)
+    assert {read_size(url) for url in list_urls(picture)} == set(sizes)
+    assert {judge(url).reason.value for url in list_urls(picture)} == {"granted"}
+    # The height counts as well, and `src` is the widest that is left.
+    tall = images.img("cat.jpg", alt="", **{**more, "h": 300})
+    assert {read_size(url) for url in list_urls(tall)} == {(300, 300)}
+    # Where none is left the first one says why.
+    with pytest.raises(ValueError, match=r"^outside the grant: w=700$"):
+        images.srcset("cat.jpg", **{**more, "widths": [700, 900]})
+    dense = UrlSigner(BASE, "photos", [KEY]).grant("cat.jpg", now=NOW, w=[300, 600], dpr=[1, 2])
+    srcset = Images(BASE, "photos", grant=dense).srcset("cat.jpg", densities=[1, 2, 3], w=300, now=NOW)
+    assert [part.split()[1] for part in srcset.split(", ")] == ["1x", "2x"]
+
+
+def read_size(url: str) -> tuple[int, int]:
+    asked = parse_qs(urlsplit(url).query)
+    return int(asked["w"][0]), int(asked["h"][0])
 
 
 def test_a_grant_that_has_ended_is_refused() -> None:

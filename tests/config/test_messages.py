@@ -11,6 +11,7 @@ import pytest
 from origin.config.load import build_config
 from origin.config.part import part_types
 from origin.errors import ConfigError
+from tests.support.cases import check_each
 from tests.support.configurations import CANARY
 from tests.support.configurations import SOURCE
 from tests.support.configurations import config
@@ -370,11 +371,12 @@ MISTAKES: list[tuple[Any, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("data", "place", "told"), MISTAKES, ids=[place for _, place, _ in MISTAKES])
-def test_a_mistake_is_one_line_that_names_place_expectation_and_value(
-    data: Any, place: str, told: str
-) -> None:
-    assert mistake(data) == f"config.json: {place}: {told}"
+def test_a_mistake_is_one_line_that_names_place_expectation_and_value() -> None:
+    def check(case: tuple[Any, str, str]) -> None:
+        data, place, told = case
+        assert mistake(data) == f"config.json: {place}: {told}"
+
+    check_each({f"{number} {case[1]}": case for number, case in enumerate(MISTAKES)}, check)
 
 
 @pytest.mark.parametrize("path", ["/upload", "/other", "/other/upload", "/status", "/-/upload"])

@@ -134,7 +134,7 @@ def test_relative_paths_start_at_the_file(tmp_path: Path) -> None:
         ("img/photos", "img/photos"),
         ("/img/", "img"),
         ("fotos-ü", "fotos-ü"),
-        ("", "photos"),
+        ("", ""),
         (None, "photos"),
     ],
 )

@@ -19,8 +19,9 @@ def handler(**own: Any) -> Handler:
     return build_config({"handlers": [{"name": "photos", "source": LOCAL, **own}]}).handlers[0]
 
 
-def test_an_empty_prefix_is_the_root_beside_a_dialect_and_the_name_without() -> None:
-    assert (handler(prefix="", dialect="imgix").prefix, handler(prefix="").prefix) == ("", "photos")
+def test_an_empty_prefix_is_the_root_and_none_is_the_name() -> None:
+    assert (handler(prefix="", dialect="imgix").prefix, handler(prefix="").prefix) == ("", "")
+    assert (handler().prefix, handler(prefix=None).prefix) == ("photos", "photos")
     assert (handler(dialect="imgix").prefix, handler(prefix="a/b", dialect="imgix").prefix) == (
         "photos",
         "a/b",

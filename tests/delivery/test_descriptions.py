@@ -13,13 +13,6 @@ from tests.support.running import Running
 from tests.support.running import Shelf
 from tests.support.running import settings
 
-SHELF = {
-    "land.jpg": pictures.land(),
-    "port.png": pictures.port(),
-    "moving.gif": pictures.animation(),
-    "cut.jpg": pictures.land()[:-500],
-    "text.jpg": b"no picture",
-}
 TYPES = {"json": "application/json", "thumbhash": "text/plain", "blurhash": "text/plain"}
 
 
@@ -27,7 +20,16 @@ TYPES = {"json": "application/json", "thumbhash": "text/plain", "blurhash": "tex
 def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder: Path = tmp_path_factory.mktemp("descriptions")
     config = settings(folder, folder / "cache", error_status="exact", output_format="auto")
-    with Running(config, source=Shelf(**SHELF)) as running:
+    shelf = Shelf(
+        **{
+            "land.jpg": pictures.land(),
+            "port.png": pictures.port(),
+            "moving.gif": pictures.animation(),
+            "cut.jpg": pictures.land()[:-500],
+            "text.jpg": b"no picture",
+        }
+    )
+    with Running(config, source=shelf) as running:
         yield running
 
 
@@ -52,7 +54,7 @@ def test_a_description_is_an_answer_like_any_other(origin: Running, format: str)
 
 def test_the_json_tells_of_the_original(origin: Running) -> None:
     facts = json.loads(origin.get("/h/land.jpg?f=json").body)
-    assert (facts["width"], facts["height"], facts["bytes"]) == (1000, 600, len(SHELF["land.jpg"]))
+    assert (facts["width"], facts["height"], facts["bytes"]) == (1000, 600, len(pictures.land()))
     assert list(facts) == [
         *("width", "height", "format", "bytes", "frames", "duration_ms", "alpha", "orientation"),
         *("dominant", "palette", "thumbhash", "blurhash", "lqip"),

@@ -90,6 +90,10 @@ def origin(
         "limits": {"queue_timeout": 60},
     }
     with Running(config, clock=clock) as running:
+        for handler in running.origin.handlers.values():
+            registry = getattr(handler.renditions.originals.source, "registry", None)
+            if registry is not None:  # which on a busy machine takes longer than a request waits for it
+                registry.cached_seconds = 30.0
         yield running
 
 

@@ -18,10 +18,12 @@ from origin.delivery.mounts import Mount
 from origin.http.message import Request
 from origin.http.message import Response
 from origin.http.message import text_response
+from origin.signing import UrlSigner
 from tests.support.pictures import land
 from tests.support.running import Running
 from tests.support.running import Shelf
 from tests.support.running import settings
+from tests.support.signing import KEY
 
 LIMIT = BodyLimit(200_000, 20.0)
 
@@ -41,7 +43,9 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("router")
     plain = settings(folder, folder / "cache")
     inner = {**plain["handlers"][0], "name": "inner", "prefix": "h/inner"}
-    with Running({**plain, "handlers": [*plain["handlers"], inner]}, source=Shelf(**{"a.jpg": land()})) as it:
+    root = {**plain["handlers"][0], "name": "root", "prefix": "", "signing": {"keys": [KEY]}}
+    handlers = [*plain["handlers"], inner, root]
+    with Running({**plain, "handlers": handlers}, source=Shelf(**{"a.jpg": land()})) as it:
         mounts = it.app.image_router.mounts.by_prefix
         assert isinstance(mounts, dict)
         mounts["h"] = Mount(mounts["h"].handler, {"POST": Endpoint(receive, LIMIT)})
@@ -69,6 +73,16 @@ def test_a_method_is_answered_by_its_endpoint(origin: Running, target: str, key:
 def test_pictures_are_read_beside_it(origin: Running) -> None:
     assert origin.get("/h/a.jpg?w=30").status == 200
     assert origin.get("/h").status == 404
+
+
+def test_the_root_has_what_nothing_else_claims(origin: Running) -> None:
+    url = UrlSigner("", "", [KEY]).url("a.jpg", w=30)
+    assert url.startswith("/a.jpg?w=30&t=")
+    assert origin.get(url).status == 200
+    assert origin.get("/a.jpg?w=30").kind == "forbidden"
+    assert origin.get("/h/a.jpg?w=31").status == 200  # of h, which signs nothing
+    assert origin.get("/status").body == b"OK"
+    assert origin.get("/-/cat.jpg").kind is None
 
 
 def test_a_body_past_the_limit_is_refused_by_the_endpoint(origin: Running) -> None:

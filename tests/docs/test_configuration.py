@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from origin.config.legacy import Aws
 from origin.config.limits import HandlerLimits
 from origin.config.limits import Limits
 from origin.config.load import build_config
+from origin.config.load import only_variables
 from origin.config.model import Admin
 from origin.config.model import Cache
 from origin.config.model import Config
@@ -43,6 +45,7 @@ from origin.config.write import Write
 from origin.config.write import WriteCors
 from origin.config.write import WriteRoutes
 from origin.errors import ConfigError
+from tests.support.cases import check_each
 from tests.support.documents import PICTURES
 from tests.support.documents import ROOT
 from tests.support.documents import SECRET
@@ -91,11 +94,11 @@ DOTTED: dict[str, type[Part]] = {
     **{"normalise": Normalise, "object": StoredAs, "cors": WriteCors, "routes": WriteRoutes},
     **{"stage": StagePart, "shared": Shared, "events": Events, "telemetry": Telemetry},
 }
-DEFAULTS = [
-    pytest.param(model, path, code(row[0])[0], row[1], id=f"{model.__name__}.{code(row[0])[0]}")
+DEFAULTS = {
+    f"{model.__name__}.{code(row[0])[0]}": (model, path, code(row[0])[0], row[1])
     for after, model, path in PLACES
     for row in CONFIGURATION.table(after)
-]
+}
 
 
 CDNS: dict[str, dict[str, Any]] = {
@@ -162,10 +165,12 @@ def test_every_key_of_the_configuration_is_on_the_page(after: str, model: type[P
     assert sorted(code(row[0])[0] for row in rows) == sorted(name for name, _ in keys(model))
 
 
-@pytest.mark.parametrize(("model", "path", "key", "default"), DEFAULTS)
-def test_each_default_on_the_page_is_the_programs(
-    model: type[Part], path: tuple[str | int, ...], key: str, default: str
-) -> None:
+def test_each_default_on_the_page_is_the_programs() -> None:
+    check_each(DEFAULTS, _has_its_default)
+
+
+def _has_its_default(row: tuple[type[Part], tuple[str | int, ...], str, str]) -> None:
+    model, path, key, default = row
     config, absent = configuration(path), configuration(path)
     *parts, name = key.split(".")
     place, place_without = (_follow(each, (*path, *parts)) for each in (config, absent))
@@ -230,3 +235,12 @@ def test_the_app_starts_with_the_example_and_serves_what_it_says(example: Path) 
         unsigned = origin.get("/img/members/cat.jpg")
     assert (picture.status, picture.type) == (200, "image/avif")
     assert (unsigned.status, unsigned.kind) == (404, "forbidden")
+
+
+def test_the_variables_of_the_page_are_a_configuration(tmp_path: Path) -> None:
+    (tmp_path / "signing-key").write_text("0123456789abcdef" * 2)
+    block = page("docs/configuration.md").block("sh", "ORIGIN__HTTP_PORT")
+    pairs = (shlex.split(line)[0].partition("=") for line in block.splitlines())
+    made = only_variables({name: value.replace("/run/secrets", str(tmp_path)) for name, _, value in pairs})
+    assert made is not None
+    assert (made.http_port, made.handlers[0].name, made.limits.render_timeout) == (8080, "photos", 5)

@@ -113,7 +113,8 @@ def test_the_javascript_runs(tmp_path: Path) -> None:
     )
     (folder / "package.mjs").write_text(f"process.env.ORIGIN_KEY = '{KEY}';\n{FETCH}{text}")
     out = run_node("package.mjs", cwd=folder)
-    assert len(out.splitlines()) == text.count("console.log") == 10
+    assert len(out.splitlines()) == text.count("console.log") == 11
+    assert out.splitlines()[10].endswith(" 1600w")
     check_urls(out.replace(out.splitlines()[8], ""), 20)
 
 
@@ -144,6 +145,25 @@ def test_the_frontmatter_of_astro_makes_the_html(tmp_path: Path) -> None:
     html = run_node("page.mjs", cwd=folder)
     check_urls(html, 9)
     assert 'width="1200" height="800"' in html
+
+
+# --- What was tried ---------------------------------------------------------------------------------
+
+
+def test_every_recipe_says_what_it_was_run_with() -> None:
+    recipes = re.findall(r"^## (.+)$", PAGE.text, re.MULTILINE)
+    recipes = recipes[recipes.index("HTML") : recipes.index("What was tried")]
+    rows = PAGE.table("| recipe | with | by |")
+    assert sorted(name for row in rows for name in row[0].split(", ")) == sorted(recipes)
+
+
+def test_the_versions_that_the_tests_build_are_those_of_the_page() -> None:
+    text = (ROOT / "tests/system/test_front_ends.py").read_text(encoding="utf-8")
+    built = " ".join(row[1] for row in PAGE.table("| recipe | with | by |") if row[2].startswith("the tests"))
+    names = {"next": "Next", "nuxt": "Nuxt", "@nuxt/image": "Nuxt Image"}
+    pinned = re.findall(r'"(@unpic/\w+|@nuxt/image|next|nuxt)@([\d.]+)"', text)
+    assert len(pinned) == 5
+    assert [f"{names.get(name, f'`{name}`')} {version}" in built for name, version in pinned] == [True] * 5
 
 
 # --- Ruby and PHP ----------------------------------------------------------------------------------

@@ -125,7 +125,7 @@ def test_the_stages_are_those_that_are_timed(exposition: str) -> None:
 
 @pytest.mark.slow
 def test_the_queries_ask_for_metrics_and_labels_that_exist(exposition: str) -> None:
-    """Those of the page; tests/test_deploy.py has the rules and the dashboard."""
+    """Those of the page; tests/deploy has the rules and the dashboard."""
     queries = "".join(OPERATIONS.blocks("promql"))
     counted = set(re.findall(r"^(\w+?)(?:\{| )", exposition, re.MULTILINE))
     assert set(re.findall(r"\borigin_\w+", queries)) <= counted

@@ -6,6 +6,7 @@ import json
 import re
 import tomllib
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import json5
 import pytest
@@ -34,9 +35,20 @@ _OF_THE_READER = {
     "settings.py",
     "app/helpers.php",
     "composer.json",
+    "package.json",
 }
 _KEYS = {"on_error.json"}  # of the configuration, which look like files
 _MADE_BY_A_RUN = re.compile(r"benchmarks/(?:results|\.work|\.peers)/.*|build/site/.*")
+# Whose pages the documents link, by https. Links on 127.0.0.1 are for what the reader has started.
+SITES = {
+    "blurha.sh",
+    "docs.astral.sh",
+    "docs.imgix.com",
+    "evanw.github.io",
+    "github.com",
+    "keepachangelog.com",
+    "pypi.org",
+}
 # Files that docs/architecture.md names and that are still to come.
 COMING: set[str] = set()
 
@@ -51,6 +63,30 @@ def test_every_link_leads_to_a_page_and_a_heading(page: Page) -> None:
         target = (page.path.parent / name).resolve() if name else page.path
         assert target.exists(), link
         assert not anchor or anchor in pages[target].anchors(), link
+
+
+@each_page
+def test_every_link_to_another_site_has_the_right_form(page: Page) -> None:
+    """They are not fetched. What other people's servers answer is no fault of a change here, and a test must
+    not fail for it; and where tests run there may be no network. Whoever adds a host to SITES has opened the
+    page; what the address of a page cannot tell, such as that it has moved, only a reader sees."""
+    for target in re.findall(r"\]\(([^)]*)\)", page.prose):
+        assert not re.search(r"\s", target), target  # it would be shown as text
+    for link in (*page.links(), *re.findall(r"<(\w+:[^>]*)>", page.prose)):
+        if not re.match(r"\w+:", link):
+            continue
+        parts = urlsplit(link)
+        assert (parts.username, parts.port if parts.scheme == "https" else None) == (None, None), link
+        assert re.fullmatch(r"[!-~]+", link), link
+        assert parts.path.startswith("/"), link
+        assert (parts.scheme, parts.hostname) == ("http", "127.0.0.1") or (
+            parts.scheme == "https" and parts.hostname in SITES
+        ), link
+
+
+def test_no_site_is_allowed_that_no_page_links() -> None:
+    linked = {urlsplit(link).hostname for page in PAGES for link in page.links()}
+    assert SITES - linked == set()
 
 
 @each_page

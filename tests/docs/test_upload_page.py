@@ -31,7 +31,9 @@ pytestmark = [
     ),
 ]
 MAX = 2_000_000  # bytes of a picture here
-PHOTO = pictures.encoded(pictures.noise(600, 400, 1), "PNG")  # more than one event of progress
+PHOTO = pictures.encoded(
+    pictures.noise(600, 400, 1), "PNG", compress_level=0
+)  # more than one event of progress
 
 
 UNUSABLE = "This file cannot be used. Please choose a JPEG or a PNG"

@@ -22,7 +22,7 @@ from tests.support.reference import Wanted
 from tests.support.reference import apply
 
 _SHARES = [Fraction(n, 10) for n in range(11)]
-_SIZES = [(120, 80), (80, 120), (97, 61), (60, 60), (640, 427), (301, 902)]
+_SIZES = [(120, 80), (80, 120), (97, 61), (60, 60), (320, 214), (151, 452)]
 _COLOURS = [None, (255, 204, 0, 255), (0, 128, 255, 128), (40, 40, 40, 255)]
 
 

@@ -16,6 +16,7 @@ from origin.imaging.sandbox import LOCKS
 from origin.render.environment import environment
 from origin.render.process import Renderer
 from origin.render.process import RendererBroken
+from tests.support.render_matrix import write_originals
 from tests.support.sandbox_attacks import CALLS
 from tests.support.sandbox_attacks import FILES
 from tests.support.sandbox_attacks import NO_LANDLOCK
@@ -96,11 +97,12 @@ def test_a_refusal_does_no_harm_to_the_next_picture(with_all: Inside) -> None:
 
 
 @pytest.mark.slow
-def test_nothing_that_rendering_needs_is_refused() -> None:
+def test_nothing_that_rendering_needs_is_refused(tmp_path: Path) -> None:
     """Hundreds of results, byte for byte, against those of a process without locks."""
+    write_originals(tmp_path)
     runs = [
         subprocess.Popen(
-            [sys.executable, "-m", "tests.support.render_matrix", place],
+            [sys.executable, "-m", "tests.support.render_matrix", place, tmp_path],
             stdout=subprocess.PIPE,
             cwd=ROOT,
             env=environment() | {"PYTHONPATH": str(ROOT)},

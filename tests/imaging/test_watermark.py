@@ -191,7 +191,7 @@ def test_the_smallest_result_takes_it() -> None:
         (b"", "not a picture"),
         (b"<svg/>", "not a picture"),
         (solid(50, 50)[:60], "cannot be decoded"),
-        (solid(2001, 2000), "4002000 pixels, more than 4000000"),
+        (pictures.png(2001, 2000), "4002000 pixels, more than 4000000"),
     ],
 )
 def test_what_is_no_watermark_is_refused(picture: bytes, reason: str) -> None:

@@ -1,4 +1,5 @@
-"""Behind the answer to a write nobody is served what was there before, while everybody reads all the time.
+"""Behind the answer to a write nobody is served what was there before, while everybody reads all the time:
+in a hurry at the moments where a write begins and where it is answered, and unhurried between them.
 
 Every read is checked against the writes that were answered before it was asked, or begun before it was
 answered: it has to show what one of these has left.
@@ -33,6 +34,8 @@ READS = (
     f"/whole/inner/{KEY}?w=30&f=png",
     "/named/a/racedMI.png",
 )
+HURRIED = 6  # reads of each target, one behind the other, from such a moment on
+UNHURRIED = 0.005  # seconds between two later ones
 GONE = -1  # what a read shows of a picture that is not there
 
 
@@ -93,8 +96,12 @@ def test_no_reader_sees_what_was_replaced_before_it_asked(origin: Running) -> No
 
     def read(target: str) -> list[tuple[int, int, int]]:
         """Of each read: the last write answered when it was asked, what it shows, the last write begun."""
-        seen = []
+        seen, moment, hurried = [], (begun, answered), 0
         while not done.is_set():
+            hurried = hurried + 1 if moment == (begun, answered) else 0
+            moment = (begun, answered)
+            if hurried >= HURRIED:
+                done.wait(UNHURRIED)
             before = answered
             answer = origin.get(target)
             assert answer.status in (200, 404)

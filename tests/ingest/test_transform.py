@@ -339,7 +339,7 @@ def test_a_handler_that_everyone_may_post_to_is_told_about(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING), Running(config(tmp_path)):
-        assert "everyone may post pictures to /images" in caplog.text
+        assert "anyone who can reach the server may post pictures to /images" in caplog.text
 
 
 # The pool

@@ -12,9 +12,14 @@ from origin.app import OriginApp
 from origin.app import create_app
 from origin.ops.cdn.purge import CdnPurge
 from origin.ops.purge import SPREAD_SECONDS
+from tests.support import pictures
 from tests.support.documents import PICTURES
 from tests.support.loop_clock import LoopClock
+from tests.support.running import Running
 from tests.support.running import settings
+from tests.support.uploads import BEARER
+from tests.support.uploads import send
+from tests.support.uploads import writing
 
 
 class FakeCdn:
@@ -77,3 +82,60 @@ async def test_the_cdn_is_not_told_of_a_handler_that_a_reload_took_away(tmp_path
     app.origin.purges.follow(app.origin.config, {})
     await app.origin.purges.purge(handler, "a.jpg", None)
     assert cdn.told == []
+
+
+def told_keys(cdn: FakeCdn) -> list[str | None]:
+    return [purge.key for purge in cdn.told]
+
+
+async def after(clock: LoopClock, seconds: float) -> None:
+    clock.advance(seconds)
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_the_cdn_is_told_of_a_write_that_no_other_origin_knows_of_and_again_when_they_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = LoopClock(monkeypatch, frozen=True)
+    top = shared(tmp_path)
+    results = tmp_path / "results"
+    app, cdn = made(tmp_path, shared=top)
+    origin = app.origin
+    assert origin.fleet is not None
+    await origin.fleet.bucket.open()
+    results.rmdir()  # the bucket is away, and there is no Valkey
+    await origin.purges.of_writer(origin.config.handlers[0])("a.jpg")
+    await after(clock, SPREAD_SECONDS + 0.1)
+    assert told_keys(cdn) == ["a.jpg"]
+    await after(clock, 60)
+    assert told_keys(cdn) == ["a.jpg"]
+    results.mkdir()
+    (mark,) = origin.fleet.marks.all()
+    assert await origin.fleet.purges.log._put(mark) is not None  # as a look does, once it works again
+    await after(clock, 0)
+    assert told_keys(cdn) == ["a.jpg"]  # not before they have looked
+    await after(clock, SPREAD_SECONDS + 0.1)
+    assert told_keys(cdn) == ["a.jpg", "a.jpg"]
+    results.rename(tmp_path / "away")
+    await origin.purges.of_writer(origin.config.handlers[0])("b.jpg")
+    await origin.close()  # which waits for nothing
+    assert told_keys(cdn) == ["a.jpg", "a.jpg", "b.jpg"]
+
+
+@pytest.mark.slow
+def test_a_write_that_no_other_origin_knows_of_is_answered_as_ever(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "pictures").mkdir()
+    config = writing(tmp_path / "pictures", tmp_path / "cache") | {"shared": shared(tmp_path)}
+    with Running(config) as origin:
+        cdn = FakeCdn()
+        origin.origin.purges.cdn = cdn  # type: ignore[assignment]
+        assert send(origin.port, "PUT", "/up/a.png", pictures.odd(), BEARER).status == 201
+        (tmp_path / "results").rename(tmp_path / "away")
+        assert send(origin.port, "PUT", "/up/a.png", pictures.small(), BEARER).status == 200
+        assert send(origin.port, "DELETE", "/up/a.png", headers=BEARER).status == 204
+        assert send(origin.port, "GET", "/up/a.png").status == 404
+    assert "a.png changed, and the purge reached" in caplog.text
+    assert told_keys(cdn) == ["a.png"] * 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import io
 import json
 import logging
@@ -317,3 +318,13 @@ def test_a_signature_of_imgix_is_not_written_and_other_values_of_its_name_are() 
     assert logs.redact_url(b"/cat.jpg", b"w=300&s=" + signature) == "/cat.jpg?w=300&s=[token]"
     assert logs.redact_url(b"/cat.jpg", b"s=" + signature + b"&w=3") == "/cat.jpg?s=[token]&w=3"
     assert logs.redact_url(b"/cat.jpg", b"s=small&w=3") == "/cat.jpg?s=small&w=3"
+
+
+def test_a_line_tells_its_time_to_the_millisecond() -> None:
+    handler = logs.Lines(io.StringIO(), "text")
+    moments = [0.0, 1.5, 1_700_000_000.999, 1_700_000_001.0, 1_700_000_001.004, 1_709_251_199.25, 0.0]
+    for moment in moments:
+        record = logging.LogRecord("origin", logging.INFO, "", 0, "hello", (), None)
+        record.created = moment
+        told = datetime.datetime.fromtimestamp(moment, datetime.UTC).isoformat(timespec="milliseconds")
+        assert handler.format(record) == f"{told.removesuffix('+00:00')}Z info hello"

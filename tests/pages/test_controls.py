@@ -11,6 +11,7 @@ from origin.pages.controls import list_controls
 from origin.urls.options import NAMES
 from origin.urls.options import OPTIONS
 from origin.urls.options import find_option
+from origin.urls.values import spell
 
 CONTROLS = {control["name"]: control for control in list_controls()}
 
@@ -27,15 +28,22 @@ def test_every_option_of_a_picture_has_one_control_named_as_it_is_and_plain_json
 @pytest.mark.parametrize(
     ("name", "control"),
     [
-        ("w", {"control": "slider", "min": 0, "max": None, "step": 1}),
-        ("q", {"control": "slider", "min": 1, "max": 100, "step": 1, "suggestions": ["auto"]}),
-        ("blur", {"control": "slider", "min": 0.3, "max": 100, "step": 0.1}),
+        ("w", {"control": "slider", "min": 1, "max": None, "step": 1, "rest": None}),
+        (
+            "q",
+            {"control": "slider", "min": 1, "max": 100, "step": 1, "rest": None, "suggestions": ["auto"]},
+        ),
+        ("blur", {"control": "slider", "min": 0.3, "max": 100, "step": 0.1, "rest": None}),
+        ("trim", {"control": "slider", "min": 1, "max": 100, "step": 1, "rest": None}),
+        ("gray", {"control": "choice", "choices": ["true", "false"], "rest": "false"}),
+        ("anim", {"control": "choice", "choices": ["true", "false"], "rest": "true"}),
         ("saturation", {"control": "slider", "min": 0, "max": 3, "rest": 1}),
         ("rotate", {"control": "slider", "min": -360, "max": 360}),
         ("dpr", {"control": "slider", "min": 0.5, "max": 5, "rest": 1}),
         ("c", {"control": "choice", "choices": ["true", "false"]}),
         ("fit", {"control": "choice", "choices": ["cover", "inside", "contain", "outside", "fill"]}),
         ("bg", {"control": "colour"}),
+        ("g", {"control": "text", "rest": "center"}),
         ("p", {"control": "text", "suggestions_of": "presets"}),
         ("wm", {"control": "text", "suggestions_of": "watermarks"}),
         ("bytes", {"control": "text"}),
@@ -54,7 +62,7 @@ def test_no_control_offers_what_the_origin_refuses() -> None:
         for value in (
             *control.get("choices", ()),
             *control.get("suggestions", ()),
-            *(format(control[end], "g") for end in ("min", "max", "rest") if control.get(end) is not None),
+            *(spell(control[end]) for end in ("min", "max", "rest") if control.get(end) is not None),
         )
     }
     assert len(offered) > 60

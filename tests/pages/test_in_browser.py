@@ -31,8 +31,12 @@ SETTLED = (
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    port = s3_servers.closed_port()
-    with serving(tmp_path_factory.mktemp("demo"), "demo", "--port", str(port), port=port):
+    port, yours = s3_servers.closed_port(), tmp_path_factory.mktemp("yours")
+    (yours / "0 notes.txt").write_text("no picture")
+    for name, format in (("line\nbreak.png", "PNG"), ("my cat.png", "PNG"), ("logo.png", "PNG")):
+        (yours / name).write_bytes(pictures.encoded(pictures.field(90, 60), format))
+    arguments = ("demo", "--port", str(port), "--pictures", str(yours))
+    with serving(tmp_path_factory.mktemp("demo"), *arguments, port=port):
         yield f"http://127.0.0.1:{port}"
 
 
@@ -42,9 +46,9 @@ def play(page: Page, site: str, address: str = "", *, wait: str = SETTLED) -> Pa
     return page
 
 
-def write(page: Page, selector: str, value: str) -> None:
+def write(page: Page, selector: str, value: str, event: str = "input") -> None:
     """As a user does who replaces what stands in a field."""
-    change = f"e.focus(); e.value = {json.dumps(value)}; e.dispatchEvent(new Event('input'))"
+    change = f"e.focus(); e.value = {json.dumps(value)}; e.dispatchEvent(new Event({json.dumps(event)}))"
     page.evaluate(f"(e => {{ {change} }})(document.querySelector({json.dumps(selector)}))")
 
 
@@ -52,9 +56,10 @@ def press(page: Page, key: str, times: int = 1) -> None:
     codes = {"Tab": 9, "ArrowLeft": 37, "ArrowRight": 39, "Enter": 13}
     for _ in range(times):
         for kind in ("rawKeyDown", "keyUp"):
-            page.call(
-                "Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=codes[key]
-            )
+            event = {"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": codes[key]}
+            if key == "Enter" and kind == "rawKeyDown":
+                event |= {"type": "keyDown", "text": "\r"}
+            page.call("Input.dispatchKeyEvent", **event)
 
 
 def code(page: Page, name: str) -> str:
@@ -74,7 +79,7 @@ def test_options_are_changed_by_control_and_by_hand(chromium: Chromium, site: st
     assert " · avif · 600 × 400 · " in page.text("#result-facts")
     assert "Cache-Status" in page.text("#details")
 
-    assert page.evaluate("shift") < 0.1  # good, by Core Web Vitals
+    assert page.evaluate("shift") < 0.02  # good is 0.1, by Core Web Vitals
 
     write(page, "#option-w", "300")
     write(page, "#option-h", "300")
@@ -107,11 +112,75 @@ def test_options_are_changed_by_control_and_by_hand(chromium: Chromium, site: st
     write(page, "#option-q", "")
     page.wait_for("problem.hidden", "the mistake is over")
     assert page.evaluate(invalid) == []
-    assert page.evaluate("document.querySelector('.mini').textContent.trim()").endswith(" ms")
+    assert page.evaluate("document.querySelector('.mini').textContent.trim()").endswith("\xa0ms")
     assert [text for text in page.problems if "400 (Bad Request)" not in text] == []
     assert {url.split("/")[2] for _, url in page.requests if not url.startswith("blob:")} == {
         site.split("/")[2]
     }
+
+
+SLIDERS = """Object.fromEntries([...document.querySelectorAll('.option input[type=range]')].map((e) =>
+  [e.closest('.option').querySelector('code').textContent, [e.min, e.value, e.ariaValueText]]))"""
+
+
+def test_what_is_unset_rests_at_its_default_and_is_not_in_the_address(chromium: Chromium, site: str) -> None:
+    page = play(chromium.page(), site, "/demo/landscape.jpg?f=jpg&w=60")
+    sliders = page.evaluate(SLIDERS)
+    assert sliders["q"] == ["1", "80", "default 80"]  # of JPEG, by docs/configuration.md
+    assert sliders["w"] == ["0", "60", "60"]
+    for name in ("h", "trim", "blur", "sharpen"):  # the left end stands for none
+        assert sliders[name] == ["0", "0", "as it is"]
+    assert sliders["rotate"][1:] == ["0", "default 0"]
+    for name in ("brightness", "contrast", "saturation", "dpr"):
+        assert sliders[name][1:] == ["1", "default 1"]
+    unset = "[...document.querySelectorAll('.option select')].map(e => e.selectedOptions[0].textContent)"
+    assert page.evaluate(unset) == [
+        *("default cover", "default true", "default false", "as it is", "default true", "default false"),
+        *("jpg", "default false"),
+    ]
+    assert page.evaluate("document.querySelector('input[type=color]').value") == "#ffffff"
+    assert page.evaluate("location.hash") == "#/demo/landscape.jpg?f=jpg&w=60"
+
+    write(page, "#option-f", "webp")
+    write(page, "#option-p", "faded")
+    write(page, "#option-bg", "tomato")
+    page.wait_for("document.querySelector('#result-facts').textContent.includes('webp')", "it is another")
+    sliders = page.evaluate(SLIDERS)
+    assert (sliders["q"][1], sliders["saturation"][1:]) == ("75", ["0.3", "default 0.3"])
+    assert page.evaluate("document.querySelector('input[type=color]').value") == "#ff6347"  # by CSS
+
+    write(page, "#option-f", "")
+    write(page, "#option-p", "card")  # which has f=auto: AVIF, in this browser
+    page.wait_for("document.querySelector('#result-facts').textContent.includes('avif')", "it is another")
+    assert page.evaluate(unset)[6] == "default auto"
+    assert page.evaluate(SLIDERS)["q"][1] == "78"
+
+    # A slider sets its option when it is moved, and takes it away at an end that stands for none.
+    page.evaluate("document.querySelector('[aria-label=\"blur, slider\"]').focus()")
+    press(page, "ArrowRight", 3)
+    assert page.evaluate("document.querySelector('#option-blur').value") == "0.3"
+    press(page, "ArrowLeft", 1)
+    assert page.evaluate("document.querySelector('#option-blur').value") == ""
+    assert "blur" not in page.evaluate("location.hash")
+
+
+def test_another_handler_shows_a_picture_that_it_has(chromium: Chromium, site: str) -> None:
+    page = play(chromium.page(), site, "/demo/landscape.jpg?w=60")
+    shows = "[handler.value, picture.value, document.querySelector('#problem').textContent]"
+    for name, key, width in (
+        ("yours", "logo.png", 60),  # the first: what is no picture, or has no URL, is not offered
+        ("demo", "logo.png", 60),  # which it has, too
+        ("signed", "logo.png", 60),
+    ):
+        write(page, "#handler", name, event="change")
+        page.wait_for(f"location.hash.startsWith('#/{name}/{key}') && ({SETTLED})", "its picture shows")
+        assert page.evaluate(shows) == [name, key, ""]
+        assert shown(page)[0] == width
+    assert page.evaluate("document.querySelector('#grant-field').hidden")  # all URLs are signed anyway
+    assert page.problems == []
+    play(page, site, "/yours/?w=30", wait=f"location.hash.includes('logo.png') && ({SETTLED})")
+    keys = "[...picture.options].map(e => e.value)"
+    assert page.evaluate(keys) == ["logo.png", "my cat.png", ""]
 
 
 def paste(page: Page, tag: str) -> None:
@@ -160,6 +229,52 @@ def test_a_picture_is_made_and_copied_and_works_in_a_page_of_its_own(chromium: C
         assert told[2] == pytest.approx(1.5, abs=0.01)
         assert told[3] == 'url("data:image'
         assert other.evaluate("[document.documentElement.scrollWidth, shift]") == [width, 0]
+
+
+REACHED = """((e) => {
+  const box = e.getBoundingClientRect(), x = Math.min(Math.max(box.x + box.width / 2, 0), innerWidth - 1);
+  const heights = [0.2, 0.5, 0.8].map((part) => box.y + box.height * part);
+  const ringed = getComputedStyle(e).outlineStyle !== "none" || e.id === "edge"; // whose box has the ring
+  const seen = heights.some((y) => e.contains(document.elementFromPoint(x, y)));
+  return [e.id || e.ariaLabel || e.textContent, seen && ringed];
+})(document.activeElement)"""
+
+
+def tab_to(page: Page, selector: str) -> None:
+    """Press Tab until the focus is there. Each thing on the way is in sight, with a ring."""
+    for _ in range(80):
+        press(page, "Tab")
+        name, is_seen = page.evaluate(REACHED)
+        assert is_seen, name
+        if page.evaluate(f"document.activeElement.matches({json.dumps(selector)})"):
+            return
+    raise AssertionError(f"{selector} cannot be reached")
+
+
+def test_a_picture_is_made_by_keyboard_alone_on_a_phone(chromium: Chromium, site: str) -> None:
+    page = chromium.page(320, 640, dark=True)
+    page.open(f"{site}/")
+    page.call(
+        "Browser.grantPermissions", origin=site, permissions=["clipboardReadWrite", "clipboardSanitizedWrite"]
+    )
+    page.call("Page.bringToFront")
+    tab_to(page, ".hero .button")
+    press(page, "Enter")
+    page.wait_for(f"location.pathname === '/-/playground' && document.body && ({SETTLED})", "it is there")
+    tab_to(page, "#group-shape summary")
+    press(page, "Enter")
+    tab_to(page, "#option-w")
+    page.call("Input.insertText", text="400")  # in place of what was there
+    page.wait_for("document.querySelector('#result').naturalWidth === 400", "the change shows")
+    tab_to(page, "#alt")
+    page.call("Input.insertText", text="A lake")
+    page.wait_for(f"document.querySelector('#alt-note').hidden && ({SETTLED})", "the text is in the tags")
+    tab_to(page, "#code-picture button")
+    press(page, "Enter")
+    page.wait_for("document.querySelector('#code-picture button').textContent === 'Copied'", "it is copied")
+    tag = page.evaluate("navigator.clipboard.readText()")
+    assert 'alt="A lake"' in tag
+    assert "w=400&amp;f=avif 400w" in tag
 
 
 def test_how_large_it_is_on_the_page_can_be_chosen(chromium: Chromium, site: str) -> None:
@@ -415,9 +530,11 @@ def test_operators_play_on_their_own_listener(chromium: Chromium, tmp_path: Path
     }
     (tmp_path / "config.json").write_text(json.dumps(config))
     with serving(tmp_path, "serve", "-c", str(tmp_path / "config.json"), port=public):
-        page = play(
-            chromium.page(), f"http://127.0.0.1:{admin}", "/own/land.png?w=45", wait="!problem.hidden"
-        )
+        page = play(chromium.page(), f"http://127.0.0.1:{admin}", wait="!problem.hidden")
+        assert page.text("#problem").endswith("or the admin token to choose from a list.")
+        assert page.evaluate("[codes, compare].every(e => e.hidden)")  # there is nothing yet
+        write(page, "#address", "/own/land.png?w=45")
+        page.wait_for("problem.textContent.includes('signed')", "the token is asked for")
         assert page.text("#problem").endswith("are signed. This needs the admin token.")
         grant = UrlSigner("", "own", ["a-key-of-the-origin-0123456789abcdefgh"]).grant(
             "land.png", w={"max": 60}

@@ -58,6 +58,12 @@ async def test_the_keys_below_a_prefix(source: dict[str, Any]) -> None:
         assert await list_keys(handler(source), elsewhere) == []
 
 
+async def test_keys_that_no_url_can_have_are_left_out(tmp_path: Path) -> None:
+    for name in ("a.jpg", "line\nbreak.jpg", "tab\t.jpg", "z.jpg"):
+        (tmp_path / name).write_bytes(b"x")
+    assert await list_keys(handler({"type": "local", "root": str(tmp_path)}), "") == ["a.jpg", "z.jpg"]
+
+
 def test_a_folder_is_read_as_it_is_and_not_to_its_end(tmp_path: Path) -> None:
     for number in range(MOST + 20):
         (tmp_path / f"{number:03}.jpg").write_bytes(b"x")

@@ -27,6 +27,7 @@ from origin.parts.playground import make_playground
 from origin.signing import UrlSigner
 from origin.signing import Verifier
 from origin.signing import decode_query
+from origin.urls.parsing import parse_options
 from tests.support.operated import TOKEN
 
 KEY = "canary-of-the-signing-key-0123456789abcdef"
@@ -66,7 +67,7 @@ class Site:
 
     @property
     def playground(self) -> Playground | None:
-        return make_playground(self.config, NOW, ("land.jpg",), is_open=self.is_open)
+        return make_playground(self.config, NOW, {"photos": ("land.jpg",)}, is_open=self.is_open)
 
     def post(self, path: str, value: Any, **headers: str) -> httpx.Response:
         return self.client.post(f"{PATH}/{path}", json=value, headers=headers)
@@ -176,7 +177,29 @@ def test_what_it_tells_of_handlers(site: Site) -> None:
     assert (handlers["private"]["prefix"], handlers["private"]["max_dimension"]) == ("users/own", 2000)
     assert handlers["few"]["options"] == ["w", "p", "e", "t"]
     assert state["names"] == {"presets": ["card"], "watermarks": []}
-    assert (state["pictures"], state["pictures_at"], state["signs"]) == (["land.jpg"], "", "with token")
+    assert state["presets"] == {"card": {"w": "320"}}
+    assert {name: own["pictures"] for name, own in handlers.items() if own["pictures"]} == {
+        "photos": ["land.jpg"]
+    }
+    assert (state["pictures_at"], state["signs"]) == ("", "with token")
+
+
+def test_what_counts_where_a_url_says_nothing() -> None:
+    """The quality is told on the scale of `q`: the origin takes it for what it has anyway."""
+    site = Site()
+    source = {"type": "local", "root": "/srv"}
+    own = {"output_format": "auto", "crop": False, "quality": {"jpg": 67, "webp": 60}, "preset": "card"}
+    handlers = [{"name": "plain", "source": source}, {"name": "own", "source": source, **own}]
+    site.config = build_config({**configured(), "handlers": handlers})
+    plain, own = site.client.get(f"{PATH}/state").json()["handlers"]
+    assert (plain["rests"], plain["preset"]) == ({"c": "true", "f": "original"}, "")
+    assert (own["rests"], own["preset"]) == ({"c": "false", "f": "auto"}, "card")
+    assert (plain["qualities"]["jpg"], own["qualities"]["jpg"]) == (80, 67)
+    for told, handler in zip((plain, own), site.config.handlers, strict=True):
+        defaults = site.config.option_defaults(handler)
+        for name, quality in told["qualities"].items():
+            query = [(b"q", str(quality).encode()), (b"f", name.encode())]
+            assert parse_options(query, defaults).quality is None, name
 
 
 def test_handlers_whose_urls_have_no_options_of_ours_are_not_there() -> None:
@@ -368,10 +391,11 @@ def test_a_grant_stands_in_for_the_admin_token(site: Site) -> None:
     """Within its bounds, and under its own name: the origin's keys are not asked."""
     signer = UrlSigner("", "users/own", [KEY])
     grant = signer.grant("cats/*", w={"min": 1, "max": 800}, now=NOW, expires_in=3600)
-    more: dict[str, Any] = {"grant": grant, "options": {"w": "300"}, "widths": "300,600"}
+    more: dict[str, Any] = {"grant": grant, "options": {"w": "300"}, "widths": "300,600,900"}
     code = site.code("private", "cats/a.jpg", **more).json()
     assert code["errors"] == {"picture": code["errors"]["picture"]}  # whose formats the grant does not name
     assert "outside the grant" in code["errors"]["picture"]
+    assert [part.split()[1] for part in code["srcset"].split(", ")] == ["300w", "600w"]  # those within it
     for url in (code["url"], code["path"], *(part.split()[0] for part in code["srcset"].split(", "))):
         path, _, query = url.partition("?")
         assert path == "/users/own/cats/a.jpg"

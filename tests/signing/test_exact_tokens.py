@@ -15,6 +15,7 @@ from origin.signing import Verdict
 from origin.signing import Verifier
 from origin.signing import decode_query
 from origin.signing import message
+from tests.support.cases import check_each
 from tests.support.signing import KEY
 from tests.support.signing import NOW
 from tests.support.signing import respell_token
@@ -25,10 +26,12 @@ from tests.support.signing import verify
 EXACT = signer.token("cat.jpg", [(b"w", b"300")])
 
 
-@pytest.mark.parametrize("token", respell_token(EXACT))
-def test_an_exact_token_has_one_spelling(token: str) -> None:
+def test_an_exact_token_has_one_spelling() -> None:
+    def check(token: str) -> None:
+        assert not verify("cat.jpg", "w=300", token).accepted
+
     assert verify("cat.jpg", "w=300", EXACT).accepted
-    assert not verify("cat.jpg", "w=300", token).accepted
+    check_each({token: token for token in respell_token(EXACT)}, check)
 
 
 @pytest.mark.parametrize("token", ["A" * 10_000, "." * 10_000, "A" * 42, "A" * 44, ".", "..", "%FF" * 43])

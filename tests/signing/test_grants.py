@@ -27,6 +27,7 @@ from origin.urls.options import OPTIONS
 from origin.urls.options import TOKEN
 from origin.urls.options import Option
 from origin.urls.parsing import parse_options
+from tests.support.cases import check_each
 from tests.support.options import DEFAULTS
 from tests.support.options import example
 from tests.support.signing import KEY
@@ -59,12 +60,13 @@ def test_a_grant_is_what_the_serializer_of_itsdangerous_reads_and_writes() -> No
         assert serializer.loads(signer.grant("users/42/*", **bounds)) == {"k": "users/42/*", "o": bounds}
 
 
-@pytest.mark.parametrize(
-    "token", [*respell_token(FOLDER), "." + FOLDER, FOLDER.replace(".", ".."), FOLDER.replace(".", "=.")]
-)
-def test_a_grant_has_one_spelling(token: str) -> None:
+def test_a_grant_has_one_spelling() -> None:
+    def check(token: str) -> None:
+        assert not verify("users/42/cat.jpg", ALLOWED, token).accepted
+
     assert verify("users/42/cat.jpg", ALLOWED, FOLDER).accepted
-    assert not verify("users/42/cat.jpg", ALLOWED, token).accepted
+    others = [*respell_token(FOLDER), "." + FOLDER, FOLDER.replace(".", ".."), FOLDER.replace(".", "=.")]
+    check_each({token: token for token in others}, check)
 
 
 def test_every_character_of_a_grant_counts() -> None:

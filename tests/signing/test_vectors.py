@@ -14,6 +14,7 @@ from origin.signing import UrlSigner
 from origin.signing import Verifier
 from origin.signing import decode_query
 from origin.signing import message
+from tests.support.cases import check_each
 from tests.support.signing import OLD
 from tests.support.signing import REQUESTS
 from tests.support.signing import ROOT
@@ -28,33 +29,42 @@ def test_the_vectors_are_what_their_script_writes() -> None:
     assert json.loads(written) == VECTORS
 
 
-@pytest.mark.parametrize("row", ROWS)
-def test_a_message_is_that_of_the_vectors(row: dict[str, Any]) -> None:
-    pairs = decode_query(row["query"].encode())
-    assert pairs == [(name.encode(), value.encode()) for name, value in row["pairs"]]
-    assert message(row["prefix"], row["key"], pairs) == row["message"].encode()
+def test_a_message_is_that_of_the_vectors() -> None:
+    def check(row: dict[str, Any]) -> None:
+        pairs = decode_query(row["query"].encode())
+        assert pairs == [(name.encode(), value.encode()) for name, value in row["pairs"]]
+        assert message(row["prefix"], row["key"], pairs) == row["message"].encode()
+
+    check_each(ROWS, check)
 
 
-@pytest.mark.parametrize("row", ROWS)
-def test_an_exact_token_is_that_of_the_vectors(row: dict[str, Any]) -> None:
-    by = UrlSigner("", row["prefix"], [OLD, row["secret"]])
-    assert by.token(row["key"], decode_query(row["query"].encode())) == row["token"]
+def test_an_exact_token_is_that_of_the_vectors() -> None:
+    def check(row: dict[str, Any]) -> None:
+        by = UrlSigner("", row["prefix"], [OLD, row["secret"]])
+        assert by.token(row["key"], decode_query(row["query"].encode())) == row["token"]
+
+    check_each(ROWS, check)
 
 
-@pytest.mark.parametrize("row", ROWS)
-def test_an_exact_token_gets_the_verdict_of_the_vectors(row: dict[str, Any]) -> None:
-    by = Verifier(row["prefix"], row["keys"])
-    found = verify(row["key"], row["query"], row["token"], row["now"], by)
-    assert found.reason.value == row["verdict"]
-    if found.accepted:
-        assert row["keys"][found.key_index] == row["secret"]
+def test_an_exact_token_gets_the_verdict_of_the_vectors() -> None:
+    def check(row: dict[str, Any]) -> None:
+        by = Verifier(row["prefix"], row["keys"])
+        found = verify(row["key"], row["query"], row["token"], row["now"], by)
+        assert found.reason.value == row["verdict"]
+        if found.accepted:
+            assert row["keys"][found.key_index] == row["secret"]
+
+    check_each(ROWS, check)
 
 
-@pytest.mark.parametrize(("row", "request_"), REQUESTS)
-def test_a_grant_gets_the_verdict_of_the_vectors(row: dict[str, Any], request_: dict[str, str]) -> None:
-    by = Verifier(row["prefix"], row["keys"])
-    found = verify(request_["key"], request_["query"], row["token"], row["now"], by)
-    assert found.reason.value == request_["verdict"]
+def test_a_grant_gets_the_verdict_of_the_vectors() -> None:
+    def check(case: tuple[dict[str, Any], dict[str, str]]) -> None:
+        row, request = case
+        by = Verifier(row["prefix"], row["keys"])
+        found = verify(request["key"], request["query"], row["token"], row["now"], by)
+        assert found.reason.value == request["verdict"]
+
+    check_each(REQUESTS, check)
 
 
 def test_signing_imports_the_standard_library_and_itsdangerous_alone() -> None:

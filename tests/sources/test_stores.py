@@ -15,6 +15,7 @@ import uuid
 from collections.abc import AsyncIterator
 from collections.abc import Iterator
 from contextlib import ExitStack
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -544,23 +545,25 @@ async def test_no_descriptor_stays_open(folder: LocalStore) -> None:
     assert len(os.listdir("/proc/self/fd")) <= before + 1
 
 
-@pytest.fixture
+@contextmanager
 def small_files() -> Iterator[None]:
-    """No file may be larger than 1 kB: the nearest thing to a full disk that needs no mount."""
+    """No file may be larger than 1 kB: the nearest thing to a full disk that needs no mount. It binds pytest
+    itself too, whose output may be a file, and which then ends without a word: so this is no fixture."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, handler)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
-@pytest.mark.usefixtures("small_files")
 async def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
     folder: LocalStore, tmp_path: Path
 ) -> None:
     await folder.put("cat.jpg", b"old")
-    with pytest.raises(SourceUnavailable):
+    with small_files(), pytest.raises(SourceUnavailable):
         await folder.put("cat.jpg", BODY)
     assert await body(folder, "cat.jpg") == b"old"
     assert unfinished(tmp_path) == []

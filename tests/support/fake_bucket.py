@@ -22,16 +22,23 @@ class Objects:
 
 
 class FakeBucket:
-    """The bucket as one origin sees it. While an event is cleared, what comes waits on its way."""
+    """The bucket as one origin sees it. While an event is cleared, what comes waits on its way; the answer to
+    a mark of a purge waits on its way back."""
 
     def __init__(self, objects: Objects) -> None:
         self.objects = objects
         self.is_down = False
+        self.refuses_lists = False
         self.calls: list[str] = []
-        self.gets = asyncio.Event()
-        self.puts = asyncio.Event()
-        self.gets.set()
-        self.puts.set()
+        self.gets = asyncio.Event()  # of results
+        self.puts = asyncio.Event()  # of results
+        self.marks = asyncio.Event()  # puts of marks
+        self.go()
+
+    def go(self) -> None:
+        """Nothing waits any more."""
+        for event in (self.gets, self.puts, self.marks):
+            event.set()
 
     async def open(self) -> None:
         self._check()
@@ -57,6 +64,8 @@ class FakeBucket:
         if name.startswith("results/"):
             await self.puts.wait()
         self.objects.bodies[name] = (body, self.objects.clock())
+        if not name.startswith("results/"):
+            await self.marks.wait()
 
     async def delete(self, name: str) -> None:
         self.calls.append(f"delete {name}")
@@ -66,6 +75,8 @@ class FakeBucket:
     async def list(self, prefix: str, start_after: str = "") -> AsyncIterator[Listed]:
         self.calls.append(f"list {prefix}")
         self._check()
+        if self.refuses_lists:
+            raise BucketFailed("503")
         for name in sorted(self.objects.bodies):
             if name.startswith(prefix) and name > start_after:
                 yield Listed(name, self.objects.bodies[name][1])
@@ -84,11 +95,13 @@ class FakeValkey:
 
 
 class FakeBus:
-    """Valkey as one origin sees it."""
+    """Valkey as one origin sees it. While `holds` is cleared, marks to be kept wait on their way."""
 
     def __init__(self, server: FakeValkey) -> None:
         self.server = server
         self.is_down = False
+        self.holds = asyncio.Event()
+        self.holds.set()
         self.hear: Callable[[str], object] | None = None
         server.ears.append(self)
 
@@ -99,6 +112,7 @@ class FakeBus:
                 ear.hear(text)
 
     async def hold(self, id: str, text: str) -> None:
+        await self.holds.wait()
         self._check()
         self.server.marks[id] = text
 

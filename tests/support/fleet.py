@@ -25,6 +25,7 @@ from tests.support.tcp_gate import tcp_gate
 
 TOKEN = "a-token-for-the-tests-of-fleets"
 BUCKET = "results"
+CLOCKS = {"b": -30.0, "c": 30.0}  # seconds by which they are ahead: a minute apart
 
 
 class Fleet:
@@ -43,9 +44,14 @@ class Fleet:
         """Start origins of these names, or start them again over the same folder."""
         for name in names:
             self._ports.setdefault(name, closed_port())
-            self.origins[name] = Process(self.folder / name, self._config(name))
+            self.origins[name] = Process(self.folder / name, self._config(name), CLOCKS.get(name, 0.0))
         for name in names:
             self.origins[name].started()
+
+    @property
+    def ports(self) -> list[int]:
+        """Of all that were ever started."""
+        return list(self._ports.values())
 
     def _config(self, name: str) -> dict[str, Any]:
         results = {

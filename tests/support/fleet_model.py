@@ -19,11 +19,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from typing import Any
+from typing import NamedTuple
 
 from origin.cache.bucket import BucketFailed
 from origin.cache.bucket import WatchedBucket
+from origin.cache.mark_log import MARKS
 from origin.cache.mark_log import MarkLog
 from origin.cache.marks import Marks
+from origin.cache.marks import mark_of_object
 from origin.cache.memory import MemoryTier
 from origin.cache.records import Lookup
 from origin.cache.records import Result
@@ -58,13 +61,28 @@ _TURNS = 12  # of the event loop, after which everything has come as far as it c
 class World:
     """What all origins have in common, and what is promised."""
 
-    def __init__(self) -> None:
+    def __init__(self, log: type[MarkLog] = MarkLog) -> None:
+        """`log` is what the origins keep marks with: another one to see that its fault is found."""
+        self.log = log
         self.now = 1_900_000_000.0
         self.objects = Objects(lambda: self.now)
         self.valkey = FakeValkey()
         self.number = 0  # of the last purge
         self.answered = 0  # of the last purge that was answered
-        self.written = 0  # of the last whose mark is in the bucket
+        self.written = 0  # of the last that was answered with its mark in the bucket
+
+    def has_mark(self, id: str) -> bool:
+        """Whether it is in the bucket."""
+        names = (name.removeprefix(MARKS) for name in self.objects.bodies if name.startswith(MARKS))
+        return any(mark_of_object(name)[1].id == id for name in names)
+
+
+class Purging(NamedTuple):
+    """A purge that is not answered yet."""
+
+    number: int
+    mark: str
+    task: asyncio.Task[int]
 
 
 class Origin:
@@ -80,6 +98,8 @@ class Origin:
         self.in_force = 0  # number of the last purge that is in force here
         self.rendering: list[tuple[Entry, int]] = []
         self.reading: list[asyncio.Task[Lookup]] = []
+        self.purging: list[Purging] = []
+        self.looking: list[tuple[asyncio.Task[None], int]] = []  # with the purge that it has to bring
 
     def clock(self) -> float:
         return self.world.now + self.offset
@@ -94,7 +114,9 @@ class Origin:
         self.cache = ResultCache(MemoryTier(10_000_000), [self.disk], self.tier)
 
         def make_log(apply: Any) -> MarkLog:
-            return MarkLog(watched, self.marks, apply, bus=self.bus, clock=self.clock, ticks=self.ticks)
+            return self.world.log(
+                watched, self.marks, apply, bus=self.bus, clock=self.clock, ticks=self.ticks
+            )
 
         self.purges = FleetPurges(self, self.marks, self.tier, make_log, clock=self.clock, ticks=self.ticks)
         self.bus.hear = self.purges.log.hear
@@ -105,23 +127,37 @@ class Origin:
         self.bus.hear = None
         self.rendering.clear()
         self.reading.clear()
+        for task in [*(each.task for each in self.purging), *(task for task, _ in self.looking)]:
+            task.cancel()
+        self.purging.clear()
+        self.looking.clear()
         self.in_force = self.world.written
         old, old_disk = self.bucket, self.disk
         self.bucket, self.disk = FakeBucket(self.world.objects), DictTier()
         self.bucket.is_down, old.is_down = old.is_down, True
         self.disk.records = dict(old_disk.records)
         old.objects = Objects(lambda: 0.0)
-        for event in (old.gets, old.puts, old_disk.reads):
-            event.set()
+        old.go()
+        old_disk.reads.set()
 
     async def look(self) -> None:
+        self.begin_look()
+        for task, _ in self.looking:
+            await asyncio.wait([task])
+        self.end_looks()
+
+    def begin_look(self) -> None:
         # Of one that the bucket did not take, Valkey tells whoever starts.
         known = self.world.written if self.purges.is_trusted or self.bus.is_down else self.world.answered
-        try:
-            await self.purges.look()
-        except BucketFailed:
-            return
-        self.in_force = max(self.in_force, known)
+        self.looking.append((asyncio.ensure_future(self.purges.look()), known))
+
+    def end_looks(self) -> None:
+        for task, known in [looking for looking in self.looking if looking[0].done()]:
+            self.looking.remove((task, known))
+            if task.exception() is None:
+                self.in_force = max(self.in_force, known)
+            elif not isinstance(task.exception(), BucketFailed):
+                task.result()
 
     # As FleetPurges sees the machine
 
@@ -186,13 +222,33 @@ class Fleet:
                 self.read[lookup.tier] += 1
                 number = int(lookup.result.body)
                 assert number >= origin.in_force, f"{name} served {number} after purge {origin.in_force}"
+        for origin in self.origins.values():
+            origin.end_looks()
+            for purging in [purging for purging in origin.purging if purging.task.done()]:
+                origin.purging.remove(purging)
+                self._answered(origin, purging)
+
+    def _answered(self, origin: Origin, purging: Purging) -> None:
+        """What is promised from now on."""
+        if isinstance(purging.task.exception(), PurgeNotSpread):
+            return
+        purging.task.result()
+        number, world = purging.number, self.world
+        world.answered = max(world.answered, number)
+        if world.has_mark(purging.mark):
+            world.written = max(world.written, number)
+            return
+        for each in self.origins.values():  # Valkey has told whoever it reaches, and tells who comes
+            if not each.bus.is_down and not origin.bus.is_down:
+                each.in_force = max(each.in_force, number)
 
     async def heal(self) -> None:
         """With everything back, each purge that was answered is in force everywhere within two looks."""
         self.world.objects.is_full = False
         for origin in self.origins.values():
-            origin.bucket.is_down = False
-            for event in (origin.bucket.puts, origin.bucket.gets, origin.disk.reads):
+            origin.bucket.is_down = origin.bucket.refuses_lists = False
+            origin.bucket.go()
+            for event in (origin.bus.holds, origin.disk.reads):
                 event.set()
             await self._valkey(origin, "up")
         await self.check()
@@ -235,7 +291,7 @@ class Fleet:
         origin.reading.append(asyncio.ensure_future(origin.cache.find(ORIGINAL, "w=1")))
 
     async def _look(self, origin: Origin) -> None:
-        await origin.look()
+        origin.begin_look()
 
     async def _crash(self, origin: Origin) -> None:
         origin.crash()
@@ -243,15 +299,13 @@ class Fleet:
 
     async def _purge(self, origin: Origin, kind: str) -> None:
         self.world.number += 1
-        number = self.world.number
+        number, known = self.world.number, {mark.id for mark in origin.marks.all()}
         hearers = [each for each in self.origins.values() if not each.bus.is_down and not origin.bus.is_down]
-        try:
-            await origin.purges.purge("h", *PURGES[kind])
-            self.world.answered = number
-        except PurgeNotSpread:
-            pass
-        if not origin.bucket.is_down and not self.world.objects.is_full:
-            self.world.written = number
+        task = asyncio.ensure_future(origin.purges.purge("h", *PURGES[kind]))
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
+        (mark,) = {mark.id for mark in origin.marks.all()} - known
+        origin.purging.append(Purging(number, mark, task))
         for each in (origin, *hearers):
             each.in_force = number
 
@@ -268,6 +322,15 @@ class Fleet:
 
     async def _gets(self, origin: Origin, state: str) -> None:
         _switch(origin.bucket.gets, state)
+
+    async def _marks(self, origin: Origin, state: str) -> None:
+        _switch(origin.bucket.marks, state)
+
+    async def _holds(self, origin: Origin, state: str) -> None:
+        _switch(origin.bus.holds, state)
+
+    async def _lists(self, origin: Origin, state: str) -> None:
+        origin.bucket.refuses_lists = state == "refused"
 
     async def _disk(self, origin: Origin, state: str) -> None:
         _switch(origin.disk.reads, state)
@@ -324,6 +387,18 @@ SCENARIOS = (
         "A crash < A read",
         "A bucket down < A bucket up",
     ),
+    ("A render", "B valkey down < B marks slow < B purge key < B marks go", "A look", "A look < A read"),
+    (
+        "A render",
+        "B valkey down < B purge key",
+        "A lists refused < A look < A lists taken",
+        "A look < A read",
+    ),
+    (
+        "A render",
+        "full on < B holds slow < B purge key < B holds go",
+        "A valkey down < A valkey up < A read",
+    ),
 )
 
 
@@ -358,9 +433,10 @@ WALKS = (
     *(
         f"{who} {what} {how}"
         for who in OFFSETS
-        for what in ("puts", "gets", "disk")
+        for what in ("puts", "gets", "disk", "marks", "holds")
         for how in ("slow", "go", "go")
     ),
+    *(f"{who} lists {how}" for who in OFFSETS for how in ("refused", "taken", "taken")),
     *(
         f"{who} {what} {how}"
         for who in OFFSETS
@@ -388,9 +464,9 @@ def walks(count: int, steps: int, seed: int) -> Iterator[list[str]]:
         yield chance.choices(WALKS, k=steps)
 
 
-async def run(events: Sequence[str]) -> Counter[str]:
+async def run(events: Sequence[str], log: type[MarkLog] = MarkLog) -> Counter[str]:
     """What was read, by tier. Raises AssertionError with the events where anything old is served."""
-    fleet = Fleet()
+    fleet = Fleet(World(log))
     await fleet.start()
     try:
         for event in events:

@@ -23,17 +23,27 @@ from tests.support.running import settings
 from tests.support.running import wait_until
 from tests.support.s3_servers import closed_port
 
+# The program, on a machine whose clock is not right.
+_WITH_A_CLOCK = """
+import runpy, sys, time
+real, ahead = time.time, float(sys.argv.pop(1))
+time.time = lambda: real() + ahead
+runpy.run_module("origin", run_name="__main__", alter_sys=True)
+"""
+
 
 class Process(Client):
-    """An origin of a configuration, from when it is ready; its log is in `log`."""
+    """An origin of a configuration, from when it is ready; its log is in `log`. Its clock is `ahead` by so
+    many seconds."""
 
-    def __init__(self, folder: Path, config: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, config: dict[str, Any], ahead: float = 0.0) -> None:
         super().__init__(config["http_port"])
         folder.mkdir(exist_ok=True)
         self.log = folder / "log"
         with self.log.open("ab") as log:
+            program = ["-c", _WITH_A_CLOCK, str(ahead)] if ahead else ["-m", "origin"]
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "origin", "serve", "-c", "-"], stdin=subprocess.PIPE, stderr=log
+                [sys.executable, *program, "serve", "-c", "-"], stdin=subprocess.PIPE, stderr=log
             )
         assert self.process.stdin is not None
         with self.process.stdin as stdin:

@@ -9,9 +9,11 @@ import logging
 import os
 import shutil
 import subprocess
+import sysconfig
 import urllib.request
 import uuid
 from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from typing import NoReturn
@@ -28,16 +30,17 @@ from tests.support.running import wait_until
 from tests.support.s3_servers import closed_port
 
 DOCS = Path(__file__).parents[2] / "docs"
+_FOLDERS = os.pathsep.join((sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath), "/usr/sbin"))
 
 
-def need(program: str) -> str:
-    """Where the program is; without it the test is skipped."""
-    return shutil.which(program) or shutil.which(program, path="/usr/sbin") or absent(program)
+def need(program: str, how: str = "Debian: nginx-light, varnish, varnish-modules") -> str:
+    """Where the program is; without it the test is skipped, and `how` tells what brings it."""
+    return shutil.which(program, path=_FOLDERS) or absent(program, how)
 
 
-def absent(what: str) -> NoReturn:
+def absent(what: str, how: str = "Debian: nginx-light, varnish, varnish-modules") -> NoReturn:
     """Skip the test, or fail it on CI, where nothing may be absent."""
-    reason = f"{what} is not installed (Debian: nginx-light, varnish, varnish-modules)"
+    reason = f"{what} is not installed ({how})"
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
@@ -54,15 +57,23 @@ def recipe(name: str, *replacements: tuple[str, str]) -> str:
 @contextlib.contextmanager
 def nginx(folder: Path, origin: int) -> Iterator[Client]:
     """nginx in front of the origin's port. Under `/respelled/` it writes paths anew, as many do."""
-    program = need("nginx")
-    port = closed_port()
     text = recipe(
         "nginx.conf",
         ("127.0.0.1:8080", f"127.0.0.1:{origin}"),
-        ("listen 80;", f"listen 127.0.0.1:{port};"),
         ("/var/cache/pictures", f"{folder}/pictures"),
         ("    location / {", "    location /respelled/ { proxy_pass http://origin/; }\n    location / {"),
     )
+    with _nginx(folder, "listen 80;", text) as client:
+        yield client
+
+
+@contextlib.contextmanager
+def _nginx(folder: Path, listen: str, text: str) -> Iterator[Client]:
+    """nginx with this in `http`, on a port of its own."""
+    program = need("nginx")
+    port = closed_port()
+    assert text.count(listen) == 1
+    text = text.replace(listen, f"listen 127.0.0.1:{port};")
     temporary = "".join(f"{kind}_temp_path {folder}/{kind};\n" for kind in _TEMPORARY)
     user = "user root;\n" if os.geteuid() == 0 else ""  # only root may change it, and has to
     head = f"{user}daemon off;\npid {folder}/pid;\nerror_log stderr;\nevents {{}}\n"
@@ -70,6 +81,17 @@ def nginx(folder: Path, origin: int) -> Iterator[Client]:
     (folder / "nginx.conf").write_text(f"{head}http {{\n{body}\n}}\n")
     with _running([program, "-c", f"{folder}/nginx.conf", "-e", "stderr"], folder, port):
         yield Client(port)
+
+
+@contextlib.contextmanager
+def balancer(folder: Path, origins: Sequence[int]) -> Iterator[Client]:
+    """nginx in front of the ports of a fleet, as `deploy/compose` has it: each URL has its origin."""
+    folder.mkdir()
+    servers = "".join(f"    server 127.0.0.1:{port} max_fails=3 fail_timeout=5s;\n" for port in origins)
+    text = (DOCS.parent / "deploy/compose/nginx.conf").read_text()
+    first, last = text.index("    server origin1"), text.index("    keepalive")
+    with _nginx(folder, "listen 8080;", text[:first] + servers + text[last:]) as client:
+        yield client
 
 
 _RESPELLING = """

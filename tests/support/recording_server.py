@@ -58,14 +58,18 @@ def recording_server() -> Iterator[RecordingServer]:
             for name, value in {**answer[1], "Content-Length": str(len(answer[2]))}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(answer[2])
+            if self.command != "HEAD":
+                self.wfile.write(answer[2])
 
         def log_message(self, format: str, *args: Any) -> None: ...
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         recording.port = server.server_address[1]
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        server.daemon_threads = True  # or a client that failed keeps the test waiting with its connection
         thread.start()
-        yield recording
-        server.shutdown()
-        thread.join()
+        try:
+            yield recording
+        finally:
+            server.shutdown()
+            thread.join()

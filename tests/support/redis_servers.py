@@ -30,8 +30,9 @@ def redis_program() -> str:
 class RedisServer:
     """It keeps nothing on the disk. `command` sends one command, as redis-cli would."""
 
-    def __init__(self, program: str) -> None:
+    def __init__(self, program: str, *options: str) -> None:
         self._program = program
+        self._options = options
         self.port = closed_port()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -40,7 +41,7 @@ class RedisServer:
         return f"redis://127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
-        options = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+        options = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", *self._options]
         self._process = subprocess.Popen(
             [self._program, "--port", str(self.port), *options], stdout=subprocess.DEVNULL
         )
@@ -56,6 +57,10 @@ class RedisServer:
         """Let it hang: connections are taken, and nothing is answered."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def command(self, *words: str) -> str | int | list[str | None] | None:
         """The answer to a command (the protocol RESP2)."""
@@ -92,8 +97,8 @@ def _read(stream: BinaryIO) -> str | int | list[str | None] | None:
 
 
 @contextmanager
-def redis_server() -> Iterator[RedisServer]:
-    server = RedisServer(redis_program())
+def redis_server(*options: str) -> Iterator[RedisServer]:
+    server = RedisServer(redis_program(), *options)
     server.start()
     try:
         yield server

@@ -1,4 +1,7 @@
-"""S3 servers on free loopback ports: moto's, in a thread, and SeaweedFS, a real one, in a process."""
+"""S3 servers on free loopback ports: moto's, in a thread, and SeaweedFS, a real one, in a process.
+
+moto and boto3 take a third of a second to import, so they are imported where a server is asked for.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
-from moto.server import ThreadedMotoServer
 
 _START = 30.0  # seconds a server may take to answer
 
@@ -38,6 +38,9 @@ class S3Server:
 
     def service(self, name: str) -> Any:
         """A boto3 client for a service of AWS. moto has more of them than S3."""
+        import boto3
+        from botocore.config import Config
+
         return boto3.client(
             name,
             endpoint_url=self.url,
@@ -50,6 +53,8 @@ class S3Server:
 
 @contextlib.contextmanager
 def moto() -> Iterator[S3Server]:
+    from moto.server import ThreadedMotoServer
+
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

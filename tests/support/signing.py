@@ -20,13 +20,13 @@ from origin.signing import decode_query
 
 ROOT = Path(__file__).parents[2]
 VECTORS = json.loads((ROOT / "tests/vectors/signing.json").read_text())
-ROWS = [pytest.param(row, id=row["name"]) for row in VECTORS["exact"]]
+ROWS = {row["name"]: row for row in VECTORS["exact"]}
 GRANTS = [pytest.param(row, id=row["name"]) for row in VECTORS["grants"]]
-REQUESTS = [
-    pytest.param(row, request, id=f"{row['name']}: {request['key']}?{request['query']}")
+REQUESTS = {
+    f"{row['name']}: {request['key']}?{request['query']}": (row, request)
     for row in VECTORS["grants"]
     for request in row["requests"]
-]
+}
 
 KEY = "correct-horse-battery-staple-0123456789"
 OLD = "an-old-secret-that-is-long-enough-000"

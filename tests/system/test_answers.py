@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,6 @@ KEY = "a-key-of-the-tests-with-more-than-32-characters"
 RED = (200, 30, 30)
 HTML = b"<!doctype html><title>cat</title><script>alert(1)</script>"
 SVG = pictures.svg()
-# Seconds of work for a renderer, and few bytes.
-SLOW = pictures.encoded(pictures.field(4000, 3000), "JPEG")
 SLOW_QUERY = "f=avif&q=100"
 
 
@@ -38,18 +37,23 @@ def cut(body: bytes, part: float) -> bytes:
     return body[: int(len(body) * part)]
 
 
-ORIGINALS = {
-    "cat.jpg": pictures.land(),
-    "logo.png": pictures.alpha(),
-    "empty.jpg": b"",
-    "page.jpg": HTML,
-    "drawing.jpg": SVG,
-    "scan.jpg": pictures.tiff(),
-    "cut.jpg": cut(pictures.land(), 0.5),
-    "huge.jpg": pictures.png(20_000, 20_000, data=b"\0" * 100),
-    "named.png": pictures.land(),
-    "slow.jpg": SLOW,
-}
+@cache
+def originals() -> dict[str, bytes]:
+    return {
+        "cat.jpg": pictures.land(),
+        "logo.png": pictures.alpha(),
+        "empty.jpg": b"",
+        "page.jpg": HTML,
+        "drawing.jpg": SVG,
+        "scan.jpg": pictures.tiff(),
+        "cut.jpg": cut(pictures.land(), 0.5),
+        "huge.jpg": pictures.png(20_000, 20_000, data=b"\0" * 100),
+        "named.png": pictures.land(),
+        # Seconds of work for a renderer, and few bytes.
+        "slow.jpg": pictures.encoded(pictures.field(4000, 3000), "JPEG"),
+    }
+
+
 FAILURES = {
     "down.jpg": SourceUnavailable("s3://secret-bucket/secret-folder/down.jpg: connection refused"),
     "late.jpg": SourceTimeout("s3://secret-bucket/secret-folder/late.jpg: nothing within 10 s"),
@@ -58,7 +62,7 @@ FAILURES = {
 
 @pytest.fixture(scope="module")
 def shelf() -> Shelf:
-    shelf = Shelf(**ORIGINALS)
+    shelf = Shelf(**originals())
     shelf.failures |= FAILURES
     return shelf
 
@@ -417,7 +421,7 @@ def test_a_token_is_in_no_log_and_no_answer(origin: Running, caplog: pytest.LogC
 
 def test_a_result_outlives_a_restart(tmp_path: Path) -> None:
     config = settings(tmp_path, tmp_path / "cache")
-    with Running(config, source=Shelf(**ORIGINALS)) as origin:
+    with Running(config, source=Shelf(**originals())) as origin:
         first = origin.get("/h/cat.jpg?w=67")
     shelf = Shelf()
     with Running(config, source=shelf) as origin:
@@ -434,7 +438,7 @@ def test_a_result_outlives_a_restart(tmp_path: Path) -> None:
 
 
 def test_a_handler_without_a_cache_keeps_nothing(tmp_path: Path) -> None:
-    shelf = Shelf(**ORIGINALS)
+    shelf = Shelf(**originals())
     with Running(settings(tmp_path, tmp_path / "cache", cache_enabled=False), source=shelf) as origin:
         answers = [origin.get("/h/cat.jpg?w=69") for _ in range(2)]
 

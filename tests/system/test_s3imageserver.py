@@ -11,6 +11,7 @@ import functools
 import uuid
 from collections.abc import Callable
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 from typing import NamedTuple
@@ -42,28 +43,30 @@ def lying() -> bytes:
     return pictures.encoded(pictures.field(1000, 600), "JPEG", exif=exif)
 
 
-ORIGINALS = {
-    "land.jpg": pictures.land(),
-    "land.png": pictures.alpha(),
-    "UPPER.JPG": pictures.land(),
-    "sub/land.jpg": pictures.land(),
-    "a b.jpg": pictures.land(),
-    "a+b.jpg": pictures.land(),
-    "q?x.jpg": pictures.land(),
-    "port.png": pictures.port(),
-    "small.jpg": pictures.small(),
-    "odd.jpg": pictures.odd(),
-    "wide.webp": pictures.wide(),
-    "alpha.png": pictures.alpha(),
-    "anim.gif": pictures.animation(),
-    "cmyk.jpg": pictures.cmyk(),
-    "rot.jpg": lying(),
-    "fake.jpg": HTML,
-    "empty.jpg": b"",
-    "one.jpg": b"x",
-    "file.txt": b"a text\n",
-    "file": b"a text\n",
-}
+@cache
+def originals() -> dict[str, bytes]:
+    return {
+        "land.jpg": pictures.land(),
+        "land.png": pictures.alpha(),
+        "UPPER.JPG": pictures.land(),
+        "sub/land.jpg": pictures.land(),
+        "a b.jpg": pictures.land(),
+        "a+b.jpg": pictures.land(),
+        "q?x.jpg": pictures.land(),
+        "port.png": pictures.port(),
+        "small.jpg": pictures.small(),
+        "odd.jpg": pictures.odd(),
+        "wide.webp": pictures.wide(),
+        "alpha.png": pictures.alpha(),
+        "anim.gif": pictures.animation(),
+        "cmyk.jpg": pictures.cmyk(),
+        "rot.jpg": lying(),
+        "fake.jpg": HTML,
+        "empty.jpg": b"",
+        "one.jpg": b"x",
+        "file.txt": b"a text\n",
+        "file": b"a text\n",
+    }
 
 
 class Row(NamedTuple):
@@ -161,7 +164,7 @@ ROWS = [
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The originals, and the error image beside their folder."""
     top = tmp_path_factory.mktemp("old")
-    for key, body in ORIGINALS.items():
+    for key, body in originals().items():
         path = top / "originals" / key
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(body)
@@ -172,7 +175,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def bucket_on(server: s3_servers.S3Server) -> str:
     name = f"bucket-{uuid.uuid4().hex}"
     server.client.create_bucket(Bucket=name)
-    for key, body in ORIGINALS.items():
+    for key, body in originals().items():
         server.client.put_object(Bucket=name, Key=f"imagesLarge/{key}", Body=body)
     return name
 

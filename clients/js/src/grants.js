@@ -1,7 +1,7 @@
 // Grants: what a bound may be, and which URLs are inside a grant. The origin judges too, and last.
 
 import { parse, quote, spell } from "./kinds.js";
-import { findOption, writeValue } from "./urls.js";
+import { findOption, writeOptions, writeValue } from "./urls.js";
 
 /** The bound as the token holds it. Throws for one that the origin would not read, or that no URL can meet. */
 export function checkBound(option, bound) {
@@ -68,9 +68,28 @@ export function checkInside({ k, e, o = {} }, key, pairs, now) {
   if (violation) throw new RangeError(`outside the grant: ${violation}`);
 }
 
+/** Whether these options, all of them sizes, are named by the grant and within its bounds. */
+function admits(named, options) {
+  return writeOptions(options).every(([name, text]) => {
+    const option = findOption(name);
+    return named.has(option) && holds(option, named.get(option), parse(option, text));
+  });
+}
+
+/** The candidates of a `srcset` without those that are larger or smaller than the grant admits. Where it admits none
+ *  all are kept, for the URL of the first tells why; so they are where the grant cannot be read. */
+export function keepAdmitted(grant, candidates) {
+  if (!grant) return candidates;
+  const named = namedBounds(grant.o ?? {});
+  const kept = candidates.filter(([{ w, h, dpr }]) => admits(named, { w, h, dpr }));
+  return kept.length ? kept : candidates;
+}
+
+const namedBounds = (bounds) => new Map(Object.entries(bounds).map(([name, bound]) => [findOption(name), bound]));
+
 function findViolation(scope, bounds, key, texts) {
   if (!(scope.endsWith("/*") ? key.startsWith(scope.slice(0, -1)) : key === scope)) return `it is for '${scope}'`;
-  const named = new Map(Object.entries(bounds).map(([name, bound]) => [findOption(name), bound]));
+  const named = namedBounds(bounds);
   for (const [name, text] of texts) {
     const option = findOption(name);
     if (!named.has(option)) return `it does not name ${name}`;

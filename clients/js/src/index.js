@@ -1,6 +1,6 @@
 // `ImageOrigin`: what writes the URLs and tags of one handler's pictures.
 
-import { checkInside, readGrant } from "./grants.js";
+import { checkInside, keepAdmitted, readGrant } from "./grants.js";
 import { writeTag } from "./html.js";
 import { FORMATS } from "./options.js";
 import { Signer, readExpiry } from "./signing.js";
@@ -41,7 +41,7 @@ export class ImageOrigin {
   srcset(key, options = {}, ends) {
     return this.#reply(() => {
       const { widths, densities, ...rest } = options;
-      return this.#join(key, listCandidates(rest, widths, densities), ends);
+      return this.#join(key, this.#list(rest, widths, densities), ends);
     });
   }
 
@@ -129,17 +129,22 @@ export class ImageOrigin {
     return { tag, options, ...this.#choose(options, tag) };
   }
 
+  /** The candidates that a grant admits. */
+  #list(options, widths, densities) {
+    return keepAdmitted(this.#read, listCandidates(options, widths, densities));
+  }
+
   #choose(options, { widths = [], densities = [], sizes }) {
     if (widths.length && !densities.length) {
-      const candidates = listCandidates(options, widths);
-      const largest = candidates[widths.indexOf(Math.max(...widths))][0];
+      const candidates = this.#list(options, widths);
+      const [largest] = candidates.reduce((one, other) => (other[0].w > one[0].w ? other : one));
       return { src: "w" in options ? options : largest, candidates, sizes: sizes ? writeSizes(sizes) : "100vw" };
     }
     if (sizes !== undefined) {
       throw new TypeError("sizes tells the browser which of widths to take: give widths, or leave it out");
     }
     if (widths.length || densities.length) {
-      const candidates = listCandidates(options, widths, densities);
+      const candidates = this.#list(options, widths, densities);
       return { src: candidates[0][0], candidates };
     }
     const doubles = !this.#grant && ("w" in options || "h" in options) && !("dpr" in options);

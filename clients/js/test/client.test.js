@@ -55,6 +55,27 @@ test("a grant stands in every URL and bounds them all", async () => {
   assert.throws(() => new ImageOrigin({ ...BASE, grant, keys: KEYS }), /keys or a grant/);
 });
 
+test("what a grant does not admit is left out of a srcset", async () => {
+  const grant = await signed.grant("cat.jpg", { w: { min: 100, max: 600 }, h: { max: 500 }, f: ["jpg"] }, { now: NOW });
+  const images = new ImageOrigin({ ...BASE, grant });
+  const shape = { widths: [50, 300, 600, 900], w: 300, h: 200, f: "jpg" };
+  const sizes = (text) => [...text.matchAll(/w=(\d+)&(?:amp;)?h=(\d+)/g)].map(([, w, h]) => `${w}x${h}`);
+  assert.deepEqual(sizes(images.srcset("cat.jpg", shape)), ["300x200", "600x400"]);
+  assert.deepEqual(sizes(images.picture("cat.jpg", { ...shape, formats: ["jpg"], alt: "" })), [
+    ...["300x200", "600x400"], // of the source
+    ...["300x200", "300x200", "600x400"], // of the <img>
+  ]);
+  assert.deepEqual(sizes(images.srcset("cat.jpg", { ...shape, h: 300 })), ["300x300"]);
+  const wide = await signed.grant("cat.jpg", { w: [300, 600], dpr: [1, 2] }, { now: NOW });
+  const dense = new ImageOrigin({ ...BASE, grant: wide }).srcset("cat.jpg", { densities: [1, 2, 3], w: 300 });
+  assert.deepEqual(dense.split(", ").map((text) => text.split(" ")[1]), ["1x", "2x"]);
+  const none = () => new ImageOrigin({ ...BASE, grant }).srcset("cat.jpg", { ...shape, widths: [700, 900] });
+  assert.throws(none, /^RangeError: outside the grant: w=700$/);
+  const loose = await signed.grant("cat.jpg", { w: { max: 600 } }, { now: NOW });
+  const image = new ImageOrigin({ ...BASE, grant: loose }).img("cat.jpg", { alt: "", widths: [300, 600, 900] });
+  assert.match(image, /src="[^"]*\?w=600&/); // the widest that is left
+});
+
 test("bounds that no URL can meet, or that mean nothing, are refused", async () => {
   for (const [bounds, message] of [
     [{ w: "300" }, /option w: a grant holds a number/],

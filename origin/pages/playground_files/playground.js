@@ -10,7 +10,9 @@ const $ = (id) => document.getElementById(id);
 const chosen = { handler: null, key: "", options: {} };
 const codes = {};
 const blobs = {};
-let site, info, infoOf, timer, offeredFor, offered = new Set(), turn = 0;
+const listed = {}; // pictures of handlers, as far as they were asked for
+const visited = {}; // the last key of each handler
+let site, info, infoOf, type, timer, offeredFor, offered = new Set(), turn = 0;
 
 // Small helpers
 
@@ -74,11 +76,14 @@ function only(options) {
 }
 
 function address() {
-  const path = [chosen.handler.prefix, ...chosen.key.split("/")].map((part, n) => (n ? encodeURIComponent(part) : encodeURI(part)));
+  const path = [...chosen.handler.prefix.split("/"), ...chosen.key.split("/")].filter((part, n) => n || part).map(encodeURIComponent);
   const escape = (text) => encodeURIComponent(text).replace(/%(2C|3A|2F)/g, decodeURIComponent);
   const pairs = Object.entries(only(chosen.options)).map(([name, text]) => `${name}=${escape(text)}`);
   return `/${path.join("/")}${pairs.length ? "?" + pairs.join("&") : ""}`;
 }
+
+/** What stands before the keys of a handler in its paths. */
+const above = (handler) => (handler.prefix ? `${handler.prefix}/` : "");
 
 /** Take what an address says. Returns what is wrong with it, or nothing. */
 function take(text) {
@@ -89,9 +94,9 @@ function take(text) {
   } catch {
     return "This is no address.";
   }
-  const fits = site.handlers.filter((handler) => path.startsWith(handler.prefix + "/"));
+  const fits = site.handlers.filter((handler) => path.startsWith(above(handler)));
   const handler = fits.sort((a, b) => b.prefix.length - a.prefix.length)[0];
-  if (!handler) return `No handler is mounted there; there are ${site.handlers.map((one) => `/${one.prefix}/`).join(", ")}.`;
+  if (!handler) return `No handler is mounted there; there are ${site.handlers.map((one) => `/${above(one)}`).join(", ")}.`;
   const options = {}, ignored = [];
   for (const [name, value] of url.searchParams) {
     if (["t", "token"].includes(name) && value.includes(".")) $("grant").value = value; // a grant is for other URLs, too
@@ -99,7 +104,7 @@ function take(text) {
     if (!control || !handler.options.includes(control.name)) ignored.push(name);
     else options[control.name] = value;
   }
-  Object.assign(chosen, { handler, key: path.slice(handler.prefix.length + 1), options });
+  Object.assign(chosen, { handler, key: path.slice(above(handler).length), options });
   const others = ignored.filter((name) => !["t", "token", "e", "expires"].includes(name));
   say("note", others.length ? `Ignored, since no option here has this name: ${others.join(", ")}` : "");
   return "";
@@ -119,9 +124,9 @@ function buildControl(control) {
   };
   let field;
   if (control.control === "choice") {
-    field = make("select", { id }, new Option("as it is", ""), ...control.choices.map((choice) => new Option(choice, choice)));
+    field = make("select", { id }, new Option("", ""), ...control.choices.map((choice) => new Option(choice, choice)));
   } else {
-    field = make("input", { id, placeholder: "as it is", spellcheck: false, autocomplete: "off", title: control.expected });
+    field = make("input", { id, spellcheck: false, autocomplete: "off", title: control.expected });
     const suggestions = control.suggestions_of ? site.names[control.suggestions_of] : control.suggestions;
     if (suggestions && suggestions.length) {
       field.setAttribute("list", `${id}-list`);
@@ -140,9 +145,10 @@ function buildControl(control) {
 /** What sets the field without a keyboard: a slider, or a field of colours. */
 function buildHelper(control, change) {
   if (control.control === "slider") {
-    const helper = make("input", { type: "range", min: control.min, max: control.max ?? 1, step: control.step });
+    const helper = make("input", { type: "range", step: control.step });
     helper.setAttribute("aria-label", `${control.alias ?? control.name}, slider`);
-    helper.addEventListener("input", () => change(control.max === null && helper.value === "0" ? "" : helper.value));
+    helper.addEventListener("input", () => change(Number(helper.value) < control.min ? "" : helper.value));
+    helper.addEventListener("blur", show);
     return helper;
   }
   if (control.control === "colour") {
@@ -156,31 +162,78 @@ function buildHelper(control, change) {
 
 let controls = [];
 
+/** The value that counts for an option while it is absent, by a preset, the handler or itself; null where there is none. */
+function restOf(control) {
+  const names = `${chosen.handler.preset},${chosen.options.p ?? ""}`.split(",");
+  return names.map((one) => site.presets[one.trim()]?.[control.name]).findLast((text) => text !== undefined) ?? ownRest(control);
+}
+
+/** The same without presets. */
+function ownRest({ name, rest }) {
+  const { rests, qualities } = chosen.handler;
+  if (name === "q") return qualities[format()] ?? qualities.jpg;
+  if (name === "fit") return /^[t1]/i.test(chosen.options.c || restOf({ name: "c" })) ? "cover" : "inside";
+  return rests[name] ?? rest ?? null;
+}
+
+/** The format of the result, as far as it is known: of `auto` and `original` it is that of the last one. */
+function format() {
+  const asked = (chosen.options.f || restOf({ name: "f" })).toLowerCase();
+  return (["auto", "original"].includes(asked) ? type ?? "" : asked).replace(/^image\//, "").replace("jpeg", "jpg");
+}
+
+/** A slider stands where the option does. Of an absent one without a value of its own that is the left end. */
+function showSlider(helper, control, text, rest) {
+  helper.min = rest === null ? 0 : control.min;
+  helper.max = control.max ?? chosen.handler.max_dimension;
+  helper.setAttribute("aria-valuetext", text || inWords(rest));
+  const stands = [text, rest, ownRest(control)].find((one) => one !== "" && one !== null && !isNaN(one));
+  if (document.activeElement !== helper) helper.value = stands ?? helper.min;
+}
+
+const inWords = (rest) => (rest === null ? "as it is" : `default ${rest}`);
+
 /** Bring every control to what is chosen. */
 function show() {
   $("handler").value = chosen.handler.name;
-  const offered = site.pictures.includes(chosen.key);
+  const pictures = picturesOf(chosen.handler), offered = pictures.includes(chosen.key);
+  if ($("picture").options.length !== pictures.length + 1 || pictures.some((key, n) => $("picture").options[n].value !== key)) {
+    $("picture").replaceChildren(...pictures.map((key) => new Option(key, key)), new Option("another, by its key", ""));
+  }
+  $("picture-field").hidden = !pictures.length;
   $("picture").value = offered ? chosen.key : "";
   $("key-field").hidden = offered;
   if (document.activeElement !== $("key")) $("key").value = chosen.key;
   if (document.activeElement !== $("address")) $("address").value = address();
   $("sign-field").hidden = chosen.handler.signing !== "optional";
   $("expires-field").hidden = !signs() || grant() !== "";
-  $("grant-field").hidden = chosen.handler.signing === "none";
+  $("grant-field").hidden = chosen.handler.signing === "none" || (site.signs === "for all" && !grant());
   $("token-field").hidden = site.signs !== "with token";
   for (const { control, box, field, helper } of controls) {
     const text = chosen.options[control.name] ?? "";
     box.hidden = !takes(control.name) || (control.suggestions_of && !site.names[control.suggestions_of].length);
     box.classList.toggle("set", text !== "");
-    if (control.control === "choice") pick(field, text);
-    else if (document.activeElement !== field) field.value = text;
-    if (helper && helper.type === "range") {
-      if (control.max === null) helper.max = chosen.handler.max_dimension;
-      if (document.activeElement !== helper) helper.value = text === "" || isNaN(text) ? control.rest : text;
-    } else if (helper && /^([0-9a-f]{3}){1,2}$/i.test(text)) {
-      helper.value = "#" + (text.length === 3 ? text.replace(/./g, "$&$&") : text);
+    const rest = restOf(control);
+    if (control.control === "choice") {
+      field.options[0].textContent = inWords(rest);
+      pick(field, text);
+    } else {
+      field.placeholder = inWords(rest);
+      if (document.activeElement !== field) field.value = text;
     }
+    if (control.control === "slider") showSlider(helper, control, text, rest);
+    if (control.control === "colour") helper.value = opaque(text || rest || "fff");
   }
+}
+
+const probe = make("canvas").getContext("2d");
+
+/** A colour of CSS or of a URL as a field of colours has it. */
+function opaque(text) {
+  probe.fillStyle = "#fff";
+  probe.fillStyle = /^([0-9a-f]{3,4}){1,2}$/i.test(text) ? `#${text}` : text;
+  const [, ...numbers] = /^rgba\((\d+), (\d+), (\d+)/.exec(probe.fillStyle) ?? [];
+  return numbers.length ? `#${numbers.map((number) => Number(number).toString(16).padStart(2, "0")).join("")}` : probe.fillStyle;
 }
 
 /** Choose in a list; a text that was written by hand and is not there joins it. */
@@ -190,9 +243,14 @@ function pick(field, text) {
   field.value = same ? same.value : text;
 }
 
-function changed() {
+/** Show what is chosen, and keep it in the address of the page. */
+function keep() {
   show();
   history.replaceState(null, "", `#${address()}`);
+}
+
+function changed() {
+  keep();
   setBusy(true);
   clearTimeout(timer);
   timer = setTimeout(refresh, PAUSE);
@@ -232,13 +290,26 @@ async function showPicture(id, { blob }) {
   if (old) URL.revokeObjectURL(old);
 }
 
+/** What to do where there is no key. */
+function needed({ name, is_listed }) {
+  if (listed[name]) return "There is no picture yet. Write the key of one.";
+  return `Write the key of a picture${is_listed && refusal() === TOKEN_NEEDED ? ", or the admin token to choose from a list" : ""}.`;
+}
+
 async function refresh() {
   const mine = ++turn;
   const late = () => mine !== turn;
   setBusy(true);
   offerKeys();
   try {
-    if (!chosen.key) throw new Error("Write the key of a picture.");
+    const listing = listPictures(chosen.handler).then(show);
+    if (!chosen.key && document.activeElement !== $("key")) {
+      await listing;
+      if (late()) return;
+      chosen.key = picturesOf(chosen.handler)[0] ?? "";
+      keep();
+    }
+    if (!chosen.key) throw new Error(needed(chosen.handler));
     if (signs() && !grant() && refusal()) throw new Error(`The URLs of this handler are signed. ${refusal()}`);
     await loadOriginal(late);
     if (late()) return;
@@ -291,7 +362,9 @@ async function showResult(got) {
   else $("result-text").textContent = await got.blob.text();
   const size = isPicture ? ` · ${$("result").naturalWidth} × ${$("result").naturalHeight}` : "";
   $("result-facts").replaceChildren(
-    make("b", { textContent: bytes(got.blob.size) }), ` · ${got.type.replace("image/", "")}${size} · ${Math.round(got.ms)} ms`);
+    make("b", { textContent: bytes(got.blob.size) }), ` · ${got.type.replace("image/", "")}${size} · ${Math.round(got.ms)}\u00a0ms`);
+  type = got.type;
+  show();
   $("mini").src = $("result").src;
   $("mini").hidden = !isPicture;
   const rows = { Bytes: share(got), Type: got.type, Time: `${got.ms.toFixed(1)} ms in this browser` };
@@ -323,14 +396,41 @@ async function showCompared(got, late) {
   box.hidden = false;
 }
 
+const PICTURE = /\.(avif|bmp|gif|hei[cf]|ico|jpe?g|jxl|pdf|png|svg|tiff?|webp)$/i;
+
+/** The keys of a handler that are offered in a list. */
+const picturesOf = ({ name, pictures }) => (pictures.length ? pictures : listed[name] ?? []);
+
+/** Ask once for the pictures of a handler, where that is allowed. */
+async function listPictures(handler) {
+  if (listed[handler.name] || handler.pictures.length) return;
+  const keys = await keysBelow(handler, "");
+  if (keys) listed[handler.name] = keys.filter((key) => PICTURE.test(key));
+}
+
+/** The first keys that begin so; null where they cannot be had. */
+async function keysBelow({ name, is_listed }, prefix) {
+  if (!is_listed || refusal()) return null;
+  return post("keys", { handler: name, prefix }).then(({ keys }) => keys, () => null);
+}
+
+/** The picture to show where the handler is another: the same where it has that, else its first. */
+async function keyIn(handler) {
+  await listPictures(handler);
+  const first = picturesOf(handler)[0] ?? visited[handler.name] ?? chosen.key;
+  if (picturesOf(handler).includes(chosen.key)) return chosen.key;
+  const same = chosen.key && (await keysBelow(handler, chosen.key));
+  return same && same.includes(chosen.key) ? chosen.key : first;
+}
+
 /** Offer the keys that are there, for those who have the token: those that begin as what is written. */
 async function offerKeys() {
-  const { name, is_listed } = chosen.handler;
+  const handler = chosen.handler, { name } = handler;
   const asked = JSON.stringify([name, chosen.key, $("token").value]);
-  if (asked === offeredFor || !is_listed || $("key-field").hidden || refusal()) return;
+  if (asked === offeredFor || $("key-field").hidden || refusal()) return;
   offeredFor = asked;
   const prefix = chosen.key.slice(0, chosen.key.lastIndexOf("/") + 1);
-  const { keys } = await post("keys", { handler: name, prefix: offered.has(chosen.key) ? prefix : chosen.key }).catch(() => ({ keys: [] }));
+  const keys = (await keysBelow(handler, offered.has(chosen.key) ? prefix : chosen.key)) ?? [];
   if (asked !== offeredFor) return;
   offered = new Set(keys);
   $("keys").replaceChildren(...keys.map((value) => make("option", { value })));
@@ -370,6 +470,7 @@ function write(name, text, isCode = true) {
 }
 
 function showCode(code) {
+  $("codes").hidden = false;
   if ($("layout").value) for (const name of ["widths", "sizes"]) $(name).value = code[name];
   $("alt-note").hidden = $("alt").value.trim() !== "";
   codes.url.title.textContent = signs() ? "Signed URL" : "URL";
@@ -405,7 +506,13 @@ function choose(properties) {
 }
 
 function listen() {
-  $("handler").addEventListener("change", (event) => choose({ handler: site.handlers.find((one) => one.name === event.target.value) }));
+  $("handler").addEventListener("change", async (event) => {
+    const handler = site.handlers.find((one) => one.name === event.target.value);
+    visited[chosen.handler.name] = chosen.key;
+    setBusy(true);
+    const key = await keyIn(handler);
+    if ($("handler").value === handler.name) choose({ handler, key });
+  });
   $("picture").addEventListener("change", (event) => {
     choose({ key: event.target.value });
     if (!event.target.value) $("key").focus();
@@ -435,15 +542,14 @@ async function start() {
   site = await (await fetch(`${root}${HERE}/state`, { cache: "no-store" })).json();
   if (!site.handlers.length) throw new Error("The configuration has no handler whose pictures can be tried here.");
   $("handler").append(...site.handlers.map(({ name }) => new Option(name, name)));
-  $("picture").append(...site.pictures.map((key) => new Option(key, key)), new Option("another, by its key", ""));
-  $("picture-field").hidden = !site.pictures.length;
   controls = site.controls.map(buildControl);
   for (const { control, box } of controls) $(control.shape ? "group-shape" : "group-look").lastElementChild.append(box);
+  $("group-shape").hidden = $("group-look").hidden = false;
   if (matchMedia("(max-width: 48rem)").matches) $("group-shape").open = $("group-look").open = false;
   $("codes").append(...Object.keys(PARTS).map(buildCode));
   $("base").value = publicUrl();
   listen();
-  Object.assign(chosen, { handler: site.handlers[0], key: site.pictures[0] ?? "", options: { w: "600", f: "auto" } });
+  Object.assign(chosen, { handler: site.handlers[0], key: site.handlers[0].pictures[0] ?? "", options: { w: "600", f: "auto" } });
   const wrong = location.hash.length > 1 ? take(location.hash.slice(1)) : "";
   changed();
   if (wrong) tell(wrong);
