@@ -28,6 +28,7 @@ from origin.formats import DEFAULT_ORIGINALS
 from origin.formats import OUTPUTS
 from origin.formats import QUALITY
 from origin.formats import Format
+from origin.imaging import linux
 from origin.imaging import sandbox
 from origin.imaging.binding import WrongLibvips
 from origin.imaging.binding import load_libvips
@@ -40,6 +41,7 @@ from origin.imaging.protocol import unpack_head
 from origin.imaging.protocol import unpack_prefix
 from origin.urls.options import Options
 
+_PR_SET_NAME = 15
 _NICENESS = 5  # beyond the parent's
 # A red pixel each, to warm up with.
 _BITMAP = struct.pack("<IiiHHIIiiII", 40, 1, 1, 1, 24, 0, 4, 0, 0, 0, 0) + b"\0\0\xff\0"
@@ -63,6 +65,7 @@ _FONTS = tuple(
 def main(given: Sequence[str] | None = None) -> None:
     """`given` stands in for the arguments of the command line."""
     arguments = _arguments(given)
+    _take_name()
     leave_signals_to_parent()
     _yield_to_parent()
     requests, answers = _take_socket()
@@ -112,6 +115,12 @@ def leave_signals_to_parent() -> None:
     renders to finish then; when it ends, the end of the input ends this process."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+
+
+def _take_name() -> None:
+    """What `ps` and `top` show; the command line is that of the process that this one is a copy of."""
+    with contextlib.suppress(OSError):
+        linux.call("prctl", _PR_SET_NAME, b"renderer", 0, 0, 0)
 
 
 def _yield_to_parent() -> None:

@@ -58,6 +58,7 @@ async def test_renderers_are_copies_of_it_and_children_of_ours() -> None:
             assert b"Seccomp:\t2" in told(process, "status") or not pool.hello["sandbox"]["seccomp"]
             files = {os.readlink(f"/proc/{process}/fd/{name}") for name in os.listdir(f"/proc/{process}/fd")}
             assert not files & requests
+            assert told(process, "comm") == b"renderer\n"
         assert b"Seccomp:\t0" in told(template.pid, "status")
 
 
