@@ -115,6 +115,8 @@ def test_a_setting_of_django_may_be_overridden() -> None:
             "IMAGE_ORIGIN: 'x' is unknown; it takes base_url, prefix, keys, grant, patience",
         ),
         ({**SETTINGS, "keys": ["short"]}, "IMAGE_ORIGIN: a signing key has fewer than 32 characters"),
+        ({**SETTINGS, "keys": [KEY, None]}, "IMAGE_ORIGIN: a signing key is no text: is its environment"),
+        ({"base_url": None, "prefix": "p"}, "IMAGE_ORIGIN: base_url: expected a text, got None"),
         ({**SETTINGS, "keys": KEY}, "IMAGE_ORIGIN: signing needs a list of at least one key"),
         ({"base_url": "https://a.example?x", "prefix": "p"}, "IMAGE_ORIGIN: a base URL ends with its path"),
     ],
