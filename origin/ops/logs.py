@@ -46,9 +46,9 @@ class Lines(logging.StreamHandler[TextIO]):
             asyncio.get_running_loop().call_later(HOLD_SECONDS, self.flush)
         created = time.time()
         if self._json:
-            self._gathered.append(_json_line(created, level, _request_fields(line)))
+            self._gathered.append(_json_line(created, level, _request_fields(line)) + "\n")
         else:
-            self._gathered.append(f"{_timestamp(created)} {_level(level)} {_request_text(line)}")
+            self._gathered.append(f"{_timestamp(created)} {_level(level)} {_request_text(line)}\n")
 
     def format(self, record: logging.LogRecord) -> str:
         trace = logging.Formatter().formatException(record.exc_info) if record.exc_info else ""
@@ -72,7 +72,7 @@ class Lines(logging.StreamHandler[TextIO]):
     def _write_gathered(self) -> None:
         lines = []
         while self._gathered:
-            lines.append(self._gathered.popleft() + "\n")
+            lines.append(self._gathered.popleft())
         if lines:
             self.stream.write("".join(lines))
 

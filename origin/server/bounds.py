@@ -23,6 +23,7 @@ class Bounds:
     pipeline: int = 128  # requests sent ahead of their answers
     queued_fields: int = 500  # header fields of those requests
     backlog: int = 32_768  # bytes sent behind them, not parsed until they are answered
+    last_call: float = 1.0  # for the first request of a connection that was made just before the end
     connections: int = 100_000  # past them an idle one is closed
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import http
 import logging
+import select
 from collections.abc import Callable
 from typing import cast
 
@@ -88,6 +89,29 @@ class HttpConnection(HttpToolsProtocol):
         """Let the answer under way be the connection's last."""
         if self.answering:
             self.cycle.keep_alive = False
+
+    def shutdown(self) -> None:
+        """Close, once what is under way and what is on its way has its answer.
+
+        Closing a connection that holds a request which nobody has read yet resets it, and its client loses
+        the request: so does one whose first request is still on its way.
+        """
+        self.server_state.draining = True
+        if self.answering:
+            self.cycle.keep_alive = False
+        elif self._arriving or self._has_unread():
+            return  # it is answered, and that is the last answer
+        elif not self._idle_since:
+            self._stop_timer()
+            self._late = self.loop.call_later(self._bounds.last_call, self._on_late)
+        else:
+            self.transport.close()
+
+    def _has_unread(self) -> bool:
+        """Whether the system holds bytes for this connection, or its end."""
+        poll = select.poll()
+        poll.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return bool(poll.poll(0))
 
     def cut(self) -> None:
         """Close at once, whatever is under way."""

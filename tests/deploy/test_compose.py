@@ -59,6 +59,16 @@ def test_both_origins_are_alike_and_stop_in_their_time() -> None:
     assert drain + GRACE + LAST_WORDS <= 60
 
 
+def test_the_base_of_the_image_can_be_pinned_and_is_else_that_of_the_dockerfile() -> None:
+    lines = (DEPLOY.parent / "Dockerfile").read_text().splitlines()
+    (base,) = [line.removeprefix("ARG PYTHON=") for line in lines if line.startswith("ARG PYTHON=")]
+    arguments = SERVICES["origin1"]["build"]["args"]
+    assert arguments["PYTHON"] == base
+    assert arguments.keys() == {
+        line.removeprefix("ARG ").partition("=")[0] for line in lines if "ARG " in line[:4]
+    }
+
+
 def test_the_configuration_of_compose_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     config = json5.loads((DEPLOY / "compose" / "config.json").read_text())
     loaded = load(config, monkeypatch)

@@ -33,8 +33,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), NEEDS_WEED]
 @pytest.fixture(scope="module")
 def walked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """What was printed, by step; with the answers of Prometheus as JSON."""
-    for program in ("nginx", "redis-server", "prometheus", "curl"):
-        need(program)
+    for program in ("nginx", "redis-server", "prometheus", "ip", "unshare", "curl", "wget"):
+        need(program, "Debian: nginx-light, redis-server, prometheus, iproute2, curl, wget")
     if os.geteuid():
         pytest.skip("only root can make network namespaces")
     if subprocess.run([*NAMESPACES, "true"], check=False).returncode:

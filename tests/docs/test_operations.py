@@ -27,6 +27,7 @@ from origin.config.part import Part
 from origin.config.sources import SOURCE_PARTS
 from origin.errors import ConfigError
 from origin.pages.playground import PATH as PLAYGROUND
+from origin.server.listener import BOUNDS
 from origin.server.listener import GRACE
 from tests.support import pictures
 from tests.support.commands import command_named
@@ -143,6 +144,7 @@ def test_the_times_of_a_stop_are_the_programs() -> None:
     text = section("Signals and stopping")
     assert f"`drain` ({DRAIN:.0f} seconds by default)" in text
     assert f"have {GRACE} more seconds" in text
+    assert f"has {BOUNDS.last_call:.0f} second to come" in text
     assert f"takes {DRAIN + GRACE:.0f} seconds at most" in text
     assert f"({MAX_UNWRITTEN // 10**6} MB at most)" in text
 

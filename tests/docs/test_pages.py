@@ -28,6 +28,7 @@ _FOLDER = re.compile(r"\.?\w[\w.-]*(?:/[\w.-]+)*/")
 _OURS = re.compile(r"(?:origin|tests|docs|benchmarks|\.ci)/.*")
 # Files that the reader writes.
 _OF_THE_READER = {
+    "policy.json",
     "config.json",
     "urls.txt",
     "notification.toml",

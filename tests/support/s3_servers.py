@@ -36,7 +36,7 @@ class S3Server:
         """A boto3 client, to put things there: not the library under test."""
         return self.service("s3")
 
-    def service(self, name: str) -> Any:
+    def service(self, name: str, region: str = "us-east-1") -> Any:
         """A boto3 client for a service of AWS. moto has more of them than S3."""
         import boto3
         from botocore.config import Config
@@ -44,7 +44,7 @@ class S3Server:
         return boto3.client(
             name,
             endpoint_url=self.url,
-            region_name="us-east-1",
+            region_name=region,
             aws_access_key_id=self.access_key,
             aws_secret_access_key=self.secret_key,
             config=Config(s3={"addressing_style": "path"}),
