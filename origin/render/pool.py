@@ -141,11 +141,14 @@ class RenderPool:
                 pause = min(pause * 2, 5.0)
 
     async def _living_template(self) -> Template | None:
-        template = self.template
-        if template is not None and not template.alive:
-            self.template = type(self).make_template()
-            await template.close()
+        if self.template is not None and not self.template.alive:
+            await self._renew_template()
         return self.template
+
+    async def _renew_template(self) -> None:
+        old, self.template = self.template, type(self).make_template()
+        if old is not None:
+            await old.close()
 
     async def close(self) -> None:
         self._closing = True
@@ -316,6 +319,10 @@ class RenderPool:
         await renderer.kill()
         self._renderers.discard(renderer)
         self.restarts += counted
+        if renderer.has_crashed and self.template is not None:
+            # Copies of one process have one layout of memory: who crashed this one by trying to guess it has
+            # to begin anew.
+            await self._renew_template()
         await self._start_another()
 
     def _spawn(self, work: Any) -> None:

@@ -183,6 +183,11 @@ class Renderer:
         return self.process.returncode is None
 
     @property
+    def has_crashed(self) -> bool:
+        """Whether it has ended, and neither by itself nor by us."""
+        return self.process.returncode not in (None, 0, -signal.SIGKILL)
+
+    @property
     def ended_by(self) -> str:
         code = self.process.returncode
         if code is None:

@@ -146,14 +146,15 @@ class Template:
 
     async def close(self) -> None:
         """End it, and with it renderers that nobody waits for any more. Others live on."""
-        if self._ended is not None:
-            if self._waiting:
+        try:
+            if self._waiting and self._ended is not None:
                 self._requests.shutdown(socket.SHUT_WR)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._ended.wait(), _LEAVE_SECONDS)
-            if not self._ended.is_set():
+        finally:
+            if self._ended is not None and not self._ended.is_set():
                 self._on_end()
-        self.end()
+            self.end()
 
     def end(self) -> None:
         """End it where it has no work to do."""

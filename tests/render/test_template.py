@@ -77,6 +77,16 @@ async def test_renderers_live_on_without_it_and_the_next_one_gets_another() -> N
         assert pool.restarts == 1
 
 
+@pytest.mark.parametrize(("number", "is_renewed"), [(signal.SIGSEGV, True), (signal.SIGKILL, False)])
+async def test_who_crashes_a_renderer_has_learned_nothing_of_the_next(number: int, is_renewed: bool) -> None:
+    """Copies of one process have one layout of memory, which a picture could try to guess by crashing them."""
+    async with started() as pool:
+        first, [process] = template_of(pool), pool.processes
+        os.kill(process, number)
+        await until(lambda: pool.processes not in ([], [process]))
+        assert (template_of(pool) is not first) == has_ended(first.pid) == is_renewed
+
+
 async def test_one_that_ends_before_it_answers_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Template, "command", (sys.executable, "-c", ""))
     before = children()
