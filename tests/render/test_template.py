@@ -79,7 +79,7 @@ async def test_renderers_live_on_without_it_and_the_next_one_gets_another() -> N
 
 @pytest.mark.parametrize(("number", "is_renewed"), [(signal.SIGSEGV, True), (signal.SIGKILL, False)])
 async def test_who_crashes_a_renderer_has_learned_nothing_of_the_next(number: int, is_renewed: bool) -> None:
-    """Copies of one process have one layout of memory, which a picture could try to guess by crashing them."""
+    """Copies of one process have one layout of memory. By crashing them a picture could try to guess it."""
     async with started() as pool:
         first, [process] = template_of(pool), pool.processes
         os.kill(process, number)
