@@ -35,7 +35,7 @@ def hot(bench: Bench, kilobytes: int) -> Outcome:
     root.mkdir(exist_ok=True)
     with contextlib.ExitStack() as stack:
         ours = stack.enter_context(bench.origin(on))
-        width, body = _sized(ours, kilobytes * 1000)
+        width, body = sized(ours, kilobytes * 1000)
         (root / _KEY).write_bytes(body)
         starts: list[servers.Start] = [partial(servers.uvicorn, bench.work, root / _KEY, on)]
         starts += bench.can(
@@ -57,7 +57,7 @@ def hot(bench: Bench, kilobytes: int) -> Outcome:
     return Outcome(rows, bars)
 
 
-def _sized(ours: Server, length: int) -> tuple[int, bytes]:
+def sized(ours: Server, length: int) -> tuple[int, bytes]:
     """The width whose picture comes nearest to that length, and the picture."""
     narrow, wide = 100, pictures.MEGAPIXELS[_SIZE][0]
     while wide - narrow > 1:
@@ -73,7 +73,7 @@ def not_modified(bench: Bench) -> Outcome:
     """The same picture asked for with its ETag, beside asking for it whole."""
     pictures.original(bench.originals, _SIZE)
     with bench.origin(machine.cores(1)) as ours:
-        width, _ = _sized(ours, 20_000)
+        width, _ = sized(ours, 20_000)
         target = ours.target(_KEY, width)
         etag = ours.get(target)[1]["etag"]
 

@@ -132,15 +132,21 @@ def _store(bench: Bench, stack: contextlib.ExitStack, port: int) -> servers.Serv
 
 
 def _usual_port(bench: Bench) -> int:
-    """That of the runs before, where it is free: what is kept is named by it, and filled stores are kept."""
-    file = bench.work / "s3-port"
-    with contextlib.suppress(OSError, ValueError), socket.socket() as sock:
+    """That of the runs before: what is kept is named by it, and filled stores are kept. Another one where a
+    run that goes on has it."""
+    file, port = bench.work / "s3-port", machine.free_port()
+    if not file.exists():
+        file.write_text(str(port))
+    usual = int(file.read_text())
+    with socket.socket() as sock:
+        # As nginx does: its last connections may still linger.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(("127.0.0.1", int(file.read_text())))
-        return int(sock.getsockname()[1])
-    port = machine.free_port()
-    file.write_text(str(port))
-    return port
+        try:
+            sock.bind(("127.0.0.1", usual))
+        except OSError:
+            tell(f"port {usual}, which filled stores are named by, is in use: they are filled anew")
+            return port
+    return usual
 
 
 def _stop(number: int, frame: object) -> None:

@@ -46,9 +46,9 @@ class Lines(logging.StreamHandler[TextIO]):
             asyncio.get_running_loop().call_later(HOLD_SECONDS, self.flush)
         created = time.time()
         if self._json:
-            self._gathered.append(_json_line(created, level, _request_fields(line)))
+            self._gathered.append(_json_line(created, level, _request_fields(line)) + "\n")
         else:
-            self._gathered.append(f"{_timestamp(created)} {_level(level)} {_request_text(line)}")
+            self._gathered.append(f"{_timestamp(created)} {_level(level)} {_request_text(line)}\n")
 
     def format(self, record: logging.LogRecord) -> str:
         trace = logging.Formatter().formatException(record.exc_info) if record.exc_info else ""
@@ -72,7 +72,7 @@ class Lines(logging.StreamHandler[TextIO]):
     def _write_gathered(self) -> None:
         lines = []
         while self._gathered:
-            lines.append(self._gathered.popleft() + "\n")
+            lines.append(self._gathered.popleft())
         if lines:
             self.stream.write("".join(lines))
 
@@ -81,9 +81,18 @@ def configure(format: str, level: str = "info") -> None:
     """Send the program's log to stderr in this format, `text` or `json`, from this level on: `debug`, `info`,
     `warning` or `error`."""
     root = logging.getLogger()
-    root.handlers[:] = [Lines(sys.stderr, format)]
+    lines = Lines(sys.stderr, format)
+    lines.addFilter(is_news)
+    root.handlers[:] = [lines]
     root.setLevel(logging.WARNING)
     logging.getLogger("origin").setLevel(level.upper())
+
+
+def is_news(record: logging.LogRecord) -> bool:
+    """Whether it tells more than what is told already: where a connection breaks under a request that is
+    given up, aiohttp leaves a task behind that nobody waits for."""
+    error = record.exc_info[1] if record.exc_info else None
+    return record.name != "asyncio" or type(error).__name__ != "ClientConnectionResetError"
 
 
 class RequestLine(NamedTuple):

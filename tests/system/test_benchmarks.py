@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -30,7 +31,9 @@ from benchmarks import servers
 from benchmarks import stores
 from benchmarks.bench import FULL
 from benchmarks.bench import QUICK
+from benchmarks.bench import TINY
 from benchmarks.bench import Bar
+from benchmarks.bench import Bench
 from benchmarks.bench import Form
 from benchmarks.bench import Outcome
 from benchmarks.drive import Targets
@@ -184,6 +187,14 @@ def test_a_copied_store_takes_writes_that_the_filled_one_does_not_see(tmp_path: 
 def test_a_case_is_named_whole_or_by_how_its_name_begins() -> None:
     assert runner._chosen(["disk"], FULL) == ["disk"]
     assert runner._chosen(["hot", "crowd"], FULL) == ["hot-20kB", "hot-80kB", "crowd"]
+
+
+def test_the_stand_in_of_s3_has_its_port_again_unless_another_run_has_it(tmp_path: Path) -> None:
+    bench = Bench(TINY, tmp_path, frozenset())
+    port = runner._usual_port(bench)
+    with socket.create_server(("127.0.0.1", port)):
+        assert runner._usual_port(bench) != port
+    assert runner._usual_port(bench) == port
 
 
 def test_a_trace_has_the_rate_of_its_name_and_one_new_url_in_twenty() -> None:
