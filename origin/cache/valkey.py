@@ -89,13 +89,16 @@ class Valkey:
 
     async def run(self, *command: str | int) -> Any:
         """The answer to a command. Raises BusDown."""
+        return await self._run(self._answer_seconds, *command)
+
+    async def _run(self, seconds: float, *command: str | int) -> Any:
         if self.breaker.is_open:
             raise BusDown(self.breaker.reason)
         try:
-            async with asyncio.timeout(self._answer_seconds):
+            async with asyncio.timeout(seconds):
                 return await self._redis.execute_command(*command)
         except (RedisError, OSError, TimeoutError) as error:
-            raise self._failed(error, self._answer_seconds) from error
+            raise self._failed(error, seconds) from error
 
     async def try_all(self) -> None:
         """Do once what an origin does, under names that no origin uses. Raises BusDown."""
@@ -124,7 +127,8 @@ class Valkey:
         await self.run("EXPIRE", self._held, HELD_SECONDS)
 
     async def held(self) -> list[str]:
-        answer = await self.run("HGETALL", self._held)
+        # No request waits for it, and there may be the marks of a day.
+        answer = await self._run(CONNECT_SECONDS, "HGETALL", self._held)
         return list(answer.values())
 
     async def release(self, id: str) -> None:
