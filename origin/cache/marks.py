@@ -59,14 +59,17 @@ def make_mark(
     """A new mark. A key that is too long for a name becomes a prefix: more is purged, never less."""
     mark = Mark(f"{int(now * 1000):013d}-{os.urandom(8).hex()}", handler, key, prefix, tuple(replaces))
     while len(mark.to_text().encode()) > MAX_TEXT and (longest := mark.key or mark.prefix):
-        mark = replace(mark, key=None, prefix=longest[: len(longest) * 9 // 10], replaces=())
+        if mark.replaces:
+            mark = replace(mark, replaces=mark.replaces[1:])
+        else:
+            mark = replace(mark, key=None, prefix=longest[: len(longest) * 9 // 10])
     return mark
 
 
 def read_mark(text: str) -> Mark:
     """The mark that `to_text` made. Raises ValueError for anything else."""
-    if len(text.encode()) > MAX_TEXT:
-        raise ValueError("no mark: it is too long")
+    if len(text.encode()) > 2 * MAX_TEXT:
+        raise ValueError("no mark: no name of an object could hold it")
     try:
         told = json.loads(text)
     except RecursionError:

@@ -48,6 +48,14 @@ def test_a_mark_for_a_very_long_key_covers_more_not_less() -> None:
     assert mark_of_object(object_name(mark, NOW))[1] == mark
 
 
+def test_a_mark_for_a_long_key_rather_replaces_fewer() -> None:
+    key, old = "x" * 350, [make_mark(NOW, "photos", "a", None).id for _ in range(4)]
+    mark = make_mark(NOW, "photos", key, None, old)
+    assert mark.key == key
+    assert mark.replaces == tuple(old[4 - len(mark.replaces) :])
+    assert 0 < len(mark.replaces) < 4
+
+
 GOOD = json.loads(make_mark(NOW, "photos", "a", None).to_text()) | {"id": "1900000000123-0123456789abcdef"}
 
 
@@ -63,7 +71,7 @@ GOOD = json.loads(make_mark(NOW, "photos", "a", None).to_text()) | {"id": "19000
         json.dumps(GOOD | {"replaces": "a"}),
         json.dumps(GOOD | {"replaces": [7]}),
         json.dumps(GOOD | {"replaces": ["x"]}),
-        json.dumps(GOOD | {"replaces": [GOOD["id"]] * 20}),  # longer than any of ours
+        json.dumps(GOOD | {"replaces": [GOOD["id"]] * 40}),  # longer than any of ours
         json.dumps(GOOD | {"key": "\ud800"}),
         json.dumps(GOOD | {"more": "a"}),
     ],
