@@ -6,6 +6,7 @@ import logging
 import math
 import time
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -23,7 +24,9 @@ from origin.cache.seen import FILE
 from origin.cache.seen import Seen
 from origin.cache.seen import read_seen
 from origin.cache.seen import write_seen
+from origin.delivery.handler import Handler
 from origin.ops.purge import PurgeNotSpread
+from origin.parts.machine import OwnMachine
 from tests.support.fleet_model import JSON
 from tests.support.fleet_model import Origin
 from tests.support.fleet_model import World
@@ -189,6 +192,24 @@ async def test_a_flood_of_marks_costs_one_purge_of_all() -> None:
     assert len(origin.marks.stamp(original)) == 1
     origin.cache.entry(original).keep_version(Version("v", None, world.now))
     assert (await origin.cache.find(original, "w=1")).version is not None
+
+
+class Noting:
+    """A handler that notes what it is to forget."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.forgotten: list[tuple[str | None, str | None]] = []
+
+    def forget(self, key: str | None, prefix: str | None) -> None:
+        self.forgotten.append((key, prefix))
+
+
+async def test_a_purge_of_all_reaches_work_under_way_in_every_handler() -> None:
+    handlers = [Noting("one"), Noting("two")]
+    machine = OwnMachine({}, lambda: cast(list[Handler], handlers), lambda: False)
+    await machine.begin_purge("", None, None)
+    assert [handler.forgotten for handler in handlers] == [[(None, None)]] * 2
 
 
 async def test_what_is_no_mark_is_left_alone(caplog: pytest.LogCaptureFixture) -> None:
