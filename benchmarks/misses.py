@@ -36,7 +36,7 @@ from benchmarks.rounds import by_server
 from benchmarks.rounds import take_turns
 from benchmarks.servers import Server
 from benchmarks.ways import new_keys
-from origin.render.process import environment
+from origin.render.environment import environment
 
 CORES = 2  # each server's, and the load's as well where the machine has no more
 CONNECTIONS = 4  # enough to keep two cores busy; who needs seconds for one has to finish them all

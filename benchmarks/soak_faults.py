@@ -164,7 +164,7 @@ def renderers(root: int) -> set[int]:
 
 def is_renderer(process: int) -> bool:
     try:
-        return b"origin.imaging.worker" in Path(f"/proc/{process}/cmdline").read_bytes()
+        return Path(f"/proc/{process}/comm").read_bytes() == b"renderer\n"
     except OSError:
         return False
 

@@ -119,9 +119,11 @@ def test_it_starts_once_however_many_come_first(
 
 @pytest.mark.slow
 def test_one_that_cannot_start_says_so(config: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    from origin.render.pool import RenderPool
     from origin.render.process import Renderer
 
     monkeypatch.setattr(Renderer, "command", ("/nowhere/python",))
+    monkeypatch.setattr(RenderPool, "make_template", lambda: None)
     app = create_app(config)
     assert asyncio.run(status(app, "/h/a.jpg")) == 503
 

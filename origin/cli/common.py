@@ -6,18 +6,17 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 from typing import Any
 from typing import NoReturn
 from typing import TypeVar
 
 import click
 
-from origin.config.environment import PREFIX
-from origin.config.load import load_config
-from origin.config.load import only_variables
-from origin.config.load import parse_config
-from origin.config.model import Config
 from origin.errors import ConfigError
+
+if TYPE_CHECKING:
+    from origin.config.model import Config
 
 FAILED = 1  # a check that failed
 ENVIRONMENT = "env:"  # before the name of a variable that holds the configuration
@@ -46,6 +45,11 @@ def takes_config(command: Command) -> Command:
 
 def read_config(path: str) -> Config:
     """The configuration at that path; a mistake in it ends the program."""
+    from origin.config.environment import PREFIX
+    from origin.config.load import load_config
+    from origin.config.load import only_variables
+    from origin.config.load import parse_config
+
     path = path.removeprefix("=")  # s3imageserver was started with -c=config.json
     try:
         if path.startswith(ENVIRONMENT):

@@ -1,32 +1,44 @@
 """The command line, one file for each command. Results go to stdout, messages for people to stderr.
 
-A command imports what is heavy (libvips, the S3 client, the server) only when it runs, so that signing a URL
-takes no longer than it must.
+A command is imported when it is asked for, and imports what is heavy (libvips, the S3 client, the server)
+only when it runs, so that signing a URL takes no longer than it must.
 """
 
 from __future__ import annotations
 
+import importlib
+
 import click
 
 from origin import __version__
-from origin.cli.check import check
-from origin.cli.convert import convert
-from origin.cli.copy import copy
-from origin.cli.demo import demo
-from origin.cli.explain import explain
-from origin.cli.purge import purge
-from origin.cli.rebuild import rebuild
-from origin.cli.registry import registry
-from origin.cli.schema import schema
-from origin.cli.serve import serve
-from origin.cli.sign import sign
+
+COMMANDS = (
+    "check",
+    "convert",
+    "copy",
+    "demo",
+    "explain",
+    "purge",
+    "rebuild",
+    "registry",
+    "schema",
+    "serve",
+    "sign",
+)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Program(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(f"origin.cli.{name}"), name)
+        return command
+
+
+@click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="origin")
 def main() -> None:
     """An image origin for CDNs: originals from S3, rendered with libvips, cached on disk."""
-
-
-for command in (serve, demo, check, explain, sign, purge, registry, convert, copy, rebuild, schema):
-    main.add_command(command)

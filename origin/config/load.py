@@ -6,12 +6,13 @@ there. No error repeats a secret.
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import json5
 from pydantic import ValidationError
 
 from origin.config.checks import check_together
@@ -40,10 +41,31 @@ def parse_config(
     if not text.strip():
         raise refusal(name, "there is nothing in it; docs/configuration.md shows the smallest file")
     try:
-        data = json5.loads(text, allow_duplicate_keys=False)
+        data = parse_json(text)
     except (ValueError, RecursionError) as exc:
         raise refusal(name, f"not JSON: {str(exc).replace('<string>:', 'line ')}") from exc
     return build_config(data, name=name, base=base, environment=environment)
+
+
+def parse_json(text: str) -> Any:
+    """What is in JSON with comments and trailing commas. Raises ValueError and RecursionError.
+
+    Plain JSON is read by Python's own parser, which takes 1 ms where json5 takes 100. What that one refuses,
+    json5 reads or has the words for.
+    """
+    with contextlib.suppress(ValueError, RecursionError):
+        return json.loads(text, object_pairs_hook=_object)
+    import json5
+
+    return json5.loads(text, allow_duplicate_keys=False)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Raises ValueError where a key stands there twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key that stands there twice")
+    return found
 
 
 def build_config(

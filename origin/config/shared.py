@@ -33,7 +33,9 @@ class Shared(Part):
     ]
     url: Annotated[
         Annotated[SecretText, AfterValidator(_check_url)] | None,
-        meaning("Valkey or Redis: `redis://host:port/db`, or `rediss://` for TLS; without it, no leases"),
+        meaning(
+            "Valkey or Redis: `redis://host:port/db`, or `rediss://` for TLS; without it, no leases and locks"
+        ),
     ] = None
     days: Annotated[
         Annotated[Count, Field(le=3650)],

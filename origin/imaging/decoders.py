@@ -28,14 +28,20 @@ def allow_only(formats: Iterable[Format]) -> frozenset[Format]:
     formats = frozenset(formats)
     _blocked.update(frozenset(FORMATS) - formats)
     pyvips.operation_block_set("VipsForeignLoad", True)
+    load_decoders(formats)
     for format in formats:
-        if format.loader is None or format is Format.GIF:
-            with suppress(Unprocessable):
-                _module(format)
         if format.loader is not None:
             loader = pyvips.type_find("VipsForeignLoad", format.loader)
             pyvips.operation_block_set(pyvips.type_name(loader), False)
     return frozenset(format for format in formats if format.loader is None) - _modules.keys()
+
+
+def load_decoders(formats: Iterable[Format]) -> None:
+    """Import what decodes these formats in the place of libvips, as far as it is installed."""
+    for format in formats:
+        if format.loader is None or format is Format.GIF:
+            with suppress(Unprocessable):
+                _module(format)
 
 
 def count_pages(original: bytes, format: Format) -> int:

@@ -1,4 +1,5 @@
 """The render process, `python -m origin.imaging.worker`: locks itself down, then reads jobs and answers them.
+On Linux it is a copy of `origin.imaging.template`.
 
 Messages (see `origin.imaging.protocol`) come in on descriptor 0 and go out on descriptor 1, which are one
 socket. Originals may lie in memory that the parent shares. The first message out is the hello: versions,
@@ -15,6 +16,7 @@ import signal
 import struct
 import time
 from collections.abc import Collection
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from typing import BinaryIO
@@ -26,6 +28,7 @@ from origin.formats import DEFAULT_ORIGINALS
 from origin.formats import OUTPUTS
 from origin.formats import QUALITY
 from origin.formats import Format
+from origin.imaging import linux
 from origin.imaging import sandbox
 from origin.imaging.binding import WrongLibvips
 from origin.imaging.binding import load_libvips
@@ -38,6 +41,7 @@ from origin.imaging.protocol import unpack_head
 from origin.imaging.protocol import unpack_prefix
 from origin.urls.options import Options
 
+_PR_SET_NAME = 15
 _NICENESS = 5  # beyond the parent's
 # A red pixel each, to warm up with.
 _BITMAP = struct.pack("<IiiHHIIiiII", 40, 1, 1, 1, 24, 0, 4, 0, 0, 0, 0) + b"\0\0\xff\0"
@@ -58,9 +62,11 @@ _FONTS = tuple(
 )
 
 
-def main() -> None:
-    arguments = _arguments()
-    _leave_signals_to_parent()
+def main(given: Sequence[str] | None = None) -> None:
+    """`given` stands in for the arguments of the command line."""
+    arguments = _arguments(given)
+    _take_name()
+    leave_signals_to_parent()
     _yield_to_parent()
     requests, answers = _take_socket()
     shared = _map_shared_memory(arguments.shared_memory)
@@ -76,7 +82,18 @@ def main() -> None:
         _serve(requests, answers, arguments, shared)
 
 
-def _arguments() -> argparse.Namespace:
+def load(given: Sequence[str]) -> None:
+    """Import what a renderer of these arguments needs, and run nothing of libvips yet. Whatever fails here
+    fails again in `main`, which says so."""
+    with contextlib.suppress(Exception):
+        load_libvips()
+        from origin.imaging import normalise  # noqa: F401
+        from origin.imaging.decoders import load_decoders
+
+        load_decoders(_formats(_arguments(given)))
+
+
+def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m origin.imaging.worker")
     parser.add_argument("--render-memory", type=int, default=1 << 30, help="bytes")
     parser.add_argument("--cpu-seconds", type=int, default=300, help="of one job; the parent ends it sooner")
@@ -86,14 +103,24 @@ def _arguments() -> argparse.Namespace:
         help="formats that are ever decoded",
     )
     parser.add_argument("--shared-memory", type=int, default=-1, help="descriptor; -1: there is none")
-    return parser.parse_args()
+    return parser.parse_args(given)
 
 
-def _leave_signals_to_parent() -> None:
+def _formats(arguments: argparse.Namespace) -> list[Format]:
+    return [Format.named(name) for name in arguments.formats.split(",")]
+
+
+def leave_signals_to_parent() -> None:
     """A service manager or a container may send the signal to stop to every process. The parent still has
     renders to finish then; when it ends, the end of the input ends this process."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+
+
+def _take_name() -> None:
+    """What `ps` and `top` show; the command line is that of the process that this one is a copy of."""
+    with contextlib.suppress(OSError):
+        linux.call("prctl", _PR_SET_NAME, b"renderer", 0, 0, 0)
 
 
 def _yield_to_parent() -> None:
@@ -132,7 +159,7 @@ def _start(arguments: argparse.Namespace) -> dict[str, Any]:
     from origin.imaging.decoders import allow_only
     from origin.imaging.pipeline import PIPELINE_VERSION
 
-    formats = [Format.named(name) for name in arguments.formats.split(",")]
+    formats = _formats(arguments)
     absent = allow_only(formats)
     fonts = _FONTS if any(format.reads_fonts for format in formats) else ()
     locks = sandbox.lock(arguments.render_memory, lambda: _warm_up(formats), fonts)

@@ -70,6 +70,8 @@ class Preconditions:
 
 ALWAYS = Preconditions()
 """Whatever is there."""
+UNCHANGED = Preconditions(none_match=())
+"""Whatever is there when it is checked, and nothing that has come since."""
 
 
 def _tags(headers: Mapping[bytes, bytes], name: bytes) -> tuple[str, ...] | None:

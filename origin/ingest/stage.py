@@ -21,12 +21,14 @@ from dataclasses import replace
 from origin.delivery.admission import FetchAdmission
 from origin.errors import Malformed
 from origin.errors import OriginError
+from origin.errors import PreconditionMissed
 from origin.errors import SourceUnavailable
 from origin.errors import WriteRefused
 from origin.formats import Format
 from origin.ingest.locks import Locks
 from origin.ingest.names import check_upload_key
 from origin.ingest.preconditions import ALWAYS
+from origin.ingest.preconditions import UNCHANGED
 from origin.ingest.preconditions import Preconditions
 from origin.ingest.store import PictureStore
 from origin.ingest.store import purge_nothing
@@ -150,16 +152,24 @@ class Stage:
         the picture, SourceUnavailable and others.
         """
         async with self._locks.holding(key):
-            waiting = await self._staged.find(key)
-            if waiting is None:
-                return await self._publish_again(key, crop)
-            async with self._admission.place(self._name) as reserve:
-                waiting, body = await _read(self._staged, waiting, reserve)
-                picture = await self._picture(body, waiting.metadata, crop)
-                stored = await self._put(key, picture, Preconditions())
-            with contextlib.suppress(SourceUnavailable):  # the sweep removes it later
-                await self._remove(key, lambda found: found.etag == waiting.etag)
-            return stored
+            for _ in range(TRIES - 1):
+                with contextlib.suppress(PreconditionMissed):  # another origin has just published it
+                    return await self._publish(key, crop)
+            return await self._publish(key, crop)
+
+    async def _publish(self, key: str, crop: Crop | None) -> StoredObject:
+        """Raises PreconditionMissed too: what was sent long ago, by an origin that was still meanwhile, takes
+        the place of no newer picture."""
+        waiting = await self._staged.find(key)
+        if waiting is None:
+            return await self._publish_again(key, crop)
+        async with self._admission.place(self._name) as reserve:
+            waiting, body = await _read(self._staged, waiting, reserve)
+            picture = await self._picture(body, waiting.metadata, crop)
+            stored = await self._put(key, picture, UNCHANGED)
+        with contextlib.suppress(SourceUnavailable):  # the sweep removes it later
+            await self._remove(key, lambda found: found.etag == waiting.etag)
+        return stored
 
     async def _publish_again(self, key: str, crop: Crop | None) -> StoredObject:
         """Show another part of a picture that is published. Raises NotFound."""

@@ -81,9 +81,18 @@ def configure(format: str, level: str = "info") -> None:
     """Send the program's log to stderr in this format, `text` or `json`, from this level on: `debug`, `info`,
     `warning` or `error`."""
     root = logging.getLogger()
-    root.handlers[:] = [Lines(sys.stderr, format)]
+    lines = Lines(sys.stderr, format)
+    lines.addFilter(is_news)
+    root.handlers[:] = [lines]
     root.setLevel(logging.WARNING)
     logging.getLogger("origin").setLevel(level.upper())
+
+
+def is_news(record: logging.LogRecord) -> bool:
+    """Whether it tells more than what is told already: where a connection breaks under a request that is
+    given up, aiohttp leaves a task behind that nobody waits for."""
+    error = record.exc_info[1] if record.exc_info else None
+    return record.name != "asyncio" or type(error).__name__ != "ClientConnectionResetError"
 
 
 class RequestLine(NamedTuple):

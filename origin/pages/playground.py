@@ -52,6 +52,9 @@ _POLICY = (
     "form-action 'none'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
     "trusted-types 'none'"
 )
+# The names of this machine for its own browsers. Another site may point a name of its own here, and its pages
+# are then of the playground's origin (DNS rebinding), but their requests carry that name.
+_OWN_NAMES = ("127.0.0.1", "localhost", "::1")
 _HEADERS = {
     "cache-control": NO_STORE,
     "cache-status": cache_status(detail="playground"),
@@ -107,7 +110,7 @@ class Playground:
     public_url: str | None  # where there are hosts
     public_port: int
     now: float  # Unix seconds
-    is_open: bool = False  # nobody needs the token
+    is_open: bool = False  # nobody on this machine needs the token
 
 
 class Site(HasToken, Protocol):
@@ -121,8 +124,9 @@ class Site(HasToken, Protocol):
 def playground_routes(site: Site, pictures: str = "") -> list[Route]:
     """`pictures` is below which path this listener has the pictures; empty where they have their own."""
 
-    async def state(_: Request) -> Response:
-        return _json(_describe(_playground(site), pictures, site.admin_token is not None))
+    async def state(request: Request) -> Response:
+        playground = _playground(site)
+        return _json(_describe(playground, pictures, _who_signs(playground, site, request)))
 
     async def code(request: Request) -> Response:
         return await _code(request, site)
@@ -182,13 +186,23 @@ def _posted(action: Action, site: Site) -> Action:
 
 
 def _guarded(action: Action, site: Site) -> Action:
-    """The action, for those who have the admin token, or for everybody where the playground is open."""
+    """The action, for those who have the admin token, or in an open playground for all of this machine."""
     with_it, without = with_token(site, action), answering(action)
 
     async def checked(request: Request) -> Response:
-        return await (without if _playground(site).is_open else with_it)(request)
+        return await (without if _is_open_to(request, _playground(site)) else with_it)(request)
 
     return checked
+
+
+def _is_open_to(request: Request, playground: Playground) -> bool:
+    return playground.is_open and request.url.hostname in _OWN_NAMES
+
+
+def _who_signs(playground: Playground, site: Site, request: Request) -> str:
+    if _is_open_to(request, playground):
+        return "for all"
+    return "never" if site.admin_token is None else "with token"
 
 
 async def _code(request: Request, site: Site) -> Response:
@@ -243,7 +257,7 @@ async def _read(request: Request) -> dict[str, Any]:
     return given
 
 
-def _describe(playground: Playground, pictures: str, has_token: bool) -> dict[str, Any]:
+def _describe(playground: Playground, pictures: str, signs: str) -> dict[str, Any]:
     return {
         "handlers": [handler.describe() for handler in playground.handlers.values()],
         "controls": list_controls(),
@@ -252,7 +266,7 @@ def _describe(playground: Playground, pictures: str, has_token: bool) -> dict[st
         "pictures_at": pictures,
         "public_url": playground.public_url,
         "public_port": playground.public_port,
-        "signs": "for all" if playground.is_open else "with token" if has_token else "never",
+        "signs": signs,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable
@@ -135,11 +136,14 @@ class Origin:
 
     async def open(self) -> None:
         """Start what has to run before the first request. Raises RendererBroken and ConfigError."""
-        await self.caches.open()
-        if self.fleet is not None:
-            await self.fleet.open()
-            self._builder.has_new_sources = False
-        await self.pool.start()
+        renderers = asyncio.ensure_future(self.pool.start())  # on another core, meanwhile
+        try:
+            await self.caches.open()
+            if self.fleet is not None:
+                await self.fleet.open()
+                self._builder.has_new_sources = False
+        finally:
+            await renderers
         await check_watermarks(load_watermarks(self.config.watermarks), self.pool)
         for source in self._builder.lent.values():
             await source.open()

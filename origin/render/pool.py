@@ -11,10 +11,12 @@ import asyncio
 import logging
 import time
 from collections import Counter
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import contextmanager
 from typing import Any
+from typing import ClassVar
 
 from origin.errors import OriginError
 from origin.errors import Overloaded
@@ -31,6 +33,8 @@ from origin.render.process import warn_of_absent_decoders
 from origin.render.process import warn_of_missing_locks
 from origin.render.rendered import Rendered
 from origin.render.rendered import read_answer
+from origin.render.template import Template
+from origin.render.template import make_template
 from origin.render.turns import FairQueue
 
 __all__ = ["RenderPool", "Rendered", "Renderer", "RendererBroken"]
@@ -52,6 +56,8 @@ class RenderPool:
     seconds.
     """
 
+    make_template: ClassVar[Callable[[], Template | None]] = staticmethod(make_template)
+
     def __init__(
         self,
         size: int,
@@ -67,6 +73,7 @@ class RenderPool:
         self.memory = memory  # bytes of one renderer
         self.restarts = 0
         self.hello: dict[str, Any] = {}
+        self.template: Template | None = None
         self._arguments = ("--render-memory", str(memory), "--formats", ",".join(formats))
         self._renderers: set[Renderer] = set()
         self._idle: list[Renderer] = []
@@ -101,20 +108,47 @@ class RenderPool:
         yield "origin_renderer_restarts_total", text, self.restarts
 
     async def start(self) -> None:
-        """Start every renderer and wait until all are warm. Raises RendererBroken."""
-        started = await asyncio.gather(
-            *(Renderer.start(self._arguments) for _ in range(self.size)), return_exceptions=True
-        )
-        for renderer in started:
-            if isinstance(renderer, Renderer):
-                self._add(renderer)
-        for failure in started:
-            if isinstance(failure, BaseException):
-                await self.close()
-                raise failure
-        self.hello = self._idle[0].hello
+        """Start every renderer, and wait until the first is warm. Raises RendererBroken.
+
+        The others come one by one, so that the first does not share its core with them.
+        """
+        self.template = self.template or type(self).make_template()
+        try:
+            first = await Renderer.start(self._arguments, self.template)
+        except BaseException:
+            await self.close()
+            raise
+        self.hello = first.hello
+        self._add(first)
+        self._spawn(self._start_others())
         warn_of_missing_locks(self.hello)
         warn_of_absent_decoders(self.hello)
+
+    async def _start_others(self) -> None:
+        for _ in range(self.size - 1):
+            await self._start_another()
+
+    async def _start_another(self) -> None:
+        """Start a renderer, and try again until there is one."""
+        pause = 0.1  # seconds, doubled with every failure
+        while not self._closing:
+            try:
+                self._add(await Renderer.start(self._arguments, await self._living_template()))
+                return
+            except RendererBroken as exc:
+                log.error("a renderer cannot be started, next try in %s s: %s", pause, exc)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 5.0)
+
+    async def _living_template(self) -> Template | None:
+        if self.template is not None and not self.template.alive:
+            await self._renew_template()
+        return self.template
+
+    async def _renew_template(self) -> None:
+        old, self.template = self.template, type(self).make_template()
+        if old is not None:
+            await old.close()
 
     async def close(self) -> None:
         self._closing = True
@@ -128,6 +162,9 @@ class RenderPool:
         await asyncio.gather(*(renderer.process.wait() for renderer in self._renderers))
         for renderer in self._renderers:
             renderer.close()
+        if self.template is not None:
+            await self.template.close()
+            self.template = None
         self._renderers.clear()
         self._idle.clear()
 
@@ -282,15 +319,11 @@ class RenderPool:
         await renderer.kill()
         self._renderers.discard(renderer)
         self.restarts += counted
-        pause = 0.1  # seconds, doubled with every failure
-        while not self._closing:
-            try:
-                self._add(await Renderer.start(self._arguments))
-                return
-            except RendererBroken as exc:
-                log.error("a renderer cannot be started, next try in %s s: %s", pause, exc)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, 5.0)
+        if renderer.has_crashed and self.template is not None:
+            # Copies of one process have one layout of memory: who crashed this one by trying to guess it has
+            # to begin anew.
+            await self._renew_template()
+        await self._start_another()
 
     def _spawn(self, work: Any) -> None:
         if self._closing:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
 from typing import ClassVar
+from typing import Protocol
 
 from origin.formats import Format
 from origin.imaging.protocol import SHARED_BYTES
@@ -22,8 +23,10 @@ from origin.imaging.protocol import pack_head
 from origin.render.connection import PROTOCOL_ERRORS
 from origin.render.connection import Message
 from origin.render.connection import RendererConnection
+from origin.render.environment import environment
 from origin.render.shared_memory import SharedMemory
 from origin.render.shared_memory import make_shared_memory
+from origin.render.template import Template
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +41,20 @@ class RendererBroken(Exception):
     """Renderers cannot start here at all. The message is one line for people."""
 
 
+class Process(Protocol):
+    """What is used of asyncio's own processes."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def returncode(self) -> int | None: ...
+
+    async def wait(self) -> int: ...
+
+    def kill(self) -> None: ...
+
+
 class Renderer:
     """One render process. It talks to the origin over one socket pair, its standard input and output, and
     reads originals from shared memory, where the system has that."""
@@ -47,7 +64,7 @@ class Renderer:
 
     def __init__(
         self,
-        process: asyncio.subprocess.Process,
+        process: Process,
         connection: RendererConnection,
         shared: SharedMemory | None = None,
     ) -> None:
@@ -61,33 +78,31 @@ class Renderer:
         connection.on_unasked = self.end
 
     @classmethod
-    async def start(cls, arguments: Sequence[str]) -> Renderer:
-        """A renderer that is warm. Raises RendererBroken."""
+    async def start(cls, arguments: Sequence[str], template: Template | None = None) -> Renderer:
+        """A renderer that is warm; without a template, a program that starts by itself.
+
+        Raises RendererBroken.
+        """
         ours, theirs = socket.socketpair()
         for end in (ours, theirs):
             with contextlib.suppress(OSError):  # Linux lowers what is too much, macOS refuses it
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BUFFER)
         shared = cls.make_shared_memory()
-        memory = () if shared is None else ("--shared-memory", str(shared.theirs))
+        memory = () if shared is None else (shared.theirs,)
         with theirs:
             connection = await RendererConnection.over(ours)
             hello = connection.request()
             try:
-                process = await asyncio.create_subprocess_exec(
-                    *(*cls.command, *arguments, *memory),
-                    stdin=theirs.fileno(),
-                    stdout=theirs.fileno(),
-                    stderr=asyncio.subprocess.DEVNULL,  # a picture could fill the log with GLib's warnings
-                    env=environment(),
-                    start_new_session=True,  # the terminal's Ctrl-C is for us alone
-                    pass_fds=() if shared is None else (shared.theirs,),
-                )
+                if template is None:
+                    process = await cls._run_program(arguments, theirs.fileno(), memory)
+                else:
+                    process = await template.fork(arguments, (theirs.fileno(), *memory))
             except BaseException as exc:
                 hello.cancel()
                 connection.close()
                 if shared is not None:
                     shared.close()
-                if isinstance(exc, OSError):
+                if isinstance(exc, OSError | EOFError):
                     raise RendererBroken(f"a renderer did not start: {exc}") from exc
                 raise
         if shared is not None:
@@ -107,6 +122,20 @@ class Renderer:
             await renderer.kill()
             raise RendererBroken(str(renderer.hello["error"])[:2000])
         return renderer
+
+    @classmethod
+    async def _run_program(cls, arguments: Sequence[str], link: int, memory: Sequence[int]) -> Process:
+        """Raises OSError."""
+        named = [text for descriptor in memory for text in ("--shared-memory", str(descriptor))]
+        return await asyncio.create_subprocess_exec(
+            *(*cls.command, *arguments, *named),
+            stdin=link,
+            stdout=link,
+            stderr=asyncio.subprocess.DEVNULL,  # a picture could fill the log with GLib's warnings
+            env=environment(),
+            start_new_session=True,  # the terminal's Ctrl-C is for us alone
+            pass_fds=memory,
+        )
 
     def run(self, job: Job, original: bytes | memoryview) -> asyncio.Future[Message]:
         """Head and body of the answer. It fails with OSError, EOFError or one of `PROTOCOL_ERRORS`."""
@@ -154,6 +183,11 @@ class Renderer:
         return self.process.returncode is None
 
     @property
+    def has_crashed(self) -> bool:
+        """Whether it has ended, and neither by itself nor by us."""
+        return self.process.returncode not in (None, 0, -signal.SIGKILL)
+
+    @property
     def ended_by(self) -> str:
         code = self.process.returncode
         if code is None:
@@ -167,29 +201,6 @@ class Renderer:
                 return int(file.read().split()[1]) * _PAGE_BYTES
         except (OSError, IndexError, ValueError):
             return 0
-
-
-def environment() -> dict[str, str]:
-    """What a renderer may know: where the code is, and nothing of ours that is secret."""
-    environment = {
-        "PATH": os.defpath,
-        "LANG": "C.UTF-8",
-        "PYTHONPATH": os.pathsep.join(os.path.abspath(path) for path in sys.path),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "MALLOC_ARENA_MAX": "1",  # arenas are where memory that "leaks" in libvips stays
-        # Or a buffer of some hundred kB, which each picture takes many of, is new pages each time.
-        "MALLOC_MMAP_THRESHOLD_": str(4 << 20),
-        "MALLOC_TRIM_THRESHOLD_": str(32 << 20),
-        "VIPS_CONCURRENCY": "1",  # one core a renderer
-        # Lines of an image, of which an animation has those of all its frames. Other sides are bound before.
-        "VIPS_MAX_COORD": "10000000",
-        # Bytes from which on libvips keeps a picture in a file: never, since the sandbox lets it write none.
-        # What bounds memory is the limit on address space.
-        "VIPS_DISC_THRESHOLD": str(1 << 40),
-    }
-    if "LD_LIBRARY_PATH" in os.environ:
-        environment["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
-    return environment
 
 
 def warn_of_missing_locks(hello: dict[str, Any]) -> None:

@@ -16,12 +16,12 @@ from origin.signing.tokens import make_grant
 from origin.signing.uploads import write_upload_grant
 from origin.signing.verifier import Verifier
 from origin.urls.address import Address
+from origin.urls.address import check_key
 from origin.urls.options import BY_NAME
 from origin.urls.options import EXPIRES
 from origin.urls.options import TOKEN
 from origin.urls.options import Option
 from origin.urls.options import find_option
-from origin.urls.path import find_key_violation
 from origin.urls.query import Pair
 from origin.urls.srcset import list_candidates
 from origin.urls.values import spell
@@ -63,7 +63,7 @@ class UrlSigner:
 
         `expires_in` counts seconds from now, `expires_at` is a Unix second.
         """
-        _check_key(key)
+        check_key(key)
         now = time.time() if now is None else now
         expires = self._expiry(expires_in, expires_at, now)
         pairs = write_options(options)
@@ -121,7 +121,7 @@ class UrlSigner:
         option with several numbers, such as `rect`, a tuple is one value.
         A URL has to hold each of the options that are bound here, and no other.
         """
-        _check_key(key)
+        check_key(key)
         if "*" in key.removesuffix("/*"):
             raise ValueError(
                 "a grant is for a key, or for a prefix that ends in /*; no other * means anything"
@@ -196,9 +196,3 @@ def _spell_tuples(name: str, bound: Any) -> Any:
         return [_spell_tuples(name, value) for value in bound]
     is_number = isinstance(bound, int | float) and not isinstance(bound, bool)
     return spell(bound) if is_number or isinstance(bound, tuple) else bound
-
-
-def _check_key(key: str) -> None:
-    """Raises ValueError for a key that the origin refuses before it looks at a token."""
-    if violation := find_key_violation(key):
-        raise ValueError(f"{violation}: {key!r}")

@@ -31,6 +31,8 @@ def check_secrets(secrets: Sequence[str]) -> None:
     """Raise ValueError where there is no secret, or one that is too short; no error repeats one."""
     if isinstance(secrets, str) or not secrets:
         raise ValueError("signing needs a list of at least one key")
+    if not all(isinstance(secret, str | bytes) for secret in secrets):
+        raise ValueError("a signing key is no text: is its environment variable set?")
     if any(len(secret) < MIN_SECRET for secret in secrets):
         raise ValueError(f"a signing key has fewer than {MIN_SECRET} characters")
 

@@ -71,9 +71,9 @@ class WatchedRegistry:
         self.registry = registry
         self.failures = 0  # since the start
         self.cached_seconds = cached_seconds
+        self.fetch_seconds = fetch_seconds
         self.turns: Turns | None = None  # of the fleet
         self._clock = clock
-        self._fetch_seconds = fetch_seconds
         self._down_until = 0.0  # when nobody asks
         self._slow_until = 0.0  # when nobody asks about what is cached
         self._is_down = False
@@ -142,10 +142,10 @@ class WatchedRegistry:
         if self._clock() < self._down_until:
             raise RegistryDown("the registry has just failed")
         try:
-            async with asyncio.timeout(self._fetch_seconds):
+            async with asyncio.timeout(self.fetch_seconds):
                 result = await work()
         except TimeoutError:
-            error = RegistryDown(f"the registry does not answer within {self._fetch_seconds:g} s")
+            error = RegistryDown(f"the registry does not answer within {self.fetch_seconds:g} s")
             self._failed(error)
             raise error from None
         except RegistryDown as error:

@@ -15,19 +15,21 @@ from origin.urls.query import join_pairs
 class Address:
     """The base URL and the prefix of a handler. An empty base URL makes URLs that begin with the path.
 
-    Raises ValueError for a base URL that has more than a path.
+    Raises ValueError for a base URL that has more than a path, TypeError for what is no text.
     """
 
     def __init__(self, base_url: str, prefix: str) -> None:
+        check_text("base_url", base_url)
+        check_text("prefix", prefix)
         if re.search(r"[?#\s]", base_url):
             raise ValueError("a base URL ends with its path: it has no query, no fragment and no space")
         self.prefix = prefix.strip("/")
         self._base = base_url.rstrip("/")
 
     def url(self, key: str, pairs: Iterable[Pair]) -> str:
-        """The URL of a decoded key. Raises ValueError for a key that the origin refuses."""
-        if violation := find_key_violation(key):
-            raise ValueError(f"{violation}: {key!r}")
+        """The URL of a decoded key. Raises ValueError for a key that the origin refuses, TypeError for one
+        that is no text."""
+        check_key(key)
         return self._join(key, join_pairs(escape_pairs(pairs)))
 
     def mount(self, query: str) -> str:
@@ -37,3 +39,16 @@ class Address:
     def _join(self, key: str, query: str) -> str:
         path = "/".join(quote(part) for part in (self.prefix, key) if part)
         return f"{self._base}/{path}" + (f"?{query}" if query else "")
+
+
+def check_key(key: str) -> None:
+    """Raises ValueError for a decoded key that the origin refuses, TypeError for one that is no text."""
+    check_text("key", key)
+    if violation := find_key_violation(key):
+        raise ValueError(f"{violation}: {key!r}")
+
+
+def check_text(name: str, value: object) -> None:
+    """Raises TypeError for what is no text, such as a setting that is missing."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name}: expected a text, got {'None' if value is None else type(value).__name__}")

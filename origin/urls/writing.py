@@ -59,8 +59,10 @@ def find_picture_option(name: str) -> Option:
 
 def write_value(option: Option, value: Given) -> bytes:
     """The text of one option. Raises ValueError."""
-    text = spell(value).encode(errors="replace")
+    spelled = spell(value)
+    text = spelled.encode(errors="replace")
     try:
+        spelled.encode()  # raises for half a surrogate pair, which no URL can hold
         exact = option.kind.parse_exactly(text) if text else None
     except ValueError:
         raise ValueError(option.describe_refusal(text)) from None

@@ -151,6 +151,7 @@ def test_an_exact_token_is_no_grant() -> None:
         ({"q": 101}, ValueError, "option q: expected a whole number from 1 to 100, or auto, got '101'"),
         ({"e": 5}, TypeError, "give expires_in or expires_at"),
         ({"expires_in": 5}, TypeError, "only a signed URL ends: give keys to Images"),
+        ({"dl": "half a pair: \ud800"}, ValueError, "option dl: expected"),
     ],
 )
 def test_mistakes_are_named_before_a_url_is_made(
@@ -165,6 +166,13 @@ def test_mistakes_are_named_before_a_url_is_made(
 def test_keys_that_the_origin_refuses_are_refused(key: str) -> None:
     with pytest.raises(ValueError, match="a key has"):
         PLAIN.url(key)
+
+
+@pytest.mark.parametrize("images", [PLAIN, SIGNED])
+def test_a_key_that_is_no_text_is_told(images: Images) -> None:
+    """Such as that of a picture that a page does not have."""
+    with pytest.raises(TypeError, match="key: expected a text, got None"):
+        images.img(None, alt="")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("base", ["https://a.example?x=1", "https://a.example#x", "https://a .example"])

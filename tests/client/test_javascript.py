@@ -118,6 +118,9 @@ def test_both_write_the_same_tags() -> None:
         {"info": INFO, "ar": "3:2"},
         {"info": INFO, "p": "thumb"},
         {"id": "<'\">&\n`é", "w": 1},
+        {"style": "a: b", "attrs": {"style": "c: d"}, "info": INFO, "w": 9},
+        {"style": "a: b", "attrs": {"style": None}},
+        {"sizes": None, "widths": None, "class": None, "loading": None, "w": 9},
     ]
     calls: list[list[Any]] = [
         [settings, method, "a/é 1.jpg", {"alt": "\"A\" <cat> & 'é'", **tag}]
@@ -129,6 +132,7 @@ def test_both_write_the_same_tags() -> None:
         [BASE, "picture", text, {"alt": text, "widths": [9], "sizes": text, "title": text, "dl": "cat.jpg"}]
         for text in ATTACKS
     ]
+    calls.append([BASE, "picture", "cat.jpg", {"alt": "", "formats": ["AVIF", ".jpeg"]}])
     answers = ask(calls)
     for (settings, method, key, tag), answer in zip(calls, answers, strict=True):
         images = SIGNED if "keys" in settings else PLAIN

@@ -84,6 +84,9 @@ def test_django() -> None:
     assert in_django("{% image_srcset 'cat.jpg' widths='3,6' %}") == f"{CAT}?w=3 3w, {CAT}?w=6 6w"
     assert in_django("{% image_url 'cat.jpg' w=3 as hero %}<{{ hero }}>") == f"<{CAT}?w=3>"
     assert in_django("{% img 'cat.jpg' alt='' w=3 as tag %}{{ tag }}") == PLAIN.img("cat.jpg", alt="", w=3)
+    for picture in ("img", "picture"):  # a text that waits for its language
+        translated = in_django(f"{{% {picture} 'cat.jpg' alt=_('A cat') title=_('Cats') %}}")
+        assert translated == getattr(PLAIN, picture)("cat.jpg", alt="A cat", title="Cats")
     tag = read_tag(in_django("{% img 'cat.jpg' alt='' widths='300 600' sizes='50vw' class='hero' c=False %}"))
     assert (tag["sizes"], tag["class"]) == ("50vw", "hero")
     assert tag["srcset"] == f"{CAT}?w=300&c=false 300w, {CAT}?w=600&c=false 600w"
@@ -115,6 +118,8 @@ def test_a_setting_of_django_may_be_overridden() -> None:
             "IMAGE_ORIGIN: 'x' is unknown; it takes base_url, prefix, keys, grant, patience",
         ),
         ({**SETTINGS, "keys": ["short"]}, "IMAGE_ORIGIN: a signing key has fewer than 32 characters"),
+        ({**SETTINGS, "keys": [KEY, None]}, "IMAGE_ORIGIN: a signing key is no text: is its environment"),
+        ({"base_url": None, "prefix": "p"}, "IMAGE_ORIGIN: base_url: expected a text, got None"),
         ({**SETTINGS, "keys": KEY}, "IMAGE_ORIGIN: signing needs a list of at least one key"),
         ({"base_url": "https://a.example?x", "prefix": "p"}, "IMAGE_ORIGIN: a base URL ends with its path"),
     ],

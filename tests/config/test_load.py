@@ -5,16 +5,45 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
+import json5
 import pytest
 
 from origin.config.load import build_config
 from origin.config.load import load_config
 from origin.config.load import parse_config
+from origin.config.load import parse_json
 from origin.errors import ConfigError
 from origin.sources.s3 import S3Settings
 from tests.support.configurations import CANARY
 from tests.support.configurations import config
 from tests.support.configurations import mistake
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": [1, -0, 1.5, 1e3, true, false, null, "x"], "b": {"c": {}}, "d": 12345678901234567890}',
+        "[1, 2,]",
+        '{"a": 1, /* two */ "b": 2, // three\n}',
+        "{a: 'single', b: 0x10, c: +1, d: .5}",
+        '"\\u2028\\/"',
+        " [ ] ",
+        '{"a": {"b": 1, "c": 2}, "b": 1}',
+    ],
+)
+def test_json_is_read_as_json5_reads_it(text: str) -> None:
+    assert parse_json(text) == json5.loads(text)
+
+
+def test_a_character_in_two_escapes_is_one() -> None:
+    """RFC 8259 section 7."""
+    assert parse_json(r'"\ud83d\ude00"') == "\U0001f600"
+
+
+@pytest.mark.parametrize("text", ['{"a": 1, "a": 1}', '{"b": {"a": 1, "a": 2}}', "{a: 1, 'a': 2}"])
+def test_a_key_that_stands_there_twice_is_a_mistake(text: str) -> None:
+    with pytest.raises(ValueError, match='"a"'):
+        parse_json(text)
 
 
 @pytest.mark.parametrize("stage", ["real", "real/in", "link", "link/in", "real/../real", "."])

@@ -15,6 +15,7 @@ from origin.cache.results import ResultCache
 from origin.http.via import MAX_ORIGINS
 from origin.http.via import PSEUDONYM
 from origin.signing import UrlSigner
+from origin.sources import redis_registry
 from origin.sources.url_registry import RegistryAction
 from tests.support import pictures
 from tests.support.redis_servers import RedisServer
@@ -89,11 +90,15 @@ def origin(
         "admin": {"token": TOKEN},
         "limits": {"queue_timeout": 60},
     }
-    with Running(config, clock=clock) as running:
-        for handler in running.origin.handlers.values():
-            registry = getattr(handler.renditions.originals.source, "registry", None)
-            if registry is not None:  # which on a busy machine takes longer than a request waits for it
-                registry.cached_seconds = 30.0
+    # On a busy machine Redis takes longer than anybody waits for it; and after that it is not asked.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(redis_registry, "ANSWER_SECONDS", 30.0)
+        running = Running(config, clock=clock)
+    for handler in running.origin.handlers.values():
+        registry = getattr(handler.renditions.originals.source, "registry", None)
+        if registry is not None:
+            registry.cached_seconds = registry.fetch_seconds = 30.0
+    with running:
         yield running
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import json5
 import pytest
 
-from origin.cli.main import main
+from tests.support.commands import command_named
 from tests.support.operated import Operated
 
 ROOT = Path(__file__).parents[2]
@@ -79,7 +79,7 @@ def test_what_is_run_is_a_command_of_the_program() -> None:
     ((program,),) = (json.loads(text) for text in arguments("ENTRYPOINT"))
     ((command, option, path),) = (json.loads(text) for text in arguments("CMD"))
     assert program in PROJECT["scripts"]
-    assert option in {opt for parameter in main.commands[command].params for opt in parameter.opts}
+    assert option in {opt for parameter in command_named(command).params for opt in parameter.opts}
     assert path == f"{arguments('WORKDIR')[-1]}/config.json"
 
 

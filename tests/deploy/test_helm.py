@@ -15,9 +15,9 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from origin.cli.main import main
 from origin.ops.cdn.queue import LAST_WORDS
 from origin.server.listener import GRACE
+from tests.support.commands import command_named
 from tests.support.deployed import DEPLOY
 from tests.support.deployed import PATHS
 from tests.support.deployed import ROOT
@@ -47,7 +47,7 @@ def test_the_configuration_of_the_chart_is_one(monkeypatch: pytest.MonkeyPatch) 
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
     assert ports == {"http": config.http_port, "admin": config.admin.port}
     command, *arguments = container["args"]
-    context = main.commands[command].make_context(command, list(arguments))
+    context = command_named(command).make_context(command, list(arguments))
     mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
     assert Path(context.params["config_path"]).parent == Path(mounts["config"])
     assert config.cache.path.is_relative_to(mounts["cache"])

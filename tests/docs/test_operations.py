@@ -17,7 +17,7 @@ import pytest
 
 from origin.app import create_app
 from origin.cache.write_queue import MAX_UNWRITTEN
-from origin.cli.main import main
+from origin.cli.main import COMMANDS
 from origin.config.handler import Handler
 from origin.config.limits import Limits
 from origin.config.load import build_config
@@ -30,6 +30,7 @@ from origin.pages.playground import PATH as PLAYGROUND
 from origin.server.listener import BOUNDS
 from origin.server.listener import GRACE
 from tests.support import pictures
+from tests.support.commands import command_named
 from tests.support.documents import PICTURES
 from tests.support.documents import ROOT
 from tests.support.documents import code
@@ -61,13 +62,13 @@ def section(heading: str) -> str:
 
 def test_the_commands_are_those_of_the_program() -> None:
     rows = {code(row[0])[0].split()[1]: " ".join(row) for row in OPERATIONS.table("| command |")}
-    assert rows.keys() == main.commands.keys()
+    assert rows.keys() == set(COMMANDS)
     for name, text in rows.items():
-        assert set(re.findall(r"--[a-z-]+", text)) <= options_of(main.commands[name])
+        assert set(re.findall(r"--[a-z-]+", text)) <= options_of(command_named(name))
 
 
 def test_every_way_of_signing_is_named() -> None:
-    sign = main.commands["sign"]
+    sign = command_named("sign")
     assert isinstance(sign, click.Group)
     assert {words[1] for words in OPERATIONS.commands() if words[0] == "sign"} == sign.commands.keys()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import pytest
@@ -15,22 +16,22 @@ from origin.imaging.pipeline import render
 from tests.support import pictures
 from tests.support.jobs import job
 
-_NAMES = (
-    "land",
-    "port",
-    "alpha",
-    "grey",
-    "grey_alpha",
-    "palette",
-    "deep",
-    "deep_alpha",
-    "cmyk",
-    "tiff",
-    "svg",
-)
+_NAMES = ("alpha", "grey", "grey_alpha", "palette", "deep", "deep_alpha", "svg")
+
+
+@cache
+def _encoded(kind: str, mode: str = "RGB", size: tuple[int, int] = (300, 180)) -> bytes:
+    """No larger than the largest result: to render what is larger takes longer, and shows no more."""
+    return pictures.encoded(pictures.field(*size).convert(mode), kind)
+
+
 ORIGINALS: dict[str, Callable[[], bytes]] = {
+    "land": lambda: _encoded("JPEG"),
+    "port": lambda: _encoded("PNG", size=(180, 300)),
+    "cmyk": lambda: _encoded("JPEG", "CMYK"),
+    "tiff": lambda: _encoded("TIFF"),
     **{name: getattr(pictures, name) for name in _NAMES},
-    "turned": lambda: pictures.turned(6),
+    "turned": lambda: pictures.stored_as(pictures.field(300, 180), 6, "JPEG"),
     "gif": pictures.animation,
     "webp": lambda: pictures.animation("WEBP"),
     "one pixel": lambda: pictures.encoded(pictures.field(1, 1), "PNG"),

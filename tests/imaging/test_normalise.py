@@ -21,6 +21,7 @@ from origin.imaging.pipeline import Rendered
 from origin.imaging.protocol import Job
 from origin.imaging.protocol import Normalisation
 from origin.urls.options import Options
+from tests.support.cases import check_each
 
 ACCEPT = ("jpg", "png", "webp", "gif", "avif", "bmp")
 FORMATS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "AVIF": "avif"}
@@ -217,13 +218,17 @@ def test_what_is_damaged_is_refused() -> None:
         normalise(photo("PNG"), replace(job(), allowed=("jpg",)), None)
 
 
-@pytest.mark.parametrize("cut", range(4, 200, 3))
-def test_broken_metadata_is_left_out_or_refused(cut: int) -> None:
+def test_broken_metadata_is_left_out_or_refused() -> None:
     """Exif whose offsets lead anywhere, and segments of any length, raise nothing else."""
-    body = bytearray(photo("JPEG"))
-    body[cut] ^= 0xFF
-    try:
-        stored = take(bytes(body)).body
-    except (Unprocessable, UnsupportedFormat):
-        return
-    opened(stored)
+
+    def check(cut: int) -> None:
+        body = bytearray(whole)
+        body[cut] ^= 0xFF
+        try:
+            stored = take(bytes(body)).body
+        except (Unprocessable, UnsupportedFormat):
+            return
+        opened(stored)
+
+    whole = photo("JPEG")
+    check_each({f"byte {cut}": cut for cut in range(4, 200, 3)}, check)

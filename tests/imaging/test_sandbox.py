@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from origin.imaging.sandbox import LOCKS
+from origin.render.environment import environment
 from origin.render.process import Renderer
 from origin.render.process import RendererBroken
-from origin.render.process import environment
 from tests.support.render_matrix import write_originals
 from tests.support.sandbox_attacks import CALLS
 from tests.support.sandbox_attacks import FILES

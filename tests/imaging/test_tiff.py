@@ -11,6 +11,7 @@ from origin.imaging.pipeline import render
 from origin.imaging.tiff import Tiff
 from origin.imaging.tiff import read_tiff
 from tests.support import pictures
+from tests.support.cases import check_each
 from tests.support.jobs import job
 from tests.support.tiffs import CMYK
 from tests.support.tiffs import FLOAT
@@ -92,9 +93,12 @@ def test_what_would_be_shown_wrongly_is_refused(original: bytes, reason: str) ->
         render(original, job())
 
 
-@pytest.mark.parametrize("length", [*range(4, 40), 18_020, 18_100])
-def test_a_cut_directory_says_nothing(length: int) -> None:
-    assert read_tiff(tiff(FIELD, extra=(0,))[:length]) == Tiff()
+def test_a_cut_directory_says_nothing() -> None:
+    def check(length: int) -> None:
+        assert read_tiff(whole[:length]) == Tiff()
+
+    whole = tiff(FIELD, extra=(0,))
+    check_each({f"{length} bytes": length for length in (*range(4, 40), 18_020, 18_100)}, check)
 
 
 def test_a_directory_that_points_nowhere_says_nothing() -> None:

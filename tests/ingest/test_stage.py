@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from collections.abc import Awaitable
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from unittest.mock import ANY
 from urllib.parse import urlencode
 
@@ -16,6 +18,7 @@ import pytest
 
 from origin.delivery.admission import FetchAdmission
 from origin.formats import Format
+from origin.ingest.stage import WIDTH
 from origin.ingest.stage import Stage
 from origin.ingest.stage import tell
 from origin.ingest.store import PictureStore
@@ -287,6 +290,51 @@ async def test_what_is_told_of_a_picture_is_never_that_of_another(
     assert bytes(original.body) == b"new"
     await waiting.close()
     await active_store.close()
+
+
+class HeldFolder(LocalStore):
+    """A folder to which one write is long on its way."""
+
+    def hold(self) -> None:
+        self.begun, self.go = asyncio.Event(), asyncio.Event()
+
+    async def put(self, key: str, *arguments: Any, **more: Any) -> str:
+        if hasattr(self, "go"):
+            self.begun.set()
+            await self.go.wait()
+        return await super().put(key, *arguments, **more)
+
+
+async def test_a_write_that_was_long_on_its_way_takes_the_place_of_no_newer_picture(
+    incoming: Path, active: Path
+) -> None:
+    """Of an origin that was still meanwhile, so that it has lost its lock in Valkey, or has none."""
+    held, free = HeldFolder(LocalSettings(active)), LocalStore(LocalSettings(active))
+    waiting = LocalStore(LocalSettings(incoming))
+    slow, fast = (
+        Stage(
+            "h",
+            waiting,
+            PictureStore(store, purge_nothing),
+            FetchAdmission(1, 1, 10**6),
+            ObjectSettings(),
+            measure=measure_red,
+            expire=10,
+        )
+        for store in (held, free)
+    )
+    held.hold()
+    await waiting.put("a.png", b"old", settings=ObjectSettings(metadata=tell(Format.PNG, 4, 4)))
+    publishing = asyncio.ensure_future(slow.publish("a.png"))
+    await held.begun.wait()
+    await waiting.put("a.png", b"newer", settings=ObjectSettings(metadata=tell(Format.PNG, 8, 8)))
+    await fast.publish("a.png")
+    held.go.set()
+    told = await publishing  # as publishing again is
+    assert (active / "a.png").read_bytes() == b"newer"
+    assert told.metadata[WIDTH] == "8"
+    for store in (waiting, held, free):
+        await store.close()
 
 
 def replace_by(path: Path, body: bytes, modified: float) -> None:

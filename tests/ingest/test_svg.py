@@ -17,6 +17,7 @@ from origin.ingest.svg import MAX_DEPTH
 from origin.ingest.svg import MAX_ELEMENTS
 from origin.ingest.svg import sanitise_svg
 from tests.support import pictures
+from tests.support.cases import check_each
 from tests.support.jobs import job
 
 NAMESPACES = (
@@ -118,16 +119,18 @@ def tags(svg: bytes) -> list[str]:
     return [element.tagName.lower() for element in minidom.parseString(svg).getElementsByTagName("*")]
 
 
-@pytest.mark.parametrize("vector", VECTORS.values(), ids=VECTORS.keys())
-def test_a_hostile_svg_is_disarmed_or_refused(vector: str) -> None:
-    try:
-        safe = sanitise_svg(document(vector))
-    except UnsupportedFormat:
-        return
-    assert ELEMENTS.isdisjoint(tags(safe))
-    assert HARMFUL.search(safe.decode()) is None
-    assert "rect" in tags(safe)  # of the picture behind it
-    assert sniff(safe) is Format.SVG
+def test_a_hostile_svg_is_disarmed_or_refused() -> None:
+    def check(vector: str) -> None:
+        try:
+            safe = sanitise_svg(document(vector))
+        except UnsupportedFormat:
+            return
+        assert ELEMENTS.isdisjoint(tags(safe))
+        assert HARMFUL.search(safe.decode()) is None
+        assert "rect" in tags(safe)  # of the picture behind it
+        assert sniff(safe) is Format.SVG
+
+    check_each(VECTORS, check)
 
 
 def test_the_judges_see_what_is_hostile() -> None:

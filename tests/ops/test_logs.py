@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import gc
 import io
 import json
 import logging
@@ -11,6 +12,7 @@ import re
 import time
 from collections.abc import Iterator
 
+import aiohttp
 import pytest
 
 from origin.errors import BadRequest
@@ -328,3 +330,18 @@ def test_a_line_tells_its_time_to_the_millisecond() -> None:
         record.created = moment
         told = datetime.datetime.fromtimestamp(moment, datetime.UTC).isoformat(timespec="milliseconds")
         assert handler.format(record) == f"{told.removesuffix('+00:00')}Z info hello"
+
+
+async def test_what_aiohttp_leaves_behind_of_a_broken_connection_is_not_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def fail(error: Exception) -> None:
+        raise error
+
+    for error in (aiohttp.ClientConnectionResetError("closing"), ValueError("a mistake")):
+        left = asyncio.ensure_future(fail(error))
+        await asyncio.wait([left])
+        del left  # nobody has asked what became of it
+        gc.collect()
+    records = [record for record in caplog.records if record.name == "asyncio"]
+    assert [logs.is_news(record) for record in records] == [False, True]

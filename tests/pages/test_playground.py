@@ -62,7 +62,8 @@ class Site:
         self.is_open = is_open
         handlers = {HTTPException: on_http_error}
         self.client = TestClient(
-            Starlette(routes=playground_routes(self, pictures), exception_handlers=handlers)
+            Starlette(routes=playground_routes(self, pictures), exception_handlers=handlers),
+            base_url="http://127.0.0.1:8080",
         )
 
     @property
@@ -249,6 +250,17 @@ def test_what_takes_keys_or_tells_of_places_takes_the_admin_token(
 def test_without_an_admin_token_nobody_gets_it(path: str, value: dict[str, Any]) -> None:
     assert Site(token=None).post(path, value, **BEARER).status_code == 404
     assert Site(token=None, is_open=True).post(path, value).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["evil.example:8080", "localhost.evil.example", "192.0.2.1"])
+def test_an_open_one_is_open_for_this_machine_alone(host: str) -> None:
+    """A name of another site that leads here makes its pages ones of the same origin."""
+    opened = Site(token=None, is_open=True)
+    asked = [*GUARDED, ("keys", {"handler": "photos"})]
+    assert [opened.post(path, value, host=host).status_code for path, value in asked] == [404] * len(asked)
+    assert opened.client.get(f"{PATH}/state", headers={"host": host}).json()["signs"] == "never"
+    for own in ("localhost:8080", "LOCALHOST", "127.0.0.1", "[::1]:8080"):
+        assert {opened.post(path, value, host=own).status_code for path, value in GUARDED} == {200}
 
 
 def test_no_secret_is_in_any_answer(site: Site) -> None:

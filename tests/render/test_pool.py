@@ -36,11 +36,11 @@ from origin.formats import Format
 from origin.imaging import protocol
 from origin.imaging.protocol import Job
 from origin.render import pool as module
+from origin.render.environment import environment
 from origin.render.pool import Rendered
 from origin.render.pool import Renderer
 from origin.render.pool import RendererBroken
 from origin.render.pool import RenderPool
-from origin.render.process import environment
 from origin.urls.options import Options
 from tests.support import pictures
 
@@ -53,6 +53,7 @@ LONG = 30.0  # seconds; a timeout that is not to be met
 async def started(size: int = 1, **settings: Any) -> AsyncIterator[RenderPool]:
     pool = RenderPool(size, **settings)
     await pool.start()
+    await until(lambda: len(pool.processes) == size)
     try:
         yield pool
     finally:
@@ -387,6 +388,7 @@ async def test_nothing_secret_reaches_a_renderer(monkeypatch: pytest.MonkeyPatch
 async def test_closing_leaves_no_process_and_answers_who_waits() -> None:
     pool = RenderPool(2, queue=10)
     await pool.start()
+    await until(lambda: len(pool.processes) == 2)
     processes = pool.processes
     for process in processes:
         await freeze(process)
@@ -463,7 +465,7 @@ HELLO = 'send({"hello": {"libvips": "8.18.7", "error": None}})\n'
 
 
 class Script:
-    """Renderers started from now on run this text."""
+    """Renderers started from now on run this text; no template knows of it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -479,6 +481,7 @@ class Script:
 def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Script:
     path = tmp_path / "false_worker.py"
     monkeypatch.setattr(Renderer, "command", (sys.executable, str(path)))
+    monkeypatch.setattr(RenderPool, "make_template", lambda: None)
     return Script(path)
 
 
@@ -712,6 +715,7 @@ async def test_locks_that_are_missing_are_told_of_once(
 
 async def test_a_program_that_is_not_there_is_told_of_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Renderer, "command", ("/nowhere/python",))
+    monkeypatch.setattr(RenderPool, "make_template", lambda: None)
     with pytest.raises(RendererBroken, match="did not start"):
         await RenderPool(1).start()
 

@@ -233,11 +233,13 @@ def test_what_is_in_flight_ends_under_the_configuration_it_began_with(tmp_path: 
 def test_a_new_pool_that_cannot_start_keeps_the_old_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from origin.render.pool import RenderPool
     from origin.render.process import Renderer
 
     plain = settings(tmp_path, tmp_path / "cache")
     with Running(plain, source=Shelf(**{"a.jpg": pictures.land()})) as origin:
         monkeypatch.setattr(Renderer, "command", ("/nowhere/python",))
+        monkeypatch.setattr(RenderPool, "make_template", lambda: None)
         origin.app.load_again = lambda: build_config({**plain, "renderers": 2})
         assert origin.call(origin.app.reload_configuration()) is not None
         monkeypatch.undo()
@@ -253,8 +255,9 @@ def test_without_a_file_there_is_nothing_to_read_again(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_many_reloads_under_load_lose_no_request(tmp_path: Path) -> None:
-    plain = settings(tmp_path, tmp_path / "cache")
-    with Running(plain, source=Shelf(**{"a.jpg": pictures.land()})) as origin:
+    # No request has too little time; but that it is answered is what is asked for.
+    plain = settings(tmp_path, tmp_path / "cache") | {"limits": {"queue_timeout": 50, "render_timeout": 50}}
+    with Running(plain, source=Shelf(**{"a.jpg": pictures.small()})) as origin:
         statuses: list[int] = []
         done = threading.Event()
 

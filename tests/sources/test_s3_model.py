@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+from botocore.exceptions import UnknownServiceError
 from botocore.loaders import create_loader
 from botocore.regions import EndpointResolver
 
@@ -23,9 +25,18 @@ def test_the_model_is_botocores_without_its_documentation() -> None:
     for name in ("service-2", "paginators-1", "waiters-2", "endpoint-rule-set-1"):
         full = create_loader().load_service_model("s3", name)
         assert make_loader().load_service_model("s3", name) == without_text(full)
-    assert make_loader().list_available_services("service-2") == create_loader().list_available_services(
-        "service-2"
-    )
+
+
+@pytest.mark.parametrize("type_name", ["service-2", "paginators-1", "waiters-2", "examples-1", "no-such-1"])
+def test_the_services_that_it_knows_are_those_of_botocore(type_name: str) -> None:
+    ours = make_loader().list_available_services(type_name)
+    known = {"s3", "signin", "sso", "sso-oidc", "sts"}
+    assert ours == [name for name in create_loader().list_available_services(type_name) if name in known]
+
+
+def test_another_service_is_unknown_and_not_half_there() -> None:
+    with pytest.raises(UnknownServiceError, match="ec2"):
+        make_loader().load_service_model("ec2", "service-2")
 
 
 def test_s3_and_who_gives_credentials_are_where_they_were() -> None:

@@ -152,18 +152,22 @@ def parse_command(words: Sequence[str]) -> None:
     rest = list(words)
     while isinstance(command, click.Group) and rest:
         name = rest.pop(0)
-        if name not in command.commands:
+        found = command.get_command(click.Context(command), name)
+        if found is None:
             raise click.UsageError(f"no such command: {name}")
-        command = command.commands[name]
+        command = found
     if rest:
         command.make_context("origin", rest)
 
 
 def options_of(command: click.Command) -> set[str]:
     """The options of a command, and of all commands below it."""
-    below = command.commands.values() if isinstance(command, click.Group) else ()
+    below: list[click.Command | None] = []
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        below = [command.get_command(context, name) for name in command.list_commands(context)]
     own = {option for parameter in command.params for option in parameter.opts}
-    return own.union(*(options_of(inner) for inner in below))
+    return own.union(*(options_of(inner) for inner in below if inner is not None))
 
 
 # --- Configurations --------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ from origin.sources.base import CheckResult
 from origin.sources.base import no_limit
 
 T = TypeVar("T")
-PATIENCE = 30.0  # seconds before a test that waits gives up
+PATIENCE = 60.0  # seconds before a test that waits gives up
 PROGRAM = (sys.executable, "-m", "origin")
 
 
@@ -119,7 +119,8 @@ class Client:
 
 
 class Running(Client):
-    """`config` as for `create_app`; its ports do not count, a free one is taken.
+    """`config` as for `create_app`; its ports do not count, a free one is taken. Renders wait for their turn
+    as long as a busy machine takes, unless a configuration says otherwise.
 
     `source` stands in for the source of every handler, or `sources` by their names; `clock` for their Unix
     time.
@@ -137,6 +138,8 @@ class Running(Client):
         super().__init__(port=0)
         if source is not None:
             sources = _ForEveryHandler(source)
+        if isinstance(config, Mapping):
+            config = {**config, "limits": {"queue_timeout": PATIENCE, **config.get("limits", {})}}
         self.app = create_app(config, verify, sources=sources, clock=clock or time.time)
         self.origin: Origin = self.app.origin
         self._started: Future[None] = Future()

@@ -72,9 +72,17 @@ def test_a_purge_reaches_all_origins_that_share_a_folder(root: Path, tmp_path: P
         )
         with urllib.request.urlopen(request) as answer:
             assert json.loads(answer.read())["purged"] >= 1
-        purged = time.monotonic()
-        wait_until(lambda: two.get("/h/a.jpg?w=10").headers["ETag"] != first.headers["ETag"], "it is purged")
-        assert time.monotonic() - purged < 2.0
+        purged, asked = time.monotonic(), [0.0]
+
+        def is_new() -> bool:
+            begun = time.monotonic()
+            answer = two.get("/h/a.jpg?w=10")
+            asked.append(time.monotonic() - begun)
+            return answer.headers["ETag"] != first.headers["ETag"]
+
+        wait_until(is_new, "it is purged")
+        # On a busy machine everything waits for a core, a request as well.
+        assert time.monotonic() - purged < 2.0 + 10 * max(asked[:-1])
         assert one.get("/h/a.jpg?w=10").headers["ETag"] != first.headers["ETag"]
 
 

@@ -1,4 +1,7 @@
-"""Independent referees over one answer of every kind: redbot, httplint and a parser of structured fields."""
+"""Independent referees over one answer of every kind: redbot, httplint and a parser of structured fields.
+
+They are imported where they judge: every process collects these tests, and the quick run needs none of them.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import http_sf
 import pytest
-from http_sf.retrofit import retrofit
-from httplint import HttpRequestLinter
-from httplint import HttpResponseLinter
 
 from origin.errors import NotFound
 from origin.errors import Overloaded
@@ -117,6 +116,9 @@ def test_the_row_is_the_kind_of_answer_that_it_says(row: Row, upstream: Pulled) 
 
 
 def test_httplint_has_no_complaint(row: Row, upstream: Pulled) -> None:
+    from httplint import HttpRequestLinter
+    from httplint import HttpResponseLinter
+
     answer = ask(upstream, row)
     request = HttpRequestLinter()
     request.process_request_topline(row.method.encode(), row.target.encode(), b"1.1")
@@ -163,6 +165,9 @@ def complaints(row: Row, notes: list[Note]) -> list[Note]:
 
 def test_structured_fields_parse(row: Row, upstream: Pulled) -> None:
     """Those that are structured, and those older ones that RFC 9651's retrofit draft reads as such."""
+    import http_sf
+    from http_sf.retrofit import retrofit
+
     answer = ask(upstream, row)
     names = {name.lower() for name in answer.headers} & set(retrofit)
     assert {"cache-status", "x-content-type-options"} <= names
@@ -177,6 +182,8 @@ PROSE = {"content-type"}
 
 
 def test_targeted_cache_control_says_what_was_configured(upstream: Pulled) -> None:
+    import http_sf
+
     answer = ask(upstream, ROWS["targeted"])
     targeted: Any = http_sf.parse(answer.headers["CDN-Cache-Control"].encode(), name="cdn-cache-control")
     assert targeted["max-age"] == (7200, {})

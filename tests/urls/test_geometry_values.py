@@ -18,6 +18,7 @@ from origin.urls.geometry_values import Padding
 from origin.urls.geometry_values import Position
 from origin.urls.geometry_values import Rectangle
 from origin.urls.values import Kind
+from tests.support.cases import check_each
 
 POSITION = Position("smart")
 TINY = b"0.00000000000000000001"
@@ -54,12 +55,13 @@ def test_an_exact_value_and_its_spelling(kind: Kind, text: bytes, exact: Any, sp
 
 
 @pytest.mark.parametrize("kind", [POSITION, Rectangle(), Padding(), Aspect(), Degrees(), Colour()])
-@pytest.mark.parametrize(
-    "text", [b" ", b"\xff", b"1 ", b"1e+2", b"NaN", b"1" * 16, b"1,", ",１".encode(), b"1;2", b"9" * 5000]
-)
-def test_what_has_no_meaning_is_refused(kind: Kind, text: bytes) -> None:
-    with pytest.raises(ValueError, match=r"."):
-        kind.parse(text)
+def test_what_has_no_meaning_is_refused(kind: Kind) -> None:
+    def check(text: bytes) -> None:
+        with pytest.raises(ValueError, match=r"."):
+            kind.parse(text)
+
+    texts = [b" ", b"\xff", b"1 ", b"1e+2", b"NaN", b"1" * 16, b"1,", ",１".encode(), b"1;2", b"9" * 5000]
+    check_each({repr(text[:20]): text for text in texts}, check)
 
 
 def test_a_constant_without_meaning_equals_nothing() -> None:

@@ -3,9 +3,9 @@
 import { checkInside, keepAdmitted, readGrant } from "./grants.js";
 import { writeTag } from "./html.js";
 import { FORMATS } from "./options.js";
-import { Signer, readExpiry } from "./signing.js";
+import { Signer, readExpiry, readFormat } from "./signing.js";
 import { findSize } from "./size.js";
-import { Address, canonicalize, checkKey, listCandidates, suggest, writeOptions } from "./urls.js";
+import { Address, canonicalize, checkKey, checkNames, listCandidates, suggest, writeOptions } from "./urls.js";
 
 const SETTINGS = ["baseUrl", "prefix", "keys", "grant", "bucket"];
 const ATTRIBUTES = ["id", "class", "style", "title", "decoding", "fetchpriority", "crossorigin", "referrerpolicy"];
@@ -41,7 +41,7 @@ export class ImageOrigin {
   srcset(key, options = {}, ends) {
     return this.#reply(() => {
       const { widths, densities, ...rest } = options;
-      return this.#join(key, this.#list(rest, widths, densities), ends);
+      return this.#join(key, this.#list(rest, widths ?? [], densities ?? []), ends);
     });
   }
 
@@ -121,7 +121,7 @@ export class ImageOrigin {
     const rest = {};
     for (const [name, value] of Object.entries(given ?? {})) {
       if (TAG.includes(name)) {
-        if (value !== undefined) tag[name] = value;
+        if (value !== undefined && (value !== null || name in tag)) tag[name] = value;
       } else rest[name] = value;
     }
     const options = { ...defaults, ...readOptions(rest) };
@@ -164,7 +164,7 @@ export class ImageOrigin {
         loading: tag.loading,
         ...Object.fromEntries(ATTRIBUTES.map((name) => [name, tag[name]])),
         ...tag.attrs,
-        style: [writeStyle(tag, options), tag.style, tag.attrs?.style].filter(Boolean).join("; ") || null,
+        style: [writeStyle(tag, options), { ...tag, ...tag.attrs }.style].filter(Boolean).join("; ") || null,
       }),
     );
   }
@@ -181,15 +181,6 @@ export class ImageOrigin {
 /** `then` of the values: now where none is a promise. */
 function all(values, then) {
   return values.some((value) => value instanceof Promise) ? Promise.all(values).then(then) : then(values);
-}
-
-function checkNames(what, given, names) {
-  if (given === null || typeof given !== "object") throw new TypeError(`${what}: expected an object with ${names.join(", ")}`);
-  for (const name of Object.keys(given)) {
-    if (names.includes(name)) continue;
-    const near = suggest(name, names);
-    throw new TypeError(`${what}: ${name} is unknown; ${near ? `did you mean ${near}?` : `it takes ${names.join(", ")}`}`);
-  }
 }
 
 /** The options among what a tag was given; an unknown name may have been meant for either. */
@@ -228,7 +219,8 @@ function writeStyle({ info, placeholder }, options) {
   return placeholder && info.dominant ? `background: ${info.dominant}` : null;
 }
 
-function listFormats(names = ["avif", "webp"], info) {
+function listFormats(given = ["avif", "webp"], info) {
+  const names = given.map(readFormat);
   for (const name of names) {
     if (!Object.hasOwn(FORMATS, name)) {
       throw new RangeError(`formats: ${JSON.stringify(name)} is none of ${Object.keys(FORMATS).join(", ")}`);

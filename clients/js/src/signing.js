@@ -2,11 +2,12 @@
 
 import { FORMAT_NAMES } from "./options.js";
 import { checkBound } from "./grants.js";
-import { checkKey, escape, findOption } from "./urls.js";
+import { checkKey, checkNames, escape, findOption } from "./urls.js";
 
 const MIN_KEY = 32; // characters
 const MAX_GRANT = 2048; // characters
 const HORIZON = 100 * 365 * 86_400; // seconds; what is later is in milliseconds
+const ENDS = ["expiresIn", "expiresAt", "now"];
 const encoder = new TextEncoder();
 
 export class Signer {
@@ -81,7 +82,9 @@ export class Signer {
 }
 
 /** The Unix second of an expiry, rounded up to a multiple of `bucket`; undefined where there is none. */
-export function readExpiry({ expiresIn, expiresAt, now = Date.now() / 1000 } = {}, bucket = 3600) {
+export function readExpiry(ends = {}, bucket = 3600) {
+  checkNames("expiry", ends, ENDS); // a name that is overlooked would make a URL that never ends
+  const { expiresIn, expiresAt, now = Date.now() / 1000 } = ends;
   if (expiresIn !== undefined && expiresAt !== undefined) throw new TypeError("give expiresIn or expiresAt");
   if (expiresIn === undefined && expiresAt === undefined) return undefined;
   const end = expiresIn === undefined ? expiresAt : now + expiresIn;
@@ -106,10 +109,11 @@ function writeBound([name, bound]) {
   return [name, checkBound(option, bound)];
 }
 
-function readFormat(name) {
-  const found = typeof name === "string" && FORMAT_NAMES[name.toLowerCase().replace(/^\./, "")];
-  if (!found) throw new RangeError(`formats: ${JSON.stringify(name)} is not the name of a format`);
-  return found;
+/** The first name of a format, from any of its names, in any case, with or without a leading dot. */
+export function readFormat(name) {
+  const plain = typeof name === "string" ? name.toLowerCase().replace(/^\./, "") : "";
+  if (!Object.hasOwn(FORMAT_NAMES, plain)) throw new RangeError(`formats: ${JSON.stringify(name)} is not the name of a format`);
+  return FORMAT_NAMES[plain];
 }
 
 let subtle;

@@ -155,6 +155,16 @@ function overDensities(given, densities) {
   return densities.map((dpr) => [{ ...given, dpr }, `${dpr}x`]);
 }
 
+/** Throws for a name that is none of these, with the one that was probably meant. */
+export function checkNames(what, given, names) {
+  if (given === null || typeof given !== "object") throw new TypeError(`${what}: expected an object with ${names.join(", ")}`);
+  for (const name of Object.keys(given)) {
+    if (names.includes(name)) continue;
+    const near = suggest(name, names);
+    throw new TypeError(`${what}: ${name} is unknown; ${near ? `did you mean ${near}?` : `it takes ${names.join(", ")}`}`);
+  }
+}
+
 /** The name that was probably meant. */
 export function suggest(name, names) {
   let best;

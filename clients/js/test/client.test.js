@@ -112,6 +112,7 @@ test("mistakes are named before a URL is made", () => {
   throws(() => plain.url("cat.jpg", { w: 0 }), "option w: 0 is the same as absent");
   throws(() => plain.url("cat.jpg", { w: NaN }), "option w: expected");
   throws(() => plain.url("cat.jpg", { dl: "\ud800" }), "option dl");
+  throws(() => plain.url("cat.jpg", {}, { expire_in: 60 }), "expiry: expire_in is unknown; did you mean expiresIn?");
   throws(() => plain.url(undefined, {}), "a key is a text, not undefined");
   throws(() => plain.url("a//b"), "no empty segment");
   throws(() => plain.url("a\ud800"), "no control character");
@@ -126,6 +127,21 @@ test("mistakes are named before a URL is made", () => {
   throws(() => new ImageOrigin(), "expected an object");
   throws(() => new ImageOrigin({ ...BASE, keys: ["short"] }), "fewer than 32");
   throws(() => new ImageOrigin({ ...BASE, keys: KEYS[0] }), "a list");
+});
+
+test("a mistaken name of an expiry signs nothing that never ends", async () => {
+  for (const ends of [{ expires_in: 60 }, { expiresin: 60 }, { expires: 60 }, { ttl: 60 }, 60, null]) {
+    for (const call of [
+      () => signed.sign("cat.jpg", { w: 3 }, ends),
+      () => signed.url("cat.jpg", { w: 3 }, ends),
+      () => signed.srcset("cat.jpg", { widths: [3] }, ends),
+      () => signed.picture("cat.jpg", { alt: "", w: 3 }, ends),
+      () => signed.grant("cat.jpg", {}, ends),
+    ]) {
+      await assert.rejects(call, { name: "TypeError", message: /^expiry: / });
+    }
+  }
+  await assert.rejects(() => signed.upload("cat.jpg", { expiresIn: 60, formats: ["constructor"] }), /not the name of a format/);
 });
 
 test("no error repeats a secret", () => {

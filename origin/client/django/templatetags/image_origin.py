@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import template
+from django.utils.functional import Promise
 
 from origin.client.django import get_images
 from origin.client.html import Html
@@ -17,12 +18,12 @@ register = template.Library()
 
 def img(key: str, **arguments: Any) -> Html:
     """An `<img>`."""
-    return get_images().img(key, **arguments)
+    return get_images().img(key, **_translated(arguments))
 
 
 def picture(key: str, **arguments: Any) -> Html:
     """A `<picture>`."""
-    return get_images().picture(key, **arguments)
+    return get_images().picture(key, **_translated(arguments))
 
 
 def image_url(key: str, **arguments: Any) -> str:
@@ -33,6 +34,11 @@ def image_url(key: str, **arguments: Any) -> str:
 def image_srcset(key: str, **arguments: Any) -> str:
     """The text of a `srcset` attribute."""
     return get_images().srcset(key, **arguments)
+
+
+def _translated(arguments: dict[str, Any]) -> dict[str, Any]:
+    """With the texts of those that wait for their language, as `alt=_("A cat")` does."""
+    return {name: str(value) if isinstance(value, Promise) else value for name, value in arguments.items()}
 
 
 for tag in (img, picture, image_url, image_srcset):
