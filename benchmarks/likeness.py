@@ -46,7 +46,7 @@ from origin.imaging.likeness import Likeness
 from origin.imaging.likeness import missing_points
 from origin.imaging.pipeline import render
 from origin.imaging.protocol import Job
-from origin.imaging.search import STEPS
+from origin.imaging.search import SCORED_QUALITIES
 from origin.urls.options import Options
 
 FOLDER = Path(__file__).parent / ".work" / "likeness"
@@ -161,7 +161,7 @@ def measure(judge: Judge, kind: str) -> Iterator[Point]:
         tell(f"{kind} {name}")
         original = _png(shown)
         likeness = Likeness(open_image(original, Format.PNG).copy_memory())
-        for format, quality in product(QUALITY, STEPS):
+        for format, quality in product(QUALITY, SCORED_QUALITIES):
             body = rendered(original, format, quality)
             yield Point(
                 kind,
@@ -204,7 +204,7 @@ def _off(name: str, points: list[Point], weights: NDArray[np.float64]) -> str:
 def _medians(points: list[Point]) -> list[float]:
     """Of the scores at each quality, always rising a little."""
     found = [-math.inf]
-    for quality in STEPS:
+    for quality in SCORED_QUALITIES:
         scores = [point.score for point in points if point.quality == quality]
         found.append(max(found[-1] + 0.1, round(statistics.median(scores), 1)))
     return found[1:]

@@ -151,6 +151,14 @@ def test_every_room_has_its_layer() -> None:
     assert rooms <= LEVEL.keys() | {*CONFIG, CONVERT}
 
 
+def test_tests_are_where_the_rooms_are() -> None:
+    """Each room has a folder of its own name with a test in it."""
+    beside = {"deploy", "docs", "support", "system"}  # not of one room
+    tested = {file.parent.name for file in Path(__file__).parent.glob("*/test_*.py")}
+    rooms = {path.name for path in ROOT.iterdir() if any(path.glob("*.py"))}
+    assert tested | {"support"} == rooms | beside
+
+
 def test_the_first_floor_is_a_floor_plan() -> None:
     modules = {"__init__.py", "__main__.py", "app.py"}
     modules |= {"errors.py", "formats.py", "signatures.py", "writers.py"}

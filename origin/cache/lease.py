@@ -87,7 +87,7 @@ class Lease:
             await self._server.run("EVAL", _RELEASE, 1, self.key, self.token, note, note_milliseconds)
 
     async def remove(self) -> None:
-        """Take it from whoever has it."""
+        """Take it from its holder, if any."""
         with suppress(BusDown):
             await self._server.run("DEL", self.key)
 
@@ -97,7 +97,7 @@ class Lease:
 
 
 class GivingBack:
-    """Leases that are given back behind whoever had them, also where that one was cancelled."""
+    """Leases that are given back in the background, also where the work under them was cancelled."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()

@@ -1,4 +1,4 @@
-"""One render for each picture in a fleet: whoever has the lease renders, and the others wait for the result.
+"""One render for each picture in a fleet: the origin that has the lease renders, and the others wait.
 
 A lease is a key in Valkey that expires. Where it is held, the one who has it says so again and again; a dead
 origin does not, and loses it. Where Valkey is away, every origin renders.
@@ -18,7 +18,7 @@ from origin.cache.lease import Polls
 from origin.cache.lease import Server
 
 T = TypeVar("T")
-MADE_SECONDS = 2.0  # after a render in which whoever asks for a lease learns that the result is there
+MADE_SECONDS = 2.0  # after a render in which an origin that asks for a lease learns that the result is there
 _MADE = "made"  # the value of a lease whose result is in the bucket
 
 

@@ -86,7 +86,11 @@ def name_original(handler: str, source: str, key: str) -> str:
 
 
 def name_purged(handler: str, source: str, key: str | None, prefix: str | None) -> str:
-    """What the names of all records start with that a purge removes: of a key, of keys, or of all keys."""
+    """The text that the names of all records start with that a purge removes.
+
+    With `key`, those of one original. With `prefix`, those of all keys of the source that start with it. With
+    neither, those of the whole handler, of any source.
+    """
     if key is not None:
         return name_original(handler, source, key)
     return f"{handler}\0" if prefix is None else f"{handler}\0{source}\0{prefix}"

@@ -43,12 +43,15 @@ from origin.config.types import expected
 from origin.config.types import expects
 from origin.config.write import Write
 from origin.formats import DEFAULT_ORIGINALS
+from origin.formats import FORMATS
 from origin.formats import QUALITY
 from origin.sources.none import NoSettings
 from origin.urls.parsing import OptionDefaults
 from origin.urls.path import path_above
 from origin.urls.presets import ORIGINAL_EXTENSIONS
 from origin.urls.presets import PresetNames
+
+_WHEN_NAMED = " ".join(f"`{format.name}`" for format in FORMATS if not format.by_default)
 
 
 class Handler(Part):
@@ -67,7 +70,7 @@ class Handler(Part):
     allowed_formats: Annotated[
         tuple[SourceFormat, ...],
         Field(min_length=1),
-        meaning("formats of originals, told by content; `tiff` and `svg` only when named here"),
+        meaning(f"formats of originals, told by content; {_WHEN_NAMED} only when named here"),
     ] = Field(default=tuple(format.name for format in DEFAULT_ORIGINALS), validate_default=True)
     output_format: Annotated[
         OutputFormat, meaning("where a URL has no `f`: `original`, `auto`, or a format")

@@ -64,8 +64,8 @@ class Signing(Part):
             raise expected(f"{dialect}_token, with which {dialect} signs", key="signing", got="")
 
     def secrets(self, dialect: str) -> tuple[str, ...]:
-        """The secrets with which that system signs."""
-        token = {"imgix": self.imgix_token}[dialect]
+        """The secrets with which that system signs: its own key of the configuration."""
+        token: SecretStr | None = getattr(self, f"{dialect}_token", None)
         return () if token is None else (token.get_secret_value(),)
 
 

@@ -1,4 +1,4 @@
-"""Who may see a picture: everyone, the holder of a token, or whoever the embedding program admits."""
+"""Who may see a picture: everyone, the holder of a token, or those whom the embedding program admits."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from origin.http.message import Request
 from origin.signing import Pair
 from origin.signing import Verifier
 from origin.signing.foreign import ForeignVerifier
+from origin.signing.message import find_token
 from origin.urls.path import ROOT
 from origin.urls.path import raw_key
 
@@ -121,7 +122,8 @@ class EmbeddedAuthorizer:
 
 
 def _token(pairs: Pairs) -> str:
-    tokens = [value for name, value in pairs if name in (b"t", b"token")]
-    if len(tokens) > 1:
-        raise Forbidden("the token is repeated")
-    return tokens[0].decode("utf-8", "replace") if tokens else ""
+    """The text of the token; empty where there is none. Raises Forbidden where it comes twice."""
+    try:
+        return find_token(pairs).decode("utf-8", "replace")
+    except ValueError as exc:
+        raise Forbidden(str(exc)) from exc

@@ -14,7 +14,7 @@ from origin.http.message import LARGE_BODY
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 10.0  # seconds for which a client may take a body, whoever else wants the room
+PATIENCE = 10.0  # seconds for which a client may take a body before it is cut off for another one
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,9 +30,9 @@ class _Taker:
 class BodyAdmission:
     """A bound on the bytes of large bodies that clients have not taken yet, over all handlers.
 
-    A body that several clients take at once counts once, since they share it. Where there is no room for a
-    client, the address that holds the most gives up what it has taken too long to take: otherwise one that
-    reads a few bytes now and then could keep everybody from large pictures.
+    A body that several clients take at once counts once, since they share it. At the bound, the address that
+    holds the most bytes loses its connections that have taken longer than `PATIENCE`: otherwise a client that
+    reads a few bytes now and then could keep all others from large pictures.
     """
 
     def __init__(self, max_bytes: int = 256_000_000, clock: Callable[[], float] = time.monotonic) -> None:
@@ -91,7 +91,8 @@ class BodyAdmission:
             if self._fits(size):
                 return
             if all(taker.address == greedy and taker.since < begun_before and taker.cut for taker in takers):
-                log.info("cut off %s: others want the room of what it takes so slowly", greedy)
+                text = "cut off %s: it took more than %.0f s for a body, and others wait for the memory"
+                log.info(text, greedy, PATIENCE)
                 self._release(body, takers[0].size)
                 while takers:
                     taker = takers.pop()

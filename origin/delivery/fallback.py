@@ -156,8 +156,8 @@ class Fallback:
             self._refused.put(name, True)
         return result
 
-    async def _render(self, options: Options, target: str, timeout: float, wait: bool = True) -> Result:
-        job = Job(options, target, self._quality, allowed=FORMATS, max_pixels=MAX_PIXELS, max_frames=1)
+    async def _render(self, options: Options, format: str, timeout: float, wait: bool = True) -> Result:
+        job = Job(options, format, self._quality, allowed=FORMATS, max_pixels=MAX_PIXELS, max_frames=1)
         rendered = await self._pool.render(self._image, job, timeout, wait=wait)
         return _result(rendered.body, rendered.format)
 

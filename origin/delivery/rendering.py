@@ -113,11 +113,11 @@ class Rendering:
         if variant.format == AS_IT_IS:
             return Rendered(bytes(body), format, 0, 0, 0.0, 0.0)
         passes = variant.options.only is not None and format.name not in variant.options.only
-        options, target = (_TRIAL, Format.PNG.name) if passes else (variant.options, variant.format)
+        options, wanted = (_TRIAL, Format.PNG.name) if passes else (variant.options, variant.format)
         version, in_format = _suspects(variant, current)
         try:
             async with self._originals.admission.holding(len(body)):
-                job = self._settings.job(options, target, crop_of(current.version.etag), version)
+                job = self._settings.job(options, wanted, crop_of(current.version.etag), version)
                 rendered = await self._pool.render(body, job, self._settings.timeout, handler=self._handler)
         except EncodingFailed:
             raise

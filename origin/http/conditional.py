@@ -13,7 +13,7 @@ from origin.http.dates import parse_http_date
 
 
 def etag(digest: bytes) -> str:
-    """A strong entity tag: whoever calls promises that equal digests mean equal bytes."""
+    """A strong entity tag. The caller promises that equal digests mean equal bytes."""
     return f'"{digest.hex()}"'
 
 

@@ -73,7 +73,10 @@ def _tell_all(small: pyvips.Image, facts: Facts) -> dict[str, object]:
 
 
 def _palette(small: pyvips.Image) -> list[str]:
-    """Its few colours, the one that covers most first; transparent parts do not count. White for nothing."""
+    """Its few colours, the one that covers most first; transparent parts do not count.
+
+    White where all is transparent.
+    """
     # libimagequant, in the PNG saver, is what chooses the colours: as many as four bits can tell apart.
     png = small.write_to_buffer(".png", palette=True, bitdepth=4, Q=100, dither=0, effort=7)
     reduced = open_image(png, Format.PNG)

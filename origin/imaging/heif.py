@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pillow_heif
 
-from origin.errors import Unprocessable
 from origin.formats import Format
 from origin.imaging.raw import from_pixels
+from origin.imaging.raw import unprocessable
 from origin.imaging.vendor import pyvips
 
 pillow_heif.options.DECODE_THREADS = 1  # one core a renderer
@@ -22,7 +22,7 @@ def count_pages(data: bytes, format: Format) -> int:
     try:
         return len(_pictures(data))
     except _BROKEN as exc:
-        raise _unprocessable(format, exc) from exc
+        raise unprocessable(format, exc) from exc
 
 
 def read_size(data: bytes, format: Format, page: int = 0) -> tuple[int, int]:
@@ -30,7 +30,7 @@ def read_size(data: bytes, format: Format, page: int = 0) -> tuple[int, int]:
     try:
         width, height = _pictures(data)[page].size
     except _BROKEN as exc:
-        raise _unprocessable(format, exc) from exc
+        raise unprocessable(format, exc) from exc
     return width, height
 
 
@@ -42,7 +42,7 @@ def decode(data: bytes, format: Format, page: int = 0) -> pyvips.Image:
         picture = picture if picture.mode == mode else picture.convert(mode)
         image = from_pixels(picture.tobytes(), *picture.size, mode, picture.info.get("icc_profile"))
     except _BROKEN as exc:
-        raise _unprocessable(format, exc) from exc
+        raise unprocessable(format, exc) from exc
     return image
 
 
@@ -50,7 +50,3 @@ def _pictures(data: bytes) -> list[pillow_heif.HeifImage]:
     file = pillow_heif.open_heif(data)
     first = file.primary_index
     return [file[first], *(file[number] for number in range(len(file)) if number != first)]
-
-
-def _unprocessable(format: Format, exc: Exception) -> Unprocessable:
-    return Unprocessable(f"{format.name}: {exc}".strip(": "))

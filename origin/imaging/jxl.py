@@ -6,11 +6,11 @@ import struct
 
 from pillow_jxl import Decoder
 
-from origin.errors import Unprocessable
 from origin.formats import Format
 from origin.imaging.jxl_size import read_jxl_size
 from origin.imaging.raw import MODES
 from origin.imaging.raw import from_pixels
+from origin.imaging.raw import unprocessable
 from origin.imaging.vendor import pyvips
 
 _IN_THIS_THREAD = 0
@@ -26,7 +26,7 @@ def read_size(data: bytes, format: Format, page: int = 0) -> tuple[int, int]:
     try:
         return read_jxl_size(data)
     except _BROKEN as exc:
-        raise _unprocessable(format, exc) from exc
+        raise unprocessable(format, exc) from exc
 
 
 def decode(data: bytes, format: Format, page: int = 0) -> pyvips.Image:
@@ -39,8 +39,4 @@ def decode(data: bytes, format: Format, page: int = 0) -> pyvips.Image:
             raise ValueError(f"samples of {info.mode} are not supported")
         return from_pixels(pixels, info.width, info.height, info.mode, profile)
     except _BROKEN as exc:
-        raise _unprocessable(format, exc) from exc
-
-
-def _unprocessable(format: Format, exc: Exception) -> Unprocessable:
-    return Unprocessable(f"{format.name}: {exc}".strip(": "))
+        raise unprocessable(format, exc) from exc

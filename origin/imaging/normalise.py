@@ -39,7 +39,7 @@ def normalise(original: bytes, job: Job, memory: int | None = None) -> Rendered:
     format = load.identify(original, job.allowed)
     forget_messages()
     width, height, orientation = _decode(original, format, job, memory)
-    target = normalised_format(normalisation, format)
+    stored = normalised_format(normalisation, format)
     turned = normalisation.orient and orientation > 1
     has_size = format.writer is not None  # an SVG is drawn in any
     is_large = (
@@ -47,12 +47,12 @@ def normalise(original: bytes, job: Job, memory: int | None = None) -> Rendered:
         and normalisation.max_dimension is not None
         and max(width, height) > normalisation.max_dimension
     )
-    if not (turned or is_large or target is not format):
+    if not (turned or is_large or stored is not format):
         body = strip(original, format, normalisation.strip, upright=orientation == 1)
         if orientation > 4:
             width, height = height, width
         return Rendered(body, format, width, height)
-    return _encode_anew(original, format, target, job, memory)
+    return _encode_anew(original, format, stored, job, memory)
 
 
 def _decode(original: bytes, format: Format, job: Job, memory: int | None) -> tuple[int, int, int]:
@@ -71,12 +71,13 @@ def _decode(original: bytes, format: Format, job: Job, memory: int | None) -> tu
     return header.width, header.height, header.orientation
 
 
-def _encode_anew(original: bytes, format: Format, target: Format, job: Job, memory: int | None) -> Rendered:
+def _encode_anew(original: bytes, format: Format, stored: Format, job: Job, memory: int | None) -> Rendered:
+    """The picture in the format in which it is stored, turned and reduced as the job says."""
     normalisation = job.normalisation
     assert normalisation is not None
     options = Options(width=normalisation.max_dimension, height=normalisation.max_dimension, crop=False)
-    rendered = render(original, replace(job, options=options, format=target.name, quality=QUALITY), memory)
-    if format is target is Format.JPG:
+    rendered = render(original, replace(job, options=options, format=stored.name, quality=QUALITY), memory)
+    if format is stored is Format.JPG:
         return replace(rendered, body=_with_metadata(rendered.body, original, normalisation))
     return rendered
 

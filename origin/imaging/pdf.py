@@ -6,9 +6,9 @@ import math
 
 import pypdfium2
 
-from origin.errors import Unprocessable
 from origin.formats import Format
 from origin.imaging.raw import from_pixels
+from origin.imaging.raw import unprocessable
 from origin.imaging.vendor import pyvips
 
 DOTS_PER_INCH = 144  # what the size of a page is measured in: A4 is 1190 x 1684
@@ -22,7 +22,7 @@ def count_pages(data: bytes, format: Format) -> int:
         with pypdfium2.PdfDocument(data) as document:
             return len(document)
     except _BROKEN as exc:
-        raise _unprocessable(format, exc) from exc
+        raise unprocessable(format, exc) from exc
 
 
 def read_size(data: bytes, format: Format, page: int = 0) -> tuple[int, int]:
@@ -31,7 +31,7 @@ def read_size(data: bytes, format: Format, page: int = 0) -> tuple[int, int]:
         with pypdfium2.PdfDocument(data) as document:
             width, height = (math.ceil(length * _SCALE) for length in document.get_page_size(page))
     except _BROKEN as exc:
-        raise _unprocessable(format, exc) from exc
+        raise unprocessable(format, exc) from exc
     return width, height
 
 
@@ -43,7 +43,7 @@ def decode(data: bytes, format: Format, page: int = 0) -> pyvips.Image:
             rows = bytes(bitmap.buffer)
             image = _without_padding(rows, bitmap.width, bitmap.height, bitmap.stride, bitmap.n_channels)
     except _BROKEN as exc:
-        raise _unprocessable(format, exc) from exc
+        raise unprocessable(format, exc) from exc
     return image
 
 
@@ -54,7 +54,3 @@ def _without_padding(rows: bytes, width: int, height: int, stride: int, bands: i
         lines = pyvips.Image.new_from_memory(rows, stride, height, 1, "uchar")
         packed = lines.crop(0, 0, width * bands, height).write_to_memory()
     return from_pixels(packed, width, height, {1: "L", 3: "RGB", 4: "RGBA"}[bands])
-
-
-def _unprocessable(format: Format, exc: Exception) -> Unprocessable:
-    return Unprocessable(f"{format.name}: {exc}".strip(": "))

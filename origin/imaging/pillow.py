@@ -19,11 +19,11 @@ from PIL import Jpeg2KImagePlugin
 from PIL import PngImagePlugin
 from PIL import PsdImagePlugin
 
-from origin.errors import Unprocessable
 from origin.formats import Format
 from origin.imaging.gif import GifImage
 from origin.imaging.raw import MODES
 from origin.imaging.raw import from_pixels
+from origin.imaging.raw import unprocessable
 from origin.imaging.vendor import pyvips
 
 Image.MAX_IMAGE_PIXELS = None  # the sizes that headers tell are checked against the job's limits instead
@@ -49,7 +49,7 @@ def read_size(data: bytes, format: Format, page: int = 0) -> Size:
     try:
         return _SIZES[format](data)
     except _BROKEN as exc:
-        raise _unprocessable(format, exc) from exc
+        raise unprocessable(format, exc) from exc
 
 
 def decode(data: bytes, format: Format, page: int = 0) -> pyvips.Image:
@@ -68,7 +68,7 @@ def decode(data: bytes, format: Format, page: int = 0) -> pyvips.Image:
         picture = picture if picture.mode == mode else picture.convert(mode)
         pixels = picture.tobytes()
     except _BROKEN as exc:
-        raise _unprocessable(format, exc) from exc
+        raise unprocessable(format, exc) from exc
     return from_pixels(pixels, *picture.size, mode, picture.info.get("icc_profile"))
 
 
@@ -200,7 +200,3 @@ _SIZES: dict[Format, Callable[[bytes], Size]] = {
     Format.JP2: _jpeg2000_size,
     Format.PSD: lambda data: PsdImagePlugin.PsdImageFile(io.BytesIO(data)).size,
 }
-
-
-def _unprocessable(format: Format, exc: Exception) -> Unprocessable:
-    return Unprocessable(f"{format.name}: {exc}".strip(": "))

@@ -1,9 +1,11 @@
-"""From pixels that another library has decoded to an image of libvips."""
+"""From what another library has decoded, or could not, to an image of libvips or an error of ours."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from origin.errors import Unprocessable
+from origin.formats import Format
 from origin.imaging.vendor import pyvips
 
 # By Pillow's name of the mode: bands, type of a sample, what the bands mean.
@@ -28,3 +30,8 @@ def from_pixels(
     if profile:
         image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
     return image
+
+
+def unprocessable(format: Format, exc: Exception) -> Unprocessable:
+    """What is said of an original that the library could not decode."""
+    return Unprocessable(f"{format.name}: {exc}".strip(": "))

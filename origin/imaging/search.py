@@ -39,12 +39,12 @@ SIZES: Mapping[str, Curve] = {
                    -2.57, -2.46, -2.30, -2.15, -1.98, -1.64, -1.15, -0.13),
 }
 """The logarithm of the bytes of a pixel, by format."""
-STEPS = (1, 12, 25, 40, 55, 68, 78, 86, 89, 90, 92, 97, 100)
+SCORED_QUALITIES = (1, 12, 25, 40, 55, 68, 78, 86, 89, 90, 92, 97, 100)
 """The qualities at which scores were measured. From 90 on JPEG keeps all of its colour."""
 
 
 def _scores(*points: float) -> Curve:
-    return tuple(zip(STEPS, points, strict=True))
+    return tuple(zip(SCORED_QUALITIES, points, strict=True))
 
 
 SCORES: Mapping[str, Curve] = {
@@ -78,15 +78,16 @@ def find_highest_within(
 ) -> int | None:
     """The highest quality found whose measure is within the limit; None where no try was.
 
-    With `try_lowest` the last try is quality 1 where none was within before, so that None means that there
-    is none at all.
+    `limit` and `tolerance` are in the unit of `curve`: a try less than `tolerance` below the limit ends the
+    search. With `try_lowest` the last try is quality 1 where none was within before, so that None means that
+    there is none at all.
     """
     known: dict[int, float] = {}
     low, high = 0, highest + 1
     for left in reversed(range(tries)):
         if high - low <= 1:
             break
-        # What was not within is not to be so again, and the last try is not to be in vain.
+        # While no try was within, aim further below the limit after each; at the last try, further still.
         margin = tolerance * (0.5 + (0 if low else len(known)) + (0 if left else 2))
         between = range(low + 1, high)
         value = _predict(known, limit - margin, curve, low, high)
@@ -113,7 +114,7 @@ def find_near(
     first: int | None = None,
     slack: float = 0.0,
 ) -> int:
-    """The quality tried whose score is nearest to what is wanted; what is missing counts more than excess.
+    """The quality tried whose score is nearest to what is wanted; a point too few counts as three too many.
 
     `first`: the one to begin with, where something is known of the picture. `slack`: points by which, with
     each try, a score may be further away and end the search; for tries that cost much.

@@ -141,7 +141,7 @@ class PostedPictures:
         """`animated`: an animation stays one, with `moving_png` in PNG too; otherwise the first frame counts.
 
         Raises what a render raises, and ClientGone where the client leaves before its end.
-        A picture that has ended two renderers is Unprocessable for a while, whoever posts it.
+        A picture that has ended two renderers is Unprocessable for a while, for all clients.
         """
         job = replace(self._settings.job(options, format), normalisation=normalisation, moving_png=moving_png)
         if not animated:

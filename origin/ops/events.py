@@ -89,10 +89,6 @@ class S3Events:
         yield "origin_event_failures_total", text, self._failures
 
 
-def is_topic(arn: str) -> bool:
-    return _TOPIC.fullmatch(arn) is not None
-
-
 def is_confirmation_url(url: str, topic: str) -> bool:
     """Whether the URL confirms a subscription to this topic at SNS itself, and does nothing else.
 

@@ -15,6 +15,8 @@ from typing import TextIO
 from urllib.parse import unquote_to_bytes
 
 from origin.http.message import Response
+from origin.urls.dialects import DIALECTS
+from origin.urls.options import TOKEN
 
 access = logging.getLogger("origin.access")
 
@@ -25,9 +27,16 @@ _MAX_TEXT = 2000  # characters of a path or reason
 # is read once: with backtracking, a URL of 8 kB would stop the event loop for seconds.
 _TOKEN_RUN = re.compile(rb"(?>[A-Za-z0-9_.-]{43,})")
 _SIGNATURE_LENGTH = 43
-_IMGIX_SIGNATURE = re.compile(rb"[0-9a-f]{32}")
+_TOKEN_NAMES = tuple(name.encode() for name in TOKEN.names)
+# By the name of a pair of the query, what its value is where it is hidden.
+_HIDDEN = {
+    **{each.signature_name.encode(): each.signature_form for each in DIALECTS.values()},
+    **dict.fromkeys(_TOKEN_NAMES, re.compile(rb".+", re.DOTALL)),
+}
+# What is in a query that has one of these names: the end of the name, or an escape.
+_SIGNS = (b"%", *{name[-1:] + b"=" for name in _HIDDEN})
 # Tokens where they should not be, in URLs that were put together wrongly: `;t=`, `%3Ft=`, `T=`, `&amp;t=`.
-_MISPLACED = re.compile(rb"(?i)((?:[;&?+]|%3f|%26|%3b)(?:t|token)(?:=|%3d))[^;&?]*")
+_MISPLACED = re.compile(rb"(?i)((?:[;&?+]|%%3f|%%26|%%3b)(?:%b)(?:=|%%3d))[^;&?]*" % b"|".join(_TOKEN_NAMES))
 
 Fields = dict[str, object]
 
@@ -179,9 +188,10 @@ def redact_url(raw_path: bytes, query: bytes) -> str:
     """Path and query as they came, without the value of a token under any spelling of its name."""
     text = _MISPLACED.sub(rb"\1[token]", raw_path) if b"=" in raw_path or b"%" in raw_path else raw_path
     if query:
-        # Only a name that ends in n, s or t, or has an escape in it, can be a token's.
-        may_hold = b"t=" in query or b"n=" in query or b"s=" in query or b"%" in query
-        query = b"&".join(map(_redact_pair, query.split(b"&"))) if may_hold else query
+        for sign in _SIGNS:
+            if sign in query:
+                query = b"&".join(map(_redact_pair, query.split(b"&")))
+                break
         text += b"?" + _TOKEN_RUN.sub(_redact_run, query)
     return text[:_MAX_TEXT].decode("latin-1")
 
@@ -194,11 +204,8 @@ def redact_text(text: str) -> str:
 
 def _redact_pair(pair: bytes) -> bytes:
     name, equals, value = pair.partition(b"=")
-    said = unquote_to_bytes(name)
-    is_ours = value and said in (b"t", b"token")
-    if is_ours or (said == b"s" and _IMGIX_SIGNATURE.fullmatch(value)):
-        return name + equals + b"[token]"
-    return pair
+    form = _HIDDEN.get(unquote_to_bytes(name))
+    return pair if form is None or form.fullmatch(value) is None else name + equals + b"[token]"
 
 
 def _redact_run(match: re.Match[bytes]) -> bytes:

@@ -81,30 +81,38 @@ def explain_url(config: Config, url: str, now: float) -> tuple[list[str], bool]:
         signature, accepted = _describe_foreign_signature(handler, handler.dialect, raw_path, raw_query, now)
     else:
         signature, accepted = _describe_signature(handler, key, pairs, now)
-    pairs = list(said.pairs)
-    lines += _describe_ignored(pairs, defaults)
+    lines += _describe_ignored(list(said.pairs), defaults)
     lines += signature
+    if not accepted:
+        return [*lines, _describe_failure(handler, Forbidden())], False
     try:
-        if not accepted:
-            return [*lines, _describe_failure(handler, Forbidden())], False
-        if said.mistakes:
-            raise BadRequest("; ".join(said.mistakes))
-        read_key = make_key_reader(handler.source, signed=handler.signing is not None)
-        source_key = read_key(said.key, pairs, raw_path)
-        named = defaults.preset_names.read(key) if source_key == key else None
-        passes = passes_through(handler.passthrough, pairs, defaults)
-        is_derived = named is not None and named.is_derived
-        if passes and (named is None or (handler.passthrough == "always" and not is_derived)):
-            return [*lines, *_describe_passthrough(handler, source_key)], True
-        options = parse_options(pairs, defaults, named, said.beyond)
+        return [*lines, *_explain_picture(handler, key, said, raw_path, defaults)], True
     except OriginError as error:
         return [*lines, f"refused: {error}", _describe_failure(handler, error)], False
+
+
+def _explain_picture(
+    handler: Handler, key: str, said: Translation, raw_path: bytes, defaults: OptionDefaults
+) -> list[str]:
+    """What is made of a URL that may be answered. Raises OriginError."""
+    if said.mistakes:
+        raise BadRequest("; ".join(said.mistakes))
+    pairs = list(said.pairs)
+    read_key = make_key_reader(handler.source, signed=handler.signing is not None)
+    source_key = read_key(said.key, pairs, raw_path)
+    named = defaults.preset_names.read(key) if source_key == key else None
+    passes = passes_through(handler.passthrough, pairs, defaults)
+    is_derived = named is not None and named.is_derived
+    if passes and (named is None or (handler.passthrough == "always" and not is_derived)):
+        return list(_describe_passthrough(handler, source_key))
+    options = parse_options(pairs, defaults, named, said.beyond)
+    lines: list[str] = []
     if named is not None:
         own = parse_options(pairs, defaults, None, said.beyond)
         alone = "as it is" if passes else f"with {_spell(own, defaults)}"
         lines += _describe_name(key, named, alone)
         source_key = named.originals[0] if named.originals else key
-    return [*lines, *_describe_outcome(handler, source_key, options, defaults)], True
+    return [*lines, *_describe_outcome(handler, source_key, options, defaults)]
 
 
 def _explain_posted(

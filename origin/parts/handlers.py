@@ -27,6 +27,7 @@ from origin.delivery.originals import Originals
 from origin.delivery.renditions import Renditions
 from origin.delivery.responses import ResponseBuilder
 from origin.delivery.settings import Freshness
+from origin.delivery.settings import RenderSettings
 from origin.delivery.singleflight import SingleFlight
 from origin.delivery.watermarks import load_watermarks
 from origin.errors import ConfigError
@@ -121,21 +122,7 @@ class HandlerBuilder:
         pool: RenderPool,
         fallbacks: Fallbacks,
     ) -> Handler:
-        limits = whole.limits.within(config.limits)
-        make = make_source if config.write is None else make_store
-        source: Source = make(
-            config.source, max_bytes=limits.max_original_bytes, timeout=limits.source_timeout
-        )
-        registry: WatchedRegistry | None = getattr(source, "registry", None)  # of sources that have one
-        lent = self._sources.get(config.name)
-        if lent is not None:
-            if config.write is not None:
-                raise ConfigError(f"{config.name}: a source that a program gives cannot be written to")
-            source, registry = _Lent(lent), getattr(lent, "registry", None)
-            self.lent[id(lent)] = lent
-        if registry is not None:
-            self._registries[config.name] = registry
-            registry.turns = self._fleet.locks if self._fleet is not None else None
+        source, registry = self._source(whole, config)
         freshness = Freshness(
             max_age=config.max_age,
             stale_while_revalidate=config.stale_while_revalidate,
@@ -143,29 +130,10 @@ class HandlerBuilder:
             error_max_age=config.error_max_age,
             cdn_max_age=config.cdn_max_age,
         )
-        originals = Originals(
-            config.name,
-            source,
-            self._caches.of(whole, config, self._fleet),
-            self._admission,
-            cache_time=config.cache_time,
-            error_max_age=config.error_max_age,
-            server_of=make_server_of(config.source),
-            clock=self._clock,
-            flights=SingleFlight(),
-        )
+        settings = render_settings(whole, config, watermarks)
+        originals = self._originals(whole, config, source)
         self.has_new_sources |= self._machine.note(config.name, config.source.identity())
-        renditions = Renditions(
-            config.name,
-            originals,
-            pool,
-            render_settings(whole, config, watermarks),
-            freshness,
-            max_variants=config.variants,
-            clock=self._clock,
-            flights=SingleFlight(),
-            leases=self._fleet.leases if self._fleet is not None else None,
-        )
+        renditions = self._renditions(config, originals, pool, settings, freshness)
         return Handler(
             name=config.name,
             source_id=config.source.identity(),
@@ -191,6 +159,58 @@ class HandlerBuilder:
             debug=config.debug,
             is_written=config.write is not None,
             clock=self._clock,
+        )
+
+    def _source(self, whole: Config, config: HandlerConfig) -> tuple[Source, WatchedRegistry | None]:
+        """The source of a handler, and its registry where it has one. Raises ConfigError."""
+        limits = whole.limits.within(config.limits)
+        make = make_source if config.write is None else make_store
+        source: Source = make(
+            config.source, max_bytes=limits.max_original_bytes, timeout=limits.source_timeout
+        )
+        registry: WatchedRegistry | None = getattr(source, "registry", None)
+        lent = self._sources.get(config.name)
+        if lent is not None:
+            if config.write is not None:
+                raise ConfigError(f"{config.name}: a source that a program gives cannot be written to")
+            source, registry = _Lent(lent), getattr(lent, "registry", None)
+            self.lent[id(lent)] = lent
+        if registry is not None:
+            self._registries[config.name] = registry
+            registry.turns = self._fleet.locks if self._fleet is not None else None
+        return source, registry
+
+    def _originals(self, whole: Config, config: HandlerConfig, source: Source) -> Originals:
+        return Originals(
+            config.name,
+            source,
+            self._caches.of(whole, config, self._fleet),
+            self._admission,
+            cache_time=config.cache_time,
+            error_max_age=config.error_max_age,
+            server_of=make_server_of(config.source),
+            clock=self._clock,
+            flights=SingleFlight(),
+        )
+
+    def _renditions(
+        self,
+        config: HandlerConfig,
+        originals: Originals,
+        pool: RenderPool,
+        settings: RenderSettings,
+        freshness: Freshness,
+    ) -> Renditions:
+        return Renditions(
+            config.name,
+            originals,
+            pool,
+            settings,
+            freshness,
+            max_variants=config.variants,
+            clock=self._clock,
+            flights=SingleFlight(),
+            leases=self._fleet.leases if self._fleet is not None else None,
         )
 
     def _authorizer(self, config: HandlerConfig) -> Authorizer:
@@ -219,9 +239,9 @@ class _Lent:
         return await self._source.check()
 
     async def get(
-        self, key: str, if_none_match: str | None = None, reserve: ReserveMemory = no_limit
+        self, key: str, if_none_match: str | None = None, reserve_memory: ReserveMemory = no_limit
     ) -> Original | None:
-        return await self._source.get(key, if_none_match, reserve)
+        return await self._source.get(key, if_none_match, reserve_memory)
 
 
 def _on_error(config: HandlerConfig) -> OnError:

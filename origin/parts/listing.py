@@ -13,15 +13,16 @@ from origin.sources.base import StoredObject
 from origin.sources.types import make_store
 from origin.urls.path import find_key_violation
 
-MOST = 100  # keys of one answer
+MAX_KEYS = 100  # keys of one answer
 TIMEOUT = 5.0  # seconds for all of it
 
 
 async def list_keys(handler: Handler, prefix: str) -> list[str]:
-    """Up to `MOST` keys that begin with `prefix`, in the order of the store. Those that no URL can have, such
-    as with a line break, are left out.
+    """Up to `MAX_KEYS` keys that begin with `prefix`, in the order of the store. Those that no URL can have,
+    such as with a line break, are left out.
 
-    The store is asked through connections of its own, and is not opened: that is for those who write.
+    The store is asked through connections of its own. `open` is not called: it removes what broken
+    writes have left, which is for those who write.
     Raises ConfigError for a source that has no listing, SourceUnavailable, and TimeoutError.
     """
     store = make_store(handler.source, max_bytes=MAX_BYTES, timeout=TIMEOUT)
@@ -34,7 +35,7 @@ async def list_keys(handler: Handler, prefix: str) -> list[str]:
             async for found in objects:
                 if not find_key_violation(found.key):
                     keys.append(found.key)
-                if len(keys) == MOST:
+                if len(keys) == MAX_KEYS:
                     break
     finally:
         await store.close()

@@ -94,8 +94,8 @@ class Purges:
     ) -> int:
         """Forget results and originals of a handler as `Handler.purge` does, and tell the CDN.
 
-        Raises PurgeNotSpread. Then the CDN is not told, or it would fetch the old picture again; whoever
-        asked asks once more.
+        Raises PurgeNotSpread. Then the CDN is not told, or it would fetch the old picture again; the
+        client that asked for the purge has to ask again.
         """
         count = await handler.purge(key, prefix, counts=counts)
         self.tell_cdn(handler, key, prefix)

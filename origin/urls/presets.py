@@ -129,7 +129,7 @@ class PresetNames:
 def derived_name(key: str, suffix: str, format: str | None = None) -> tuple[str, str]:
     """The key of the file that is made of an original when it is stored, and the name of its format.
 
-    The key alone decides, so that whoever replaces or removes an original knows its files. Without a
+    The key alone decides, so that a write or delete of an original finds its files. Without a
     `format` they have the extension and the format of the original; of one whose extension is that of no
     format in which results are written, such as `.svg`, they are JPEG.
     """

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import tomllib
 
+from origin.http.message import LARGE_BODY
+from origin.server.fast_path import ANSWERS_IN_A_ROW
 from tests.support.documents import ROOT
 from tests.support.documents import code
 from tests.support.documents import page
@@ -12,6 +14,7 @@ from tests.test_layers import LAYERS
 
 ARCHITECTURE = page("docs/architecture.md")
 ORIGIN = ROOT / "origin"
+_IDENTIFIER = re.compile(r"_*[a-zA-Z][A-Za-z0-9_]*")
 ROOMS = {path.name for path in ORIGIN.iterdir() if path.is_dir() and path.name != "__pycache__"}
 MODULES = {path.name for path in ORIGIN.glob("*.py")} - {"__init__.py", "__main__.py"}
 
@@ -42,6 +45,27 @@ def test_there_is_a_place_for_each_of_many_changes() -> None:
     rows = ARCHITECTURE.table("| change | files |")
     assert len(rows) >= 15
     assert [row[0] for row in rows if not code(row[1])] == []
+
+
+def test_what_a_hit_in_memory_may_not_be_is_in_the_figures_of_the_program() -> None:
+    assert f"more than {LARGE_BODY // 1024} kB (`LARGE_BODY`)" in ARCHITECTURE.line
+    assert f"the {ANSWERS_IN_A_ROW + 1}th answer in a row" in ARCHITECTURE.line
+
+
+def test_every_name_in_the_prose_is_in_the_program() -> None:
+    sources = [*ORIGIN.rglob("*.py"), *(ROOT / "docs" / "site").glob("*.py")]
+    words = {word for file in sources for word in _IDENTIFIER.findall(file.read_text(encoding="utf-8"))}
+    missing = {name for name in code(ARCHITECTURE.prose) if _IDENTIFIER.fullmatch(name)} - words
+    assert missing == set()
+
+
+def test_a_name_is_in_the_file_that_the_page_says() -> None:
+    places = re.findall(r"((?:`\w+`(?:, | and ))*`\w+`) (?:of|in) `([\w/.]+\.py)`", ARCHITECTURE.line)
+    assert len(places) >= 20
+    for names, file in places:
+        path = next(root / file for root in (ORIGIN, ROOT) if (root / file).exists())
+        words = set(_IDENTIFIER.findall(path.read_text(encoding="utf-8")))
+        assert set(code(names)) <= words, file
 
 
 def test_the_private_parts_of_libraries_are_touched_where_the_page_says() -> None:

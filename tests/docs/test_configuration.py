@@ -45,6 +45,7 @@ from origin.config.write import Write
 from origin.config.write import WriteCors
 from origin.config.write import WriteRoutes
 from origin.errors import ConfigError
+from origin.formats import FORMATS
 from tests.support.cases import check_each
 from tests.support.documents import PICTURES
 from tests.support.documents import ROOT
@@ -163,6 +164,15 @@ def keys(model: type[Part]) -> Iterator[tuple[str, Any]]:
 def test_every_key_of_the_configuration_is_on_the_page(after: str, model: type[Part], path: Any) -> None:
     rows = CONFIGURATION.table(after)
     assert sorted(code(row[0])[0] for row in rows) == sorted(name for name, _ in keys(model))
+
+
+def test_the_formats_that_have_to_be_named_are_the_programs() -> None:
+    named = {format.name for format in FORMATS if not format.by_default}
+    (row,) = [row for row in CONFIGURATION.table("## A handler") if row[0] == "`allowed_formats`"]
+    assert set(code(row[2])) == named
+    rows = {name: by for names, _, by in CONFIGURATION.table("| name | what it is |") for name in code(names)}
+    assert rows.keys() == {format.name for format in FORMATS}
+    assert {name for name, by in rows.items() if "only when named" in by} == named
 
 
 def test_each_default_on_the_page_is_the_programs() -> None:

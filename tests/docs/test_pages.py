@@ -50,8 +50,6 @@ SITES = {
     "keepachangelog.com",
     "pypi.org",
 }
-# Files that docs/architecture.md names and that are still to come.
-COMING: set[str] = set()
 
 
 @each_page
@@ -96,11 +94,7 @@ def test_every_file_that_is_mentioned_exists(page: Page) -> None:
     named = {span for span in page.spans() if any(form.fullmatch(span) for form in (_FILE, _FOLDER, _OURS))}
     named -= _OF_THE_READER | _KEYS
     missing = {name for name in named if not any((base / name).exists() for base in bases)}
-    assert {name for name in missing - COMING if not _MADE_BY_A_RUN.fullmatch(name)} == set()
-
-
-def test_what_is_still_to_come_is_not_there_yet() -> None:
-    assert {name for name in COMING if (ROOT / "origin" / name).exists()} == set()
+    assert {name for name in missing if not _MADE_BY_A_RUN.fullmatch(name)} == set()
 
 
 @each_page

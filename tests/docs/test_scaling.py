@@ -8,11 +8,16 @@ import uuid
 
 import pytest
 
+from origin.cache import bucket
+from origin.cache import locks
+from origin.cache import valkey
 from origin.config.shared import Shared
+from origin.ops import purge
 from tests.support import s3_servers
 from tests.support.documents import page
 
 ACCOUNT = "123456789012"  # moto's
+WORDS = {1: "a second", 2: "two seconds", 10: "ten seconds", 30: "30 seconds"}
 
 
 @pytest.mark.slow
@@ -56,3 +61,16 @@ def test_the_queue_of_events_is_made_as_told(moto_server: s3_servers.S3Server) -
     assert kept["Events"] == notified["Events"]
     sqs.close()
     s3.close()
+
+
+def test_the_times_are_those_of_the_program() -> None:
+    text = page("docs/scaling.md").line
+    assert f"Results are used for `shared.days` ({Shared.model_fields['days'].default})" in text
+    assert f"a request waits {valkey.ANSWER_SECONDS:g} s for it once" in text
+    assert f"a request waits {bucket.READ_SECONDS:g} s for it, and after three failures" in text
+    assert bucket.FAILURES_IN_A_ROW == 3
+    assert f"a lock in Valkey that lasts {WORDS[round(locks.LOCK_SECONDS)]} without news" in text
+    assert f"waits for it, {WORDS[round(locks.WAIT_SECONDS)]} at most" in text
+    assert f"The others wait {WORDS[round(locks.BEHIND_SECONDS)]} at most" in text
+    assert f"a purge is in force everywhere within {WORDS[round(purge.SPREAD_SECONDS)]}" in text
+    assert f"from the bucket takes more than {WORDS[round(purge.SWEEP_SECONDS)]}, those" in text

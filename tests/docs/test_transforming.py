@@ -12,6 +12,7 @@ import pytest
 
 from origin.config.handler import Handler
 from tests.support import pictures
+from tests.support.documents import ROOT
 from tests.support.documents import code
 from tests.support.documents import page
 from tests.support.posting import uploaded
@@ -67,6 +68,14 @@ def test_the_messages_are_the_programs(origin: Running, path: str, body: bytes |
     message = json.loads(answer.body)["message"]
     told = [text for status, text in rows if str(answer.status) in re.findall(r"\d+", status)]
     assert any(message in code(text) for text in told) or (answer.status == 413 and told)
+
+
+def test_every_message_is_one_of_the_program() -> None:
+    """Also those that no request here brings about, such as that of a busy origin."""
+    program = (ROOT / "origin" / "ingest" / "v2ex.py").read_text(encoding="utf-8")
+    messages = [text for _, message in PAGE.table("| status | message |") for text in code(message)]
+    assert len(messages) >= 9
+    assert [text for text in messages if f'"{text}"' not in program] == []
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ from origin.errors import OriginError
 from origin.errors import SourceUnavailable
 from origin.http.message import Response
 from origin.ops import logs
+from origin.urls.dialects import DIALECTS
+from origin.urls.dialects.dialect import Dialect
 
 SPACES_AND_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (info|warning|error) ")
 
@@ -320,6 +322,15 @@ def test_a_signature_of_imgix_is_not_written_and_other_values_of_its_name_are() 
     assert logs.redact_url(b"/cat.jpg", b"w=300&s=" + signature) == "/cat.jpg?w=300&s=[token]"
     assert logs.redact_url(b"/cat.jpg", b"s=" + signature + b"&w=3") == "/cat.jpg?s=[token]&w=3"
     assert logs.redact_url(b"/cat.jpg", b"s=small&w=3") == "/cat.jpg?s=small&w=3"
+
+
+@pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda dialect: dialect.name)
+def test_what_a_dialect_signs_is_not_written(dialect: Dialect) -> None:
+    query = dialect.write_signed("a-secret-of-another-system", "/cat.jpg", 1_700_000_000).encode()
+    signature = dialect.read_signature(b"/cat.jpg", query).text
+    assert signature
+    assert signature in query.decode()
+    assert signature not in logs.redact_url(b"/cat.jpg", b"w=300&" + query)
 
 
 def test_a_line_tells_its_time_to_the_millisecond() -> None:

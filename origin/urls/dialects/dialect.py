@@ -7,6 +7,7 @@ signs, and `origin.signing.foreign` checks that.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -53,6 +54,8 @@ class Dialect(Protocol):
     """One other system."""
 
     name: str  # in the configuration
+    signature_name: str  # of a pair of the query
+    signature_form: re.Pattern[bytes]  # its value, which no log shows
 
     def translate(self, key: str, pairs: Sequence[Pair]) -> Translation:
         """As `Translate`."""

@@ -36,6 +36,8 @@ class Imgix:
     or stretched, its shape stays and the box is lowered."""
 
     name = "imgix"
+    signature_name = SIGNATURE
+    signature_form = re.compile(rb"[0-9a-f]{32}")
 
     def translate(self, key: str, pairs: Sequence[Pair]) -> Translation:
         query = ImgixQuery(pairs)

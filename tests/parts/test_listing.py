@@ -17,7 +17,7 @@ from origin.errors import OriginError
 from origin.pages.playground import PATH
 from origin.pages.playground import Playground
 from origin.pages.playground import playground_routes
-from origin.parts.listing import MOST
+from origin.parts.listing import MAX_KEYS
 from origin.parts.listing import list_keys
 from origin.parts.playground import make_playground
 from tests.support.operated import TOKEN
@@ -65,12 +65,12 @@ async def test_keys_that_no_url_can_have_are_left_out(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_read_as_it_is_and_not_to_its_end(tmp_path: Path) -> None:
-    for number in range(MOST + 20):
+    for number in range(MAX_KEYS + 20):
         (tmp_path / f"{number:03}.jpg").write_bytes(b"x")
     tmp_path.chmod(0o555)
     keys = asyncio.run(list_keys(handler({"type": "local", "root": str(tmp_path)}), ""))
-    assert keys == [f"{number:03}.jpg" for number in range(MOST)]
-    assert len(list(tmp_path.iterdir())) == MOST + 20  # nothing was made there
+    assert keys == [f"{number:03}.jpg" for number in range(MAX_KEYS)]
+    assert len(list(tmp_path.iterdir())) == MAX_KEYS + 20  # nothing was made there
 
 
 async def test_what_cannot_be_listed_says_so() -> None:
