@@ -104,7 +104,7 @@ class Fallback:
         one is not to be had quickly. Of the options only size and format count: with effects and qualities,
         strangers would have it made anew for every failure.
 
-        `forbidden` is for clients without permission: together they get `FORBIDDEN_SHARE` of a renderer's time.
+        `forbidden` is for clients without permission: they get `FORBIDDEN_SHARE` of a renderer's time.
         """
         result = self.in_memory(options, format)
         if result is not None:
