@@ -38,7 +38,7 @@ MAX_SIDE = 2000  # px
 MAX_REFUSED = 10_000  # sizes of which is remembered that they cannot be had
 WAIT_SECONDS = 2.0  # for a size that is being rendered; the render goes on behind the answer
 RENDER_SECONDS = 10.0
-SPARING = 0.05  # of a renderer's time, for clients without permission
+FORBIDDEN_SHARE = 0.05  # of a renderer's time, for clients without permission
 START_SECONDS = 30.0  # before the first request
 MAX_PIXELS = 100_000_000
 FORMATS = tuple(format.name for format in OUTPUTS)
@@ -63,7 +63,7 @@ class Fallback:
         self._quality = dict(quality)
         self._slot = asyncio.Semaphore(1) if slot is None else slot
         self._clock = clock
-        self._spared_until = 0.0  # seconds of `clock`
+        self._forbidden_until = 0.0  # seconds of `clock`
         self._prepared: dict[str, Result] = {}
         self._sizes: Lru[str, Result] = Lru(MEMORY, _weight)
         self._refused: Lru[str, bool] = Lru(MAX_REFUSED, lambda _: 1)  # sizes that failed or are too large
@@ -99,12 +99,12 @@ class Fallback:
             task.cancel()
         await asyncio.gather(*self._rendering.values(), return_exceptions=True)
 
-    async def get(self, options: Options, format: str, *, sparing: bool = False) -> Result:
+    async def get(self, options: Options, format: str, *, forbidden: bool = False) -> Result:
         """The image in the size of these options, with `format` as in a render job; its own size where that
         one is not to be had quickly. Of the options only size and format count: with effects and qualities,
         strangers would have it made anew for every failure.
 
-        `sparing` is for clients without permission: all of them together get `SPARING` of a renderer's time.
+        `forbidden` is for clients without permission: they get `FORBIDDEN_SHARE` of a renderer's time.
         """
         result = self.in_memory(options, format)
         if result is not None:
@@ -115,7 +115,11 @@ class Fallback:
             return self.prepared(format)
         task = self._rendering.get(name)
         if task is None:
-            if not self._pool.idle or self._slot.locked() or (sparing and self._clock() < self._spared_until):
+            if (
+                not self._pool.idle
+                or self._slot.locked()
+                or (forbidden and self._clock() < self._forbidden_until)
+            ):
                 return self.prepared(format)
             task = asyncio.ensure_future(self._render_size(name, options, format))
             self._rendering[name] = task
@@ -150,7 +154,7 @@ class Fallback:
             return None
         finally:
             now = self._clock()
-            self._spared_until = now + (now - start) / SPARING
+            self._forbidden_until = now + (now - start) / FORBIDDEN_SHARE
         self._sizes.put(name, result)
         if self._sizes.get(name) is None:  # too large to be kept, so it would be rendered each time
             self._refused.put(name, True)

@@ -264,7 +264,7 @@ class Handler:
         elif isinstance(error, Overloaded):
             result = self.fallback.prepared(format)
         else:
-            result = await self.fallback.get(image.options, format, sparing=isinstance(error, Forbidden))
+            result = await self.fallback.get(image.options, format, forbidden=isinstance(error, Forbidden))
         return self._responses.fallback(error, result, image, self._expires_in(image))
 
     async def fail(self, error: OriginError, image: ImageRequest, request: Request) -> Response:

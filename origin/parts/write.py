@@ -133,16 +133,7 @@ def make_writer(
             locks=Locks(f"stage {write.stage.source.place()}", hold),
             clock=clock,
         )
-        actions = Actions(
-            config.name,
-            stage,
-            authorizers=_authorizers(config, write, ACTIONS, clock),
-            replies={name: _reply(write, name) for name in ACTIONS},
-            statuses=settings.statuses,
-            write_url=_write_url(config, clock),
-            template=NameTemplate(settings.name),
-            clock=clock,
-        )
+        actions = _make_actions(config, write, stage, settings, clock)
     uploads = Uploads(
         config.name,
         store=published,
@@ -157,6 +148,21 @@ def make_writer(
     methods = {*write.open_methods, *(["POST"] if actions is not None and actions.names else [])}
     mount = Mount(handler, endpoints(uploads, methods), _cors(write))
     return Writer(mount, _routes(write, mount), published, stage)
+
+
+def _make_actions(
+    config: HandlerConfig, write: Write, stage: Stage, settings: WriteSettings, clock: Callable[[], float]
+) -> Actions:
+    return Actions(
+        config.name,
+        stage,
+        authorizers=_authorizers(config, write, ACTIONS, clock),
+        replies={name: _reply(write, name) for name in ACTIONS},
+        statuses=settings.statuses,
+        write_url=_write_url(config, clock),
+        template=NameTemplate(settings.name),
+        clock=clock,
+    )
 
 
 def make_picture_store(

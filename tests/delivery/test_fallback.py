@@ -235,18 +235,20 @@ async def test_clients_without_permission_get_a_twentieth_of_a_renderers_time(po
     await fallback.open()
     pool.jobs.clear()
     pool.gate.clear()
-    first = asyncio.ensure_future(fallback.get(Options(width=300), "png", sparing=True))
+    first = asyncio.ensure_future(fallback.get(Options(width=300), "png", forbidden=True))
     await settle()
     now[0] += 2  # seconds that the render takes
     pool.gate.set()
     assert (await first).body == b"300xNone png"
     for later in (0, 20, 39):
         now[0] = 1002 + later
-        assert (await fallback.get(Options(width=301 + later), "png", sparing=True)).body == b"NonexNone png"
-        assert (await fallback.get(Options(width=300), "png", sparing=True)).body == b"300xNone png"
+        assert (
+            await fallback.get(Options(width=301 + later), "png", forbidden=True)
+        ).body == b"NonexNone png"
+        assert (await fallback.get(Options(width=300), "png", forbidden=True)).body == b"300xNone png"
     assert len(pool.jobs) == 1
     now[0] = 1042
-    assert (await fallback.get(Options(width=350), "png", sparing=True)).body == b"350xNone png"
+    assert (await fallback.get(Options(width=350), "png", forbidden=True)).body == b"350xNone png"
     assert (await fallback.get(Options(width=360), "png")).body == b"360xNone png"
 
 
