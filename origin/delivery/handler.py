@@ -111,6 +111,7 @@ class Handler:
         self._later = later
         self._refuses_loops = refuses_loops
         self._fleet = fleet
+        self._awake = None if fleet is None else fleet.awake
         self._clock = clock
 
     async def open(self) -> None:
@@ -155,6 +156,8 @@ class Handler:
                 await self._authorize(image, request)
             if image.error is not None:
                 raise image.error
+            if self._awake is not None:
+                await self._awake.catch_up()
             cached = self.try_cached(image, request.headers)
             if cached is not None:
                 return cached
@@ -185,6 +188,8 @@ class Handler:
         """
         now = self._clock()
         if image.error is not None or image.authorized_until <= now:
+            return None
+        if self._awake is not None and self._awake.until <= now:
             return None
         if self._refuses_loops and has_passed(header_value(headers, b"via")):
             return None

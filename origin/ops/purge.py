@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Awaitable
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 from origin.cache.bucket import BucketFailed
@@ -15,6 +16,7 @@ from origin.cache.mark_log import LOOK_SECONDS
 from origin.cache.mark_log import MANY
 from origin.cache.mark_log import MARGIN
 from origin.cache.mark_log import Apply
+from origin.cache.mark_log import BusDown
 from origin.cache.mark_log import MarkLog
 from origin.cache.mark_log import MarkNotWritten
 from origin.cache.marks import Mark
@@ -24,6 +26,7 @@ from origin.cache.records import counts_as_entry
 from origin.cache.records import name_purged
 from origin.cache.seen import Seen
 from origin.cache.shared import BucketTier
+from origin.ops.awake import Awake
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +88,7 @@ class FleetPurges:
     ) -> None:
         self.log = make_log(self._apply)
         self.is_trusted = False  # whether the cache of this machine may be read
+        self.awake = Awake(self._look_everywhere, clock)
         self._machine = machine
         self._marks = marks
         self._tier = tier
@@ -104,8 +108,10 @@ class FleetPurges:
                 error,
             )
         self._looking = asyncio.create_task(self._keep_looking())
+        self.awake.open()
 
     async def close(self) -> None:
+        await self.awake.close()
         tasks = [*self._sweeps, *([self._looking] if self._looking else [])]
         for task in tasks:
             task.cancel()
@@ -183,13 +189,24 @@ class FleetPurges:
     async def _keep_looking(self) -> None:
         while True:
             began = self._ticks()
-            try:
-                await self.look()
-            except BucketFailed:
-                pass  # the bucket counts it, and has said so
-            except Exception:  # a mistake of ours must not end it: nobody would learn of purges any more
-                log.exception("the look for purges failed, and is tried again")
+            await self._try_to_look()
             await asyncio.sleep(max(0.1, began + LOOK_SECONDS - self._ticks()))
+
+    async def _try_to_look(self) -> bool:
+        try:
+            await self.look()
+        except BucketFailed:
+            return False  # the bucket counts it, and has said so
+        except Exception:  # a mistake of ours must not end it: nobody would learn of purges any more
+            log.exception("the look for purges failed, and is tried again")
+            return False
+        return True
+
+    async def _look_everywhere(self) -> None:
+        """In the bucket, or where it is away in what Valkey keeps for it."""
+        if not await self._try_to_look():
+            with suppress(BusDown):
+                await self.log.rejoin()
 
     def _save(self) -> None:
         """Write down until when the purges have been made, where the disk has made all of them."""

@@ -75,6 +75,10 @@ class EventQueue:
                 self.failures += 1
                 log.error("events: a message stays in the queue and is tried again: %s", error)
                 continue
+            except Exception:  # a mistake of ours must not end it: nobody would learn of changes any more
+                self.failures += 1
+                log.exception("events: a message stays in the queue and is tried again")
+                continue
             await parsed(client.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"]))
 
     async def _recover(self, error: OriginError) -> None:

@@ -141,19 +141,21 @@ async def test_cloudfront_is_told_paths_or_tags() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "passes", "retry_after"),
+    ("answer", "passes", "retry_after", "of_content"),
     [
-        ((429, {"Retry-After": "30"}, b"slow down"), True, 30.0),
-        ((503, {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}, b""), True, None),
-        ((500, {}, b""), True, None),
-        ((401, {}, b"bad token"), False, None),
-        ((404, {}, b""), False, None),
-        ((302, {"Location": "http://127.0.0.1:9/"}, b""), False, None),
-        ((200, {}, b'{"success": false, "errors": [{"code": 1012}]}'), False, None),
+        ((429, {"Retry-After": "30"}, b"slow down"), True, 30.0, False),
+        ((503, {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}, b""), True, None, False),
+        ((500, {}, b""), True, None, False),
+        ((400, {}, b"bad tag"), False, None, True),
+        ((413, {}, b"too large"), False, None, True),
+        ((401, {}, b"bad token"), False, None, False),
+        ((404, {}, b""), False, None, False),
+        ((302, {"Location": "http://127.0.0.1:9/"}, b""), False, None, False),
+        ((200, {}, b'{"success": false, "errors": [{"code": 1012}]}'), False, None, True),
     ],
 )
 async def test_an_answer_says_whether_another_try_may_succeed(
-    server: RecordingServer, answer: Any, passes: bool, retry_after: float | None
+    server: RecordingServer, answer: Any, passes: bool, retry_after: float | None, of_content: bool
 ) -> None:
     server.requests.clear()
     server.answers.append(answer)
@@ -165,6 +167,7 @@ async def test_an_answer_says_whether_another_try_may_succeed(
         await queue._target.purge([CAT])
     await http.close()
     assert (failed.value.passes, failed.value.retry_after) == (passes, retry_after)
+    assert failed.value.of_content == of_content
     assert "t0k" not in str(failed.value)
     assert len(server.requests) == 1
 
@@ -271,6 +274,31 @@ async def test_what_no_try_helps_is_named_in_the_log(caplog: pytest.LogCaptureFi
         assert CAT_TAG in line
         assert "purge there" in line
         await queue.close()
+
+
+async def test_what_a_cdn_refuses_takes_nothing_else_with_it(caplog: pytest.LogCaptureFixture) -> None:
+    bad = CdnPurge("photos", "photos", key="bad", source_key="bad")
+
+    class Picky(Target):
+        batch = 8
+
+        async def purge(self, purges: Sequence[CdnPurge]) -> None:
+            if bad in purges:
+                raise CdnFailed("answered 400: bad tag", passes=False, of_content=True)
+            await super().purge(purges)
+
+    target, pauses = Picky(), Pauses()
+    queue = CdnQueue(target, pause=pauses)
+    good = keys(7)
+    for purge in (*good[:4], bad, *good[4:]):
+        queue.add(purge)
+    await settle(queue)
+    assert sorted(purge.key or "" for batch in target.batches for purge in batch) == list("0123456")
+    assert (queue.sent, queue.lost, pauses.seconds) == (7, 1, [GATHER])
+    (line,) = [r.getMessage() for r in caplog.records if r.levelno == logging.ERROR]
+    assert bad.tag in line
+    assert not [purge.tag for purge in good if purge.tag in line]
+    await queue.close()
 
 
 async def test_a_purge_that_comes_while_the_same_is_under_way_is_sent_too() -> None:

@@ -33,9 +33,13 @@ async def run_until(queue: EventQueue, holds: Callable[[], object]) -> None:
         await task
 
 
-async def test_a_message_goes_once_it_is_acted_on_and_stays_where_that_failed(moto_server: S3Server) -> None:
+@pytest.mark.parametrize("failure", [SourceUnavailable("the purge did not get through"), ValueError("ours")])
+async def test_a_message_goes_once_it_is_acted_on_and_stays_where_that_failed(
+    moto_server: S3Server, failure: Exception
+) -> None:
     sqs = moto_server.service("sqs")
-    url = sqs.create_queue(QueueName="changes", Attributes={"VisibilityTimeout": "0"})["QueueUrl"]
+    name = f"changes-{type(failure).__name__}"
+    url = sqs.create_queue(QueueName=name, Attributes={"VisibilityTimeout": "0"})["QueueUrl"]
     sqs.send_message(QueueUrl=url, MessageBody="fails at first")
     sqs.send_message(QueueUrl=url, MessageBody="works")
     handled: list[str] = []
@@ -43,7 +47,7 @@ async def test_a_message_goes_once_it_is_acted_on_and_stays_where_that_failed(mo
     async def handle(body: str) -> None:
         handled.append(body)
         if handled.count(body) == 1 and body.startswith("fails"):
-            raise SourceUnavailable("the purge did not get through")
+            raise failure
 
     def is_empty() -> bool:
         told = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]

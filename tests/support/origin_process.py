@@ -73,6 +73,13 @@ class Process(Client):
         """Its exit code."""
         return self.process.wait(PATIENCE)
 
+    def pause(self) -> None:
+        """Let it stand still. The system takes connections and requests for it meanwhile."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()

@@ -6,6 +6,7 @@ import asyncio
 import http.client
 import http.server
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 import pytest
 
 from benchmarks import fleet_run
+from origin.ops.awake import STILL_SECONDS
 from tests.support import fleet as fleets
 from tests.support.fleet import Fleet
 from tests.support.pictures import land
@@ -223,6 +225,31 @@ def test_an_origin_that_is_killed_at_work_loses_its_lease_and_comes_back_with_no
     slowness = Slowness(running)
     for name in ("b", "c"):
         assert came(running.origins[name].get("/h/slow.jpg?w=42&f=png")) == "shared" or slowness.is_there
+
+
+@pytest.mark.parametrize("has_valkey", [True, False])
+def test_an_origin_that_stood_still_serves_nothing_old(
+    running: Fleet, originals: Originals, has_valkey: bool
+) -> None:
+    """Requests that came meanwhile wait in its sockets, and are read before any word of the purge."""
+    old = serve(running, "old.jpg")["c"]
+    assert serve_one(running, "c") == old, "a hit in memory"
+    process = running.origins["c"]
+    if not has_valkey:
+        running.redis.stop()
+    with ThreadPoolExecutor(8) as threads:
+        process.pause()
+        paused = time.monotonic()
+        try:
+            change(originals, "old.jpg")
+            assert running.purge("a", key="old.jpg")[0] == 200
+            answers = [threads.submit(serve_one, running, "c") for _ in range(8)]
+            wait_until(lambda: time.monotonic() - paused > 2 * STILL_SECONDS, "it stood still for long")
+        finally:
+            process.resume()
+        assert old not in [answer.result(60) for answer in answers]
+    if not has_valkey:
+        running.start_redis()
 
 
 def test_without_the_bucket_everything_goes_on(running: Fleet, originals: Originals) -> None:

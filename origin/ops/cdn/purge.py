@@ -49,12 +49,16 @@ class CdnPurge:
 
 class CdnFailed(Exception):
     """A CDN did not take a purge. `passes` says whether another try may succeed; `retry_after`, in seconds,
-    is what the CDN asks for."""
+    is what the CDN asks for. `of_content` says that what was asked for is at fault, so that it may take a
+    part of it."""
 
-    def __init__(self, text: str, *, passes: bool, retry_after: float | None = None) -> None:
+    def __init__(
+        self, text: str, *, passes: bool, retry_after: float | None = None, of_content: bool = False
+    ) -> None:
         super().__init__(text)
         self.passes = passes
         self.retry_after = retry_after
+        self.of_content = of_content
 
 
 class CdnTarget(Protocol):

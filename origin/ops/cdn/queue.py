@@ -126,11 +126,18 @@ class CdnQueue:
             self._in_flight = 0
 
     async def _try(self, batch: list[CdnPurge]) -> None:
+        """Where the CDN refuses what is asked for, each half is tried by itself, so that nothing else is
+        lost."""
         for pause in (*PAUSES, None):
             try:
                 await self._target.purge(batch)
             except CdnFailed as error:
                 self.failures += 1
+                if error.of_content and len(batch) > 1:
+                    half = len(batch) // 2
+                    await self._try(batch[:half])
+                    await self._try(batch[half:])
+                    return
                 if not error.passes or pause is None:
                     self._give_up(batch, str(error))
                     return

@@ -25,6 +25,7 @@ CLOUDFLARE = "https://api.cloudflare.com/client/v4"
 FASTLY = "https://api.fastly.com"
 _JSON = {"content-type": "application/json", "accept": "application/json"}
 _MAY_PASS = frozenset({408, 409, 425, 429})  # and what is 500 and above
+_OF_CONTENT = frozenset({400, 413, 422})  # what was sent is malformed, too large, or makes no sense
 
 
 class Http(Protocol):
@@ -60,7 +61,7 @@ class Cloudflare:
         except (ValueError, AttributeError):
             succeeded = False
         if not succeeded:
-            raise CdnFailed(f"answered {answer.status}: {answer.text[:300]}", passes=False)
+            raise CdnFailed(f"answered {answer.status}: {answer.text[:300]}", passes=False, of_content=True)
 
 
 class Fastly:
@@ -149,7 +150,8 @@ async def _ask(
     if not 200 <= answer.status < 300:
         passes = answer.status in _MAY_PASS or answer.status >= 500
         text = f"answered {answer.status}: {answer.text[:300]}"
-        raise CdnFailed(text, passes=passes, retry_after=answer.retry_after)
+        of_content = answer.status in _OF_CONTENT
+        raise CdnFailed(text, passes=passes, retry_after=answer.retry_after, of_content=of_content)
     return answer
 
 
