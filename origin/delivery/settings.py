@@ -37,11 +37,11 @@ def passes_through(passthrough: Passthrough, pairs: Iterable[Pair], defaults: Op
 class Freshness:
     """What caches are told, in seconds."""
 
-    max_age: int = 86_400
-    stale_while_revalidate: int = 86_400
-    stale_if_error: int = 604_800
-    error_max_age: int = 10
-    cdn_max_age: int | None = None
+    max_age: int
+    stale_while_revalidate: int
+    stale_if_error: int
+    error_max_age: int
+    cdn_max_age: int | None  # None: as for everyone
 
 
 @dataclass(frozen=True, slots=True)
