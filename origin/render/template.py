@@ -37,7 +37,7 @@ class ForkedProcess:
         self.returncode: int | None = None
         loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[None] = loop.create_future()
-        self._descriptor = os.pidfd_open(pid)
+        self._descriptor = _open_process(pid)
         loop.add_reader(self._descriptor, self._on_end)
 
     def _on_end(self) -> None:
@@ -166,12 +166,19 @@ class Template:
 def make_template() -> Template | None:
     """None where the system cannot watch over processes that another one starts, or starts none at all."""
     try:
-        os.close(os.pidfd_open(os.getpid()))
+        os.close(_open_process(os.getpid()))
         _adopt(1)
         _adopt(-1)
         return Template()
-    except (OSError, AttributeError):
+    except (OSError, AttributeError):  # no such call
         return None
+
+
+def _open_process(pid: int) -> int:
+    """A descriptor that tells when a process ends. Raises OSError where the system has none."""
+    if sys.platform == "linux" and hasattr(os, "pidfd_open"):
+        return os.pidfd_open(pid)
+    raise OSError("the system has no descriptors of processes")
 
 
 def _wait(pid: int) -> int:
