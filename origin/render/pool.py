@@ -319,9 +319,9 @@ class RenderPool:
         await renderer.kill()
         self._renderers.discard(renderer)
         self.restarts += counted
-        if renderer.has_crashed and self.template is not None:
+        if renderer.has_crashed and renderer.template is not None and renderer.template is self.template:
             # Copies of one process have one layout of memory: who crashed this one by trying to guess it has
-            # to begin anew.
+            # to begin anew. Of several that crash at once the first is enough.
             await self._renew_template()
         await self._start_another()
 

@@ -67,9 +67,11 @@ class Renderer:
         process: Process,
         connection: RendererConnection,
         shared: SharedMemory | None = None,
+        template: Template | None = None,
     ) -> None:
         self.process = process
         self.connection = connection
+        self.template = template  # what it was forked from; None for a program that started by itself
         self._shared = shared
         self.jobs = 0
         self.last_original = ""  # of the last job: what it may have decoded still
@@ -107,7 +109,7 @@ class Renderer:
                 raise
         if shared is not None:
             shared.close_theirs()
-        renderer = cls(process, connection, shared)
+        renderer = cls(process, connection, shared, template)
         try:
             async with asyncio.timeout(START_TIMEOUT):
                 head, _ = await hello

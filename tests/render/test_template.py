@@ -87,6 +87,23 @@ async def test_who_crashes_a_renderer_has_learned_nothing_of_the_next(number: in
         assert (template_of(pool) is not first) == has_ended(first.pid) == is_renewed
 
 
+async def test_of_several_that_crash_at_once_the_first_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with started(2) as pool:
+        await until(lambda: len(pool.processes) == 2)
+        made: list[Template] = []
+
+        def make() -> Template:
+            made.append(Template())
+            return made[-1]
+
+        monkeypatch.setattr(RenderPool, "make_template", make)
+        crashed = set(pool.processes)
+        for process in crashed:
+            os.kill(process, signal.SIGSEGV)
+        await until(lambda: len(pool.processes) == 2 and not crashed & set(pool.processes))
+        assert [template_of(pool)] == made
+
+
 async def test_one_that_ends_before_it_answers_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Template, "command", (sys.executable, "-c", ""))
     before = children()
