@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from origin.signing.tokens import read_payload
@@ -72,6 +73,7 @@ def check_grant(token: str, key: str, pairs: Sequence[Pair], now: float) -> None
         raise ValueError(f"outside the grant: {violation}")
 
 
+@lru_cache(maxsize=32)  # a program writes many URLs with few grants
 def read_grant(token: str) -> Grant:
     """What a grant says, as far as it is to be believed without the signing key. Raises ValueError."""
     payload, dot, _ = token.rpartition(".")
