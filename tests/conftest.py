@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import os
 from collections import Counter
+from collections.abc import AsyncIterator
 from collections.abc import Generator
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from _pytest.runner import runtestprotocol
 from hypothesis import settings
 
 if TYPE_CHECKING:
+    from origin.cache.valkey import Valkey
     from tests.support.browser import Chromium
     from tests.support.redis_servers import RedisServer
     from tests.support.s3_servers import S3Server
@@ -91,6 +93,18 @@ def redis_server() -> Iterator[RedisServer]:
 
     with redis_servers.redis_server() as server:
         yield server
+
+
+@pytest.fixture
+async def valkey(redis_server: RedisServer) -> AsyncIterator[Valkey]:
+    """A client of it, while it is empty."""
+    from origin.cache.valkey import Valkey
+
+    redis_server.command("FLUSHALL")
+    valkey = Valkey(redis_server.url, "t:", answer_seconds=20)  # as long as a busy machine takes
+    await valkey.open()
+    yield valkey
+    await valkey.close()
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,24 +11,9 @@ from origin.cache.leases import Leases
 from origin.cache.mark_log import BusDown
 from origin.cache.valkey import Valkey
 from tests.support.redis_servers import RedisServer
-from tests.support.redis_servers import redis_server
+from tests.support.redis_servers import ScriptedRedis
 
 SECONDS = 12.0
-
-
-@pytest.fixture(scope="module")
-def redis() -> Iterator[RedisServer]:
-    with redis_server() as server:
-        yield server
-
-
-@pytest.fixture
-async def valkey(redis: RedisServer) -> AsyncIterator[Valkey]:
-    redis.command("FLUSHALL")
-    valkey = Valkey(redis.url, "t:", answer_seconds=20)  # as long as a busy machine takes
-    await valkey.open()
-    yield valkey
-    await valkey.close()
 
 
 class Picture:
@@ -55,40 +38,23 @@ class Picture:
         self.bucket = "found"
 
 
-class Server:
-    """A Redis that does as it is told: answers in turn, or failures."""
-
-    namespace = "t:"
-
-    def __init__(self, *answers: Any) -> None:
-        self.answers = list(answers)
-        self.commands: list[str] = []
-
-    async def run(self, *command: str | int) -> Any:
-        self.commands.append(str(command[0]))
-        answer = self.answers.pop(0) if self.answers else None
-        if isinstance(answer, BusDown):
-            raise answer
-        return answer
-
-
 def leases(server: Any, picture: Picture, stamp: frozenset[str] = frozenset(), **more: Any) -> Leases:
     return Leases(server, picture.write, more.pop("is_useful", lambda: True), lambda name: stamp, **more)
 
 
-def keys(redis: RedisServer) -> list[Any]:
-    found = redis.command("KEYS", "t:lease:*")
+def keys(redis_server: RedisServer) -> list[Any]:
+    found = redis_server.command("KEYS", "t:lease:*")
     assert isinstance(found, list)
     return found
 
 
-async def test_two_origins_render_once(valkey: Valkey, redis: RedisServer) -> None:
+async def test_two_origins_render_once(valkey: Valkey, redis_server: RedisServer) -> None:
     picture = Picture()
     one, other = leases(valkey, picture), leases(valkey, picture)
     first = asyncio.ensure_future(one.once("a", SECONDS, picture.look, picture.make))
     await picture.begun.wait()
-    (key,) = keys(redis)
-    assert 0 < int(str(redis.command("PTTL", key))) <= 1000 * SECONDS
+    (key,) = keys(redis_server)
+    assert 0 < int(str(redis_server.command("PTTL", key))) <= 1000 * SECONDS
     second = asyncio.ensure_future(other.once("a", SECONDS, picture.look, picture.make))
     while not other.waits:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
@@ -98,17 +64,17 @@ async def test_two_origins_render_once(valkey: Valkey, redis: RedisServer) -> No
     await one.close()
     # Who asks a moment later, after a look at the bucket from before, is told that it is there.
     assert await other.once("a", SECONDS, picture.look, picture.make) == "found"
-    assert int(str(redis.command("PTTL", key))) <= 2000
+    assert int(str(redis_server.command("PTTL", key))) <= 2000
 
 
-async def test_a_lease_that_ends_is_taken_by_one_who_waits(valkey: Valkey, redis: RedisServer) -> None:
+async def test_a_lease_that_ends_is_taken_by_one_who_waits(valkey: Valkey, redis_server: RedisServer) -> None:
     picture = Picture()
     picture.work.set()
     holder = leases(valkey, picture)
     stuck = Picture()
     dead = asyncio.ensure_future(holder.once("a", 0.3, stuck.look, stuck.make))
     await stuck.begun.wait()
-    (key,) = keys(redis)
+    (key,) = keys(redis_server)
     for task in asyncio.all_tasks() - {asyncio.current_task(), dead}:
         if "_keep" in repr(task):  # as if its process had been killed
             task.cancel()
@@ -119,7 +85,7 @@ async def test_a_lease_that_ends_is_taken_by_one_who_waits(valkey: Valkey, redis
     stuck.work.set()
     assert await dead == "made"
     await holder.close()
-    assert redis.command("GET", key) == "made"  # of the other; what is lost is not given back
+    assert redis_server.command("GET", key) == "made"  # of the other; what is lost is not given back
 
 
 async def test_a_lease_is_made_longer_while_the_work_goes_on() -> None:
@@ -131,7 +97,7 @@ async def test_a_lease_is_made_longer_while_the_work_goes_on() -> None:
             picture.work.set()
         await asyncio.sleep(0)
 
-    picture, server = Picture(), Server("OK", 1, BusDown("away"), 1)
+    picture, server = Picture(), ScriptedRedis("OK", 1, BusDown("away"), 1)
     holder = leases(server, picture, sleep=sleep)
     assert await holder.once("a", SECONDS, picture.look, picture.make) == "made"
     await holder.close()
@@ -139,7 +105,7 @@ async def test_a_lease_is_made_longer_while_the_work_goes_on() -> None:
     assert set(pauses) == {SECONDS / 3}
 
 
-async def test_a_render_that_fails_gives_its_lease_back(valkey: Valkey, redis: RedisServer) -> None:
+async def test_a_render_that_fails_gives_its_lease_back(valkey: Valkey, redis_server: RedisServer) -> None:
     picture = Picture()
 
     async def fail() -> str:
@@ -149,10 +115,12 @@ async def test_a_render_that_fails_gives_its_lease_back(valkey: Valkey, redis: R
     with pytest.raises(ValueError, match="no picture"):
         await one.once("a", SECONDS, picture.look, fail)
     await one.close()
-    assert keys(redis) == []
+    assert keys(redis_server) == []
 
 
-async def test_a_request_that_is_given_up_gives_its_lease_back(valkey: Valkey, redis: RedisServer) -> None:
+async def test_a_request_that_is_given_up_gives_its_lease_back(
+    valkey: Valkey, redis_server: RedisServer
+) -> None:
     picture = Picture()
     one = leases(valkey, picture)
     working = asyncio.ensure_future(one.once("a", SECONDS, picture.look, picture.make))
@@ -160,7 +128,7 @@ async def test_a_request_that_is_given_up_gives_its_lease_back(valkey: Valkey, r
     working.cancel()
     await asyncio.gather(working, return_exceptions=True)
     await one.close()
-    assert keys(redis) == []
+    assert keys(redis_server) == []
 
 
 async def test_nobody_waits_for_a_render_from_before_a_purge(valkey: Valkey) -> None:
@@ -180,7 +148,7 @@ async def test_nobody_waits_for_a_render_from_before_a_purge(valkey: Valkey) -> 
 async def test_without_valkey_everyone_renders() -> None:
     picture = Picture()
     picture.work.set()
-    server = Server(BusDown("away"))
+    server = ScriptedRedis(BusDown("away"))
     alone = leases(server, picture)
     assert await alone.once("a", SECONDS, picture.look, picture.make) == "made"
     await alone.close()
@@ -191,7 +159,7 @@ async def test_without_valkey_everyone_renders() -> None:
 async def test_without_the_bucket_nobody_asks_for_a_lease() -> None:
     picture = Picture()
     picture.work.set()
-    server = Server()
+    server = ScriptedRedis()
     alone = leases(server, picture, is_useful=lambda: False)
     assert await alone.once("a", SECONDS, picture.look, picture.make) == "made"
     assert (alone.alone, server.commands) == (1, [])
@@ -200,7 +168,7 @@ async def test_without_the_bucket_nobody_asks_for_a_lease() -> None:
 async def test_a_result_that_is_not_in_the_bucket_is_made_again() -> None:
     picture = Picture()
     picture.work.set()
-    alone = leases(Server(None, "made"), picture)
+    alone = leases(ScriptedRedis(None, "made"), picture)
     assert await alone.once("a", SECONDS, picture.look, picture.make) == "made"
     assert alone.alone == 1
 
@@ -215,7 +183,7 @@ async def test_nobody_waits_for_ever() -> None:
 
     picture = Picture()
     picture.work.set()
-    server = Server(*[None, "another"] * 200)
+    server = ScriptedRedis(*[None, "another"] * 200)
     patient = leases(server, picture, ticks=lambda: now, sleep=sleep)
     assert await patient.once("a", SECONDS, picture.look, picture.make) == "made"
     assert 2 * SECONDS <= now < 2 * SECONDS + 1

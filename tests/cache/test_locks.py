@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -15,34 +14,9 @@ from origin.errors import Overloaded
 from origin.errors import SourceUnavailable
 from tests.support.loop_clock import LoopClock
 from tests.support.redis_servers import RedisServer
+from tests.support.redis_servers import ScriptedRedis
 
 NAME = "s3://pictures/\0cat"
-
-
-@pytest.fixture
-async def valkey(redis_server: RedisServer) -> AsyncIterator[Valkey]:
-    redis_server.command("FLUSHALL")
-    valkey = Valkey(redis_server.url, "t:", answer_seconds=20)  # as long as a busy machine takes
-    await valkey.open()
-    yield valkey
-    await valkey.close()
-
-
-class Server:
-    """A Redis that does as it is told: answers in turn, then the last one for ever; or failures."""
-
-    namespace = "t:"
-
-    def __init__(self, *answers: Any) -> None:
-        self.answers = list(answers)
-        self.commands: list[str] = []
-
-    async def run(self, *command: str | int) -> Any:
-        self.commands.append(str(command[0]))
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if isinstance(answer, BusDown):
-            raise answer
-        return answer
 
 
 class Work:
@@ -101,7 +75,7 @@ async def test_a_lock_of_a_dead_origin_ends(valkey: Valkey, redis_server: RedisS
 
 async def test_work_that_takes_long_keeps_its_lock(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = LoopClock(monkeypatch, frozen=True)
-    locks = FleetLocks(Server("OK", 1))
+    locks = FleetLocks(ScriptedRedis("OK", after=1))
     work = Work(locks, [], "a")
     running = asyncio.ensure_future(work.run())
     await work.begun.wait()
@@ -125,7 +99,7 @@ async def test_what_becomes_of_work_whose_lock_goes(
 ) -> None:
     """Only another holder ends it: without Valkey, and where it was emptied, everything goes on."""
     clock = LoopClock(monkeypatch, frozen=True)
-    locks = FleetLocks(Server("OK", answer))
+    locks = FleetLocks(ScriptedRedis("OK", after=answer))
     work = Work(locks, [], "a")
     running = asyncio.ensure_future(work.run())
     await work.begun.wait()
@@ -149,7 +123,7 @@ async def test_an_origin_that_was_stopped_writes_nothing_behind_another(
     """Nothing of it ran meanwhile. What it wakes up to first is the end of its work."""
     clock = LoopClock(monkeypatch, frozen=True)
     log: list[str] = []
-    work = Work(FleetLocks(Server("OK", 1)), log, "a")
+    work = Work(FleetLocks(ScriptedRedis("OK", after=1)), log, "a")
     running = asyncio.ensure_future(work.run())
     await work.begun.wait()
     clock.advance(11)
@@ -160,7 +134,7 @@ async def test_an_origin_that_was_stopped_writes_nothing_behind_another(
 
 
 async def test_without_valkey_everyone_writes() -> None:
-    server = Server(BusDown("away"))
+    server = ScriptedRedis(after=BusDown("away"))
     locks = FleetLocks(server)
     for _ in range(2):
         async with locks.holding(NAME):
@@ -177,7 +151,7 @@ async def test_nobody_waits_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
         assert seconds <= 0.25
         clock.advance(seconds)
 
-    locks = FleetLocks(Server(*[None, "another"] * 400, None), sleep=sleep)
+    locks = FleetLocks(ScriptedRedis(*[None, "another"] * 400), sleep=sleep)
     began = asyncio.get_running_loop().time()
     with pytest.raises(Overloaded):
         async with locks.holding(NAME):
@@ -246,5 +220,5 @@ async def test_a_fetch_does_not_wait_long_and_without_valkey_not_at_all(valkey: 
         FleetLocks(valkey, behind=0).turn("http://a/x.png") as second,
     ):
         assert (second.is_first, await second.may_note()) == (False, False)
-    async with FleetLocks(Server(BusDown("away"))).turn("http://a/x.png") as alone:
+    async with FleetLocks(ScriptedRedis(after=BusDown("away"))).turn("http://a/x.png") as alone:
         assert (alone.is_first, await alone.may_note()) == (True, True)

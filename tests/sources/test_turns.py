@@ -36,12 +36,9 @@ class Pair:
 
 
 @pytest.fixture
-async def pair(redis_server: RedisServer) -> AsyncIterator[Pair]:
-    redis_server.command("FLUSHALL")
+async def pair(redis_server: RedisServer, valkey: Valkey) -> AsyncIterator[Pair]:
     registry = RedisRegistrySettings("redis", Secret(redis_server.url))
     settings = HttpSettings(keys="url", allow_private=("127.0.0.0/8",), registry=registry)
-    valkey = Valkey(redis_server.url, "t:", answer_seconds=20)
-    await valkey.open()
     made = Pair(
         [HttpSource(settings, timeout=60) for _ in range(2)],
         [FleetLocks(valkey, behind=60) for _ in range(2)],
@@ -52,7 +49,6 @@ async def pair(redis_server: RedisServer) -> AsyncIterator[Pair]:
     yield made
     for source in made.sources:
         await source.close()
-    await valkey.close()
 
 
 async def until(condition: Callable[[], object]) -> None:

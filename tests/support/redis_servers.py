@@ -9,10 +9,12 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from typing import BinaryIO
 
 import pytest
 
+from origin.cache.mark_log import BusDown
 from tests.support.running import wait_until
 from tests.support.s3_servers import closed_port
 
@@ -104,3 +106,22 @@ def redis_server(*options: str) -> Iterator[RedisServer]:
         yield server
     finally:
         server.stop()
+
+
+class ScriptedRedis:
+    """One for the locks and leases of a fleet that does as it is told: it gives these answers in turn, then
+    `after` for ever. A BusDown is raised."""
+
+    namespace = "t:"
+
+    def __init__(self, *answers: Any, after: Any = None) -> None:
+        self.commands: list[str] = []
+        self._answers = list(answers)
+        self._after = after
+
+    async def run(self, *command: str | int) -> Any:
+        self.commands.append(str(command[0]))
+        answer = self._answers.pop(0) if self._answers else self._after
+        if isinstance(answer, BusDown):
+            raise answer
+        return answer
