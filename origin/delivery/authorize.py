@@ -1,4 +1,4 @@
-"""Who may see a picture: everyone, the holder of a token, or those whom the embedding program admits."""
+"""Who may see a picture: anyone, the holder of a token, or those whom the embedding program admits."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Freshness:
     stale_while_revalidate: int
     stale_if_error: int
     error_max_age: int
-    cdn_max_age: int | None  # None: as for everyone
+    cdn_max_age: int | None  # None: `max_age` counts for them too
 
 
 @dataclass(frozen=True, slots=True)

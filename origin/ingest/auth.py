@@ -1,4 +1,4 @@
-"""Who may write: the holder of a bearer token, of an upload grant, of a secret in the form, or everyone.
+"""Who may write: the holder of a bearer token, of an upload grant, of a secret in the form, or anyone.
 
 Secrets are compared in constant time, and nothing here puts one into a message.
 """
