@@ -97,6 +97,7 @@ def test_presets_are_read_from_the_options_of_imagemagick() -> None:
         {"suffix": "C", "convert": ["-strip", "-resize", "300"]},
         {"suffix": "D", "convert": ["-resize", "x80!"]},
         {"suffix": "E", "convert": ["-resize", "50x50", *padding, "-extent", "50x50"]},
+        {"suffix": "F", "convert": ["-resize", "50x40!", "-extent", "50x40"]},
     ]
     config = converted(**LOCAL, RESIZING_CONFIG=json.dumps(sizes))
     assert config["presets"] == {
@@ -105,8 +106,9 @@ def test_presets_are_read_from_the_options_of_imagemagick() -> None:
         "C": {"w": 300, "c": False, "enlarge": True},
         "D": {"h": 80, "fit": "fill", "enlarge": True},
         "E": {"w": 50, "h": 50, "fit": "contain", "enlarge": True, "g": "center", "bg": "fc0"},
+        "F": {"w": 50, "h": 40, "fit": "fill", "enlarge": True},
     }
-    assert config["handlers"][0]["write"]["derive"] == {name: name for name in "ABCDE"}
+    assert config["handlers"][0]["write"]["derive"] == {name: name for name in "ABCDEF"}
     build_config(config)
 
 
@@ -123,6 +125,10 @@ def test_presets_are_read_from_the_options_of_imagemagick() -> None:
         ({"RESIZING_CONFIG": '[{"suffix": "A", "convert": ["-blur", "3"]}]'}, "-blur cannot be kept"),
         ({"RESIZING_CONFIG": '[{"suffix": "A", "convert": ["-resize", "50%"]}]'}, "50%"),
         ({"RESIZING_CONFIG": '[{"suffix": "A", "convert": ["-quality", "9"]}]'}, "expected -resize"),
+        (
+            {"RESIZING_CONFIG": '[{"suffix": "A", "convert": ["-resize", "9x9", "-extent", "9x8"]}]'},
+            "-extent 9x8 after -resize 9x9",
+        ),
         ({"GUNICORN_PARAMS": "-b unix:/run/a.sock"}, "bind"),
     ],
 )
