@@ -122,7 +122,7 @@ def _explain_posted(
     name = key.partition("/")[0].replace("rescale", "resize") or "render"
     if name not in (handler.transform or ()):
         return [*lines, f"refused: transform does not have {name}", "answer: 404, JSON"], False
-    lines.append(f"posted pictures: {name}; " + ("everyone" if _is_open(handler) else "who auth lets in"))
+    lines.append(f"posted pictures: {name}; " + ("anyone" if _is_open(handler) else "who auth lets in"))
     if key:
         return [*lines, "answer: JSON; nothing is kept"], True
     lines += _describe_ignored(pairs, defaults)

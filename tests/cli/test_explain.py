@@ -203,7 +203,7 @@ def test_what_becomes_of_a_posted_picture_is_told() -> None:
     posted = {"name": "images", "transform": ["render", "resize_avatar"]}
     config = build_config({"handlers": [posted]})
     told = explained("/images?w=300&x=1", config)
-    assert told["posted pictures"] == ["render; everyone"]
+    assert told["posted pictures"] == ["render; anyone"]
     assert told["size"] == ["300 wide, in proportion, never enlarged"]
     assert told["ignored"] == ["x: no option has this name"]
     assert told["next"] == ["rendered; nothing is kept"]
