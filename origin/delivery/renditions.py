@@ -39,6 +39,7 @@ from origin.errors import OriginError
 from origin.errors import Overloaded
 from origin.errors import SourceUnavailable
 from origin.http.caching import cache_status
+from origin.http.caching import collapsed
 from origin.http.message import ClientGone
 from origin.http.message import Request
 from origin.render.pool import RenderPool
@@ -262,7 +263,7 @@ class Renditions:
             client_gone.cancel()
         if leader:
             return outcome
-        status = f"{outcome.cache_status}; collapsed"
+        status = collapsed(outcome.cache_status)
         return Outcome(outcome.result, status, outcome.cache, version=outcome.version)
 
     async def _make(self, variant: Variant, lookup: Lookup) -> Outcome:
