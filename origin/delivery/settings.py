@@ -12,7 +12,7 @@ from typing import Literal
 
 from origin.imaging.protocol import Job
 from origin.imaging.protocol import Watermark
-from origin.sources.marks import Crop
+from origin.sources.object_metadata import Crop
 from origin.urls.options import Options
 from origin.urls.parsing import OptionDefaults
 from origin.urls.query import Pair

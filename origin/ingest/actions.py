@@ -36,8 +36,8 @@ from origin.ingest.stage import HEIGHT
 from origin.ingest.stage import WIDTH
 from origin.ingest.stage import Stage
 from origin.sources.base import StoredObject
-from origin.sources.marks import Crop
-from origin.sources.marks import crop_in
+from origin.sources.object_metadata import Crop
+from origin.sources.object_metadata import crop_in
 
 MAX_FORM = 64_000  # bytes
 _KEY_FIELDS = ("key", "filename", "keys", "filenames")

@@ -117,7 +117,7 @@ class StoredObject:
     """An object of a store, without its bytes.
 
     `etag` is the version that `get` gives and that `put` compares. `metadata` is what `put` was given;
-    a listing leaves it empty, and on S3 its versions are those of the bytes (see `origin.sources.marks`).
+    a listing leaves it empty, and on S3 its versions are those of the bytes (see `object_metadata`).
     """
 
     key: str

@@ -40,7 +40,7 @@ from origin.sources.local_files import read_all
 from origin.sources.local_files import status_of
 from origin.sources.local_files import version
 from origin.sources.local_metadata import read_metadata
-from origin.sources.marks import marked
+from origin.sources.object_metadata import object_version
 from origin.sources.settings import Setting
 from origin.sources.settings import identity_digest
 
@@ -182,7 +182,7 @@ class LocalSource:
         metadata = read_metadata(folder, name, status)
         if not metadata and not _is_same(status, status_of(name, folder)):
             raise _Replaced  # and its metadata went with it
-        etag = marked(version(status), metadata)
+        etag = object_version(version(status), metadata)
         if etag == if_none_match:
             return None
         if status.st_size > self._max_bytes:

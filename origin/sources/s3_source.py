@@ -34,7 +34,7 @@ from origin.sources.base import is_key
 from origin.sources.base import no_limit
 from origin.sources.base import reserve
 from origin.sources.base import stored_segments
-from origin.sources.marks import marked
+from origin.sources.object_metadata import object_version
 from origin.sources.reused_memory import ReusedMemory
 from origin.sources.s3 import S3Settings
 from origin.sources.s3_connection import ConnectionPool
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 
 _MODELS = make_loader()  # one for all sources
 _MEMORY = ReusedMemory()  # for all sources, too
-_CHECKED_KEYS = 10  # listed by `check`: the first may be the marks that consoles leave for folders
+_CHECKED_KEYS = 10  # listed by `check`: the first may be the objects that consoles leave for folders
 
 
 class S3Source:
@@ -173,7 +173,7 @@ class S3Source:
         answer = await self._ask_head(path)
         try:
             modified, metadata = answer["LastModified"].timestamp(), answer.get("Metadata", {})
-            etag = marked(answer["ETag"], metadata)
+            etag = object_version(answer["ETag"], metadata)
             return StoredObject(path, answer["ContentLength"], etag, modified, metadata)
         except KeyError as missing:
             raise SourceUnavailable(f"s3://{self._bucket}/{path}: told without {missing}") from missing
@@ -259,7 +259,7 @@ class S3Source:
             if not answer.is_whole:
                 raise SourceUnavailable(f"s3://{self._bucket}/{path}: perhaps not the whole object")
             body = await self._read(answer, reserve_memory)
-        etag = marked(answer.etag or body_etag(body), answer.metadata)
+        etag = object_version(answer.etag or body_etag(body), answer.metadata)
         return Original(body, etag, answer.last_modified)
 
     async def _read(self, answer: ObjectAnswer, reserve_memory: ReserveMemory) -> bytes | memoryview:

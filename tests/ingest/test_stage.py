@@ -29,8 +29,8 @@ from origin.sources.base import StoredObject
 from origin.sources.base import no_limit
 from origin.sources.local import LocalSettings
 from origin.sources.local_store import LocalStore
-from origin.sources.marks import CROP
-from origin.sources.marks import Crop
+from origin.sources.object_metadata import CROP
+from origin.sources.object_metadata import Crop
 from tests.ingest.test_put import RED
 from tests.support.running import Running
 from tests.support.uploads import Answered

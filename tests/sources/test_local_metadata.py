@@ -17,7 +17,7 @@ from origin.sources.base import RESERVED
 from origin.sources.base import ObjectSettings
 from origin.sources.local import LocalSettings
 from origin.sources.local_store import LocalStore
-from origin.sources.marks import CROP
+from origin.sources.object_metadata import CROP
 
 BODY = bytes(range(256)) * 700
 SETTINGS = ObjectSettings(metadata={CROP: "20x10+1+2"})

@@ -36,11 +36,11 @@ from origin.sources.local_files import make_folder
 from origin.sources.local_files import open_at
 from origin.sources.local_files import open_folder
 from origin.sources.local_store import LocalStore
-from origin.sources.marks import CROP
-from origin.sources.marks import DERIVED
-from origin.sources.marks import WHOLE
-from origin.sources.marks import crop_of
-from origin.sources.marks import is_derived
+from origin.sources.object_metadata import CROP
+from origin.sources.object_metadata import DERIVED
+from origin.sources.object_metadata import WHOLE
+from origin.sources.object_metadata import crop_of
+from origin.sources.object_metadata import is_derived
 from origin.sources.s3_store import S3Store
 from tests.support import hostile_server
 from tests.support import s3_servers
