@@ -13,6 +13,7 @@ from origin.delivery.mounts import Mounts
 from origin.errors import BadRequest
 from origin.http.caching import NO_STORE
 from origin.http.caching import cache_status
+from origin.http.message import RETRY_AFTER
 from origin.http.message import SECURITY_HEADERS
 from origin.http.message import ClientGone
 from origin.http.message import Request
@@ -72,7 +73,7 @@ class OtherMethods:
             response = text_response(500, "internal server error")
             response.handler, response.error = mount.handler.name, exc
         if not self._bodies.admits(response.body, request.client):
-            return text_response(503, "overloaded", (b"retry-after", b"2"))
+            return text_response(503, "overloaded", RETRY_AFTER)
         return response
 
 

@@ -29,6 +29,7 @@ from origin.http.conditional import not_modified
 from origin.http.dates import http_date
 from origin.http.disposition import attachment
 from origin.http.disposition import content_disposition
+from origin.http.message import RETRY_AFTER
 from origin.http.message import SECURITY_HEADERS
 from origin.http.message import RawHeaders
 from origin.http.message import Request
@@ -38,7 +39,6 @@ from origin.http.message import serialize_headers
 from origin.ops.logs import redact_text
 
 STALE_MAX_AGE = 10  # seconds: CDNs ask again soon for what is stale here, or will soon be another
-RETRY_AFTER = b"2"  # seconds
 
 _HIT = b"%scache-status: origin; hit; ttl=%d; detail=memory\r\n%s%s"  # as `cache_status` writes it
 _MAX_REASON = 500  # characters
@@ -162,7 +162,7 @@ class ResponseBuilder:
         if substitute.location is not None:
             headers.append((b"location", substitute.location.encode()))
         if isinstance(error, Overloaded):
-            headers.append((b"retry-after", RETRY_AFTER))
+            headers.append(RETRY_AFTER)
         if self._debug:
             headers.append((b"x-origin-reason", _visible(redact_text(str(error)))))
         return Response(
