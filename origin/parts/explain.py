@@ -14,9 +14,9 @@ from origin.delivery.settings import passes_through
 from origin.errors import BadRequest
 from origin.errors import Forbidden
 from origin.errors import OriginError
-from origin.parts.explain_result import describe_options
-from origin.parts.explain_result import describe_outcome
-from origin.parts.explain_result import describe_passthrough
+from origin.parts.explain_result import explain_options
+from origin.parts.explain_result import explain_outcome
+from origin.parts.explain_result import explain_passthrough
 from origin.parts.explain_result import spell
 from origin.signing import Pair
 from origin.signing import Verifier
@@ -105,7 +105,7 @@ def _explain_picture(
     passes = passes_through(handler.passthrough, pairs, defaults)
     is_derived = named is not None and named.is_derived
     if passes and (named is None or (handler.passthrough == "always" and not is_derived)):
-        return list(describe_passthrough(handler, source_key))
+        return list(explain_passthrough(handler, source_key))
     options = parse_options(pairs, defaults, named, said.beyond)
     lines: list[str] = []
     if named is not None:
@@ -113,7 +113,7 @@ def _explain_picture(
         alone = "as it is" if passes else f"with {spell(own, defaults)}"
         lines += _describe_name(key, named, alone)
         source_key = named.originals[0] if named.originals else key
-    return [*lines, *describe_outcome(handler, source_key, options, defaults)]
+    return [*lines, *explain_outcome(handler, source_key, options, defaults)]
 
 
 def _explain_posted(
@@ -131,7 +131,7 @@ def _explain_posted(
         options = parse_options(pairs, defaults)
     except BadRequest as error:
         return [*lines, f"refused: {error}", "answer: 400, JSON, class bad-request"], False
-    return [*lines, *describe_options(handler, options, defaults), "next: rendered; nothing is kept"], True
+    return [*lines, *explain_options(handler, options, defaults), "next: rendered; nothing is kept"], True
 
 
 def _is_open(handler: Handler) -> bool:

@@ -28,21 +28,21 @@ def spell(options: Options, defaults: OptionDefaults) -> str:
     return " ".join(spell_options(options, defaults)) or "none"
 
 
-def describe_passthrough(handler: Handler, key: str) -> Iterator[str]:
+def explain_passthrough(handler: Handler, key: str) -> Iterator[str]:
     """What becomes of an original that is passed through."""
     yield f"options: none count; the answer is the original's own bytes (passthrough: {handler.passthrough})"
     yield from _describe_original(handler, key)
     yield from _describe_next(handler)
 
 
-def describe_outcome(handler: Handler, key: str, options: Options, defaults: OptionDefaults) -> Iterator[str]:
+def explain_outcome(handler: Handler, key: str, options: Options, defaults: OptionDefaults) -> Iterator[str]:
     """What becomes of the original under this key, which is the one that the source is asked for."""
-    yield from describe_options(handler, options, defaults)
+    yield from explain_options(handler, options, defaults)
     yield from _describe_original(handler, key)
     yield from _describe_next(handler)
 
 
-def describe_options(handler: Handler, options: Options, defaults: OptionDefaults) -> Iterator[str]:
+def explain_options(handler: Handler, options: Options, defaults: OptionDefaults) -> Iterator[str]:
     """What the options come to, whatever the original is."""
     if defaults.preset is not None:
         yield f"preset of every URL here: {defaults.preset}"
