@@ -27,7 +27,7 @@ from origin.errors import OriginError
 from origin.errors import SourceTimeout
 from origin.errors import SourceUnavailable
 from origin.sources.base import MAX_BYTES
-from origin.sources.base import RESERVED
+from origin.sources.base import OWN_FOLDER
 from origin.sources.base import TIMEOUT
 from origin.sources.base import Note
 from origin.sources.base import ObjectSettings
@@ -214,7 +214,7 @@ class LocalStore(LocalSource):
     def _list(self, prefix: str, start_after: str) -> Iterator[StoredObject]:
         """The walk starts at the folder of the prefix, not at the root."""
         names = prefix.split("/")[:-1]
-        if RESERVED in names or not is_prefix(prefix):
+        if OWN_FOLDER in names or not is_prefix(prefix):
             return
         with ExitStack() as stack:
             root = self._open_root(stack)

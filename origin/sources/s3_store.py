@@ -9,7 +9,7 @@ from typing import Any
 
 from origin.errors import BadRequest
 from origin.errors import NotFound
-from origin.sources.base import RESERVED
+from origin.sources.base import OWN_FOLDER
 from origin.sources.base import Note
 from origin.sources.base import ObjectSettings
 from origin.sources.base import StoredObject
@@ -118,7 +118,7 @@ class S3Store(S3Source):
 
     @property
     def _notes(self) -> str:
-        return "/".join([*([self._folder] if self._folder else []), RESERVED, "notes", ""])
+        return "/".join([*([self._folder] if self._folder else []), OWN_FOLDER, "notes", ""])
 
 
 def _object_arguments(settings: ObjectSettings) -> dict[str, Any]:
