@@ -34,8 +34,8 @@ from origin.server.refusals import WITHOUT_BODY
 from origin.server.refusals import Refusal
 from origin.server.refusals import check_fields
 from origin.server.refusals import head_size
+from origin.server.refusals import serialize_refusal
 from origin.server.refusals import too_large
-from origin.server.refusals import write_refusal
 from origin.server.slow_client import SlowClientWatch
 
 log = logging.getLogger(__name__)
@@ -295,7 +295,7 @@ class HttpConnection(HttpToolsProtocol):
             self.cut()
 
     def _send(self, status: int) -> None:
-        self.transport.write(write_refusal(status, self.server_state.default_headers))
+        self.transport.write(serialize_refusal(status, self.server_state.default_headers))
         self.linger()
 
     def _hang_up_after(self, cycle: RequestResponseCycle) -> None:

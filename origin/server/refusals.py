@@ -30,7 +30,7 @@ class RequestLine(Protocol):
     def get_http_version(self) -> str: ...
 
 
-def write_refusal(status: int, headers: RawHeaders) -> bytes:
+def serialize_refusal(status: int, headers: RawHeaders) -> bytes:
     """The answer to a request that never reaches the app, with the headers of every answer."""
     phrase = http.HTTPStatus(status).phrase
     response = text_response(status, phrase, (b"connection", b"close"))
