@@ -20,7 +20,7 @@ TIMEOUT = 60  # seconds for the whole purge
 @click.command()
 @takes_config
 @click.option("--key", help="One original, by its key.")
-@click.option("--prefix", help="All originals whose key starts so.")
+@click.option("--prefix", help="All originals whose key starts with this.")
 @click.option("--url", help="The origin to ask.  [default: that of the configuration, on this machine]")
 @click.argument("handler")
 def purge(config_path: str, key: str | None, prefix: str | None, url: str | None, handler: str) -> None:

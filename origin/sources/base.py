@@ -280,7 +280,7 @@ def is_key(key: str) -> bool:
 
 
 def is_prefix(prefix: str) -> bool:
-    """Whether a key may begin so."""
+    """Whether a key may start with it."""
     return "\0" not in prefix and is_utf8(prefix) and _NO_NAMES.isdisjoint(prefix.split("/")[:-1])
 
 
