@@ -14,7 +14,7 @@ import os
 import sys
 
 SIZE = 64 << 20  # bytes of address space; a page of memory is taken when it is first written
-KEPT = 4 << 20  # bytes that stay taken between jobs
+KEPT = 8 << 20  # bytes that stay taken between jobs
 
 
 class SharedMemory:

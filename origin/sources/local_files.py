@@ -96,6 +96,14 @@ def read_all(file: int, size: int) -> bytes:
     return body
 
 
+def read_into(file: int, memory: memoryview) -> int:
+    """How many bytes of the file were there, of as many as the memory has."""
+    size = 0
+    while size < len(memory) and (more := os.readv(file, [memory[size:]])):
+        size += more
+    return size
+
+
 @contextlib.contextmanager
 def locked(folder: int) -> Iterator[None]:
     """Keep other origins from replacing a file of this folder; held for a look and a rename alone."""

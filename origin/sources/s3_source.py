@@ -29,7 +29,7 @@ from origin.sources.base import no_limit
 from origin.sources.base import reserve
 from origin.sources.base import stored_segments
 from origin.sources.object_metadata import object_version
-from origin.sources.reused_memory import ReusedMemory
+from origin.sources.reused_memory import MEMORY
 from origin.sources.s3 import S3Settings
 from origin.sources.s3_client import connect
 from origin.sources.s3_errors import REGION_IS_MISSING
@@ -45,7 +45,6 @@ from origin.sources.s3_get import ObjectAnswer
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
-_MEMORY = ReusedMemory()  # for all sources
 _CHECKED_KEYS = 10  # listed by `check`: the first may be the objects that consoles leave for folders
 
 
@@ -206,7 +205,7 @@ class S3Source:
             raise Unprocessable(f"an original of {answer.length} bytes; {self._max_bytes} are allowed")
         await reserve_memory(self._max_bytes if answer.length is None else answer.length)
         if answer.length is not None:
-            memory = _MEMORY.take(answer.length)
+            memory = MEMORY.take(answer.length)
             if answer.receive is not None:
                 await answer.receive(memory)
                 return memory.toreadonly()
