@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -79,8 +80,15 @@ class Originals:
         return self.ttl_at(version, self._clock())
 
     def ttl_at(self, version: Version, now: float) -> int:
-        """The same at a moment, in Unix seconds."""
-        return int(version.checked + self.cache_time - now) if version.checked <= now + MAX_CLOCK_SKEW else 0
+        """The same at a moment, in Unix seconds.
+
+        Part of a second counts as a whole one, in both directions: a result is fresh for the whole of
+        `cache_time`, and is served stale for no more than its window.
+        """
+        if version.checked > now + MAX_CLOCK_SKEW:
+            return 0
+        left = version.checked + self.cache_time - now
+        return math.ceil(left) if left > 0 else math.floor(left)
 
     def is_down(self) -> bool:
         """Whether the source has failed within the last seconds."""

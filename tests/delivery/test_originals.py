@@ -345,6 +345,17 @@ async def test_a_fresh_version_is_served_unasked(
     assert source.asked == [None]
 
 
+@pytest.mark.parametrize(
+    ("passed", "ttl"), [(0.25, 100), (99.0, 1), (99.75, 1), (100.25, -1), (101.0, -1), (101.5, -2)]
+)
+async def test_a_version_is_fresh_for_the_whole_of_its_time_and_not_longer(
+    originals: Originals, clock: Clock, passed: float, ttl: int
+) -> None:
+    known = (await originals.current(CAT, KEY, None)).version
+    clock.now += passed
+    assert originals.ttl(known) == ttl
+
+
 @pytest.mark.parametrize(("ahead", "ttl"), [(1, 101), (60, 160), (60.5, 0), (31_536_000, 0)])
 def test_what_a_clock_that_was_ahead_has_written_is_stale(
     originals: Originals, clock: Clock, ahead: float, ttl: int
