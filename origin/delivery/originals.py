@@ -36,6 +36,12 @@ class FetchedOriginal:
     took: float = 0.0  # seconds in the source
 
 
+def _past(last_modified: float | None, now: float) -> float | None:
+    """The date, or this moment where it lies ahead: Last-Modified is never later than Date (RFC 9110 section
+    8.8.2.1)."""
+    return None if last_modified is None else min(last_modified, now)
+
+
 def _one_server(key: str) -> str:
     return ""
 
@@ -150,7 +156,7 @@ class Originals:
             )
         else:
             current = FetchedOriginal(
-                Version(answer.etag, answer.last_modified, now), answer.body, "fetched", took
+                Version(answer.etag, _past(answer.last_modified, now), now), answer.body, "fetched", took
             )
         if entry is not None:
             entry.keep_version(current.version)

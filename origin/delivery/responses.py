@@ -26,6 +26,7 @@ from origin.http.conditional import UnsatisfiableRange
 from origin.http.conditional import byte_range
 from origin.http.conditional import etag
 from origin.http.conditional import not_modified
+from origin.http.conditional import precondition_failed
 from origin.http.dates import http_date
 from origin.http.disposition import attachment
 from origin.http.disposition import content_disposition
@@ -87,11 +88,15 @@ class ResponseBuilder:
     def picture(
         self, outcome: Outcome, headers: VariantHeaders, expires_in: int | None, request: Request
     ) -> Response:
-        """200, 304, 206 or 416. `expires_in` counts the seconds until the token's end, None without one."""
+        """200, 304, 206, 412 or 416. `expires_in` counts the seconds until the token's end, if it has one."""
         result = outcome.result
         control = self._control(outcome.cache == "stale" or outcome.is_brief, expires_in)
         head = [*control, (b"cache-status", outcome.cache_status.encode()), *headers.always]
         response = Response(200, head, result.body, self._handler, cache=outcome.cache, stages=outcome.stages)
+        if _is_another_version(headers, request):
+            _refuse(response, 412)
+            head.append(_length(b""))
+            return response
         if _is_not_modified(headers, expires_in, request.headers):
             response.status, response.body = 304, b""
             return response
@@ -112,7 +117,9 @@ class ResponseBuilder:
         request_headers: Mapping[bytes, bytes],
     ) -> Response | None:
         """The 200 or 304 of `picture` to a hit in memory, with its headers serialized already; None where
-        the request asks for a range."""
+        the request asks for a range, or for one version alone."""
+        if b"if-match" in request_headers or b"if-unmodified-since" in request_headers:
+            return None
         control = self._control_serialized
         if expires_in is not None:
             control = serialize_headers(self._control(False, expires_in))
@@ -228,15 +235,27 @@ def _apply_range(response: Response, headers: VariantHeaders, request: Request) 
     try:
         part = byte_range(wanted, condition, headers.etag, headers.last_modified, length)
     except UnsatisfiableRange as exc:
-        response.status, response.body = 416, b""
-        dropped = (b"content-type", b"cache-control")
-        response.headers[:] = [pair for pair in response.headers if pair[0] not in dropped]
-        response.headers += [(b"content-range", exc.content_range.encode()), _NO_STORE]
+        _refuse(response, 416)
+        response.headers.append((b"content-range", exc.content_range.encode()))
         return
     if part is not None:
         response.status = 206
         response.headers.append((b"content-range", part.content_range(length).encode()))
         response.body = response.body[part.first : part.last + 1]
+
+
+def _refuse(response: Response, status: int) -> None:
+    """Make the answer one without a picture, which nothing keeps."""
+    dropped = (b"content-type", b"cache-control", b"cdn-cache-control")
+    response.status, response.body = status, b""
+    response.headers[:] = [pair for pair in response.headers if pair[0] not in dropped]
+    response.headers.append(_NO_STORE)
+
+
+def _is_another_version(headers: VariantHeaders, request: Request) -> bool:
+    """Whether the client asked for a version that the result is not."""
+    match, since = request.header(b"if-match"), request.header(b"if-unmodified-since")
+    return precondition_failed(headers.etag, headers.last_modified, match, since)
 
 
 def _is_not_modified(

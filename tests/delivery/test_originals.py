@@ -324,6 +324,14 @@ async def test_the_first_request_fetches_and_keeps(
     assert await cache.find_original(CAT, "v1") == b"cat 1"
 
 
+async def test_an_original_from_the_future_was_changed_now(
+    originals: Originals, source: FakeSource, clock: Clock
+) -> None:
+    """RFC 9110 section 8.8.2.1: Last-Modified is not later than Date."""
+    source.original = Original(b"cat 1", "v1", clock.now + 3600)
+    assert (await originals.current(CAT, KEY, None)).version == Version("v1", clock.now, clock.now)
+
+
 async def test_an_original_from_near_by_is_not_copied(
     originals: Originals, source: FakeSource, cache: ResultCache
 ) -> None:

@@ -277,6 +277,10 @@ EVERY_ANSWER = {
         ("/h/cat.jpg?w=60", "GET", {"If-None-Match": "*"}, 304),
         ("/h/cat.jpg?w=60", "GET", {"Range": "bytes=0-9"}, 206),
         ("/h/cat.jpg?w=60", "GET", {"Range": "bytes=9999999-"}, 416),
+        ("/h/cat.jpg?w=60", "GET", {"If-Match": '"x"', "If-None-Match": "*"}, 412),
+        ("/h/cat.jpg?w=60", "HEAD", {"If-Unmodified-Since": "Sun, 06 Nov 1994 08:49:37 GMT"}, 412),
+        ("/h/cat.jpg?w=60", "GET", {"If-Match": "*"}, 200),
+        ("/h/missing.jpg?w=60", "GET", {"If-Match": "*"}, 404),  # RFC 9110 section 13.2.1
         ("/h/missing.jpg?w=60", "GET", {}, 404),
         ("/h/missing.jpg?w=60", "HEAD", {}, 404),
         ("/x/cat.jpg?w=no", "GET", {}, 400),
