@@ -183,9 +183,10 @@ class ResponseBuilder:
         )
 
     def _status(self, error: OriginError) -> int:
-        if isinstance(error, Overloaded) or self._error_status == "exact":
-            return error.status
-        return self._named(error) or 404
+        named = self._named(error)
+        if named is not None:
+            return named
+        return error.status if isinstance(error, Overloaded) or self._error_status == "exact" else 404
 
     def _named(self, error: OriginError) -> int | None:
         """The status that the configuration names for the error's case or class."""
