@@ -117,13 +117,24 @@ class Originals:
         """The same with its bytes: those just fetched, those in the cache, or fetched once more."""
         if current.body is not None:
             return current
-        if self.cache is not None:
-            async with self.admission.place(self._handler) as reserve, self._cache_reads:
-                body = await self.cache.find_original(original, current.version.etag)
-                await reserve(len(body or b""))
-            if body is not None:
-                return FetchedOriginal(current.version, body, current.asked, current.took)
+        body = await self._find_kept(original, current.version)
+        if body is not None:
+            return FetchedOriginal(current.version, body, current.asked, current.took)
         return await self._flights.run(original + "body", lambda: self._ask(original, key, None))
+
+    async def kept(self, original: str, version: Version) -> FetchedOriginal | None:
+        """That version as the cache has it, without asking the source; None where it is not kept."""
+        body = await self._find_kept(original, version)
+        return None if body is None else FetchedOriginal(version, body)
+
+    async def _find_kept(self, original: str, version: Version) -> bytes | memoryview | None:
+        """Raises Overloaded."""
+        if self.cache is None:
+            return None
+        async with self.admission.place(self._handler) as reserve, self._cache_reads:
+            body = await self.cache.find_original(original, version.etag)
+            await reserve(len(body or b""))
+            return body
 
     def forget(self, prefix: str) -> None:
         """A purge: a request that comes now does not join a fetch that began before it."""
