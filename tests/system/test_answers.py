@@ -540,5 +540,22 @@ def test_only_status_itself_is_open_to_any_host(tmp_path: Path) -> None:
     with Running(config, source=Shelf(**{"land.jpg": pictures.land()})) as origin:
         assert origin.get("/status").status == 200
         assert origin.get("/statuspics/land.jpg?w=30").status == 421
-        named = {"Host": "img.example.com"}
-        assert origin.get("/statuspics/land.jpg?w=30", headers=named).status == 200
+        # As URLs spell one host: RFC 3986 section 3.2.2 and 3.2.3, and a name that ends at the root of DNS.
+        spellings = (
+            "img.example.com",
+            "IMG.example.com:8080",
+            "img.example.com:",
+            "img.example.com.",
+            "img.example.com.:80",
+        )
+        for host in spellings:
+            assert origin.get("/statuspics/land.jpg?w=30", headers={"Host": host}).status == 200, host
+        for host in (
+            "example.com",
+            "img.example.com..",
+            ".",
+            "img.example.com:x",
+            "img.example.com@x",
+            "x:img.example.com",
+        ):
+            assert origin.get("/statuspics/land.jpg?w=30", headers={"Host": host}).status == 421, host
