@@ -213,14 +213,16 @@ class ResponseBuilder:
 
     def _control(self, is_brief: bool, expires_in: int | None) -> RawHeaders:
         fresh = self._freshness
-        max_age = min(fresh.max_age, STALE_MAX_AGE) if is_brief else fresh.max_age
         windows = (fresh.stale_while_revalidate, fresh.stale_if_error)
-        control = cache_control(max_age, *windows, expires_in)
+        control = cache_control(_shorten(fresh.max_age, is_brief), *windows, expires_in)
         if fresh.cdn_max_age is None:
             return [(b"cache-control", control.encode())]
-        cdn_max_age = min(fresh.cdn_max_age, max_age) if max_age < fresh.max_age else fresh.cdn_max_age
-        cdn = cache_control(cdn_max_age, *windows, expires_in)
+        cdn = cache_control(_shorten(fresh.cdn_max_age, is_brief), *windows, expires_in)
         return [(b"cache-control", control.encode()), (b"cdn-cache-control", cdn.encode())]
+
+
+def _shorten(max_age: int, is_brief: bool) -> int:
+    return min(max_age, STALE_MAX_AGE) if is_brief else max_age
 
 
 def _disposition(image: ImageRequest, format: ResultFormat) -> str:
