@@ -272,7 +272,7 @@ class Renditions:
         if leader:
             return outcome
         status = f"{outcome.cache_status}; collapsed"
-        return Outcome(outcome.result, status, outcome.cache, version=outcome.version)
+        return replace(outcome, cache_status=status, stages={})
 
     async def _make(self, variant: Variant, lookup: Lookup) -> Outcome:
         """Make a result that no origin has, or renew one."""

@@ -188,6 +188,25 @@ def test_a_new_size_is_made_of_the_stale_copy_while_the_server_is_down(
     assert kind(origin.get(path(url) + "?w=33")) == (404, "source-unavailable")
 
 
+@pytest.mark.slow
+def test_a_new_size_of_the_stale_copy_is_brief_for_all_who_wait_for_it(
+    origin: Running, web: WebServer, clock: Clock
+) -> None:
+    url = web.put("/cat.jpg", PICTURE)
+    origin.get(path(url))
+    origin.settle()
+    web.put("/cat.jpg", status=500)
+    clock.now += 100
+    web.gate.clear()
+    exchanges = [origin.send(path(url) + "?w=34") for _ in range(5)]
+    wait_until(lambda: origin.origin.metrics.in_flight == 5 and len(web.asked) == 2, "all have arrived")
+    web.gate.set()
+    answers = [exchange.answer() for exchange in exchanges]
+    assert {answer.status for answer in answers} == {200}
+    assert all(answer.headers["Cache-Control"].startswith("public, max-age=10,") for answer in answers)
+    assert sorted("collapsed" in str(answer.headers["Cache-Status"]) for answer in answers)[1:] == [True] * 4
+
+
 def test_a_copy_that_is_too_old_is_not_served_and_the_server_left_alone(
     origin: Running, web: WebServer, clock: Clock
 ) -> None:
