@@ -168,7 +168,7 @@ class Router:
 
     async def _respond(self, request: Request) -> Response | None:
         """The answer; None where the request belongs to no mount."""
-        if len(request.raw_path) + len(request.query) > MAX_URL:
+        if len(request.target) > MAX_URL:
             return text_response(414, "URI too long")
         refusal = None if self._hosts is None else self._hosts.refuse(request)
         if refusal is not None:
