@@ -42,7 +42,6 @@ def convert(arguments: Sequence[str], environment: Mapping[str, str]) -> Convers
         "answers": {
             f"{base}ping": "Pong!",
             f"POST {base}ping": "Pong!",
-            f"GET {base}upload": {"status": 405, "text": "405 Method Not Allowed"},
         },
         "presets": dict(presets.values()),
         "handlers": [_handler(environment, base, published, waiting, presets)],

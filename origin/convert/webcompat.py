@@ -42,7 +42,6 @@ def convert(arguments: Sequence[str], settings: str, environment: Mapping[str, s
         "answers": {
             "POST /upload": {"status": 308, "location": "/upload/"},
             "GET /upload/": {"status": 404, "text": "404 Not Found"},
-            "PUT /upload/": {"status": 405, "text": "405 Method Not Allowed"},
         },
         "handlers": [_uploads(folder, base, prefix, _max_body(own))],
     }

@@ -119,6 +119,15 @@ def test_an_upload_is_invisible_until_it_is_published(origin: Running, incoming:
     assert (active / name).read_bytes() == RED
 
 
+@pytest.mark.parametrize("path", ["/upload", "/publish", "/%64elete"])
+def test_a_route_has_post_alone(origin: Running, path: str) -> None:
+    for method in ("GET", "HEAD", "PUT", "DELETE", "PATCH"):  # RFC 9110 section 15.5.6
+        answer = send(origin.port, method, path)
+        assert (answer.status, answer.headers["Allow"]) == (405, "POST")
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
 @pytest.mark.slow
 def test_publishing_again_is_harmless(origin: Running, active: Path) -> None:
     name = upload(origin)
