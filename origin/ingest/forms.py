@@ -219,8 +219,8 @@ class _Multipart:
     def _file_name(self, given: bytes | None) -> str | None:
         """The client's name for the file of a part; None for a text.
 
-        RFC 7578 section 4.2 asks for `filename` and does not demand it: some clients spell it as RFC 8187 does, and
-        some name the type of a picture alone.
+        RFC 7578 section 4.2 asks for `filename` and does not demand it: some clients spell it as RFC 8187
+        does, and some name the type of a picture alone.
         """
         if given is not None:
             return given.decode("utf-8", "replace")
