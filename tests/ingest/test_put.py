@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
 import json
 import logging
@@ -19,6 +21,7 @@ from tests.support.running import wait_until
 from tests.support.uploads import BEARER
 from tests.support.uploads import TOKEN
 from tests.support.uploads import files
+from tests.support.uploads import multipart
 from tests.support.uploads import send
 from tests.support.uploads import writing
 
@@ -192,6 +195,25 @@ def test_a_picture_may_be_unmodified_since_a_date(origin: Running, folder: Path)
     os.utime(folder / "dated.png", (1_700_000_000.5, 1_700_000_000.5))
     assert put(origin, "/up/dated.png", BLUE, If_Unmodified_Since=date).status == 200
     assert put(origin, "/up/undated.png", BLUE, If_Unmodified_Since=earlier).status == 201
+
+
+@pytest.mark.parametrize("header", ["Content_MD5", "Content_Digest"])
+def test_a_body_that_came_otherwise_is_refused(origin: Running, folder: Path, header: str) -> None:
+    def told_of(body: bytes) -> dict[str, str]:
+        name = "md5" if header == "Content_MD5" else "sha256"
+        text = base64.b64encode(hashlib.new(name, body).digest()).decode()
+        return {header: text if name == "md5" else f"sha-256=:{text}:"}
+
+    target = f"/up/{header}.png"
+    refused = put(origin, target, RED, **told_of(BLUE))
+    assert (refused.status, refused.kind) == (400, "bad-request")
+    assert not (folder / f"{header}.png").exists()
+    assert put(origin, target, RED, **{header: "nonsense"}).status == 400
+    assert put(origin, target, RED, **told_of(RED)).status == 201
+    body, kind = multipart(("file", "b.png", RED))
+    for told, status in ((told_of(body), 201), (told_of(RED), 400)):  # of the body, and not of the file in it
+        headers = {**BEARER, **kind, **{name.replace("_", "-"): value for name, value in told.items()}}
+        assert send(origin.port, "POST", "/up", body, headers).status == status
 
 
 def test_what_is_not_there_matches_nothing(origin: Running) -> None:
