@@ -16,6 +16,7 @@ from origin.errors import OriginError
 from origin.formats import OUTPUTS
 from origin.formats import Format
 from origin.formats import find_description
+from origin.parts.other_paths import explain_other_path
 from origin.signing import Pair
 from origin.signing import Verifier
 from origin.signing import decode_query
@@ -51,10 +52,14 @@ def explain_url(config: Config, url: str, now: float) -> tuple[list[str], bool]:
     """Lines for people, and whether the request would go on to the picture."""
     try:
         parts = urlsplit(url)
-        path = decode_path(parts.path.encode("utf-8", "surrogateescape"))
+        raw_path = parts.path.encode("utf-8", "surrogateescape")
+        path = decode_path(raw_path)
+        other = explain_other_path(config, raw_path)
     except (ValueError, BadRequest) as error:
         answer = "answer: 404, plain text, or the fallback image, class bad-request"
         return [f"refused: {error}", answer], False
+    if other is not None:
+        return other
     mounts = {handler.prefix: handler for handler in config.handlers}
     mount = find_mount(path, mounts)
     if path in mounts and mounts[path].transform is not None:
@@ -72,7 +77,6 @@ def explain_url(config: Config, url: str, now: float) -> tuple[list[str], bool]:
     if handler.write is not None and key.startswith(RESERVED):
         reserved = BadRequest(f"keys below {RESERVED} are reserved")
         return [*lines, f"refused: {reserved}", _describe_failure(handler, reserved)], False
-    raw_path = parts.path.encode("utf-8", "surrogateescape")
     said = keep_words(key, pairs)
     if handler.dialect is not None:
         said = DIALECTS[handler.dialect].translate(key, pairs)
