@@ -125,8 +125,10 @@ class Actions:
     def _key(self, form: Form) -> str:
         """The one key that a form names. Raises Malformed and NothingSent."""
         keys = self._keys(form)
-        if len(keys) != 1:
+        if not keys:
             raise NothingSent("name one picture as key")
+        if len(keys) > 1:
+            raise Malformed("name one picture as key, and no more")
         return keys[0]
 
     def _keys(self, form: Form) -> list[str]:

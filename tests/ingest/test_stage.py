@@ -160,7 +160,7 @@ def test_what_cannot_be_published_is_refused(origin: Running) -> None:
         ([("filename", "-/publish")], 400, "bad-request"),
         ([], 400, "nothing-sent"),
         ([("filename", "")], 400, "nothing-sent"),
-        ([("key", "a.png"), ("key", "b.png")], 400, "nothing-sent"),
+        ([("key", "a.png"), ("key", "b.png")], 400, "bad-request"),
         ([("filename", "1_2.jpg"), ("crop", "10x10")], 400, "bad-request"),
     ]
     for pairs, status, kind in refused:
