@@ -78,6 +78,10 @@ class Actions:
         """The actions that somebody may do."""
         return frozenset(self._authorizers)
 
+    def knows(self, name: str) -> bool:
+        """Whether that is an action, also one that nobody may do."""
+        return name in self._actions
+
     async def act(self, name: str, request: Request) -> Response:
         try:
             with Spool() as spool:
@@ -90,7 +94,9 @@ class Actions:
             return failure(self._name, error, self._statuses)
 
     async def _act(self, name: str, request: Request, spool: Spool) -> Response:
-        authorizer = self._authorizers[name]
+        authorizer = self._authorizers.get(name)
+        if authorizer is None:
+            raise WriteForbidden(f"nobody may {name} pictures here")
         if not authorizer.needs_form:
             _refuse_grants(authorizer, request)
         form = await read_form(request, arriving(request, MAX_FORM), spool, "", False)

@@ -168,6 +168,14 @@ def test_what_cannot_be_published_is_refused(origin: Running) -> None:
         assert (answer.status, answer.kind) == (status, kind), pairs
 
 
+def test_an_action_that_auth_does_not_name_is_off(origin: Running) -> None:
+    answer = send(origin.port, "POST", "/active/-/recrop", b"key=1_2.jpg&secret=" + SECRET.encode(), FORM)
+    assert (answer.status, answer.kind) == (403, "forbidden")
+    assert answer.json["message"] == "nobody may recrop pictures here"
+    unknown = send(origin.port, "POST", "/active/-/crop", b"key=1_2.jpg", FORM)
+    assert (unknown.status, unknown.kind) == (400, "bad-request")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("action", ["publish", "delete"])
 def test_the_secret_is_needed(origin: Running, incoming: Path, action: str) -> None:
@@ -185,7 +193,6 @@ def test_the_actions_are_below_the_prefix_too(origin: Running) -> None:
     name = upload(origin)
     body = urlencode({"secret": SECRET, "key": name}).encode()
     assert send(origin.port, "POST", "/active/-/publish", body, FORM).status == 200
-    assert send(origin.port, "POST", "/active/-/recrop", body, FORM).status == 400
     assert send(origin.port, "PUT", f"/active/{name}", RED).status == 405
 
 
