@@ -34,6 +34,8 @@ def purge(config_path: str, key: str | None, prefix: str | None, url: str | None
             "give --key or --prefix, not both, and not empty; without them the whole handler is purged"
         )
     base = url or _default_base(config)
+    if not base.startswith(("http://", "https://")):
+        end_as_misused(f"--url: expected http://HOST:PORT or https://…, got {base}")
     try:
         answer = _post(base, config.admin.token.get_secret_value(), {"handler": handler, **part})
     except urllib.error.HTTPError as error:

@@ -26,12 +26,13 @@ from origin.config.types import Referenced
 
 def load_config(path: Path) -> Config:
     """Read the configuration file, and what variables of the environment set. Raises ConfigError."""
+    name = path.name or str(path)  # a folder such as . has no name
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
-        raise refusal(path.name, f"cannot be read: {reason}") from exc
-    return parse_config(text, name=path.name, base=path.parent, environment=os.environ)
+        raise refusal(name, f"cannot be read: {reason}") from exc
+    return parse_config(text, name=name, base=path.parent, environment=os.environ)
 
 
 def parse_config(

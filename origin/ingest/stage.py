@@ -127,7 +127,7 @@ class Stage:
         waiting = await self._staged.find(key)
         found = waiting or await self._published.find(key)
         try:
-            conditions.check(found.etag if found else None)
+            conditions.check(found)
         except WriteRefused:
             await self._published.purge(key)
             raise

@@ -11,7 +11,7 @@ from origin.delivery.mounts import BodyLimit
 from origin.delivery.mounts import Endpoint
 from origin.delivery.reading import MAX_PAIRS
 from origin.errors import BadRequest
-from origin.errors import NotFound
+from origin.errors import NoPicture
 from origin.errors import OriginError
 from origin.formats import Format
 from origin.http.caching import NO_STORE
@@ -76,7 +76,7 @@ class Transform:
             return await self._v2ex.respond(key, request)
         try:
             if not self._renders:
-                raise NotFound("nothing is rendered here")
+                raise NoPicture("nothing is rendered here")
             return await self._render(request)
         except ClientGone:
             raise

@@ -18,6 +18,7 @@ from origin.parts.explain_result import explain_options
 from origin.parts.explain_result import explain_outcome
 from origin.parts.explain_result import explain_passthrough
 from origin.parts.explain_result import spell
+from origin.parts.other_paths import explain_other_path
 from origin.signing import Pair
 from origin.signing import Verifier
 from origin.signing import decode_query
@@ -42,10 +43,14 @@ def explain_url(config: Config, url: str, now: float) -> tuple[list[str], bool]:
     """Lines for people, and whether the request would go on to the picture."""
     try:
         parts = urlsplit(url)
-        path = decode_path(parts.path.encode("utf-8", "surrogateescape"))
+        raw_path = parts.path.encode("utf-8", "surrogateescape")
+        path = decode_path(raw_path)
+        other = explain_other_path(config, raw_path)
     except (ValueError, BadRequest) as error:
         answer = "answer: 404, plain text, or the fallback image, class bad-request"
         return [f"refused: {error}", answer], False
+    if other is not None:
+        return other
     mounts = {handler.prefix: handler for handler in config.handlers}
     mount = find_mount(path, mounts)
     if path in mounts and mounts[path].transform is not None:

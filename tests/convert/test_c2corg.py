@@ -68,6 +68,7 @@ def test_the_settings_of_buckets_are_kept() -> None:
         ROUTE_PREFIX="/images/",
         CACHE_CONTROL="public, max-age=60",
         AUTO_ORIENT_ORIGINAL="1",
+        C2CORG_IMAGES_LOG_LEVEL="WARNING",
         GUNICORN_PARAMS="--workers 5 -b 127.0.0.1:81",
     )
     (handler,) = config["handlers"]
@@ -77,6 +78,7 @@ def test_the_settings_of_buckets_are_kept() -> None:
     assert handler["write"]["stage"]["source"] == {**place, "bucket": "incoming"}
     assert handler["write"]["object"] == {"cache_control": "public, max-age=60", "acl": "public-read"}
     assert (handler["prefix"], handler["max_age"]) == ("images/active", 60)
+    assert config["log"] == {"level": "warning"}
     assert handler["write"]["routes"]["recrop"] == "/images/recrop"
     assert handler["write"]["normalise"] == {"orient": True}
     assert (config["http_host"], config["http_port"]) == ("127.0.0.1", 81)
