@@ -47,7 +47,9 @@ class Preconditions:
     def must_be_new(self) -> bool:
         if not self.may_replace or self.none_match == ANY:
             return True
-        return self.none_match is not None and self.found is None
+        # Where nothing was there, whatever comes before the write has been written since.
+        holds_for_nothing = self.none_match is not None or self.unmodified_since is not None
+        return holds_for_nothing and self.found is None
 
     @property
     def version(self) -> str | None:
