@@ -13,7 +13,10 @@ from collections.abc import Mapping
 from origin.http.message import header_value
 
 _ALGORITHMS = {"sha-256": "sha256", "sha-512": "sha512"}  # those of RFC 9530 that are not deprecated
-_MEMBER = re.compile(r"\s*([a-z0-9-]+)=:([A-Za-z0-9+/=]*):\s*(?:,|$)")
+# A member of a dictionary (RFC 9651 section 3.2): name, bytes, and parameters, which say nothing of a digest.
+_MEMBER = re.compile(
+    r"""[ \t]*([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/=]*):(?:; *[a-z*][^;," \t]*)*[ \t]*(?:,|$)"""
+)
 
 
 class BodyDigests:

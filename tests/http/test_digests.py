@@ -20,6 +20,9 @@ MD5 = b"UFIauregE76D7gDe0/n0JA=="
         ({b"content-digest": SHA512 + b" ,  " + SHA256}, True),
         ({b"content-digest": b"crc32c=:AAAA:, " + SHA256}, True),
         ({b"content-digest": b"crc32c=:AAAA:"}, True),
+        ({b"content-digest": b"*x_y.z-1=:AAAA:, " + SHA256}, True),  # RFC 9651 section 3.1.2, of names
+        ({b"content-digest": SHA256 + b"; a=1;b ,crc32c=:AAAA:;c=?0"}, True),  # and of parameters
+        ({b"content-digest": SHA256.replace(b"RK", b"RL") + b";a"}, False),
         ({b"content-digest": SHA256.replace(b"RK", b"RL")}, False),
         ({b"content-digest": SHA512.replace(b"YM", b"YN") + b"," + SHA256}, False),
         ({b"content-digest": b"sha-256=::"}, False),
@@ -41,6 +44,7 @@ def test_a_body_is_what_its_head_tells_of(headers: dict[bytes, bytes], matches: 
         {b"content-digest": b"sha-256=RK"},
         {b"content-digest": b"sha-256=:R:"},
         {b"content-digest": SHA256 + b" " + SHA512},
+        {b"content-digest": SHA256 + b"; =1"},
         {b"content-md5": b"0e4e"[:3]},
         {b"content-md5": b"\xff"},
     ],
