@@ -12,7 +12,7 @@ class Hosts:
 
     def __init__(self, names: tuple[str, ...], https_port: int | None = None) -> None:
         """`names`: one at least. With `https_port`, every plain request is redirected there."""
-        self._names = tuple(name.lower() for name in names)
+        self._names = tuple(map(_name, names))
         self._https_port = https_port
 
     def refuse(self, request: Request) -> Response | None:

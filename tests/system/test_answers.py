@@ -559,3 +559,10 @@ def test_only_status_itself_is_open_to_any_host(tmp_path: Path) -> None:
             "x:img.example.com",
         ):
             assert origin.get("/statuspics/land.jpg?w=30", headers={"Host": host}).status == 421, host
+
+
+def test_a_host_may_be_configured_with_the_dot_of_the_root(tmp_path: Path) -> None:
+    config = {**settings(tmp_path, tmp_path / "cache"), "hosts": ["IMG.example.com."]}
+    with Running(config, source=Shelf(**{"land.jpg": pictures.land()})) as origin:
+        for host in ("img.example.com", "img.example.com.:80"):
+            assert origin.get("/h/land.jpg?w=30", headers={"Host": host}).status == 200, host
