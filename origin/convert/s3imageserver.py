@@ -41,6 +41,7 @@ def convert(data: Any) -> Conversion:
         raise CannotConvert("handlers: expected a list with at least one entry")
     config = {
         "http_port": top.get("http_port") or HTTP_PORT,
+        **({"hosts": top["hosts"]} if top.get("hosts") else {}),
         **_tls(top, notes),
         "limits": {"max_dimension": MAX_SIDE},
         "handlers": [_handler(handler, f"handlers[{i}]", notes) for i, handler in enumerate(handlers)],
@@ -58,8 +59,6 @@ def _tls(top: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
         return {}
     names = ("https_enabled", "https_port", "https_cert", "https_key")
     tls: dict[str, Any] = {name: top[name] for name in names}
-    if top.get("hosts"):
-        tls["hosts"] = top["hosts"]
     if top.get("https_strict"):
         if not top.get("hosts"):
             raise CannotConvert(

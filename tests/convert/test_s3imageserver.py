@@ -56,6 +56,12 @@ def test_what_differs_is_told() -> None:
     assert "https_enabled is left out" in notes(https_enabled=True, https_port=443)
 
 
+def test_the_hosts_are_kept_without_https_too() -> None:
+    hosts = ["img.example.com"]  # no key of the old program: somebody has written it for this one
+    assert converted(hosts=hosts)["hosts"] == hosts
+    assert "hosts" not in converted()
+
+
 def test_https_starts_where_it_did() -> None:
     tls: dict[str, Any] = {"https_enabled": True, "https_cert": "c.pem", "https_key": "k.pem"}
     assert converted(**tls, https_port=443)["https_port"] == 443
