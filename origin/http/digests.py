@@ -14,9 +14,8 @@ from origin.http.message import header_value
 
 _ALGORITHMS = {"sha-256": "sha256", "sha-512": "sha512"}  # those of RFC 9530 that are not deprecated
 # A member of a dictionary (RFC 9651 section 3.2): name, bytes, and parameters, which say nothing of a digest.
-_MEMBER = re.compile(
-    r"""[ \t]*([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/=]*):(?:; *[a-z*][^;," \t]*)*[ \t]*(?:,|$)"""
-)
+_PARAMETERS = r"""(?:; *[a-z*][^;," \t]*)*"""
+_MEMBER = re.compile(rf"[ \t]*([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/=]*):{_PARAMETERS}[ \t]*(?:,|$)")
 
 
 class BodyDigests:
