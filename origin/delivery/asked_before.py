@@ -1,7 +1,7 @@
 """Which texts come again, told in a fixed 128 kB.
 
 What is remembered of a URL pays with the next request for it. Where nearly every URL is asked for once, it
-only takes memory, 4 kB each, that is cold when it is freed again: a hit on the disk took a tenth more CPU
+only takes memory, 3 kB each, that is cold when it is freed again: a hit on the disk took a tenth more CPU
 with it. To switch it off, let `again` return True.
 """
 
