@@ -49,6 +49,7 @@ from origin.ops.tracing import RequestTracer
 log = logging.getLogger(__name__)
 
 MAX_REMEMBERED = 4096  # URLs that hit again, of which is remembered what they mean
+_LATELY_ASKED = 1 << 14  # URLs of which is told whether they come again
 MAX_REMEMBERED_URL = 1024  # bytes
 MAX_REMEMBERED_PAIRS = 20  # of a query
 MAX_URL = 8192  # bytes of path and query
@@ -94,7 +95,7 @@ class Router:
         self._in_flight = 0
         self._became_idle: asyncio.Event | None = None
         self._remembered: Lru[bytes, _Remembered] = Lru(MAX_REMEMBERED, lambda _: 1)  # by target
-        self._asked = AskedBefore()
+        self._asked = AskedBefore(_LATELY_ASKED)
 
     # What a listener asks before it makes a task of a request
 
