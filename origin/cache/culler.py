@@ -77,7 +77,7 @@ class Culler:
 
 
 class _Touched:
-    """The names that were read, each as one bit of 128 kB, where a set takes 8 MB. Of ten names that were not
+    """The names that were read, each as one bit of 128 kB, where a set takes 7 MB. Of ten names that were not
     read, one may seem to be. Any thread may use it."""
 
     def __init__(self) -> None:
