@@ -52,7 +52,11 @@ def pixels(data: bytes, mode: str = "RGB") -> NDArray[np.int_]:
 
 def assert_shows(result: bytes, left: float, top: float, right: float, bottom: float) -> None:
     """That part of `field` (in shares of its sides) fills the result from edge to edge."""
-    got = pixels(result)
+    assert_field(pixels(result), left, top, right, bottom)
+
+
+def assert_field(got: NDArray[Any], left: float, top: float, right: float, bottom: float) -> None:
+    """As `assert_shows`, of pixels."""
     height, width = got.shape[:2]
     x = left + (right - left) * (np.arange(width) + 0.5) / width
     y = top + (bottom - top) * (np.arange(height) + 0.5) / height
