@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from collections.abc import Generator
@@ -66,6 +67,16 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
             item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
     return True
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_templates() -> None:
+    """Let origins of this process start their renderers for less; `tests/render` has the program's own."""
+    if sys.platform == "linux":
+        from origin.render.pool import RenderPool
+        from tests.support.templates import CopiedTemplate
+
+        RenderPool.make_template = staticmethod(CopiedTemplate)
 
 
 @pytest.fixture(scope="session")

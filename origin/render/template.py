@@ -72,15 +72,19 @@ class Template:
         self._requests.setblocking(False)
         with theirs, contextlib.ExitStack() as undo:
             undo.callback(self._requests.close)
-            self._process = subprocess.Popen(
-                self.command,
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,  # a picture could fill the log with GLib's warnings
-                env=environment(),
-                start_new_session=True,  # the terminal's Ctrl-C is for us alone
-            )
+            self._process = self._run_program(theirs.fileno())
             undo.pop_all()
+
+    def _run_program(self, link: int) -> subprocess.Popen[bytes]:
+        """Raises OSError."""
+        return subprocess.Popen(
+            self.command,
+            stdin=link,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,  # a picture could fill the log with GLib's warnings
+            env=environment(),
+            start_new_session=True,  # the terminal's Ctrl-C is for us alone
+        )
 
     @property
     def pid(self) -> int:
