@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tests.support.s3_servers import S3Server
     from tests.support.web_servers import WebServer
 
+# No test asks a server of the internet. To read the certificates of all authorities takes 20 ms each time.
+os.environ.setdefault("SSL_CERT_FILE", os.devnull)
 # A busy machine is no failure. The profile of CI, which Hypothesis loads by itself there, has none either.
 settings.register_profile("without_deadline", settings(), deadline=None)
 settings.load_profile("without_deadline")
@@ -71,7 +73,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 @pytest.fixture(scope="session", autouse=True)
 def _quick_templates() -> None:
-    """Let origins of this process start their renderers for less; `tests/render` has the program's own."""
+    """Let origins of this process start their renderers for less."""
     if sys.platform == "linux":
         from origin.render.pool import RenderPool
         from tests.support.templates import CopiedTemplate
