@@ -281,7 +281,7 @@ def test_auto_takes_few_encodings_and_more_bytes_for_more_likeness(
     [
         *(pictures.alpha, pictures.grey, pictures.grey_alpha, pictures.port, lambda: pictures.turned(6)),
         lambda: pictures.encoded(pictures.field(1, 1), "PNG"),
-        lambda: pictures.encoded(pictures.field(3000, 2), "PNG"),
+        lambda: pictures.encoded(pictures.field(1000, 2), "PNG"),
     ],
 )
 def test_auto_takes_every_kind_of_picture(original: Callable[[], bytes], format: str) -> None:
