@@ -44,6 +44,7 @@ from origin.sources import Source
 from origin.sources.base import Access
 from origin.sources.base import CheckResult
 from origin.sources.base import no_limit
+from tests.support.warm_templates import warm_template
 
 T = TypeVar("T")
 PATIENCE = 60.0  # seconds before a test that waits gives up
@@ -179,6 +180,7 @@ class Running(Client):
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self.origin.pool.template = warm_template()
         with listener.bind("127.0.0.1", 0) as sock:
             sock.listen()  # now, so that a client may connect before uvicorn gets there
             self.port = sock.getsockname()[1]
