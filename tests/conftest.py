@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gc
 import os
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from collections.abc import Generator
@@ -72,13 +71,12 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _quick_templates() -> None:
-    """Let origins of this process start their renderers for less."""
-    if sys.platform == "linux":
-        from origin.render.pool import RenderPool
-        from tests.support.templates import CopiedTemplate
+def _warm_templates() -> None:
+    """Let pools of renderers in this process, those of origins as well, start for less."""
+    from origin.render.pool import RenderPool
+    from tests.support.warm_templates import warm_template
 
-        RenderPool.make_template = staticmethod(CopiedTemplate)
+    RenderPool.make_template = staticmethod(warm_template)
 
 
 @pytest.fixture(scope="session")
