@@ -72,9 +72,11 @@ def _npm_install(folder: Path, overrides: Mapping[str, str], *packages: str | Pa
 
 
 def _kept(packages: Sequence[str], leave_out: Sequence[str]) -> Path:
-    """A project with these packages. It is kept for later runs: npm takes ten seconds for its files."""
+    """A project with these packages. It is kept for later runs, since npm takes ten seconds for its files."""
     wanted = [*packages, "without", *leave_out, _run("node", "--version", cwd=ROOT)]
-    projects = _own_folder()
+    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    projects = Path(caches, "image-origin", "npm")
+    projects.mkdir(parents=True, exist_ok=True)
     kept = projects / hashlib.sha256("\n".join(wanted).encode()).hexdigest()[:16]
     if not kept.exists():
         with tempfile.TemporaryDirectory(dir=projects) as name:
@@ -87,14 +89,6 @@ def _kept(packages: Sequence[str], leave_out: Sequence[str]) -> Path:
             with contextlib.suppress(OSError):  # another process was first
                 made.rename(kept)
     return kept
-
-
-def _own_folder() -> Path:
-    """Among the files of the system that it may throw away, and of this user alone."""
-    folder = Path(tempfile.gettempdir(), f"image-origin-npm-{os.getuid()}")
-    folder.mkdir(mode=0o700, exist_ok=True)
-    assert folder.stat().st_uid == os.getuid(), f"{folder} is another user's"
-    return folder
 
 
 def run_tool(folder: Path, script: str, *arguments: str | Path) -> str:

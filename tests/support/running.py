@@ -300,11 +300,14 @@ class Clock:
 
 
 def wait_until(holds: Callable[[], object], what: str) -> None:
-    """Poll until `holds()` is true; fail, saying `what` was waited for, when it takes too long."""
+    """Poll until `holds()` is true; fail, saying `what` was waited for, when it takes too long. The longer it
+    takes, the rarer it looks: often a look is a request."""
     deadline = time.monotonic() + PATIENCE
+    pause = 0.005  # seconds
     while not holds():
         assert time.monotonic() < deadline, f"waited in vain until {what}"
-        time.sleep(0.005)
+        time.sleep(pause)
+        pause = min(1.1 * pause, 0.05)
 
 
 def command(*arguments: str, text: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
