@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from tests.support.s3_servers import S3Server
     from tests.support.web_servers import WebServer
 
-# No test asks a server of the internet. To read the certificates of all authorities takes 20 ms each time.
-os.environ.setdefault("SSL_CERT_FILE", os.devnull)
+# Nothing of Python asks the internet here. To read the certificates of all authorities takes 20 ms each time.
+os.environ["SSL_CERT_FILE"] = os.devnull
 # A busy machine is no failure. The profile of CI, which Hypothesis loads by itself there, has none either.
 settings.register_profile("without_deadline", settings(), deadline=None)
 settings.load_profile("without_deadline")
