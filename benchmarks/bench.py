@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,13 @@ class Bench:
         if self.form.is_tiny:
             more = {"renderers": 1} | more  # each takes a while to start
         return servers.origin(self.work, self.source(folder), on, home, **more)
+
+    def others(self, on: Sequence[int]) -> list[Start]:
+        """thumbor and ipx, where they are there. They read the originals from where ours does."""
+        return self.can(
+            ("thumbor", partial(servers.thumbor, self.work, self.originals, on, self.store)),
+            ("ipx", partial(servers.ipx, self.work, self.originals, on, self.store)),
+        )
 
     def can(self, *starts: tuple[str, Start]) -> list[Start]:
         """Those of these servers whose program is there."""

@@ -53,14 +53,11 @@ def crowd(bench: Bench) -> Outcome:
 def _measured(bench: Bench, case: str, size: str, wishes: Sequence[Wish]) -> Outcome:
     on = machine.cores(_CORES)
     pictures.copies(pictures.original(bench.originals, size), bench.originals / f"copies-{size}", _COPIES)
-    for stale in ("thumbor/results", "crowds"):
+    for stale in ("thumbor", "crowds"):
         shutil.rmtree(bench.work / stale, ignore_errors=True)
     with contextlib.ExitStack() as stack:
         starts: list[servers.Start] = [partial(bench.origin, on, "crowds")]
-        starts += bench.can(
-            ("thumbor", partial(servers.thumbor, bench.work, bench.originals, on)),
-            ("ipx", partial(servers.ipx, bench.work, bench.originals, on)),
-        )
+        starts += bench.others(on)
         found = [*started(stack, starts), *bench.guests]
         runs = [Pages(server, size, wishes) for server in found]
         contenders = [Contender(run.server.name, run, run.server.pid) for run in runs]

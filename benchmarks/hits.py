@@ -40,7 +40,7 @@ def hot(bench: Bench, kilobytes: int) -> Outcome:
         starts: list[servers.Start] = [partial(servers.uvicorn, bench.work, root / _KEY, on)]
         starts += bench.can(
             ("nginx", partial(servers.nginx, bench.work, root, on)),
-            ("thumbor", partial(servers.thumbor, bench.work, bench.originals, on)),
+            ("thumbor", partial(servers.thumbor, bench.work, bench.originals, on, None)),
         )
         all_of_them = [ours, *started(stack, starts), *bench.guests]
         targets = {server.name: server.target(_KEY, width) for server in all_of_them}

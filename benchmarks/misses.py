@@ -42,6 +42,8 @@ CORES = 2  # each server's, and the load's as well where the machine has no more
 CONNECTIONS = 4  # enough to keep two cores busy; who needs seconds for one has to finish them all
 WIDTH = 500
 NOTHING_KEPT = "origin, nothing kept"
+FROM_FOLDER = ", from a folder"
+_FAST = ("jpg", "webp")  # formats whose encoder takes so little that the way of the original shows
 _COPIES = 8000  # originals, so that no server meets a URL twice
 
 
@@ -50,22 +52,15 @@ def misses(bench: Bench, size: str) -> Outcome:
     on = machine.cores(CORES)
     path = pictures.original(bench.originals, size)
     keys = list(new_keys(bench, size, 500 if bench.form.is_tiny else _COPIES))
-    shutil.rmtree(bench.work / "thumbor" / "results", ignore_errors=True)
-    shutil.rmtree(bench.work / "misses", ignore_errors=True)
+    for stale in ("thumbor", "thumbor-folder", "misses", "misses-folder"):
+        shutil.rmtree(bench.work / stale, ignore_errors=True)
     outcome = Outcome(figures={f"bytes of an original of {size}": path.stat().st_size})
     with contextlib.ExitStack() as stack:
-        starts: list[servers.Start] = [partial(bench.origin, on, "misses")]
-        if not bench.form.is_tiny:
-            starts.append(partial(_keeping_nothing, bench, on))
-        starts += bench.can(
-            ("thumbor", partial(servers.thumbor, bench.work, bench.originals, on)),
-            ("ipx", partial(servers.ipx, bench.work, bench.originals, on)),
-        )
-        found = [*started(stack, starts), *bench.guests]
+        found = [*started(stack, _starts(bench, on)), *bench.guests]
         processes = [stack.enter_context(_bare([core])) for core in on]
         everybody = [Asking(server, keys) for server in found]
         for format in bench.form.formats_of(size):
-            askings = [one for one in everybody if one.server.name != NOTHING_KEPT or format == "jpg"]
+            askings = [one for one in everybody if format in _FAST or FROM_FOLDER not in one.server.name]
             contenders = [asking.contender(format) for asking in askings]
             contenders += [
                 Bare(way, processes, path, format).contender() for way in ("pipeline", "thumbnail")
@@ -80,12 +75,34 @@ def misses(bench: Bench, size: str) -> Outcome:
     return outcome
 
 
+def _starts(bench: Bench, on: tuple[int, ...]) -> list[servers.Start]:
+    """Who is measured. From where the originals come, all do what ours does; thumbor and ours also from a
+    folder, where that is another place."""
+    starts: list[servers.Start] = [partial(bench.origin, on, "misses")]
+    if not bench.form.is_tiny:
+        starts.append(partial(_keeping_nothing, bench, on))
+    starts += bench.others(on)
+    if bench.store is not None and not bench.form.is_tiny:
+        starts.append(
+            partial(_from_folder, dataclasses.replace(bench, store=None).origin(on, "misses-folder"))
+        )
+        beside = partial(servers.thumbor, bench.work, bench.originals, on, None, "thumbor-folder")
+        starts += [partial(_from_folder, start()) for start in bench.can(("thumbor", beside))]
+    return starts
+
+
 @contextlib.contextmanager
 def _keeping_nothing(bench: Bench, on: tuple[int, ...]) -> Iterator[Server]:
     """Ours, with neither originals nor results kept."""
     handlers = [servers.handler(bench.source(), cache_enabled=False)]
     with bench.origin(on, "misses-alone", handlers=handlers) as server:
         yield dataclasses.replace(server, name=NOTHING_KEPT)
+
+
+@contextlib.contextmanager
+def _from_folder(starting: contextlib.AbstractContextManager[Server]) -> Iterator[Server]:
+    with starting as server:
+        yield dataclasses.replace(server, name=server.name + FROM_FOLDER)
 
 
 def _serving(ours: Row, path: Path) -> Bar:
@@ -125,15 +142,21 @@ class Asking:
 
 
 def _bars(rows: list[Row], guests: Iterable[Server]) -> Iterator[Bar]:
+    """Like is put beside like: thumbor keeps originals and results as ours does, ipx keeps neither."""
     found = by_server(rows)
     ours = found["origin"]
+    alone = found.get(NOTHING_KEPT)
     bare = found["bare pipeline"]
     yield Bar.beside(f"{ours.case}: of bare libvips", 0.9, ours, bare)
-    if NOTHING_KEPT in found:
-        yield Bar.beside(f"{ours.case}, nothing kept: of bare libvips", 0.9, found[NOTHING_KEPT], bare)
-    for name in ("thumbor", "ipx"):
-        if name in found:
-            yield Bar.beside(f"{ours.case}: of {name}", 1.0, ours, found[name])
+    if alone is not None:
+        yield Bar.beside(f"{ours.case}, nothing kept: of bare libvips", 0.9, alone, bare)
+    if "thumbor" in found:
+        yield Bar.beside(f"{ours.case}: of thumbor", 1.0, ours, found["thumbor"])
+    if "ipx" in found:
+        yield Bar.beside(f"{ours.case}, nothing kept: of ipx", 1.0, alone or ours, found["ipx"])
+    mine, its = found.get("origin" + FROM_FOLDER), found.get("thumbor" + FROM_FOLDER)
+    if mine is not None and its is not None:
+        yield Bar.beside(f"{ours.case}{FROM_FOLDER}: of thumbor", 1.0, mine, its)
     for guest in guests:
         if ours.case.endswith("avif"):
             continue  # there speed is nothing without the quality: the case `effort`

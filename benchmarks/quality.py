@@ -15,7 +15,6 @@ import statistics
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -63,14 +62,7 @@ def quality(bench: Bench) -> Outcome:
         on = machine.cores(2)
         handlers = [servers.handler(bench.source(), quality=DEFAULTS)]
         ours = stack.enter_context(bench.origin(on, "quality", handlers=handlers))
-        others = started(
-            stack,
-            bench.can(
-                ("thumbor", partial(servers.thumbor, bench.work, bench.originals, on)),
-                ("ipx", partial(servers.ipx, bench.work, bench.originals, on)),
-            ),
-        )
-        others += bench.guests
+        others = [*started(stack, bench.others(on)), *bench.guests]
         judge = Judge(stack.enter_context(scorer()), bench.work / "scored")
         for key in keys:
             reference = reference_of(bench.originals / key)

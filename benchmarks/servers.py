@@ -180,35 +180,53 @@ def uvicorn(work: Path, body: Path, on: Sequence[int]) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def thumbor(work: Path, originals: Path, on: Sequence[int]) -> Iterator[Server]:
-    """thumbor over the same folder, its results kept in files, one process a core."""
-    port, folder = free_port(), work / "thumbor"
+def thumbor(
+    work: Path, originals: Path, on: Sequence[int], store: Server | None, home: str = "thumbor"
+) -> Iterator[Server]:
+    """thumbor, one process a core, its results kept in files. With a store the originals come from there and
+    are kept as well, which is its default; else they come from the folder."""
+    port, folder = free_port(), work / home
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "thumbor.conf"
-    path.write_text(
-        f"""LOADER = "thumbor.loaders.file_loader"
+    loading = f"""LOADER = "thumbor.loaders.file_loader"
 FILE_LOADER_ROOT_PATH = {str(originals)!r}
 STORAGE = "thumbor.storages.no_storage"
-RESULT_STORAGE = "thumbor.result_storages.file_storage"
+"""
+    if store is not None:
+        loading = f"""LOADER = "thumbor.loaders.http_loader"
+STORAGE = "thumbor.storages.file_storage"
+FILE_STORAGE_ROOT_PATH = {str(folder / "kept")!r}
+"""
+    path.write_text(
+        f"""{loading}RESULT_STORAGE = "thumbor.result_storages.file_storage"
 RESULT_STORAGE_FILE_STORAGE_ROOT_PATH = {str(folder / "results")!r}
 RESULT_STORAGE_STORES_UNSAFE = True
 """
     )
     command = [peers.thumbor(), "-i", "127.0.0.1", "-p", str(port), "-c", str(path)]
     command += ["--processes", str(len(on))]
-    template = "/unsafe/{width}x0/filters:format({format}){quality}/{key}"
-    with running("thumbor", command, on, folder, port) as pid:
+    template = f"/unsafe/{{width}}x0/filters:format({{format}}){{quality}}/{_place(store)}{{key}}"
+    with running(home, command, on, folder, port) as pid:
         yield Server("thumbor", port, template, pid, ":quality({})")
 
 
 @contextlib.contextmanager
-def ipx(work: Path, originals: Path, on: Sequence[int]) -> Iterator[Server]:
-    """ipx over the same folder. It keeps nothing."""
+def ipx(work: Path, originals: Path, on: Sequence[int], store: Server | None) -> Iterator[Server]:
+    """ipx over the store, or else over the folder. It keeps nothing."""
     port, folder = free_port(), work / "ipx"
     folder.mkdir(parents=True, exist_ok=True)
     command = [*peers.ipx(), "serve", "--dir", str(originals), "--host", "127.0.0.1", "--port", str(port)]
+    if store is not None:
+        command += ["--domains", f"http://{store.host}:{store.port}"]
     with running("ipx", command, on, folder, port) as pid:
-        yield Server("ipx", port, "/w_{width},f_{format}{quality}/{key}", pid, ",q_{}")
+        yield Server(
+            "ipx", port, f"/w_{{width}},f_{{format}}{{quality}}/{_place(store)}{{key}}", pid, ",q_{}"
+        )
+
+
+def _place(store: Server | None) -> str:
+    """What stands before a key where a server is told by the URL where the original is."""
+    return f"http://{store.host}:{store.port}/{BUCKET}/" if store is not None else ""
 
 
 @contextlib.contextmanager

@@ -21,8 +21,6 @@ from starlette.types import ASGIApp
 from origin.config.load import build_config
 from origin.config.load import load_config
 from origin.config.model import Config
-from origin.delivery.answers import Answer
-from origin.delivery.answers import FixedAnswers
 from origin.delivery.authorize import Verify
 from origin.delivery.handler import Handler
 from origin.delivery.mounts import READ_METHODS
@@ -46,6 +44,7 @@ from origin.pages.playground import Playground
 from origin.pages.playground import playground_routes
 from origin.parts.handlers import Clock
 from origin.parts.origin import Origin
+from origin.parts.other_paths import fixed_answers
 from origin.parts.playground import make_playground
 from origin.render.process import RendererBroken
 from origin.sources import Source
@@ -122,7 +121,7 @@ class OriginApp(Starlette):
             https_port=config.https_port if config.https_enabled and config.https_strict else None,
             log_probes=config.log.probes,
             bodies=self.origin.bodies,
-            answers=self._answers(config),
+            answers=fixed_answers(config, self._uptime),
             tracer=self._tracer,
         )
 
@@ -130,13 +129,6 @@ class OriginApp(Starlette):
         """Trace requests from now on."""
         self._tracer = tracer
         self.image_router = self._build_router()
-
-    def _answers(self, config: Config) -> FixedAnswers:
-        answers = {
-            route: Answer(own.status, own.text or "", own.json_, own.location)
-            for route, own in config.answers.items()
-        }
-        return FixedAnswers(answers, self._uptime)
 
     def _uptime(self) -> float:
         return time.monotonic() - self._started

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 
@@ -18,9 +19,10 @@ class Culler:
     """Keeps a folder under `max_size` bytes. The oldest values go first; one that was read since the last
     look becomes the newest instead, once."""
 
-    def __init__(self, max_size: int) -> None:
+    def __init__(self, max_size: int, stray_bytes: Callable[[], int]) -> None:
+        """`stray_bytes` tells the bytes of files that the engine does not know."""
         self.max_size = max_size
-        self.stray_bytes = 0  # bytes of files that the engine does not know
+        self._stray_bytes = stray_bytes
         self._touched: set[int] = set()  # hashes of the names that were read
 
     def touch(self, *names: str) -> None:
@@ -52,7 +54,7 @@ class Culler:
         """Bytes that the folder takes."""
         size, log_size = engine.size()
         # The log grows while another program reads, and a value that goes does not make it shorter.
-        return size + min(log_size, max(self.max_size // 10, 2_000_000)) + self.stray_bytes
+        return size + min(log_size, max(self.max_size // 10, 2_000_000)) + self._stray_bytes()
 
     def make_space(self, engine: Engine, values: Values) -> None:
         """Remove values until these fit under the limit."""

@@ -6,40 +6,27 @@ miss and a write is not kept; neither is an error for the caller.
 
 from __future__ import annotations
 
-import logging
-import os
-import re
-import shutil
-import tempfile
-import threading
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from origin.cache import stray_files
 from origin.cache.bloom import BloomFilter
 from origin.cache.culler import Culler
 from origin.cache.culler import Values
-from origin.cache.diskcache_safe import DATABASE
 from origin.cache.diskcache_safe import ERRORS
 from origin.cache.engine import Engine
 from origin.cache.engine import is_damage
-from origin.cache.folder_lock import FolderLock
 from origin.cache.health import Health
 from origin.cache.health import Operation
+from origin.cache.open_folder import OpenFolder
 from origin.cache.records import Pieces
 from origin.cache.records import seal
 from origin.cache.records import unseal
-from origin.errors import ConfigError
-
-log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 MAX_PENDING_DELETES = 1_000
-_OURS = re.compile(rf"{re.escape(DATABASE)}(-wal|-shm|-journal)?|[0-9a-f]{{2}}")  # what the engine makes
-_DAMAGED = "damaged-"  # folders of what was moved aside
 
 
 class DiskStore:
@@ -57,18 +44,11 @@ class DiskStore:
         self.max_size = max_size
         self.shared = shared
         self.heard: int | None = None  # the number of the last delete of another process that took effect
-        self._culler = Culler(max_size)
-        self.touch = self._culler.touch
-        self._process = os.urandom(8).hex() if shared else None
-        self._lock = FolderLock(path, shared)
-        self._database = os.path.join(path, DATABASE)
         self._health = Health(path, clock)
+        folder = self._folder = OpenFolder(path, self._health.retry_now, shared=shared)
+        self._culler = Culler(max_size, lambda: folder.stray_bytes)
+        self.touch = self._culler.touch
         self._pending_deletes: tuple[str, ...] = ()  # prefixes that the disk has refused to delete so far
-        self._open: tuple[Engine, tuple[int, int]] | None = None  # and its `_inodes`
-        self._opening = threading.Lock()
-        # None until the names of all values have been read, and where another process writes to the folder.
-        self.stored_names: BloomFilter | None = None
-        self._learning: BloomFilter | None = None  # becomes `stored_names`
 
     @property
     def failures(self) -> int:
@@ -80,10 +60,15 @@ class DiskStore:
         """Whether the disk has refused a delete until now."""
         return bool(self._pending_deletes)
 
+    @property
+    def stored_names(self) -> BloomFilter | None:
+        """The names of all values; None until they have been read, and where another process writes too."""
+        return self._folder.stored_names
+
     def open(self) -> None:
         """Claim the folder for this process. Raises ConfigError where it cannot be used, or another process
         uses it."""
-        self._lock.acquire()
+        self._folder.claim()
         self.heard = self._attempt("read", lambda engine: engine.last_delete() if self.shared else None, None)
 
     def get(self, name: str) -> memoryview | None:
@@ -186,11 +171,7 @@ class DiskStore:
     def close(self) -> None:
         if self._pending_deletes:
             self._attempt("write", self._delete_pending, None)
-        self.stored_names = self._learning = None
-        if self._open is not None:
-            self._open[0].close()
-            self._open = None
-        self._lock.release()
+        self._folder.close()
 
     # Failures
 
@@ -199,116 +180,23 @@ class DiskStore:
             return otherwise
         engine = None
         try:
-            engine = self._opened()
+            engine = self._folder.engine()
             result = action(engine)
         except ERRORS as exc:
             self._health.failed(operation, exc, one_value=isinstance(exc, ValueError))
             if is_damage(exc, while_opening=engine is None):
-                self._set_aside(engine)
+                self._folder.set_aside(engine)
             return otherwise
         if self._health.failing:
             self._health.succeeded(operation)
         return result
-
-    def _set_aside(self, engine: Engine | None) -> None:
-        """Move a damaged database out of the way, unless another thread has done so."""
-        with self._opening:
-            if self._open is None or self._open[0] is engine or self._open[1] != self._inodes():
-                self._move_aside()
-
-    def _move_aside(self) -> None:
-        """Move what the engine made out of the way. Nothing else in the folder is touched."""
-        self._open = None
-        try:
-            damaged = tempfile.mkdtemp(prefix=_DAMAGED, dir=self.path)
-            for name in filter(_OURS.fullmatch, os.listdir(self.path)):
-                os.rename(self.path / name, os.path.join(damaged, name))
-        except OSError as exc:
-            log.error("the damaged cache in %s cannot be moved aside: %s", self.path, exc)
-            return
-        self._health.retry_now()
-        log.error("the cache in %s was damaged; a new one is started", self.path)
-
-    # Opening
-
-    def _opened(self) -> Engine:
-        """The open engine; opened anew where its folder was removed or replaced."""
-        opened = self._open
-        if opened is not None and opened[1] == self._inodes():
-            return opened[0]
-        with self._opening:
-            opened, inodes = self._open, self._inodes()
-            if opened is not None and opened[1] == inodes:
-                return opened[0]
-            if opened is not None and opened[1][0] == inodes[0]:
-                # SQLite does not see that its log was removed: each connection would go on with its own.
-                self._move_aside()
-            self._make_folder()
-            if self.path.stat().st_mode & 0o022:
-                log.warning("others may write to the cache in %s, and choose what is served", self.path)
-            self._delete_damaged()
-            engine = Engine(self.path, self._process)
-            self._open = (engine, self._inodes())
-            self._culler.stray_bytes = 0
-            self.stored_names, self._learning = None, BloomFilter()
-            threading.Thread(target=self._learn, args=(engine, self._learning), daemon=True).start()
-            return engine
-
-    def _make_folder(self) -> None:
-        if self._lock.was_acquired and not self._lock.is_held:
-            try:
-                self._lock.acquire()
-            except ConfigError as error:  # the folder was removed, and another process was faster
-                log.error("%s", error)
-        # Not 0755, as diskcache makes it: a user who can write here chooses what is served.
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-    def _inodes(self) -> tuple[int, int]:
-        """Of the database and of its log, 0 where there is none."""
-        return _inode(self._database), _inode(self._database + "-wal")
-
-    def _delete_damaged(self) -> None:
-        """Delete in the background what was moved aside; it may be much."""
-        for path in self.path.glob(_DAMAGED + "*"):
-            threading.Thread(target=shutil.rmtree, args=(path, True), daemon=True).start()
-
-    def _learn(self, engine: Engine, names: BloomFilter) -> None:
-        """Read all rows in the background, in portions, so that no request waits."""
-        opened_at = time.time()
-        files = stray_files.FilesWithRows()
-        try:
-            last = -1
-            while self._learning is names and (rows := engine.rows(last, 1000)):
-                for row in rows:
-                    names.add(str(row.name))
-                    files.add(row.filename)
-                last = rows[-1].rowid
-                time.sleep(0.001)
-        except ERRORS:
-            return  # any name may be there; the next read or write says what is wrong
-        finally:
-            engine.close()
-        with self._opening:
-            if self._learning is not names:
-                return  # the folder is another one by now
-            if not self.shared:
-                self.stored_names = names
-        strays = stray_files.find(self.path, files, before=opened_at - stray_files.MIN_AGE)
-        if strays:
-            log.info("the cache in %s has %d files without a row; they are deleted", self.path, len(strays))
-        self._culler.stray_bytes = sum(size for _, size in strays)
-        for path, size in strays:
-            if stray_files.delete(path):
-                self._culler.stray_bytes -= size
 
     # Writing
 
     def _put_all(self, engine: Engine, values: Values, heard: int | None) -> bool:
         fitting = [(name, value) for name, value in values if not self._culler.is_too_large(value)]
         self._culler.make_space(engine, fitting)
-        if self._learning is not None:
-            for name, _ in fitting:
-                self._learning.add(name)
+        self._folder.note(name for name, _ in fitting)
         engine.put_all(((name, seal(name, value)) for name, value in fitting), heard)
         return True
 
@@ -321,13 +209,6 @@ class DiskStore:
         deleted = engine.delete(prefixes=self._pending_deletes)
         self._pending_deletes = ()
         return deleted
-
-
-def _inode(path: str) -> int:
-    try:
-        return os.stat(path).st_ino
-    except FileNotFoundError:
-        return 0
 
 
 def _is_text(prefix: str) -> bool:

@@ -54,15 +54,14 @@ class Turn:
 
 
 class FleetLocks:
-    """Locks by name. `seconds` is how long one lasts without news of its holder, `wait` the longest wait for
-    one, and `behind` for another origin's fetch."""
+    """Locks by name. `seconds` is how long one lasts without news of its holder, and `behind` the longest
+    wait for another origin's fetch."""
 
     def __init__(
         self,
         server: Server,
         *,
         seconds: float = LOCK_SECONDS,
-        wait: float = WAIT_SECONDS,
         behind: float = BEHIND_SECONDS,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -72,7 +71,6 @@ class FleetLocks:
         self.lost = 0  # that another origin took over from this one
         self._server = server
         self._seconds = seconds
-        self._wait = wait
         self._behind = behind
         self._sleep = sleep
         self._releasing = GivingBack()
@@ -102,7 +100,7 @@ class FleetLocks:
         lease = Lease(self._server, "lock", name, self._seconds)
         deadline = asyncio.timeout(None)
         try:
-            taken = await self._take(lease, self._wait)
+            taken = await self._take(lease, WAIT_SECONDS)
             async with deadline:
                 if not taken.is_ours:
                     yield

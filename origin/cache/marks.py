@@ -29,7 +29,7 @@ _PART = 200  # characters of one segment of a name: file systems below a bucket 
 class Mark:
     """One purge: of one key, of all keys that start with `prefix`, or of all keys of a handler.
 
-    `key` is what the source is asked for. `id` begins with the time, by the clock of whoever was asked.
+    `key` is what the source is asked for. `id` begins with the time of the origin that was asked.
     """
 
     id: str

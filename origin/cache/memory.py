@@ -21,7 +21,12 @@ K = TypeVar("K")
 T = TypeVar("T")
 MAX_VERSIONS = 20_000
 MAX_FAILURES = 10_000
-_OVERHEAD = 500  # bytes that an entry takes beside its body
+_ENTRY_OVERHEAD = 500  # bytes that an entry takes beside its body
+
+
+def weigh_result(result: Result) -> int:
+    """Bytes that a result takes in memory."""
+    return len(result.body) + _ENTRY_OVERHEAD
 
 
 class Lru(Generic[K, T]):
@@ -84,7 +89,7 @@ class MemoryTier(Tier):
 
     def __init__(self, capacity: int) -> None:
         """`capacity` is in bytes of results."""
-        self.results: Lru[str, Result] = Lru(capacity, lambda result: len(result.body) + _OVERHEAD)
+        self.results: Lru[str, Result] = Lru(capacity, weigh_result)
         self.versions: Lru[str, Version] = Lru(MAX_VERSIONS if capacity else 0, lambda _: 1)
 
     def keep(self, name: str, record: Record) -> bool:

@@ -1,8 +1,8 @@
 """The bucket tier: results that many origins share, each with a stamp that says which purges its maker knew.
 
-What a bucket holds is not trusted, since whoever may write to it could be anybody. A record is taken where
-its digest is that of its name and bytes, where it is a picture of one of our formats by its content, and
-where every value in it is of the kind that we write.
+What a bucket holds is not trusted, since others may write to it. A record is taken where its digest is that
+of its name and bytes, where it is a picture of one of our formats by its content, and where every value in it
+is of the kind that we write.
 
     results/{handler}!{source}/{key}!/V           the version of an original
     results/{handler}!{source}/{key}!/R{digest}   a result

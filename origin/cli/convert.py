@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
 from origin.cli.common import end_as_misused
 from origin.config.load import parse_config
+from origin.config.load import parse_json
 from origin.convert.c2corg import convert as convert_c2corg
 from origin.convert.conversion import CannotConvert
 from origin.convert.conversion import Conversion
 from origin.convert.linuxfr import convert as convert_linuxfr
+from origin.convert.s3imageserver import config_path
+from origin.convert.s3imageserver import convert as convert_s3imageserver
 from origin.convert.v2ex import convert as convert_v2ex
 from origin.convert.webcompat import convert as convert_webcompat
 from origin.errors import ConfigError
@@ -28,6 +33,13 @@ def convert() -> None:
 
     What differs is told on stderr. `origin convert ... | origin serve -c -` serves at once.
     """
+
+
+@convert.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
+@click.argument("flags", nargs=-1, type=click.UNPROCESSED)
+def s3imageserver(flags: tuple[str, ...]) -> None:
+    """s3imageserver, by its file of settings: -c config.json."""
+    _convert(lambda: convert_s3imageserver(_read_json(config_path(flags))))
 
 
 @convert.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
@@ -65,6 +77,16 @@ def _convert(convert_settings: Callable[[], Conversion]) -> None:
     except (CannotConvert, ConfigError) as error:
         end_as_misused(str(error))
     _show(conversion)
+
+
+def _read_json(path: str) -> Any:
+    """What is in a file of JSON, or on stdin for `-`. Raises CannotConvert."""
+    try:
+        return parse_json(sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CannotConvert(f"{path}: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise CannotConvert(f"{path}: not JSON: {str(error).replace('<string>:', 'line ')}") from None
 
 
 def _convert_python(

@@ -46,11 +46,11 @@ _S3 = "s3://"
     type=click.Path(dir_okay=False, path_type=Path),
     help="The record of what has been copied; the same one takes a copy up again.",
 )
-@click.option("--prefix", default="", help="Only what begins so.")
+@click.option("--prefix", default="", help="Only keys that start with this.")
 @click.option("--jobs", default=8, show_default=True, type=click.IntRange(1, 256), help="Objects at a time.")
 @click.option("--replace", "may_replace", is_flag=True, help="Replace what has other bytes under its name.")
-@click.option("--cache-control", help="Of the objects made, on S3.")
-@click.option("--acl", help="Canned ACL of the objects made, on S3, such as public-read.")
+@click.option("--cache-control", help="Cache-Control of the objects that are made, on S3.")
+@click.option("--acl", help="Canned ACL of the objects that are made, on S3, such as public-read.")
 @click.argument("source", metavar="FROM")
 @click.argument("target", metavar="TO")
 def copy(

@@ -20,7 +20,7 @@ TIMEOUT = 60  # seconds for the whole purge
 @click.command()
 @takes_config
 @click.option("--key", help="One original, by its key.")
-@click.option("--prefix", help="All originals whose key starts so.")
+@click.option("--prefix", help="All originals whose key starts with this.")
 @click.option("--url", help="The origin to ask.  [default: that of the configuration, on this machine]")
 @click.argument("handler")
 def purge(config_path: str, key: str | None, prefix: str | None, url: str | None, handler: str) -> None:
@@ -34,6 +34,8 @@ def purge(config_path: str, key: str | None, prefix: str | None, url: str | None
             "give --key or --prefix, not both, and not empty; without them the whole handler is purged"
         )
     base = url or _default_base(config)
+    if not base.startswith(("http://", "https://")):
+        end_as_misused(f"--url: expected http://HOST:PORT or https://…, got {base}")
     try:
         answer = _post(base, config.admin.token.get_secret_value(), {"handler": handler, **part})
     except urllib.error.HTTPError as error:

@@ -19,7 +19,7 @@ from origin.errors import OriginError
 
 @click.command()
 @takes_config
-@click.option("--prefix", default="", help="Only keys that begin so.")
+@click.option("--prefix", default="", help="Only keys that start with this.")
 @click.option(
     "--jobs", default=4, show_default=True, type=click.IntRange(1, 256), help="Originals at a time."
 )

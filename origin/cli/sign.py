@@ -115,7 +115,7 @@ def sign_grant(
 )
 @click.option("--max-bytes", type=click.IntRange(1), help="Bytes that the body of a request may have.")
 @click.option("--formats", help="Formats that may be sent, separated by commas: jpg,png.")
-@click.option("--replace", is_flag=True, help="Let it replace pictures that are there.")
+@click.option("--replace", is_flag=True, help="Let it replace pictures that are there already.")
 def sign_upload(
     path: str,
     config_path: str,

@@ -18,8 +18,9 @@ T = TypeVar("T")
 
 
 async def show_walk(label: str, total: int, outcomes: AsyncIterator[T], add: Callable[[T], None]) -> None:
-    """Add up the outcomes under a bar on stderr."""
-    with click.progressbar(length=total, label=label, file=sys.stderr, show_pos=True) as bar:
+    """Add up the outcomes under a bar on stderr, where that is a terminal."""
+    hidden = not sys.stderr.isatty()  # or the label alone would stand in a log
+    with click.progressbar(length=total, label=label, file=sys.stderr, show_pos=True, hidden=hidden) as bar:
         async for outcome in outcomes:
             add(outcome)
             bar.update(1)

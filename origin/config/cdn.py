@@ -81,4 +81,3 @@ class HttpCdn(Part):
 Cdn = Annotated[CloudflareCdn | FastlyCdn | CloudFrontCdn | VarnishCdn | HttpCdn, Field(discriminator="type")]
 # The header that must carry the tags, for CDNs that look at one alone.
 TAG_HEADERS = {"cloudflare": "Cache-Tag", "fastly": "Surrogate-Key", "varnish": "Surrogate-Key"}
-CDN_PARTS: tuple[type[Part], ...] = (CloudflareCdn, FastlyCdn, CloudFrontCdn, VarnishCdn, HttpCdn)

@@ -20,17 +20,19 @@ from origin.config.environment import Variables
 from origin.config.messages import first_mistake
 from origin.config.messages import refusal
 from origin.config.model import Config
+from origin.config.part import SCHEMA_KEY
 from origin.config.types import Referenced
 
 
 def load_config(path: Path) -> Config:
     """Read the configuration file, and what variables of the environment set. Raises ConfigError."""
+    name = path.name or str(path)  # a folder such as . has no name
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
-        raise refusal(path.name, f"cannot be read: {reason}") from exc
-    return parse_config(text, name=path.name, base=path.parent, environment=os.environ)
+        raise refusal(name, f"cannot be read: {reason}") from exc
+    return parse_config(text, name=name, base=path.parent, environment=os.environ)
 
 
 def parse_config(
@@ -100,9 +102,15 @@ def only_variables(environment: Mapping[str, str]) -> Config | None:
 
 
 def _resolve(data: Any, name: str, place: str, base: Path) -> Any:
-    """Replace every `env:NAME` and `file:PATH` by what it refers to."""
+    """Replace every `env:NAME` and `file:PATH` by what it refers to, and leave out `$schema`, which is for
+    editors, but for that in JSON which is answered as it stands."""
     if isinstance(data, dict):
-        return {key: _resolve(value, name, f"{place}.{key}".lstrip("."), base) for key, value in data.items()}
+        is_ours = ".json" not in place
+        return {
+            key: _resolve(value, name, f"{place}.{key}".lstrip("."), base)
+            for key, value in data.items()
+            if not (is_ours and key == SCHEMA_KEY and isinstance(value, str))
+        }
     if isinstance(data, list):
         return [_resolve(value, name, f"{place}[{i}]", base) for i, value in enumerate(data)]
     if not isinstance(data, str) or not data.startswith(("env:", "file:")):

@@ -32,9 +32,22 @@ def json_schema() -> dict[str, Any]:
     del handler["properties"]["prefix"]["default"]  # which is the handler's name
     source, aws, transform = ({"required": [key]} for key in ("source", "aws", "transform"))
     handler["oneOf"] = [source, aws, {**transform, "not": {"anyOf": [source, aws]}}]
-    for part in [schema, *schema["$defs"].values()]:
-        part["properties"][SCHEMA_KEY] = {"type": "string", "description": "for editors; means nothing here"}
+    _allow_schema_key(schema)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _allow_schema_key(schema: Any) -> None:
+    """Let `$schema` stand in every object whose keys the schema tells."""
+    if isinstance(schema, list):
+        for entry in schema:
+            _allow_schema_key(entry)
+    if not isinstance(schema, dict):
+        return
+    for entry in list(schema.values()):
+        _allow_schema_key(entry)
+    if schema.get("type") == "object" and schema.keys() & {"properties", "additionalProperties"}:
+        own = {"type": "string", "description": "for editors; means nothing here"}
+        schema["properties"] = {**schema.get("properties", {}), SCHEMA_KEY: own}
 
 
 class DocumentedKey(NamedTuple):

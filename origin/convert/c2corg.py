@@ -18,12 +18,14 @@ from origin.convert.address import read_bind
 from origin.convert.conversion import CannotConvert
 from origin.convert.conversion import Conversion
 from origin.convert.imagemagick import read_presets
+from origin.convert.log_level import read_log_level
 
 ADDRESS = ":8080"
 EXPIRE = 7200  # seconds after which what was not published goes
 CACHE_CONTROL = "public, max-age=3600"
 MAX_BYTES = 50_000_000  # of an upload; the old program had no limit
 FORMATS = ("jpg", "png", "gif", "svg")
+_LOG_LEVEL = "C2CORG_IMAGES_LOG_LEVEL"
 _METHODS = ["POST", "GET", "OPTIONS"]
 _HEADERS = ["Origin", "Content-Type", "Accept", "Authorization"]
 _MAX_AGE = re.compile(r"(?:^|[\s,])max-age=(\d{1,9})(?:$|[\s,;])")
@@ -39,10 +41,10 @@ def convert(arguments: Sequence[str], environment: Mapping[str, str]) -> Convers
     config = {
         "http_host": host,
         "http_port": port,
+        **read_log_level(_LOG_LEVEL, environment.get(_LOG_LEVEL)),
         "answers": {
             f"{base}ping": "Pong!",
             f"POST {base}ping": "Pong!",
-            f"GET {base}upload": {"status": 405, "text": "405 Method Not Allowed"},
         },
         "presets": dict(presets.values()),
         "handlers": [_handler(environment, base, published, waiting, presets)],

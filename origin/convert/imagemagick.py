@@ -70,26 +70,31 @@ def _shape(suffix: str, given: Mapping[str, str]) -> dict[str, Any]:
     if size is None:
         raise CannotConvert(f"RESIZING_CONFIG {suffix}: expected -resize")
     width, height, how = _size(suffix, size)
-    options: dict[str, Any] = {"w": width, "h": height, "c": False, "enlarge": how != ">"}
-    if how == "!":
-        options = {"w": width, "h": height, "fit": "fill", "enlarge": True}
     extent = given.get("-extent")
-    if extent is None and how == "^":
-        options = {"w": width, "h": height, "fit": "outside", "enlarge": True}
+    if extent is not None and _size(suffix, extent)[:2] != (width, height):
+        raise CannotConvert(
+            f"RESIZING_CONFIG {suffix}: -extent {extent} after -resize {size} cannot be kept: "
+            "a preset has one size"
+        )
+    options: dict[str, Any] = {"w": width, "h": height, "c": False, "enlarge": how != ">"}
+    if how == "!":  # whatever the extent, it is that size already
+        options = {"w": width, "h": height, "fit": "fill", "enlarge": True}
     elif extent is not None:
-        if _size(suffix, extent)[:2] != (width, height) or how == "!":
-            raise CannotConvert(
-                f"RESIZING_CONFIG {suffix}: -extent differs from -resize, which cannot be kept"
-            )
         fit = "cover" if how == "^" else "contain"
         options = {"w": width, "h": height, "fit": fit, "enlarge": how != ">"}
-        gravity = given.get("-gravity", "northwest").lower()
-        if gravity not in _GRAVITIES:
-            raise CannotConvert(f"RESIZING_CONFIG {suffix}: -gravity {gravity} cannot be kept")
-        options["g"] = _GRAVITIES[gravity]
-        if how != "^":
-            options["bg"] = given.get("-background", "white").removeprefix("#")
+        options |= _placing(suffix, given, pads=how != "^")
+    elif how == "^":
+        options = {"w": width, "h": height, "fit": "outside", "enlarge": True}
     return {name: value for name, value in options.items() if value is not None}
+
+
+def _placing(suffix: str, given: Mapping[str, str], *, pads: bool) -> dict[str, Any]:
+    """Where in its extent a picture lies, and on what."""
+    gravity = given.get("-gravity", "northwest").lower()
+    if gravity not in _GRAVITIES:
+        raise CannotConvert(f"RESIZING_CONFIG {suffix}: -gravity {gravity} cannot be kept")
+    background = given.get("-background", "white").removeprefix("#")
+    return {"g": _GRAVITIES[gravity], **({"bg": background} if pads else {})}
 
 
 def _size(suffix: str, text: str) -> tuple[int | None, int | None, str]:

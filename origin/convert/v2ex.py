@@ -16,6 +16,7 @@ from typing import Any
 from origin.convert.address import read_bind
 from origin.convert.conversion import CannotConvert
 from origin.convert.conversion import Conversion
+from origin.convert.log_level import read_log_level
 from origin.convert.python_settings import Settings
 from origin.convert.python_settings import read_settings
 
@@ -28,7 +29,6 @@ _FORMATS = [
     *("jpg", "png", "gif", "webp", "avif", "bmp", "tiff", "jp2"),
     *("ico", "icns", "psd", "svg", "heic"),
 ]
-_LEVELS = {"critical": "error", "warn": "warning", "debug": "debug", "info": "info", "error": "error"}
 
 
 def convert(arguments: Sequence[str], settings: str, environment: Mapping[str, str]) -> Conversion:
@@ -44,7 +44,7 @@ def convert(arguments: Sequence[str], settings: str, environment: Mapping[str, s
         "http_port": port,
         "cache": {"max_size": 0, "memory": 0},
         **_renderers(served),
-        **_log(own),
+        **read_log_level("LOG_LEVEL", own.get("log_level")),
         "answers": _answers(own),
         "handlers": [
             {
@@ -83,16 +83,6 @@ def _renderers(served: Mapping[str, str]) -> dict[str, Any]:
     if not re.fullmatch("[1-9][0-9]{0,3}", workers):
         raise CannotConvert(f"workers {workers!r}: expected a number")
     return {"renderers": int(workers)}
-
-
-def _log(own: Settings) -> dict[str, Any]:
-    level = own.get("log_level")
-    if level is None:
-        return {}
-    name = str(level).lower()
-    if name != "warning" and name not in _LEVELS:
-        raise CannotConvert(f"LOG_LEVEL {level!r}: expected debug, info, warning or error")
-    return {"log": {"level": _LEVELS.get(name, name)}}
 
 
 def _answers(own: Settings) -> dict[str, Any]:

@@ -23,7 +23,8 @@ _DESTINATIONS = (
     "uploads_default_dest",
     "prod_uploads_default_dest",
     "staging_uploads_default_dest",
-)  # of which one counts, in this order
+)  # of which one counts, in this order; in DEVELOPMENT, that of staging before that of production
+_PUBLIC = ("PRODUCTION", "DEVELOPMENT")  # neither is the developer's own machine
 _NAMES = (*_DESTINATIONS, "uploads_default_url", "max_content_length")
 
 
@@ -34,7 +35,12 @@ def convert(arguments: Sequence[str], settings: str, environment: Mapping[str, s
     """
     host, port = read_bind(_bind(arguments))
     own = read_settings(settings, _NAMES, environment)
-    folder = _folder(own)
+    folder = _folder(own, is_staging=bool(environment.get("DEVELOPMENT")))
+    if not own.has("uploads_default_url") and any(map(environment.get, _PUBLIC)):
+        raise CannotConvert(
+            "UPLOADS_DEFAULT_URL is not set; only on a developer's machine it is localhost. "
+            "Set it to the URL of the uploads, such as https://example.com/uploads/"
+        )
     base, prefix = _base_url(str(own.get("uploads_default_url") or f"http://localhost:{port}/uploads/"))
     config = {
         "http_host": host,
@@ -42,7 +48,6 @@ def convert(arguments: Sequence[str], settings: str, environment: Mapping[str, s
         "answers": {
             "POST /upload": {"status": 308, "location": "/upload/"},
             "GET /upload/": {"status": 404, "text": "404 Not Found"},
-            "PUT /upload/": {"status": 405, "text": "405 Method Not Allowed"},
         },
         "handlers": [_uploads(folder, base, prefix, _max_body(own))],
     }
@@ -58,8 +63,9 @@ def _bind(arguments: Sequence[str]) -> str:
     raise CannotConvert(f"{' '.join(arguments)}: expected -b HOST:PORT, or nothing")
 
 
-def _folder(own: Settings) -> str:
-    for name in _DESTINATIONS:
+def _folder(own: Settings, *, is_staging: bool) -> str:
+    first, production, staging = _DESTINATIONS
+    for name in (first, staging, production) if is_staging else _DESTINATIONS:
         if own.has(name):
             return str(own.get(name))
     own.get(_DESTINATIONS[0])

@@ -70,32 +70,14 @@ class FetchAdmission:
             with _counted(waiting, (handler, server)):
                 await self._wait_for_place(handler, server)
         self._fetching[handler] += 1
-        reserved = 0
-
-        def hold(size: int) -> None:
-            nonlocal reserved
-            self.bytes += size - reserved
-            if server:
-                _add(self._bytes_of_servers, (handler, server), size - reserved)
-            reserved = size
-
-        async def reserve(size: int) -> None:
-            if size <= reserved:
-                return
-            # Hold nothing while waiting: two originals that are larger than all memory would deadlock.
-            hold(0)
-            if not self._has_memory(size, handler, server):
-                await self._notify()
-                await self._wait_for_memory(size, handler, server)
-            hold(size)
-
-        hold(EXPECTED_BYTES)
+        share = _Share(self, handler, server)
+        share.hold(EXPECTED_BYTES)
         try:
             with _counted(fetching, (handler, server)):
-                yield reserve
+                yield share.reserve
         finally:
             self._fetching[handler] -= 1
-            hold(0)
+            share.hold(0)
             await self._notify()
 
     @asynccontextmanager
@@ -129,7 +111,16 @@ class FetchAdmission:
         finally:
             self._waiting[handler] -= 1
 
+    def _count(self, change: int, handler: str, server: str) -> None:
+        """Count bytes of originals as held, or no longer."""
+        self.bytes += change
+        if server:
+            _add(self._bytes_of_servers, (handler, server), change)
+
     async def _wait_for_memory(self, size: int, handler: str, server: str) -> None:
+        if self._has_memory(size, handler, server):
+            return
+        await self._notify()
         self._waiting_for_memory += 1
         try:
             has_memory = partial(self._has_memory, size, handler, server)
@@ -148,6 +139,29 @@ class FetchAdmission:
         if self._waiting_for_memory or any(self._waiting.values()):
             async with self._changed:
                 self._changed.notify_all()
+
+
+class _Share:
+    """What one fetch holds of the memory for originals, in bytes."""
+
+    def __init__(self, admission: FetchAdmission, handler: str, server: str) -> None:
+        self._admission = admission
+        self._handler = handler
+        self._server = server
+        self._size = 0
+
+    def hold(self, size: int) -> None:
+        self._admission._count(size - self._size, self._handler, self._server)
+        self._size = size
+
+    async def reserve(self, size: int) -> None:
+        """Hold so many bytes, once there are as many. Raises Overloaded."""
+        if size <= self._size:
+            return
+        # Hold nothing while waiting: two originals that are larger than all memory would deadlock.
+        self.hold(0)
+        await self._admission._wait_for_memory(size, self._handler, self._server)
+        self.hold(size)
 
 
 @contextmanager

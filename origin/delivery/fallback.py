@@ -17,6 +17,7 @@ from importlib import resources
 from pathlib import Path
 
 from origin.cache.memory import Lru
+from origin.cache.memory import weigh_result
 from origin.cache.records import Result
 from origin.errors import BadRequest
 from origin.errors import OriginError
@@ -65,7 +66,7 @@ class Fallback:
         self._clock = clock
         self._forbidden_until = 0.0  # seconds of `clock`
         self._prepared: dict[str, Result] = {}
-        self._sizes: Lru[str, Result] = Lru(MEMORY, _weight)
+        self._sizes: Lru[str, Result] = Lru(MEMORY, weigh_result)
         self._refused: Lru[str, bool] = Lru(MAX_REFUSED, lambda _: 1)  # sizes that failed or are too large
         self._rendering: dict[str, asyncio.Task[Result | None]] = {}
 
@@ -210,10 +211,6 @@ def _of_size(options: Options) -> Options:
 
 def _name(options: Options, format: str) -> str:
     return f"{options.canonical()}|{format}"
-
-
-def _weight(result: Result) -> int:
-    return len(result.body) + 500
 
 
 def _result(body: bytes, format: ResultFormat) -> Result:

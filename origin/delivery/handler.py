@@ -45,7 +45,7 @@ from origin.http.via import has_passed
 from origin.http.via import note_passed
 from origin.ops.purge import FleetPurges
 from origin.ops.purge import PurgeNotSpread
-from origin.sources.marks import is_derived
+from origin.sources.object_metadata import is_derived
 from origin.sources.remote_url import parse_url
 from origin.sources.url_registry import NoRegistry
 from origin.sources.url_registry import RegistryAction

@@ -19,8 +19,7 @@ class Hosts:
         """The answer to a request that came by another way; None to the others."""
         if is_probe(request.raw_path):
             return None  # load balancers ask by address
-        host = (request.header(b"host") or "").lower()
-        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+        name = _name(request.header(b"host") or "")
         if self._https_port is not None and request.scope.get("scheme") == "http":
             return self._redirect_to_https(name if name in self._names else self._names[0], request)
         if name not in self._names:
@@ -34,6 +33,14 @@ class Hosts:
         # A second slash at the front would make the path a host name.
         location = f"https://{host}{port}".encode() + b"/" + request.raw_path.lstrip(b"/") + query
         return text_response(301, "moved to https", (b"location", location))
+
+
+def _name(host: str) -> str:
+    """The name in a Host header (RFC 9110 section 7.2), without its port and the dot of the root of DNS."""
+    name, colon, port = host.lower().rpartition(":")
+    if not colon or not (port.isdigit() or not port):
+        name = host.lower()
+    return name.removesuffix(".")
 
 
 def is_probe(raw_path: bytes) -> bool:

@@ -90,6 +90,13 @@ class Mounts:
                 return self.by_prefix[path], ""
         return find_mount(path, self.by_prefix) or (None, "")
 
+    def find_route(self, raw_path: bytes) -> Route | None:
+        """The route at a path, for whatever method."""
+        try:
+            return self._routes.get(decode_path(raw_path))
+        except BadRequest:
+            return None
+
     def find_undecodable(self, raw_path: bytes) -> tuple[Mount | None, str]:
         """The mount that the beginning of a path leads to which cannot be decoded, and the key as far as it
         can be read."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,6 +34,12 @@ class FetchedOriginal:
     body: bytes | memoryview | None = None
     asked: str = ""  # "fetched" or "unchanged" where the source was asked
     took: float = 0.0  # seconds in the source
+
+
+def _past(last_modified: float | None, now: float) -> float | None:
+    """The date, or this moment where it lies ahead: Last-Modified is never later than Date (RFC 9110 section
+    8.8.2.1)."""
+    return None if last_modified is None else min(last_modified, now)
 
 
 def _one_server(key: str) -> str:
@@ -79,8 +86,15 @@ class Originals:
         return self.ttl_at(version, self._clock())
 
     def ttl_at(self, version: Version, now: float) -> int:
-        """The same at a moment, in Unix seconds."""
-        return int(version.checked + self.cache_time - now) if version.checked <= now + MAX_CLOCK_SKEW else 0
+        """The same at a moment, in Unix seconds.
+
+        Part of a second counts as a whole one, in both directions: a result is fresh for the whole of
+        `cache_time`, and is served stale for no more than its window.
+        """
+        if version.checked > now + MAX_CLOCK_SKEW:
+            return 0
+        left = version.checked + self.cache_time - now
+        return math.ceil(left) if left > 0 else math.floor(left)
 
     def is_down(self) -> bool:
         """Whether the source has failed within the last seconds."""
@@ -103,13 +117,24 @@ class Originals:
         """The same with its bytes: those just fetched, those in the cache, or fetched once more."""
         if current.body is not None:
             return current
-        if self.cache is not None:
-            async with self.admission.place(self._handler) as reserve, self._cache_reads:
-                body = await self.cache.find_original(original, current.version.etag)
-                await reserve(len(body or b""))
-            if body is not None:
-                return FetchedOriginal(current.version, body, current.asked, current.took)
+        body = await self._find_kept(original, current.version)
+        if body is not None:
+            return FetchedOriginal(current.version, body, current.asked, current.took)
         return await self._flights.run(original + "body", lambda: self._ask(original, key, None))
+
+    async def kept(self, original: str, version: Version) -> FetchedOriginal | None:
+        """That version as the cache has it, without asking the source; None where it is not kept."""
+        body = await self._find_kept(original, version)
+        return None if body is None else FetchedOriginal(version, body)
+
+    async def _find_kept(self, original: str, version: Version) -> bytes | memoryview | None:
+        """Raises Overloaded."""
+        if self.cache is None:
+            return None
+        async with self.admission.place(self._handler) as reserve, self._cache_reads:
+            body = await self.cache.find_original(original, version.etag)
+            await reserve(len(body or b""))
+            return body
 
     def forget(self, prefix: str) -> None:
         """A purge: a request that comes now does not join a fetch that began before it."""
@@ -142,7 +167,7 @@ class Originals:
             )
         else:
             current = FetchedOriginal(
-                Version(answer.etag, answer.last_modified, now), answer.body, "fetched", took
+                Version(answer.etag, _past(answer.last_modified, now), now), answer.body, "fetched", took
             )
         if entry is not None:
             entry.keep_version(current.version)

@@ -13,6 +13,7 @@ from origin.delivery.mounts import Mounts
 from origin.errors import BadRequest
 from origin.http.caching import NO_STORE
 from origin.http.caching import cache_status
+from origin.http.message import RETRY_AFTER
 from origin.http.message import SECURITY_HEADERS
 from origin.http.message import ClientGone
 from origin.http.message import Request
@@ -50,6 +51,17 @@ class OtherMethods:
             mount.cors.apply(request, response)
         return response
 
+    def refuse_route(self, request: Request) -> Response | None:
+        """The answer to a method that a route does not have (RFC 9110 section 15.5.6); None where there is no
+        route."""
+        route = self._mounts.find_route(request.raw_path)
+        if route is None:
+            return None
+        response = text_response(405, "method not allowed", (b"allow", route.method.encode()))
+        if route.mount.cors is not None:
+            route.mount.cors.apply(request, response)
+        return response
+
     def _refuse_path(self, error: BadRequest, request: Request) -> Response:
         """The answer to a path that cannot be decoded, from what its beginning leads to."""
         mount, _ = self._mounts.find_undecodable(request.raw_path)
@@ -72,7 +84,7 @@ class OtherMethods:
             response = text_response(500, "internal server error")
             response.handler, response.error = mount.handler.name, exc
         if not self._bodies.admits(response.body, request.client):
-            return text_response(503, "overloaded", (b"retry-after", b"2"))
+            return text_response(503, "overloaded", RETRY_AFTER)
         return response
 
 

@@ -32,7 +32,7 @@ from origin.ops import tracing
 from origin.render.pool import Rendered
 from origin.render.pool import RenderPool
 from origin.render.quarantine import Quarantine
-from origin.sources.marks import crop_of
+from origin.sources.object_metadata import crop_of
 from origin.urls.options import Options
 
 _TRIAL = Options(width=16)  # whether an original that passes as it is decodes at all

@@ -5,7 +5,7 @@ The three are told apart in `get`, in this order:
 1  a fresh result in the cache is served
 2  a stale one is served and renewed behind the answer, or served alone while the source is down
 3  anything else is made, once for all who ask at the same time: the original is got here, and `rendering`
-   renders it and keeps the result
+   renders it and keeps the result; while the source is down, that is the original which the cache keeps
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ import time
 from collections.abc import Awaitable
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import lru_cache
 
 from origin.cache.leases import Leases
 from origin.cache.records import Lookup
 from origin.cache.records import Result
 from origin.cache.records import Version
+from origin.cache.results import Entry
 from origin.delivery.originals import FetchedOriginal
 from origin.delivery.originals import Originals
 from origin.delivery.rendering import Rendering
@@ -39,6 +41,8 @@ from origin.errors import OriginError
 from origin.errors import Overloaded
 from origin.errors import SourceUnavailable
 from origin.http.caching import cache_status
+from origin.http.caching import collapsed
+from origin.http.caching import with_detail
 from origin.http.message import ClientGone
 from origin.http.message import Request
 from origin.render.pool import RenderPool
@@ -46,6 +50,8 @@ from origin.urls.options import Options
 
 log = logging.getLogger(__name__)
 
+STALE_IF_ERROR = "stale-if-error"
+"""What Cache-Status says of an answer from a time before the source was down."""
 LEASE_SECONDS = 2.0  # that a lease lasts longer than a render may take
 
 
@@ -187,7 +193,8 @@ class Renditions:
     # 1 and 2: what the cache has
 
     async def _look_up(self, variant: Variant) -> Lookup:
-        """What the cache has. Raises the failure that it remembers where it has no result."""
+        """What the cache has. Raises the failure that it remembers where it has no result, and none may be
+        made of the original that it keeps."""
         if self._cache is None:
             return Lookup(None)
         if self._cache.has_bucket:  # which need not be asked for what the source does not have
@@ -197,6 +204,8 @@ class Renditions:
         lookup = await self._cache.find(variant.original, variant.name, variant.may_be)
         if lookup.result is None:
             failure = self._cache.failure(variant.original, variant.name, self._clock())
+            if isinstance(failure, SourceUnavailable) and self._may_be_stale(lookup.version):
+                return lookup
             if failure is not None:
                 raise failure
         return lookup
@@ -215,12 +224,13 @@ class Renditions:
 
     def _stale_if_error(self, lookup: Lookup) -> Outcome | None:
         """The stale result, for a source that is down, unless the result is too old."""
-        if lookup.version is None or lookup.result is None:
+        if lookup.version is None or lookup.result is None or not self._may_be_stale(lookup.version):
             return None
-        ttl = self.originals.ttl(lookup.version)
-        if -ttl > self._freshness.stale_if_error:
-            return None
-        return _stale(lookup.result, lookup.version, ttl, "stale-if-error")
+        return _stale(lookup.result, lookup.version, self.originals.ttl(lookup.version), STALE_IF_ERROR)
+
+    def _may_be_stale(self, version: Version | None) -> bool:
+        """Whether a version is not too old to be served while the source is down."""
+        return version is not None and -self.originals.ttl(version) <= self._freshness.stale_if_error
 
     def _refresh(self, lookup: Lookup, variant: Variant) -> None:
         """Renew a stale result behind the answer, once for all who ask."""
@@ -262,8 +272,8 @@ class Renditions:
             client_gone.cancel()
         if leader:
             return outcome
-        status = f"{outcome.cache_status}; collapsed"
-        return Outcome(outcome.result, status, outcome.cache, version=outcome.version)
+        status = collapsed(outcome.cache_status)
+        return replace(outcome, cache_status=status, stages={})
 
     async def _make(self, variant: Variant, lookup: Lookup) -> Outcome:
         """Make a result that no origin has, or renew one."""
@@ -283,6 +293,10 @@ class Renditions:
         """Ask the source, then take the result that is there or render a new one."""
         original, key = variant.original, variant.key
         entry = self._cache.entry(original) if self._cache else None
+        if lookup.result is None and not self.originals.may_ask(original):
+            made = await self._make_of_kept(variant, lookup.version, entry)
+            if made is not None:
+                return made
         try:
             with ExitStack() as expected:
                 if lookup.result is None and variant.format != AS_IT_IS:
@@ -298,11 +312,31 @@ class Renditions:
                     current = await self.originals.body(original, key, current)
                     expected.close()
                     return await self._rendering.render_and_keep(variant, current, entry)
-        except (SourceUnavailable, Overloaded):
+        except Overloaded:
             outcome = self._stale_if_error(lookup)
             if outcome is None:
                 raise
             return outcome
+        except SourceUnavailable:
+            outcome = self._stale_if_error(lookup) or await self._make_of_kept(variant, lookup.version, entry)
+            if outcome is None:
+                raise
+            return outcome
+
+    async def _make_of_kept(
+        self, variant: Variant, version: Version | None, entry: Entry | None
+    ) -> Outcome | None:
+        """A new result of the stale original that the cache keeps, for a source that is down; None where it
+        keeps none, or one that is too old."""
+        if version is None or self.originals.ttl(version) > 0 or not self._may_be_stale(version):
+            return None
+        kept = await self.originals.kept(variant.original, version)
+        if kept is None:
+            return None
+        async with self._rendering.admitted(variant, kept):
+            made = await self._rendering.render_and_keep(variant, kept, entry)
+        status = with_detail(made.cache_status, STALE_IF_ERROR)
+        return replace(made, cache_status=status, is_brief=True)
 
     async def _made_by_others(
         self, variant: Variant, lookup: Lookup, current: FetchedOriginal

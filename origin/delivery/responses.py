@@ -26,9 +26,11 @@ from origin.http.conditional import UnsatisfiableRange
 from origin.http.conditional import byte_range
 from origin.http.conditional import etag
 from origin.http.conditional import not_modified
+from origin.http.conditional import precondition_failed
 from origin.http.dates import http_date
 from origin.http.disposition import attachment
 from origin.http.disposition import content_disposition
+from origin.http.message import RETRY_AFTER
 from origin.http.message import SECURITY_HEADERS
 from origin.http.message import RawHeaders
 from origin.http.message import Request
@@ -38,7 +40,6 @@ from origin.http.message import serialize_headers
 from origin.ops.logs import redact_text
 
 STALE_MAX_AGE = 10  # seconds: CDNs ask again soon for what is stale here, or will soon be another
-RETRY_AFTER = b"2"  # seconds
 
 _HIT = b"%scache-status: origin; hit; ttl=%d; detail=memory\r\n%s%s"  # as `cache_status` writes it
 _MAX_REASON = 500  # characters
@@ -87,11 +88,15 @@ class ResponseBuilder:
     def picture(
         self, outcome: Outcome, headers: VariantHeaders, expires_in: int | None, request: Request
     ) -> Response:
-        """200, 304, 206 or 416. `expires_in` counts the seconds until the token's end, None without one."""
+        """200, 304, 206, 412 or 416. `expires_in` counts the seconds until the token's end, if it has one."""
         result = outcome.result
         control = self._control(outcome.cache == "stale" or outcome.is_brief, expires_in)
         head = [*control, (b"cache-status", outcome.cache_status.encode()), *headers.always]
         response = Response(200, head, result.body, self._handler, cache=outcome.cache, stages=outcome.stages)
+        if _is_another_version(headers, request):
+            _refuse(response, 412)
+            head.append(_length(b""))
+            return response
         if _is_not_modified(headers, expires_in, request.headers):
             response.status, response.body = 304, b""
             return response
@@ -112,7 +117,9 @@ class ResponseBuilder:
         request_headers: Mapping[bytes, bytes],
     ) -> Response | None:
         """The 200 or 304 of `picture` to a hit in memory, with its headers serialized already; None where
-        the request asks for a range."""
+        the request asks for a range, or for one version alone."""
+        if b"if-match" in request_headers or b"if-unmodified-since" in request_headers:
+            return None
         control = self._control_serialized
         if expires_in is not None:
             control = serialize_headers(self._control(False, expires_in))
@@ -162,7 +169,7 @@ class ResponseBuilder:
         if substitute.location is not None:
             headers.append((b"location", substitute.location.encode()))
         if isinstance(error, Overloaded):
-            headers.append((b"retry-after", RETRY_AFTER))
+            headers.append(RETRY_AFTER)
         if self._debug:
             headers.append((b"x-origin-reason", _visible(redact_text(str(error)))))
         return Response(
@@ -176,9 +183,10 @@ class ResponseBuilder:
         )
 
     def _status(self, error: OriginError) -> int:
-        if isinstance(error, Overloaded) or self._error_status == "exact":
-            return error.status
-        return self._named(error) or 404
+        named = self._named(error)
+        if named is not None:
+            return named
+        return error.status if isinstance(error, Overloaded) or self._error_status == "exact" else 404
 
     def _named(self, error: OriginError) -> int | None:
         """The status that the configuration names for the error's case or class."""
@@ -205,14 +213,16 @@ class ResponseBuilder:
 
     def _control(self, is_brief: bool, expires_in: int | None) -> RawHeaders:
         fresh = self._freshness
-        max_age = min(fresh.max_age, STALE_MAX_AGE) if is_brief else fresh.max_age
         windows = (fresh.stale_while_revalidate, fresh.stale_if_error)
-        control = cache_control(max_age, *windows, expires_in)
+        control = cache_control(_shorten(fresh.max_age, is_brief), *windows, expires_in)
         if fresh.cdn_max_age is None:
             return [(b"cache-control", control.encode())]
-        cdn_max_age = min(fresh.cdn_max_age, max_age) if max_age < fresh.max_age else fresh.cdn_max_age
-        cdn = cache_control(cdn_max_age, *windows, expires_in)
+        cdn = cache_control(_shorten(fresh.cdn_max_age, is_brief), *windows, expires_in)
         return [(b"cache-control", control.encode()), (b"cdn-cache-control", cdn.encode())]
+
+
+def _shorten(max_age: int, is_brief: bool) -> int:
+    return min(max_age, STALE_MAX_AGE) if is_brief else max_age
 
 
 def _disposition(image: ImageRequest, format: ResultFormat) -> str:
@@ -228,15 +238,27 @@ def _apply_range(response: Response, headers: VariantHeaders, request: Request) 
     try:
         part = byte_range(wanted, condition, headers.etag, headers.last_modified, length)
     except UnsatisfiableRange as exc:
-        response.status, response.body = 416, b""
-        dropped = (b"content-type", b"cache-control")
-        response.headers[:] = [pair for pair in response.headers if pair[0] not in dropped]
-        response.headers += [(b"content-range", exc.content_range.encode()), _NO_STORE]
+        _refuse(response, 416)
+        response.headers.append((b"content-range", exc.content_range.encode()))
         return
     if part is not None:
         response.status = 206
         response.headers.append((b"content-range", part.content_range(length).encode()))
         response.body = response.body[part.first : part.last + 1]
+
+
+def _refuse(response: Response, status: int) -> None:
+    """Make the answer one without a picture, which nothing keeps."""
+    dropped = (b"content-type", b"cache-control", b"cdn-cache-control")
+    response.status, response.body = status, b""
+    response.headers[:] = [pair for pair in response.headers if pair[0] not in dropped]
+    response.headers.append(_NO_STORE)
+
+
+def _is_another_version(headers: VariantHeaders, request: Request) -> bool:
+    """Whether the client asked for a version that the result is not."""
+    match, since = request.header(b"if-match"), request.header(b"if-unmodified-since")
+    return precondition_failed(headers.etag, headers.last_modified, match, since)
 
 
 def _is_not_modified(

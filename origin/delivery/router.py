@@ -168,7 +168,7 @@ class Router:
 
     async def _respond(self, request: Request) -> Response | None:
         """The answer; None where the request belongs to no mount."""
-        if len(request.raw_path) + len(request.query) > MAX_URL:
+        if len(request.target) > MAX_URL:
             return text_response(414, "URI too long")
         refusal = None if self._hosts is None else self._hosts.refuse(request)
         if refusal is not None:
@@ -180,7 +180,7 @@ class Router:
         response = await self._read(request) if read else await self._other_methods.respond(request)
         if response is None and _is_disguised(request.raw_path):
             return text_response(404, "not found")
-        return response
+        return response if response is not None else self._other_methods.refuse_route(request)
 
     async def _read(self, request: Request) -> Response | None:
         """A GET or HEAD of a picture."""

@@ -12,7 +12,7 @@ from typing import Literal
 
 from origin.imaging.protocol import Job
 from origin.imaging.protocol import Watermark
-from origin.sources.marks import Crop
+from origin.sources.object_metadata import Crop
 from origin.urls.options import Options
 from origin.urls.parsing import OptionDefaults
 from origin.urls.query import Pair
@@ -25,10 +25,11 @@ Passthrough = Literal["never", "plain", "always"]
 def passes_through(passthrough: Passthrough, pairs: Iterable[Pair], defaults: OptionDefaults) -> bool:
     """Whether a URL with these pairs in its query is answered with the original's own bytes.
 
-    A preset that every URL has leaves none without options.
+    A preset that every URL has leaves none without options. A token and its end say nothing of the picture.
     """
     if passthrough == "plain":
-        has_options = any(name in defaults.by_name and value for name, value in pairs)
+        taken = (defaults.by_name.get(name) for name, value in pairs if value)
+        has_options = any(option is not None and not option.of_token for option in taken)
         return defaults.preset is None and not has_options
     return passthrough == "always"
 

@@ -45,22 +45,25 @@ def cache_status(
     fwd_status: int | None = None,
     ttl: int | None = None,
     stored: bool = False,
-    collapsed: bool = False,
     detail: str | None = None,
 ) -> str:
     """Our member of Cache-Status (RFC 9211 section 2). `hit` and `fwd` exclude each other.
 
     `fwd` says why the source was asked, `fwd_status` what it answered, `ttl` how many seconds of
-    freshness are left (negative when stale), `collapsed` that another request did the asking. `detail`
-    is a token of ours, never text from elsewhere. With neither `hit` nor `fwd`, we refused by ourselves.
+    freshness are left (negative when stale). `detail` is a token of ours, never text from
+    elsewhere. With neither `hit` nor `fwd`, we refused by ourselves.
     """
     text = "origin; hit" if hit else "origin"
     for name, value in (("fwd", fwd), ("fwd-status", fwd_status), ("ttl", ttl)):
         if value is not None:
             text += f"; {name}={value}"
     text += "; stored" if stored else ""
-    text += "; collapsed" if collapsed else ""
     return f"{text}; detail={detail}" if detail else text
+
+
+def collapsed(status: str) -> str:
+    """The member of a request for which another one did the asking."""
+    return f"{status}; collapsed"
 
 
 def with_detail(status: str, detail: str) -> str:

@@ -33,15 +33,38 @@ def not_modified(
     return since is not None and int(last_modified) <= since
 
 
+def precondition_failed(
+    etag: str, last_modified: float | None, if_match: str | None, if_unmodified_since: str | None
+) -> bool:
+    """Whether a GET or HEAD is answered 412 (RFC 9110 sections 13.1 and 13.2.2). A 304 comes after that.
+
+    If-Match alone decides where it is sent, even when it is nonsense. The comparison is strong: a tag with
+    `W/` before it is never ours.
+    """
+    if if_match is not None:
+        return not _names(etag, if_match)
+    if if_unmodified_since is None or last_modified is None:
+        return False
+    since = parse_http_date(if_unmodified_since)
+    return since is not None and int(last_modified) > since
+
+
+def _names(etag: str, header: str) -> bool:
+    """Strong comparison (RFC 9110 section 8.8.3.2) of our tag, which is strong, with each one listed."""
+    if header.strip(" \t") in (etag, "*"):
+        return True
+    return any(opaque == etag[1:-1] and not is_weak for is_weak, opaque in _tags(header))
+
+
 def _matches(etag: str, header: str) -> bool:
     """Weak comparison (RFC 9110 section 8.8.3.2) of our tag with each one listed."""
     if header in (etag, "*"):
         return True
-    return etag in header and etag[1:-1] in _opaque_tags(header)
+    return etag in header and any(opaque == etag[1:-1] for _, opaque in _tags(header))
 
 
-def _opaque_tags(header: str) -> Iterator[str]:
-    """The text between the quotes of each tag, up to the first thing that is no tag.
+def _tags(header: str) -> Iterator[tuple[bool, str]]:
+    """Whether each tag is weak, and the text between its quotes, up to the first thing that is no tag.
 
     A tag may hold commas but neither quotes nor escapes (RFC 9110 section 8.8.3), so the quotes alone
     tell where one ends: even pieces stand between tags, odd ones are tags.
@@ -49,9 +72,10 @@ def _opaque_tags(header: str) -> Iterator[str]:
     pieces = header.split('"')
     for at in range(1, len(pieces) - 1, 2):
         between = pieces[at - 1]
-        if between.strip(" \t,") not in ("", "W/") or (at > 1 and "," not in between):
+        mark = between.strip(" \t,")
+        if mark not in ("", "W/") or (at > 1 and "," not in between):
             return
-        yield pieces[at]
+        yield mark == "W/", pieces[at]
 
 
 _LONGEST_RANGE = 64  # two 25-digit positions fit: what is longer is a list or an attack

@@ -36,6 +36,9 @@ SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"cross-origin-resource-policy", b"cross-origin"),
 )
 
+RETRY_AFTER = (b"retry-after", b"2")
+"""With every 503 of ours: seconds after which another try is welcome."""
+
 
 class ClientGone(Exception):
     """The client closed the connection; nobody reads an answer."""

@@ -15,6 +15,7 @@ from dataclasses import field
 from origin.errors import Unprocessable
 from origin.imaging.colour import convert
 from origin.imaging.vendor import pyvips
+from origin.imaging.vips import load
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CONTROL = struct.Struct(
@@ -84,7 +85,7 @@ def load_frames(original: bytes, count: int, first: int = 0) -> pyvips.Image:
 
 def _show(canvas: pyvips.Image, frame: _Frame, head: list[tuple[bytes, bytes]]) -> pyvips.Image:
     """The canvas with this frame on it."""
-    picture = pyvips.Image.pngload_buffer(_write(frame, head), fail_on="truncated")
+    picture = load("pngload_source", _write(frame, head), fail_on="truncated")
     picture = convert(picture).colourspace("srgb")
     picture = picture if picture.hasalpha() else picture.addalpha()
     if frame.blending == _OVER:

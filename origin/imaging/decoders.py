@@ -14,6 +14,7 @@ from origin.formats import Format
 from origin.imaging.apng import load_frames
 from origin.imaging.gif import images
 from origin.imaging.vendor import pyvips
+from origin.imaging.vips import load
 
 _blocked: set[Format] = set()
 _modules: dict[Format, ModuleType] = {}
@@ -66,9 +67,7 @@ def open_image(original: bytes, format: Format, page: int | None = None, **optio
     if format is Format.PNG and (page is not None or "n" in options):
         return load_frames(original, int(str(options.get("n", 1))), page or 0)
     options |= {} if page is None else {"page": page}
-    return pyvips.Operation.call(
-        format.loader, original, access="sequential", fail_on=format.fail_on, **options
-    )
+    return load(format.loader, original, access="sequential", fail_on=format.fail_on, **options)
 
 
 def is_whole(gif: bytes, pages: int) -> bool:

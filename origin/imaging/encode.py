@@ -111,7 +111,6 @@ def _best_within(image: pyvips.Image, format: Format, options: Options, frame: F
         search.SIZES[format.name],
         tolerance=search.SIZE_TOLERANCE,
         highest=options.quality if isinstance(options.quality, int) else search.HIGHEST,
-        try_lowest=True,
     )
     return min(bodies.values(), key=len) if found is None else bodies[found]
 

@@ -18,6 +18,8 @@ from origin.imaging.vendor import pyvips
 
 Order = Sequence[tuple[int, int]]  # waves, by how often they turn, across and down
 Waves = dict[tuple[int, int], float]  # their amplitudes
+Channel = tuple[float, float, list[int]]
+"""The mean, the highest amplitude, and the amplitudes of the other waves as numbers from 0 to 15."""
 
 _BASE83 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#$%*+,-.:;=?@[]^_{|}~"
 _BYTES = [n / 255 for n in range(256)]
@@ -62,48 +64,52 @@ def thumbhash(picture: pyvips.Image) -> str:
     """The ThumbHash, in base64. Sides are at most 100 pixels. It has four bands of bytes, the colours not
     premultiplied."""
     width, height = picture.width, picture.height
+    bands = _thumbhash_bands(picture)
+    most = 5 if len(bands) == 4 else 7  # waves along the longer side
+    across = max(1, _round(most * width / max(width, height)))
+    down = max(1, _round(most * height / max(width, height)))
+    orders = [_low_waves(max(3, across), max(3, down)), _low_waves(3, 3), _low_waves(3, 3), _low_waves(5, 5)]
+    stack = pyvips.Image.arrayjoin(bands, across=1)
+    channels = [_channel(waves) for waves in _amplitudes(stack, orders[: len(bands)], 0.5)]
+    landscape = width > height
+    data = _thumbhash_head(channels, landscape, down if landscape else across)
+    waves = [wave for *_, those in channels for wave in those]
+    waves += [0] * (len(waves) % 2)
+    data += bytes(low | high << 4 for low, high in zip(waves[::2], waves[1::2], strict=True))
+    return base64.b64encode(data).decode()
+
+
+def _thumbhash_bands(picture: pyvips.Image) -> list[pyvips.Image]:
+    """Light, yellow to blue, red to green; and alpha, where the picture is transparent."""
+    width, height = picture.width, picture.height
     red, green, blue, alpha = _unstacked(_stacked(picture, _BYTES), 4)
     seen = _sum(alpha)
     see_through = seen < width * height
     if see_through:  # what shows through is the average colour, so that it adds no wave
         red, green, blue = (_over_its_mean(band, alpha, seen) for band in (red, green, blue))
     three = pyvips.Image.black(width, height) + 3  # a division, since `/ 3` would multiply by a third
-    light = (red + green + blue).divide(three)
-    yellow = (red + green) / 2 - blue
-    redness = red - green
-    most = 5 if see_through else 7
-    across = max(1, _round(most * width / max(width, height)))
-    down = max(1, _round(most * height / max(width, height)))
-    orders = [_low_waves(max(3, across), max(3, down)), _low_waves(3, 3), _low_waves(3, 3)]
-    bands = [light, yellow, redness]
-    if see_through:
-        orders.append(_low_waves(5, 5))
-        bands.append(alpha)
-    channels = [
-        _channel(waves) for waves in _amplitudes(pyvips.Image.arrayjoin(bands, across=1), orders, 0.5)
-    ]
-    (light_mean, light_peak, _), (yellow_mean, yellow_peak, _), (red_mean, red_peak, _) = channels[:3]
+    bands = [(red + green + blue).divide(three), (red + green) / 2 - blue, red - green]
+    return [*bands, alpha] if see_through else bands
+
+
+def _thumbhash_head(channels: Sequence[Channel], landscape: bool, shorter: int) -> bytes:
+    """The bytes before the waves: the mean and the peak of each channel, and the shape of the picture.
+
+    `shorter` is the number of waves of light along the shorter side.
+    """
+    (light_mean, light_peak, _), (yellow_mean, yellow_peak, _), (red_mean, red_peak, _), *alpha = channels
     head = (
         _round(63 * light_mean)
         | _round(31.5 + 31.5 * yellow_mean) << 6
         | _round(31.5 + 31.5 * red_mean) << 12
         | _round(31 * light_peak) << 18
-        | see_through << 23
+        | bool(alpha) << 23
     )
-    landscape = width > height
-    shape = (
-        (down if landscape else across)
-        | _round(63 * yellow_peak) << 3
-        | _round(63 * red_peak) << 9
-        | landscape << 15
-    )
+    shape = shorter | _round(63 * yellow_peak) << 3 | _round(63 * red_peak) << 9 | landscape << 15
     data = head.to_bytes(3, "little") + shape.to_bytes(2, "little")
-    for alpha_mean, alpha_peak, _ in channels[3:]:
-        data += bytes([_round(15 * alpha_mean) | _round(15 * alpha_peak) << 4])
-    waves = [wave for *_, those in channels for wave in those]
-    waves += [0] * (len(waves) % 2)
-    data += bytes(low | high << 4 for low, high in zip(waves[::2], waves[1::2], strict=True))
-    return base64.b64encode(data).decode()
+    for mean, peak, _ in alpha:
+        data += bytes([_round(15 * mean) | _round(15 * peak) << 4])
+    return data
 
 
 def _over_its_mean(band: pyvips.Image, alpha: pyvips.Image, seen: float) -> pyvips.Image:
@@ -116,8 +122,7 @@ def _low_waves(across: int, down: int) -> Order:
     return [(x, y) for y in range(down) for x in range(across) if x * down < across * (down - y)]
 
 
-def _channel(waves: Waves) -> tuple[float, float, list[int]]:
-    """The mean, the highest amplitude, and the amplitudes of the other waves as numbers from 0 to 15."""
+def _channel(waves: Waves) -> Channel:
     mean, *others = waves.values()
     peak = max(map(abs, others))
     return mean, peak, [_round(15 * (0.5 + 0.5 / peak * value)) if peak else 0 for value in others]

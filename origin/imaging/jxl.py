@@ -12,6 +12,7 @@ from origin.imaging.raw import MODES
 from origin.imaging.raw import from_pixels
 from origin.imaging.raw import unprocessable
 from origin.imaging.vendor import pyvips
+from origin.imaging.vips import load
 
 _IN_THIS_THREAD = 0
 _BROKEN = (ValueError, RuntimeError, TypeError, struct.error)
@@ -34,7 +35,7 @@ def decode(data: bytes, format: Format, page: int = 0) -> pyvips.Image:
     try:
         is_jpeg, info, pixels, profile, _ = Decoder(num_threads=_IN_THIS_THREAD)(data)
         if is_jpeg:  # what was made of a JPEG without a loss, and is one again
-            return pyvips.Image.jpegload_buffer(pixels, fail_on="truncated")
+            return load("jpegload_source", pixels, fail_on="truncated")
         if info.mode not in MODES:
             raise ValueError(f"samples of {info.mode} are not supported")
         return from_pixels(pixels, info.width, info.height, info.mode, profile)

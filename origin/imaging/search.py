@@ -73,18 +73,15 @@ def find_highest_within(
     *,
     tolerance: float,
     highest: int = HIGHEST,
-    tries: int = MAX_TRIES,
-    try_lowest: bool = False,
 ) -> int | None:
-    """The highest quality found whose measure is within the limit; None where no try was.
+    """The highest quality found whose measure is within the limit; None where there is none.
 
     `limit` and `tolerance` are in the unit of `curve`: a try less than `tolerance` below the limit ends the
-    search. With `try_lowest` the last try is quality 1 where none was within before, so that None means that
-    there is none at all.
+    search. The last try is quality 1 where none was within before, so that none is missed.
     """
     known: dict[int, float] = {}
     low, high = 0, highest + 1
-    for left in reversed(range(tries)):
+    for left in reversed(range(MAX_TRIES)):
         if high - low <= 1:
             break
         # While no try was within, aim further below the limit after each; at the last try, further still.
@@ -93,7 +90,7 @@ def find_highest_within(
         value = _predict(known, limit - margin, curve, low, high)
         at = bisect_right(between, value, key=lambda quality: _at(curve, quality)) - 1
         quality = between[max(0, at)]
-        if try_lowest and not left and not low:
+        if not left and not low:
             quality = 1
         known[quality] = measure(quality)
         if known[quality] > limit:

@@ -36,8 +36,8 @@ from origin.ingest.stage import HEIGHT
 from origin.ingest.stage import WIDTH
 from origin.ingest.stage import Stage
 from origin.sources.base import StoredObject
-from origin.sources.marks import Crop
-from origin.sources.marks import crop_in
+from origin.sources.object_metadata import Crop
+from origin.sources.object_metadata import crop_in
 
 MAX_FORM = 64_000  # bytes
 _KEY_FIELDS = ("key", "filename", "keys", "filenames")
@@ -78,6 +78,10 @@ class Actions:
         """The actions that somebody may do."""
         return frozenset(self._authorizers)
 
+    def knows(self, name: str) -> bool:
+        """Whether that is an action, also one that nobody may do."""
+        return name in self._actions
+
     async def act(self, name: str, request: Request) -> Response:
         try:
             with Spool() as spool:
@@ -90,7 +94,9 @@ class Actions:
             return failure(self._name, error, self._statuses)
 
     async def _act(self, name: str, request: Request, spool: Spool) -> Response:
-        authorizer = self._authorizers[name]
+        authorizer = self._authorizers.get(name)
+        if authorizer is None:
+            raise WriteForbidden(f"nobody may {name} pictures here")
         if not authorizer.needs_form:
             _refuse_grants(authorizer, request)
         form = await read_form(request, arriving(request, MAX_FORM), spool, "", False)
@@ -125,8 +131,10 @@ class Actions:
     def _key(self, form: Form) -> str:
         """The one key that a form names. Raises Malformed and NothingSent."""
         keys = self._keys(form)
-        if len(keys) != 1:
+        if not keys:
             raise NothingSent("name one picture as key")
+        if len(keys) > 1:
+            raise Malformed("name one picture as key, and no more")
         return keys[0]
 
     def _keys(self, form: Form) -> list[str]:

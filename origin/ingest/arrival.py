@@ -1,4 +1,4 @@
-"""The body of an upload on its way in: counted, and bound in bytes and in time.
+"""The body of an upload on its way in: counted, bound in bytes and in time, and compared with its digests.
 
 Nothing else waits while it comes: no renderer, no place for a fetch, no lock.
 """
@@ -12,6 +12,7 @@ from collections.abc import Callable
 from origin.errors import Malformed
 from origin.errors import TooLarge
 from origin.errors import TooSlow
+from origin.http.digests import BodyDigests
 from origin.http.message import Request
 
 STALL = 20.0  # seconds without a byte
@@ -42,6 +43,10 @@ async def arriving(
     check_length(request, max_bytes)
     if request.header(b"content-encoding") not in (None, "identity"):
         raise Malformed("a body with a Content-Encoding is not taken")
+    try:
+        digests = BodyDigests(request.headers)
+    except ValueError:
+        raise Malformed("Content-Digest or Content-MD5 cannot be read") from None
     clock = clock or asyncio.get_running_loop().time
     pieces, begun, size = aiter(request.body()), clock(), 0
     while True:
@@ -51,7 +56,10 @@ async def arriving(
         except TimeoutError:
             raise TooSlow(f"no byte of the body came within {STALL:.0f} seconds") from None
         if piece is None:
+            if not digests.match():
+                raise Malformed("the body is not the one that Content-Digest or Content-MD5 tells of")
             return
+        digests.update(piece)
         size += len(piece)
         if size > max_bytes:
             raise _too_large(max_bytes)

@@ -22,7 +22,7 @@ from origin.formats import Format
 from origin.formats import sniff
 from origin.ingest.checker import render_what_comes_in
 from origin.render.pool import RenderPool
-from origin.sources.marks import Crop
+from origin.sources.object_metadata import Crop
 from origin.urls.options import Options
 from origin.urls.parsing import OptionDefaults
 from origin.urls.parsing import parse_options

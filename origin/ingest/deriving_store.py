@@ -51,9 +51,9 @@ from origin.sources.base import ObjectSettings
 from origin.sources.base import Original
 from origin.sources.base import PreconditionFailed
 from origin.sources.base import Store
-from origin.sources.marks import DERIVED
-from origin.sources.marks import crop_in
-from origin.sources.marks import crop_of
+from origin.sources.object_metadata import DERIVED
+from origin.sources.object_metadata import crop_in
+from origin.sources.object_metadata import crop_of
 from origin.urls.presets import stem_of
 
 log = logging.getLogger(__name__)

@@ -13,6 +13,7 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from dataclasses import field
+from urllib.parse import unquote
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser
@@ -32,6 +33,8 @@ MULTIPART = b"multipart/form-data"
 URLENCODED = b"application/x-www-form-urlencoded"
 MAX_PARTS = 50
 MAX_TEXT = 8_192  # bytes of a field that is no picture
+MAX_PREAMBLE = 8_192  # bytes before the first part, which count for nothing
+_EXTENDED_NAME = re.compile(r"""filename\*\s*=\s*utf-8'[^']*'([^\s;"]+)""", re.IGNORECASE)  # RFC 8187
 _DATA_URI = re.compile(rb"data:image/[\w.+-]{1,60}(?:;[\w.+=-]{1,60})*;base64,")
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
 
@@ -127,8 +130,7 @@ class _Multipart:
         self._data_uri = data_uri
         self._parts = 0
         self._header = self._value = b""
-        self._disposition = ""
-        self._field = ""
+        self._disposition = self._type = self._field = ""
         self._text: bytearray | None = None  # of the field that arrives
         self._is_picture = False
         self._ended = False
@@ -136,6 +138,7 @@ class _Multipart:
         boundary = parameters.get(b"boundary", b"")
         if not 1 <= len(boundary) <= 70:  # RFC 2046 section 5.1.1
             raise Malformed("a multipart body needs a boundary of 1 to 70 characters")
+        self._boundary = boundary
         self._parser = MultipartParser(
             boundary,
             {
@@ -152,19 +155,36 @@ class _Multipart:
 
     async def read(self, pieces: AsyncIterator[bytes]) -> None:
         try:
-            async for piece in pieces:
+            async for piece in self._from_first_part(pieces):
                 self._parser.write(piece)
         except FormParserError:
             raise Malformed("the multipart body cannot be read") from None
         if not self._ended:
             raise Malformed("the multipart body ends before its last boundary")
 
+    async def _from_first_part(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """The body without its preamble, which is to be ignored (RFC 2046 section 5.1.1)."""
+        line_end, delimiter = b"\r\n", b"\r\n--" + self._boundary
+        head: bytes | None = line_end  # what the first line would end
+        async for piece in pieces:
+            if head is None:
+                yield piece
+                continue
+            head += piece
+            start = head.find(delimiter)
+            preamble = start if start >= 0 else len(head) - len(delimiter)
+            if preamble > MAX_PREAMBLE:
+                raise Malformed("the multipart body does not begin with its boundary")
+            if start >= 0:
+                yield head[start + len(line_end) :]
+                head = None
+
     def _begin_part(self) -> None:
         self._parts += 1
         if self._parts > MAX_PARTS:
             raise Malformed(f"a form has at most {MAX_PARTS} fields")
         self._header = self._value = b""
-        self._disposition = self._field = ""
+        self._disposition = self._type = self._field = ""
         self._text, self._is_picture = None, False
 
     def _on_header_name(self, data: bytes, start: int, end: int) -> None:
@@ -176,23 +196,37 @@ class _Multipart:
     def _end_header(self) -> None:
         if self._header.lower() == b"content-disposition":
             self._disposition = self._value.decode("utf-8", "replace")
+        elif self._header.lower() == b"content-type":
+            self._type = self._value.decode("latin-1").strip().lower()
         self._header = self._value = b""
 
     def _end_headers(self) -> None:
         _, parameters = parse_options_header(self._disposition.encode("utf-8").decode("latin-1"))
         self._field = parameters.get(b"name", b"").decode("utf-8", "replace")
-        file_name = parameters.get(b"filename")
+        file_name = self._file_name(parameters.get(b"filename"))
         wanted = self._field == self._name and not self._form.spool.size
         if file_name and self._field == self._name and (wanted or self._form.is_data_uri):
             self._form.spool.clear()  # a file counts for more than a text
             self._is_picture, self._form.is_data_uri = True, False
-            self._form.file_name = file_name.decode("utf-8", "replace")
+            self._form.file_name = file_name
         elif file_name:
             return
         elif file_name is None and wanted and self._data_uri:
             self._is_picture = self._form.is_data_uri = True
         elif file_name is None:
             self._text = bytearray()
+
+    def _file_name(self, given: bytes | None) -> str | None:
+        """The client's name for the file of a part; None for a text.
+
+        RFC 7578 section 4.2 asks for `filename` and does not demand it: some clients spell it as RFC 8187
+        does, and some name the type of a picture alone.
+        """
+        if given is not None:
+            return given.decode("utf-8", "replace")
+        if extended := _EXTENDED_NAME.search(self._disposition):
+            return unquote(extended[1])
+        return "picture" if self._type.startswith("image/") else None
 
     def _on_data(self, data: bytes, start: int, end: int) -> None:
         if self._is_picture:

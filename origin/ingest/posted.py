@@ -194,7 +194,7 @@ async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
         await asyncio.gather(task, gone, return_exceptions=True)
 
 
-def for_client(error: OriginError) -> OriginError:
+def as_upload_failure(error: OriginError) -> OriginError:
     """The failure as a class of what is written, in words that hold nothing of ours.
 
     What a renderer died of lies in the picture: it takes more time or memory than there is.
@@ -207,6 +207,4 @@ def for_client(error: OriginError) -> OriginError:
         return Unsupported("the picture takes more than rendering it may take")
     if isinstance(error, BadRequest):
         return Malformed(str(error))
-    if isinstance(error, Overloaded):
-        return Overloaded("too much is being done already; try again soon")
     return error

@@ -1,16 +1,19 @@
-"""`If-Match` and `If-None-Match` of a write (RFC 9110 sections 13.1.1 and 13.1.2)."""
+"""`If-Match`, `If-None-Match` and `If-Unmodified-Since` of a write (RFC 9110 section 13.1)."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import replace
 
 from origin.errors import Exists
 from origin.errors import Malformed
 from origin.errors import PreconditionMissed
 from origin.errors import WriteRefused
+from origin.http.dates import parse_http_date
 from origin.http.message import header_value
+from origin.sources.base import StoredObject
 
 _TAG = re.compile(r'\s*((?:W/)?"[^"\x00-\x20\x7f]*")\s*(?:,|$)')
 ANY = ("*",)
@@ -24,12 +27,21 @@ class Preconditions:
     none_match: tuple[str, ...] | None = None  # tags none of which it may have; `ANY`: nothing may be there
     may_replace: bool = True  # False where the grant does not permit it
     found: str | None = None  # the version that was there when the request was checked
+    unmodified_since: float | None = None  # Unix seconds after which it may not have been written
 
     @classmethod
     def read(cls, headers: Mapping[bytes, bytes], may_replace: bool) -> Preconditions:
         """Raises Malformed."""
         match, none_match = (_tags(headers, name) for name in (b"if-match", b"if-none-match"))
-        return cls(match, none_match, may_replace)
+        since = None
+        if match is None:  # RFC 9110 section 13.1.4: it is ignored beside If-Match, and where it is no date
+            since = parse_http_date(header_value(headers, b"if-unmodified-since") or "")
+        return cls(match, none_match, may_replace, unmodified_since=since)
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the request itself names a condition."""
+        return not (self.match is None and self.none_match is None and self.unmodified_since is None)
 
     @property
     def must_be_new(self) -> bool:
@@ -40,17 +52,19 @@ class Preconditions:
     @property
     def version(self) -> str | None:
         """The only version that may be replaced; None where any may."""
-        if self.must_be_new or (self.match is None and self.none_match is None):
-            return None
-        return self.found
+        return self.found if self.is_named and not self.must_be_new else None
 
     def at(self, found: str | None) -> Preconditions:
         """The same, for a request that found this version."""
-        return Preconditions(self.match, self.none_match, self.may_replace, found)
+        return replace(self, found=found)
 
-    def check(self, found: str | None) -> None:
+    def check(self, there: StoredObject | None) -> None:
         """Raises Exists and PreconditionMissed."""
+        found = None if there is None else there.etag
         if self.match is not None and not _matches(self.match, found, strongly=True):
+            raise self._missed()
+        since = self.unmodified_since
+        if since is not None and there is not None and int(there.last_modified) > since:  # whole seconds
             raise self._missed()
         if found is not None and not self.may_replace:
             raise Exists("there is a picture under this key, and the grant replaces none")

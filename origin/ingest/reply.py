@@ -15,12 +15,12 @@ from origin.errors import Unauthorized
 from origin.errors import WriteRefused
 from origin.http.caching import NO_STORE
 from origin.http.caching import cache_status
+from origin.http.message import RETRY_AFTER
 from origin.http.message import SECURITY_HEADERS
 from origin.http.message import RawHeaders
 from origin.http.message import Response
 from origin.urls.templates import REPLY_PLACEHOLDER
 
-RETRY_AFTER = b"2"  # seconds
 DEFAULT_JSON: Mapping[str, Any] = {
     "key": "{key}",
     "url": "{url}",
@@ -109,7 +109,7 @@ def failure(handler: str, error: OriginError, statuses: Mapping[str, int]) -> Re
     if isinstance(refused, Unauthorized):
         headers.append((b"www-authenticate", b"Bearer"))
     if refused.status in (503, 507):
-        headers.append((b"retry-after", RETRY_AFTER))
+        headers.append(RETRY_AFTER)
     status = statuses.get(refused.kind, refused.status)
     response = json_response(handler, status, {"error": refused.kind, "message": str(refused)}, *headers)
     response.error, response.kind = error, refused.kind

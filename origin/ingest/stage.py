@@ -37,10 +37,10 @@ from origin.sources.base import PreconditionFailed
 from origin.sources.base import ReserveMemory
 from origin.sources.base import Store
 from origin.sources.base import StoredObject
-from origin.sources.marks import CROP
-from origin.sources.marks import WHOLE
-from origin.sources.marks import Crop
-from origin.sources.marks import crop_in
+from origin.sources.object_metadata import CROP
+from origin.sources.object_metadata import WHOLE
+from origin.sources.object_metadata import Crop
+from origin.sources.object_metadata import crop_in
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +127,7 @@ class Stage:
         waiting = await self._staged.find(key)
         found = waiting or await self._published.find(key)
         try:
-            conditions.check(found.etag if found else None)
+            conditions.check(found)
         except WriteRefused:
             await self._published.purge(key)
             raise

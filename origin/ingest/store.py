@@ -69,7 +69,7 @@ class PictureStore:
         """The conditions, for what is under the key now. Raises Exists and PreconditionMissed."""
         found = await self.find(key)
         try:
-            conditions.check(found.etag if found else None)
+            conditions.check(found)
         except WriteRefused:
             await self.purge(key)
             raise
@@ -80,7 +80,7 @@ class PictureStore:
 
         Raises Exists and PreconditionMissed.
         """
-        if conditions.match is None and conditions.none_match is None:
+        if not conditions.is_named:
             return conditions
         return await self.check(key, conditions)
 

@@ -9,8 +9,9 @@ from dataclasses import replace
 
 from origin.delivery.mounts import BodyLimit
 from origin.delivery.mounts import Endpoint
+from origin.delivery.reading import MAX_PAIRS
 from origin.errors import BadRequest
-from origin.errors import NotFound
+from origin.errors import NoPicture
 from origin.errors import OriginError
 from origin.formats import Format
 from origin.http.caching import NO_STORE
@@ -25,7 +26,7 @@ from origin.http.negotiation import accept_class
 from origin.ingest import reply
 from origin.ingest.arrival import seconds_for
 from origin.ingest.posted import PostedPictures
-from origin.ingest.posted import for_client
+from origin.ingest.posted import as_upload_failure
 from origin.ingest.v2ex import V2ex
 from origin.ingest.v2ex import is_animated
 from origin.render.pool import Rendered
@@ -37,7 +38,6 @@ from origin.urls.query import decode_query
 log = logging.getLogger(__name__)
 
 RENDER = "render"
-MAX_PAIRS = 100  # of a query
 _TRIAL = Options(width=16)  # whether a picture that passes as it is decodes at all
 
 
@@ -76,12 +76,12 @@ class Transform:
             return await self._v2ex.respond(key, request)
         try:
             if not self._renders:
-                raise NotFound("nothing is rendered here")
+                raise NoPicture("nothing is rendered here")
             return await self._render(request)
         except ClientGone:
             raise
         except OriginError as error:
-            response = reply.failure(self._handler, for_client(error), self._statuses)
+            response = reply.failure(self._handler, as_upload_failure(error), self._statuses)
             response.error = error
             return response
 

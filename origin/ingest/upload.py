@@ -89,7 +89,7 @@ class Uploads:
     async def post(self, key: str, request: Request) -> Response:
         """A picture whose name is made here, or an action where `key` is the name of one below `-/`."""
         action = key.removeprefix(RESERVED)
-        if self._actions is not None and key != action and action in self._actions.names:
+        if self._actions is not None and key != action and self._actions.knows(action):
             return await self._actions.act(action, request)
         return await self._answer(self._post(key, request))
 

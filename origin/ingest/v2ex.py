@@ -31,6 +31,7 @@ from origin.formats import Format
 from origin.formats import refusal
 from origin.http.caching import NO_STORE
 from origin.http.caching import cache_status
+from origin.http.message import RETRY_AFTER
 from origin.http.message import SECURITY_HEADERS
 from origin.http.message import ClientGone
 from origin.http.message import RawHeaders
@@ -39,7 +40,6 @@ from origin.http.message import Response
 from origin.imaging.protocol import Normalisation
 from origin.ingest.posted import Picture
 from origin.ingest.posted import PostedPictures
-from origin.ingest.reply import RETRY_AFTER
 from origin.render.pool import Rendered
 from origin.urls.options import Options
 from origin.urls.query import decode_query
@@ -187,7 +187,7 @@ class V2ex:
         if isinstance(error, Unauthorized):
             headers.append((b"www-authenticate", b"Bearer"))
         if isinstance(error, Overloaded):
-            headers.append((b"retry-after", RETRY_AFTER))
+            headers.append(RETRY_AFTER)
         return Response(status, headers, body, self._handler, error, error.kind)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import SplitResult
 from urllib.parse import urlsplit
 
 from origin.config.handler import Handler
@@ -13,24 +14,22 @@ from origin.delivery.settings import passes_through
 from origin.errors import BadRequest
 from origin.errors import Forbidden
 from origin.errors import OriginError
-from origin.formats import OUTPUTS
-from origin.formats import Format
-from origin.formats import find_description
+from origin.parts.explain_result import explain_options
+from origin.parts.explain_result import explain_outcome
+from origin.parts.explain_result import explain_passthrough
+from origin.parts.explain_result import spell
+from origin.parts.other_paths import explain_other_path
 from origin.signing import Pair
 from origin.signing import Verifier
 from origin.signing import decode_query
 from origin.sources import make_key_reader
-from origin.sources.http import HttpSettings
 from origin.urls.dialects import DIALECTS
 from origin.urls.dialects.dialect import Translation
 from origin.urls.dialects.dialect import keep_words
-from origin.urls.geometry_values import CENTER
-from origin.urls.options import Options
 from origin.urls.options import suggest_option
 from origin.urls.parsing import OptionDefaults
 from origin.urls.parsing import find_ignored
 from origin.urls.parsing import parse_options
-from origin.urls.parsing import spell_options
 from origin.urls.path import ROOT
 from origin.urls.path import decode_path
 from origin.urls.path import find_mount
@@ -38,23 +37,20 @@ from origin.urls.path import raw_key
 from origin.urls.presets import NamedPreset
 
 _SHOWN = 40  # characters of a name that no option has
-_FITS = {
-    "cover": "filled, the rest cut {around}",
-    "inside": "fitted inside",
-    "contain": "fitted inside and padded to the box",
-    "outside": "filled, nothing cut",
-    "fill": "stretched",
-}
 
 
 def explain_url(config: Config, url: str, now: float) -> tuple[list[str], bool]:
     """Lines for people, and whether the request would go on to the picture."""
     try:
         parts = urlsplit(url)
-        path = decode_path(parts.path.encode("utf-8", "surrogateescape"))
+        raw_path = parts.path.encode("utf-8", "surrogateescape")
+        path = decode_path(raw_path)
+        other = explain_other_path(config, raw_path)
     except (ValueError, BadRequest) as error:
         answer = "answer: 404, plain text, or the fallback image, class bad-request"
         return [f"refused: {error}", answer], False
+    if other is not None:
+        return other
     mounts = {handler.prefix: handler for handler in config.handlers}
     mount = find_mount(path, mounts)
     if path in mounts and mounts[path].transform is not None:
@@ -64,20 +60,30 @@ def explain_url(config: Config, url: str, now: float) -> tuple[list[str], bool]:
         return [f"no handler is mounted there; there are {prefixes}", "answer: 404, plain text"], False
     handler, key = mount
     defaults = config.option_defaults(handler)
-    pairs = decode_query(parts.query.encode("utf-8", "surrogateescape"))
     lines = [f"handler: {handler.name}, mounted at {handler.path_above}"]
     if handler.transform is not None and not (key and handler.has_source):
+        pairs = decode_query(parts.query.encode("utf-8", "surrogateescape"))
         return _explain_posted(handler, key, pairs, defaults, lines)
     lines.append(f"key: {key}")
     if handler.write is not None and key.startswith(RESERVED):
         reserved = BadRequest(f"keys below {RESERVED} are reserved")
         return [*lines, f"refused: {reserved}", _describe_failure(handler, reserved)], False
+    explained, passes = _explain_signed(handler, key, parts, defaults, now)
+    return [*lines, *explained], passes
+
+
+def _explain_signed(
+    handler: Handler, key: str, parts: SplitResult, defaults: OptionDefaults, now: float
+) -> tuple[list[str], bool]:
+    """What a URL says in the handler's own words, whether its token admits it, and what becomes of it."""
     raw_path = parts.path.encode("utf-8", "surrogateescape")
+    raw_query = parts.query.encode("utf-8", "surrogateescape")
+    pairs = decode_query(raw_query)
     said = keep_words(key, pairs)
+    lines: list[str] = []
     if handler.dialect is not None:
         said = DIALECTS[handler.dialect].translate(key, pairs)
         lines += _describe_translation(handler.dialect, said)
-        raw_query = parts.query.encode("utf-8", "surrogateescape")
         signature, accepted = _describe_foreign_signature(handler, handler.dialect, raw_path, raw_query, now)
     else:
         signature, accepted = _describe_signature(handler, key, pairs, now)
@@ -104,15 +110,15 @@ def _explain_picture(
     passes = passes_through(handler.passthrough, pairs, defaults)
     is_derived = named is not None and named.is_derived
     if passes and (named is None or (handler.passthrough == "always" and not is_derived)):
-        return list(_describe_passthrough(handler, source_key))
+        return list(explain_passthrough(handler, source_key))
     options = parse_options(pairs, defaults, named, said.beyond)
     lines: list[str] = []
     if named is not None:
         own = parse_options(pairs, defaults, None, said.beyond)
-        alone = "as it is" if passes else f"with {_spell(own, defaults)}"
+        alone = "as it is" if passes else f"with {spell(own, defaults)}"
         lines += _describe_name(key, named, alone)
         source_key = named.originals[0] if named.originals else key
-    return [*lines, *_describe_outcome(handler, source_key, options, defaults)]
+    return [*lines, *explain_outcome(handler, source_key, options, defaults)]
 
 
 def _explain_posted(
@@ -122,7 +128,7 @@ def _explain_posted(
     name = key.partition("/")[0].replace("rescale", "resize") or "render"
     if name not in (handler.transform or ()):
         return [*lines, f"refused: transform does not have {name}", "answer: 404, JSON"], False
-    lines.append(f"posted pictures: {name}; " + ("everyone" if _is_open(handler) else "who auth lets in"))
+    lines.append(f"posted pictures: {name}; " + ("anyone" if _is_open(handler) else "who auth lets in"))
     if key:
         return [*lines, "answer: JSON; nothing is kept"], True
     lines += _describe_ignored(pairs, defaults)
@@ -130,7 +136,7 @@ def _explain_posted(
         options = parse_options(pairs, defaults)
     except BadRequest as error:
         return [*lines, f"refused: {error}", "answer: 400, JSON, class bad-request"], False
-    return [*lines, *_describe_options(handler, options, defaults), "next: rendered; nothing is kept"], True
+    return [*lines, *explain_options(handler, options, defaults), "next: rendered; nothing is kept"], True
 
 
 def _is_open(handler: Handler) -> bool:
@@ -164,10 +170,6 @@ def _spell_pairs(said: Translation) -> Iterator[str]:
 
 def _show(text: str) -> str:
     return text if text.isprintable() and len(text) <= _SHOWN else repr(text[:_SHOWN])
-
-
-def _spell(options: Options, defaults: OptionDefaults) -> str:
-    return " ".join(spell_options(options, defaults)) or "none"
 
 
 def _describe_ignored(pairs: list[Pair], defaults: OptionDefaults) -> Iterator[str]:
@@ -218,98 +220,3 @@ def _describe_failure(handler: Handler, error: OriginError) -> str:
     if on_error is not None and on_error.image is None:
         body = "JSON" if on_error.json_ else "a line of text"
     return f"answer: {status}, {body}, class {error.kind}"
-
-
-def _describe_passthrough(handler: Handler, key: str) -> Iterator[str]:
-    yield f"options: none count; the answer is the original's own bytes (passthrough: {handler.passthrough})"
-    yield from _describe_original(handler, key)
-    yield from _describe_next(handler)
-
-
-def _describe_outcome(
-    handler: Handler, key: str, options: Options, defaults: OptionDefaults
-) -> Iterator[str]:
-    yield from _describe_options(handler, options, defaults)
-    yield from _describe_original(handler, key)
-    yield from _describe_next(handler)
-
-
-def _describe_options(handler: Handler, options: Options, defaults: OptionDefaults) -> Iterator[str]:
-    if defaults.preset is not None:
-        yield f"preset of every URL here: {defaults.preset}"
-    yield f"options: {_spell(options, defaults)}"
-    if options.only is not None:
-        formats = ", ".join(options.only) or "no format"
-        yield f"  for originals in {formats}; others are passed through as they are"
-    if find_description(options.format) is not None:
-        yield f"format: {options.format}, of the upright original; no other option counts"
-    else:
-        yield f"size: {_describe_size(options)}"
-        yield from _describe_format(handler, options.format)
-
-
-def _describe_original(handler: Handler, key: str) -> Iterator[str]:
-    yield f"original: {handler.source.locate(key)} (not looked at here)"
-    if isinstance(handler.source, HttpSettings) and handler.source.registry is not None:
-        yield "registry: asked with each request whether it knows this URL, and does not block it"
-
-
-def _describe_size(options: Options) -> str:
-    """The size by the options that say it. Padding and rotation come on top."""
-    grows = "small originals grow" if options.enlarge else "never enlarged"
-    if options.width and options.height:
-        how = _FITS[options.fit or ("cover" if options.crop else "inside")].format(around=_around(options))
-        size = f"{options.width}x{options.height}, {how}, {grows}"
-        return f"{size}; lowered in proportion for a smaller original" if options.keeps_shape else size
-    if options.width or options.height:
-        side = f"{options.width} wide" if options.width else f"{options.height} high"
-        return f"{side}, in proportion, {grows}"
-    if options.aspect:
-        return f"the original's, cut to {options.aspect[0]}:{options.aspect[1]} {_around(options)}"
-    return "the original's" if options.scale == 1 else f"{options.scale:g} of the original's"
-
-
-def _around(options: Options) -> str:
-    if isinstance(options.gravity, str):
-        return "around what is found by " + options.gravity
-    if options.gravity == CENTER and options.zoom == 1:
-        return "at the centre"
-    x, y = options.gravity
-    zoomed = "" if options.zoom == 1 else f", {options.zoom:g} times as near"
-    return f"around the point {x:g},{y:g}{zoomed}"
-
-
-def _describe_format(handler: Handler, format: str) -> Iterator[str]:
-    """The format of the result, as the renderer settles it."""
-    suiting = "jpg, png where it is transparent, gif where it is animated"
-    if format == "auto":
-        yield "format: by the Accept header of the request"
-        first = "avif; webp where the original is animated"
-        if handler.avif == "later":
-            first += ", and until the avif has been made in idle time"
-        yield f"  image/avif is named: {first}"
-        yield "  image/webp is named: webp"
-        yield f"  neither, or */* alone: {suiting}"
-    elif format == "original":
-        yield "format: the original's own"
-        others = [original.name for original in handler.allowed_formats if original not in OUTPUTS]
-        if others:
-            yield f"  of {', '.join(others)}: {suiting}"
-    else:
-        moves = (
-            "" if Format.named(format).holds_animation else "; the first frame where the original is animated"
-        )
-        yield f"format: {format}{moves}"
-
-
-def _describe_next(handler: Handler) -> Iterator[str]:
-    if not handler.caches:
-        yield "next: the original is fetched and rendered; nothing is kept"
-        return
-    yield "next: the cache is asked for the result"
-    yield f"  kept, and younger than {handler.cache_time} s: it is served"
-    yield (
-        f"  kept, and older: for {handler.stale_while_revalidate} s it is still served, while the source is "
-        "asked whether the original has changed"
-    )
-    yield "  else: the original is fetched and rendered, and the result is kept"

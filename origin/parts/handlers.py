@@ -123,13 +123,7 @@ class HandlerBuilder:
         fallbacks: Fallbacks,
     ) -> Handler:
         source, registry = self._source(whole, config)
-        freshness = Freshness(
-            max_age=config.max_age,
-            stale_while_revalidate=config.stale_while_revalidate,
-            stale_if_error=config.stale_if_error,
-            error_max_age=config.error_max_age,
-            cdn_max_age=config.cdn_max_age,
-        )
+        freshness = _freshness(config)
         settings = render_settings(whole, config, watermarks)
         originals = self._originals(whole, config, source)
         self.has_new_sources |= self._machine.note(config.name, config.source.identity())
@@ -242,6 +236,16 @@ class _Lent:
         self, key: str, if_none_match: str | None = None, reserve_memory: ReserveMemory = no_limit
     ) -> Original | None:
         return await self._source.get(key, if_none_match, reserve_memory)
+
+
+def _freshness(config: HandlerConfig) -> Freshness:
+    return Freshness(
+        max_age=config.max_age,
+        stale_while_revalidate=config.stale_while_revalidate,
+        stale_if_error=config.stale_if_error,
+        error_max_age=config.error_max_age,
+        cdn_max_age=config.cdn_max_age,
+    )
 
 
 def _on_error(config: HandlerConfig) -> OnError:

@@ -85,19 +85,7 @@ class Origin:
         self._http = OutgoingHttp()
         self.purges = Purges(config, self.handlers, self._http, has_fleet=self.fleet is not None)
         self.events = EventListeners(self._purge_change, self._http)
-        self.metrics = Metrics(
-            [
-                self._pool_numbers,
-                self.admission.numbers,
-                self.bodies.numbers,
-                self.idle.numbers,
-                self.caches.numbers,
-                self._builder.registry_numbers,
-                self.fleet_numbers,
-                self.purges.numbers,
-                self.events.numbers,
-            ]
-        )
+        self.metrics = self._build_metrics()
         self.writers = self._build_writers(config, self.handlers, self.pool)
 
     def now(self) -> float:
@@ -236,6 +224,21 @@ class Origin:
             )
             warn_of_open_doors(own)
         return writers
+
+    def _build_metrics(self) -> Metrics:
+        return Metrics(
+            [
+                self._pool_numbers,
+                self.admission.numbers,
+                self.bodies.numbers,
+                self.idle.numbers,
+                self.caches.numbers,
+                self._builder.registry_numbers,
+                self.fleet_numbers,
+                self.purges.numbers,
+                self.events.numbers,
+            ]
+        )
 
     def _pool_numbers(self) -> Iterator[tuple[str, str, float]]:
         return self.pool.numbers()  # of the pool that is there now

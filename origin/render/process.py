@@ -111,19 +111,22 @@ class Renderer:
             shared.close_theirs()
         renderer = cls(process, connection, shared, template)
         try:
-            async with asyncio.timeout(START_TIMEOUT):
-                head, _ = await hello
-                renderer.hello = dict(head["hello"])
-        except (OSError, EOFError, *PROTOCOL_ERRORS) as exc:
-            await renderer.kill()
-            raise RendererBroken(f"a renderer did not start: {type(exc).__name__}: {exc}") from exc
-        except asyncio.CancelledError:
+            await renderer._read_hello(hello)
+        except BaseException:
             await renderer.kill()
             raise
-        if renderer.hello.get("error"):
-            await renderer.kill()
-            raise RendererBroken(str(renderer.hello["error"])[:2000])
         return renderer
+
+    async def _read_hello(self, hello: asyncio.Future[Message]) -> None:
+        """Wait for the first message of the process. Raises RendererBroken."""
+        try:
+            async with asyncio.timeout(START_TIMEOUT):
+                head, _ = await hello
+                self.hello = dict(head["hello"])
+        except (OSError, EOFError, *PROTOCOL_ERRORS) as exc:
+            raise RendererBroken(f"a renderer did not start: {type(exc).__name__}: {exc}") from exc
+        if self.hello.get("error"):
+            raise RendererBroken(str(self.hello["error"])[:2000])
 
     @classmethod
     async def _run_program(cls, arguments: Sequence[str], link: int, memory: Sequence[int]) -> Process:

@@ -14,7 +14,7 @@ import os
 import sys
 
 SIZE = 64 << 20  # bytes of address space; a page of memory is taken when it is first written
-KEPT = 4 << 20  # bytes that stay taken between jobs
+KEPT = 8 << 20  # bytes that stay taken between jobs
 
 
 class SharedMemory:
@@ -59,7 +59,7 @@ def make_shared_memory() -> SharedMemory | None:
         ours = os.memfd_create("original", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         undo.callback(os.close, ours)  # the mapping has a descriptor of its own
         os.ftruncate(ours, SIZE)
-        # Whoever made it smaller would end this process by SIGBUS.
+        # A renderer that made it smaller would end this process by SIGBUS.
         fcntl.fcntl(ours, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
         memory = mmap.mmap(ours, SIZE)
         undo.callback(memory.close)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 from typing import cast
@@ -25,6 +26,15 @@ class Bounds:
     backlog: int = 32_768  # bytes sent behind them, not parsed until they are answered
     last_call: float = 1.0  # for the first request of a connection that was made just before the end
     connections: int = 100_000  # past them an idle one is closed
+
+
+FindBodyLimit = Callable[[str, bytes], tuple[int, float]]
+"""Bytes that the body of a request may have, and seconds for all of the request, from where `Bounds.arrival`
+counts; by its method and target."""
+
+
+def default_body_limit(method: str, target: bytes) -> tuple[int, float]:
+    return 16_384, 5.0
 
 
 class Closable(Protocol):

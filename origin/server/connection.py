@@ -10,10 +10,8 @@ uvicorn's private parts are used here and in `fast_path`, so its version is pinn
 from __future__ import annotations
 
 import asyncio
-import http
 import logging
 import select
-from collections.abc import Callable
 from typing import cast
 
 import httptools
@@ -24,16 +22,19 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from origin.http.message import CUT
 from origin.http.message import RawHeaders
-from origin.http.message import text_response
 from origin.server.bounds import Bounds
 from origin.server.bounds import Connections
+from origin.server.bounds import FindBodyLimit
+from origin.server.bounds import default_body_limit
 from origin.server.fast_path import FastPath
 from origin.server.fast_path import TryCached
+from origin.server.last_answer import Linger
 from origin.server.last_answer import LingeringTransport
 from origin.server.refusals import WITHOUT_BODY
 from origin.server.refusals import Refusal
 from origin.server.refusals import check_fields
 from origin.server.refusals import head_size
+from origin.server.refusals import serialize_refusal
 from origin.server.refusals import too_large
 from origin.server.slow_client import SlowClientWatch
 
@@ -42,14 +43,6 @@ log = logging.getLogger(__name__)
 _IDLE_CHECK_SECONDS = 1.0  # at least, until an idle connection is looked at again
 _PARSE_BYTES = 8192  # parsed at once: how far a head can outgrow its bound before its size is checked
 _BODY_SLACK = 49_152  # bytes past an app's own limit, so that the app sees the excess and answers 413
-
-BodyLimit = Callable[[str, bytes], tuple[int, float]]
-"""Bytes that the body of a request may have, and seconds for all of the request, from where `Bounds.arrival`
-counts; by its method and target."""
-
-
-def _default_body_limit(method: str, target: bytes) -> tuple[int, float]:
-    return 16_384, 5.0
 
 
 class HttpConnection(HttpToolsProtocol):
@@ -63,12 +56,12 @@ class HttpConnection(HttpToolsProtocol):
         connections: Connections,
         bounds: Bounds,
         try_cached: TryCached | None = None,
-        body_limit: BodyLimit | None = None,
+        body_limit: FindBodyLimit | None = None,
     ) -> None:
         super().__init__(config, connections, {}, asyncio.get_running_loop())
         self._bounds = bounds
         self._fast_path = FastPath(try_cached)
-        self._body_limit = body_limit or _default_body_limit
+        self._body_limit = body_limit or default_body_limit
         self._max_body = 0  # bytes of the request that arrives
         self._answered = False  # whether the fast path has answered the last request
         self._idle_since = 0.0  # loop's time of the last answer
@@ -79,6 +72,7 @@ class HttpConnection(HttpToolsProtocol):
         self._backlog = b""  # what came behind requests that wait for their answers, unparsed
         self._running: RequestResponseCycle | None = None  # `self.cycle` is the newest, perhaps in the queue
         self._late: asyncio.TimerHandle | None = None
+        self._linger: Linger | None = None
         self._client: SlowClientWatch
 
     @property
@@ -137,6 +131,8 @@ class HttpConnection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        if self._linger is not None:
+            self._linger.stop()
         self._client.stop()
         self._unset_keepalive_if_required()  # uvicorn forgets it after a reset
         if self._running is not None and not self._running.response_complete:
@@ -299,11 +295,7 @@ class HttpConnection(HttpToolsProtocol):
             self.cut()
 
     def _send(self, status: int) -> None:
-        phrase = http.HTTPStatus(status).phrase
-        response = text_response(status, phrase, (b"connection", b"close"))
-        head = [b"HTTP/1.1 %d %s" % (status, phrase.encode())]
-        head += [b"%s: %s" % pair for pair in (*self.server_state.default_headers, *response.headers)]
-        self.transport.write(b"\r\n".join(head) + b"\r\n\r\n" + response.body)
+        self.transport.write(serialize_refusal(status, self.server_state.default_headers))
         self.linger()
 
     def _hang_up_after(self, cycle: RequestResponseCycle) -> None:
@@ -318,25 +310,15 @@ class HttpConnection(HttpToolsProtocol):
         self._unset_keepalive_if_required()
 
     def linger(self) -> None:
-        """Close once the client had time to read: closing while it sends would throw away the answer
-        (RFC 9112 section 9.6)."""
+        """Close once the client had time to read."""
         self._stop_listening()
         self.pipeline.clear()
-        if not self.transport.can_write_eof():  # TLS cannot close one direction alone
-            self.transport.close()
-            self._client.watch()
-            return
-        self.flow.resume_reading()
-        self.transport.write_eof()
-        self._late = self.loop.call_later(self._bounds.linger, self._end_linger)
-
-    def _end_linger(self) -> None:
-        self._late = None
-        if self._client.pending():
-            self._client.watch()
-            self._late = self.loop.call_later(self._bounds.linger, self._end_linger)
-        else:
-            self.cut()
+        if self.transport.can_write_eof():
+            self.flow.resume_reading()
+        if self._linger is not None:
+            self._linger.stop()
+        self._linger = Linger(self.transport, self._client, self._bounds.linger, self.cut)
+        self._linger.start()
 
     def _stop_timer(self) -> None:
         if self._late is not None:

@@ -1,10 +1,16 @@
-"""The transport of a connection's last answer: its close lets the client read first."""
+"""The last answer of a connection: the client can read it before the connection is closed.
+
+Closing a connection while its client sends would throw away the answer (RFC 9112 section 9.6).
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 from typing import Protocol
+
+from origin.server.slow_client import SlowClientWatch
 
 
 class Lingering(Protocol):
@@ -30,3 +36,38 @@ class LingeringTransport(asyncio.Transport):
 
     def close(self) -> None:
         self._connection.linger()
+
+
+class Linger:
+    """The time in which a client reads the last answer. `cut` closes the connection after it."""
+
+    def __init__(
+        self, transport: Any, client: SlowClientWatch, seconds: float, cut: Callable[[], None]
+    ) -> None:
+        self._transport = transport
+        self._client = client
+        self._seconds = seconds
+        self._cut = cut
+        self._next_look: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        if not self._transport.can_write_eof():  # TLS cannot close one direction alone
+            self._transport.close()
+            self._client.watch()
+            return
+        self._transport.write_eof()
+        self._wait()
+
+    def stop(self) -> None:
+        if self._next_look is not None:
+            self._next_look.cancel()
+
+    def _wait(self) -> None:
+        self._next_look = asyncio.get_running_loop().call_later(self._seconds, self._look)
+
+    def _look(self) -> None:
+        if self._client.pending():
+            self._client.watch()
+            self._wait()
+        else:
+            self._cut()

@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import http
 from typing import Protocol
 
 from origin.http.message import RawHeaders
+from origin.http.message import serialize_headers
+from origin.http.message import text_response
 
 MAX_URL = 8192  # bytes; a head that is too large because of a longer URL is answered 414
 WITHOUT_BODY = (b"GET", b"HEAD")
@@ -25,6 +28,14 @@ class RequestLine(Protocol):
     def get_method(self) -> bytes: ...
 
     def get_http_version(self) -> str: ...
+
+
+def serialize_refusal(status: int, headers: RawHeaders) -> bytes:
+    """The answer to a request that never reaches the app, with the headers of every answer."""
+    phrase = http.HTTPStatus(status).phrase
+    response = text_response(status, phrase, (b"connection", b"close"))
+    fields = serialize_headers([*headers, *response.headers])
+    return b"HTTP/1.1 %d %s\r\n%s\r\n%s" % (status, phrase.encode(), fields, response.body)
 
 
 def check_fields(line: RequestLine, headers: RawHeaders) -> None:

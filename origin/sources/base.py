@@ -17,7 +17,7 @@ from origin.errors import SourceUnavailable
 
 MAX_BYTES = 50_000_000  # of an original, unless a source is told otherwise
 TIMEOUT = 10.0  # seconds for one operation, unless a source is told otherwise
-RESERVED = ".origin"  # the name below which a store keeps files of its own: no key has it in it
+OWN_FOLDER = ".origin"  # the name below which a store keeps files of its own: no key has it in it
 PROBE_KEY = "origin-check"  # the key that `check` asks for; it need not exist
 EXPECTED_BYTES = 1_000_000  # bytes of an original for which the caller of `get` has memory already
 
@@ -117,7 +117,7 @@ class StoredObject:
     """An object of a store, without its bytes.
 
     `etag` is the version that `get` gives and that `put` compares. `metadata` is what `put` was given;
-    a listing leaves it empty, and on S3 its versions are those of the bytes (see `origin.sources.marks`).
+    a listing leaves it empty, and on S3 its versions are those of the bytes (see `object_metadata`).
     """
 
     key: str
@@ -268,19 +268,19 @@ def segments(key: str) -> list[str]:
 def stored_segments(key: str) -> list[str]:
     """The same for a key of a bucket or folder, in which we keep files of our own. Raises NotFound."""
     parts = segments(key)
-    if RESERVED in parts:
-        raise NotFound(f"{key!r}: nothing below {RESERVED} is an original")
+    if OWN_FOLDER in parts:
+        raise NotFound(f"{key!r}: nothing below {OWN_FOLDER} is an original")
     return parts
 
 
 def is_key(key: str) -> bool:
     """Whether `get` of a bucket or folder can be asked for it."""
     parts = key.split("/")
-    return "\0" not in key and is_utf8(key) and _NO_NAMES.isdisjoint(parts) and RESERVED not in parts
+    return "\0" not in key and is_utf8(key) and _NO_NAMES.isdisjoint(parts) and OWN_FOLDER not in parts
 
 
 def is_prefix(prefix: str) -> bool:
-    """Whether a key may begin so."""
+    """Whether a key may start with it."""
     return "\0" not in prefix and is_utf8(prefix) and _NO_NAMES.isdisjoint(prefix.split("/")[:-1])
 
 

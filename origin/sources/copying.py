@@ -21,7 +21,7 @@ from origin.sources.base import PreconditionFailed
 from origin.sources.base import Store
 from origin.sources.base import StoredObject
 from origin.sources.manifest import Manifest
-from origin.sources.marks import crop_of
+from origin.sources.object_metadata import crop_of
 from origin.sources.walk import do_for_all
 
 

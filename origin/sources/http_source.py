@@ -218,7 +218,7 @@ class HttpSource:
         """The error of a refusal, and for how long it is remembered."""
         error, seconds = refused.error, self._settings.retry_errors_after
         if self._settings.keys is None and isinstance(error, SourceUnavailable):
-            seconds = int(RETRY_NETWORK)  # this one server is ill, and will be well again
+            seconds = int(RETRY_NETWORK)  # this one server fails for a while
         if self._settings.keep_removed and if_none_match is not None:
             error = HostUnavailable(str(error))
         error.remember_for = seconds

@@ -37,10 +37,12 @@ from origin.sources.local_files import open_at
 from origin.sources.local_files import open_file
 from origin.sources.local_files import open_folder
 from origin.sources.local_files import read_all
+from origin.sources.local_files import read_into
 from origin.sources.local_files import status_of
 from origin.sources.local_files import version
 from origin.sources.local_metadata import read_metadata
-from origin.sources.marks import marked
+from origin.sources.object_metadata import object_version
+from origin.sources.reused_memory import MEMORY
 from origin.sources.settings import Setting
 from origin.sources.settings import identity_digest
 
@@ -115,15 +117,17 @@ class LocalSource:
         self, key: str, if_none_match: str | None = None, reserve_memory: ReserveMemory = no_limit
     ) -> Original | None:
         path = key_path(key)
-        loop, limit = asyncio.get_running_loop(), EXPECTED_BYTES
+        loop, memory = asyncio.get_running_loop(), None
         try:
             async with asyncio.timeout(self._timeout) as deadline:
                 while True:
-                    result = await loop.run_in_executor(self._threads, self._read, path, if_none_match, limit)
+                    result = await loop.run_in_executor(
+                        self._threads, self._read, path, if_none_match, memory
+                    )
                     if not isinstance(result, int):
                         return result
-                    limit = result
-                    await reserve(reserve_memory, limit, deadline)
+                    await reserve(reserve_memory, result, deadline)
+                    memory = MEMORY.take(result)
         except TimeoutError as error:
             raise self._too_late(f"get {key!r}") from error
 
@@ -142,13 +146,16 @@ class LocalSource:
         with ExitStack() as stack:
             self._open_root(stack)
 
-    def _read(self, path: list[str], if_none_match: str | None, limit: int) -> Original | int | None:
-        """The original; its size where that is more than `limit`."""
+    def _read(
+        self, path: list[str], if_none_match: str | None, memory: memoryview | None
+    ) -> Original | int | None:
+        """The original, in this memory where there is some; its size where it is larger than that, or than
+        what is expected."""
         try:
             for _ in range(_REPLACED_TRIES):
                 with ExitStack() as stack, contextlib.suppress(_Replaced):
                     folder, file = self._open(path, stack)
-                    return self._read_file(path[-1], folder, file, if_none_match, limit)
+                    return self._read_file(path[-1], folder, file, if_none_match, memory)
             raise SourceUnavailable(f"{self._root}: {'/'.join(path)!r}: is replaced all the time")
         except OSError as error:
             self._raise_read_error(path, error)
@@ -174,7 +181,7 @@ class LocalSource:
             ) from error
 
     def _read_file(
-        self, name: str, folder: int, file: int, if_none_match: str | None, limit: int
+        self, name: str, folder: int, file: int, if_none_match: str | None, memory: memoryview | None
     ) -> Original | int | None:
         status = os.fstat(file)
         if not stat.S_ISREG(status.st_mode):
@@ -182,14 +189,14 @@ class LocalSource:
         metadata = read_metadata(folder, name, status)
         if not metadata and not _is_same(status, status_of(name, folder)):
             raise _Replaced  # and its metadata went with it
-        etag = marked(version(status), metadata)
+        etag = object_version(version(status), metadata)
         if etag == if_none_match:
             return None
         if status.st_size > self._max_bytes:
             raise Unprocessable(f"an original of {status.st_size} bytes; {self._max_bytes} are allowed")
-        if status.st_size > limit:
+        if status.st_size > (EXPECTED_BYTES if memory is None else len(memory)):
             return status.st_size
-        body = read_all(file, status.st_size)
+        body = _body(file, status.st_size, memory)
         if len(body) != status.st_size or version(os.fstat(file)) != version(status):
             raise SourceUnavailable("the file changed while it was read")
         return Original(body, etag, status.st_mtime, is_local=True)
@@ -214,6 +221,12 @@ class LocalSource:
         except OSError:
             return Access.REFUSED
         return Access.READABLE
+
+
+def _body(file: int, size: int, memory: memoryview | None) -> bytes | memoryview:
+    if memory is None:
+        return read_all(file, size)
+    return memory[: read_into(file, memory[:size])].toreadonly()
 
 
 def _is_same(one: os.stat_result, other: os.stat_result | None) -> bool:

@@ -17,10 +17,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from origin.sources.base import RESERVED
+from origin.sources.base import OWN_FOLDER
 from origin.sources.base import is_utf8
 
-UNFINISHED = (RESERVED, "tmp")  # the folder of files that are being written
+UNFINISHED = (OWN_FOLDER, "tmp")  # the folder of files that are being written
 
 _FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW
 
@@ -94,6 +94,14 @@ def read_all(file: int, size: int) -> bytes:
     while len(body) < size and (more := os.read(file, size + 1 - len(body))):
         body += more
     return body
+
+
+def read_into(file: int, memory: memoryview) -> int:
+    """How many bytes of the file were there, of as many as the memory has."""
+    size = 0
+    while size < len(memory) and (more := os.readv(file, [memory[size:]])):
+        size += more
+    return size
 
 
 @contextlib.contextmanager
@@ -187,7 +195,7 @@ def walk(
         names = [entry.name + "/" * entry.is_dir(follow_symlinks=False) for entry in entries]
     for name in sorted(filter(is_utf8, names)):
         key = here + name
-        if not (key.startswith(prefix) or prefix.startswith(key)) or name == f"{RESERVED}/":
+        if not (key.startswith(prefix) or prefix.startswith(key)) or name == f"{OWN_FOLDER}/":
             continue
         with ExitStack() as stack, contextlib.suppress(FileNotFoundError, NotADirectoryError):
             if not name.endswith("/"):
@@ -207,7 +215,7 @@ def names_below(folder: int, here: str = "") -> Iterator[tuple[str, bool]]:
     with ExitStack() as stack, os.scandir(folder) as entries:
         for entry in entries:
             key = here + entry.name
-            if entry.name == RESERVED or not is_utf8(entry.name):
+            if entry.name == OWN_FOLDER or not is_utf8(entry.name):
                 continue
             yield key, entry.is_file(follow_symlinks=False)
             if entry.is_dir(follow_symlinks=False):
@@ -219,7 +227,7 @@ def folders_below(folder: int) -> Iterator[int]:
     yield folder
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name == RESERVED or not entry.is_dir(follow_symlinks=False):
+            if entry.name == OWN_FOLDER or not entry.is_dir(follow_symlinks=False):
                 continue
             # What goes meanwhile, or is another user's, is not ours to look at.
             with ExitStack() as stack, contextlib.suppress(OSError):

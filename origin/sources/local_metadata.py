@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any
 
-from origin.sources.base import RESERVED
+from origin.sources.base import OWN_FOLDER
 from origin.sources.local_files import folders_below
 from origin.sources.local_files import locked
 from origin.sources.local_files import make_folder
@@ -30,7 +30,7 @@ from origin.sources.local_files import open_folder
 from origin.sources.local_files import status_of
 from origin.sources.local_files import unfinished_file
 
-_TOP = (RESERVED, "metadata")
+_TOP = (OWN_FOLDER, "metadata")
 _NAME, _METADATA = "name", "metadata"  # what is in such a file
 
 

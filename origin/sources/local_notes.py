@@ -9,14 +9,14 @@ import contextlib
 import os
 from contextlib import ExitStack
 
-from origin.sources.base import RESERVED
+from origin.sources.base import OWN_FOLDER
 from origin.sources.base import Note
 from origin.sources.local_files import make_folder
 from origin.sources.local_files import open_file
 from origin.sources.local_files import open_folder
 from origin.sources.local_files import unfinished_file
 
-NOTES = (RESERVED, "notes")
+NOTES = (OWN_FOLDER, "notes")
 
 
 def write_note(root: int, name: str, text: str) -> None:

@@ -27,7 +27,7 @@ from origin.errors import OriginError
 from origin.errors import SourceTimeout
 from origin.errors import SourceUnavailable
 from origin.sources.base import MAX_BYTES
-from origin.sources.base import RESERVED
+from origin.sources.base import OWN_FOLDER
 from origin.sources.base import TIMEOUT
 from origin.sources.base import Note
 from origin.sources.base import ObjectSettings
@@ -55,7 +55,7 @@ from origin.sources.local_notes import NOTES
 from origin.sources.local_notes import delete_note
 from origin.sources.local_notes import read_notes
 from origin.sources.local_notes import write_note
-from origin.sources.marks import marked
+from origin.sources.object_metadata import object_version
 
 _STEP, _PAUSE = 100, 0.05  # after so many files the sweep of metadata rests for so many seconds
 _STORE_IS_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -175,7 +175,7 @@ class LocalStore(LocalSource):
                 os.fsync(folder)
                 if old is not None and not (write.metadata and belong_to_both(write.name, old, file.status)):
                     remove_metadata(folder, write.name, old)
-                return marked(file.version, write.metadata)
+                return object_version(file.version, write.metadata)
 
     def _folder_of(self, write: _Write, root: int, stack: ExitStack) -> int:
         if write.if_match is None:
@@ -214,7 +214,7 @@ class LocalStore(LocalSource):
     def _list(self, prefix: str, start_after: str) -> Iterator[StoredObject]:
         """The walk starts at the folder of the prefix, not at the root."""
         names = prefix.split("/")[:-1]
-        if RESERVED in names or not is_prefix(prefix):
+        if OWN_FOLDER in names or not is_prefix(prefix):
             return
         with ExitStack() as stack:
             root = self._open_root(stack)
@@ -294,9 +294,9 @@ def _write_error(where: str, error: OSError) -> OriginError:
 
 
 def _stored(key: str, status: os.stat_result, metadata: Mapping[str, str] | None = None) -> StoredObject:
-    etag = marked(version(status), metadata or {})
+    etag = object_version(version(status), metadata or {})
     return StoredObject(key, status.st_size, etag, status.st_mtime, metadata or {})
 
 
 def _marked(folder: int, name: str, status: os.stat_result) -> str:
-    return marked(version(status), read_metadata(folder, name, status))
+    return object_version(version(status), read_metadata(folder, name, status))

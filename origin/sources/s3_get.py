@@ -34,7 +34,7 @@ from origin import __version__
 from origin.http.dates import parse_http_date
 from origin.http.trace_context import trace_headers
 from origin.sources.base import PROBE_KEY
-from origin.sources.marks import marked
+from origin.sources.object_metadata import object_version
 from origin.sources.s3_connection import AnswerBroken
 from origin.sources.s3_connection import AnswerHead
 from origin.sources.s3_connection import Connection
@@ -295,7 +295,7 @@ def _host(url: str) -> str:
 
 
 def _version(etag: str | None, metadata: Mapping[str, str]) -> str | None:
-    return None if etag is None else marked(etag, metadata)
+    return None if etag is None else object_version(etag, metadata)
 
 
 def _is_whole(status: int, headers: Mapping[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""Reading originals from S3, through aiobotocore."""
+"""Reading originals from S3."""
 
 from __future__ import annotations
 
@@ -6,15 +6,9 @@ import asyncio
 import contextlib
 import hashlib
 from collections.abc import AsyncIterator
-from collections.abc import Awaitable
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 from typing import Any
 
-import botocore
-from aiobotocore.config import AioConfig
-from aiobotocore.session import get_session
-from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import ClientError
 
 from origin.errors import KeyRefused
@@ -34,11 +28,10 @@ from origin.sources.base import is_key
 from origin.sources.base import no_limit
 from origin.sources.base import reserve
 from origin.sources.base import stored_segments
-from origin.sources.marks import marked
-from origin.sources.reused_memory import ReusedMemory
+from origin.sources.object_metadata import object_version
+from origin.sources.reused_memory import MEMORY
 from origin.sources.s3 import S3Settings
-from origin.sources.s3_connection import ConnectionPool
-from origin.sources.s3_errors import NO_CREDENTIALS
+from origin.sources.s3_client import connect
 from origin.sources.s3_errors import REGION_IS_MISSING
 from origin.sources.s3_errors import Refusal
 from origin.sources.s3_errors import code_of
@@ -48,18 +41,11 @@ from origin.sources.s3_errors import parsed
 from origin.sources.s3_errors import status_of
 from origin.sources.s3_get import Getter
 from origin.sources.s3_get import ObjectAnswer
-from origin.sources.s3_get import find_getter
-from origin.sources.s3_model import make_loader
-from origin.sources.s3_session import NoRedirectSession
-from origin.sources.s3_signature import Credentials
-from origin.sources.settings import reveal
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
-_MODELS = make_loader()  # one for all sources
-_MEMORY = ReusedMemory()  # for all sources, too
-_CHECKED_KEYS = 10  # listed by `check`: the first may be the marks that consoles leave for folders
+_CHECKED_KEYS = 10  # listed by `check`: the first may be the objects that consoles leave for folders
 
 
 class S3Source:
@@ -173,7 +159,7 @@ class S3Source:
         answer = await self._ask_head(path)
         try:
             modified, metadata = answer["LastModified"].timestamp(), answer.get("Metadata", {})
-            etag = marked(answer["ETag"], metadata)
+            etag = object_version(answer["ETag"], metadata)
             return StoredObject(path, answer["ContentLength"], etag, modified, metadata)
         except KeyError as missing:
             raise SourceUnavailable(f"s3://{self._bucket}/{path}: told without {missing}") from missing
@@ -189,7 +175,8 @@ class S3Source:
                 async with asyncio.timeout(self._timeout) as deadline:
                     async with self._opening:
                         if self._client is None:
-                            self._client = await self._connect()
+                            made = await connect(self._settings, self._connections, self._exits)
+                            self._client, self.getter, self._region_is_missing = made
                         client = self._client
                     yield client, deadline
         except SourceUnavailable as error:
@@ -197,56 +184,6 @@ class S3Source:
             if self._region_is_missing and no_answer:
                 raise type(error)(f"{error}; {REGION_IS_MISSING}") from error
             raise
-
-    async def _connect(self) -> S3Client:
-        if not self._bucket:  # s3imageserver started without one
-            raise SourceUnavailable("the configuration names no bucket")
-        session = get_session()
-        session.register_component("data_loader", _MODELS)
-        settings = self._settings
-        asks_the_chain = not (settings.anonymous or settings.access_key or settings.secret_key)
-        chain = await session.get_credentials() if asks_the_chain else None
-        # A client made without credentials would never look for them again.
-        if asks_the_chain and chain is None:
-            raise SourceUnavailable(f"s3://{self._bucket}: {NO_CREDENTIALS}")
-        sessions: list[NoRedirectSession] = []
-
-        def make_session(**arguments: Any) -> NoRedirectSession:
-            sessions.append(NoRedirectSession(**arguments))
-            return sessions[-1]
-
-        creation = session.create_client("s3", **_client_arguments(settings, self._connections, make_session))
-        client: S3Client = await self._exits.enter_async_context(creation)
-
-        def make_pool(host: str, port: int, speaks_tls: bool) -> ConnectionPool:
-            return ConnectionPool(
-                host,
-                port,
-                limit=self._connections,
-                connect_timeout=settings.connect_timeout,
-                make_tls=sessions[0].make_tls if speaks_tls else None,
-            )
-
-        self.getter = await find_getter(client, self._bucket, make_pool, self._credentials(chain))
-        has_region = bool(settings.region or session.get_config_variable("region"))
-        self._region_is_missing = not has_region and client.meta.endpoint_url.endswith(".amazonaws.com")
-        return client
-
-    def _credentials(self, chain: Any) -> Callable[[], Awaitable[Credentials]] | None:
-        """What tells the credentials of the moment: those of a chain may end and are renewed."""
-        settings = self._settings
-        if settings.anonymous:
-            return None
-        if chain is not None:
-            renewed: Callable[[], Awaitable[Credentials]] = chain.get_frozen_credentials
-            return renewed
-        keys = (settings.access_key, settings.secret_key, settings.session_token)
-        fixed: Credentials = ReadOnlyCredentials(*map(reveal, keys))
-
-        async def same() -> Credentials:
-            return fixed
-
-        return same
 
     async def _read_whole(self, path: str) -> bytes:
         """The object under this path, which is its key there."""
@@ -259,7 +196,7 @@ class S3Source:
             if not answer.is_whole:
                 raise SourceUnavailable(f"s3://{self._bucket}/{path}: perhaps not the whole object")
             body = await self._read(answer, reserve_memory)
-        etag = marked(answer.etag or body_etag(body), answer.metadata)
+        etag = object_version(answer.etag or body_etag(body), answer.metadata)
         return Original(body, etag, answer.last_modified)
 
     async def _read(self, answer: ObjectAnswer, reserve_memory: ReserveMemory) -> bytes | memoryview:
@@ -268,7 +205,7 @@ class S3Source:
             raise Unprocessable(f"an original of {answer.length} bytes; {self._max_bytes} are allowed")
         await reserve_memory(self._max_bytes if answer.length is None else answer.length)
         if answer.length is not None:
-            memory = _MEMORY.take(answer.length)
+            memory = MEMORY.take(answer.length)
             if answer.receive is not None:
                 await answer.receive(memory)
                 return memory.toreadonly()
@@ -292,33 +229,6 @@ async def _fill(memory: memoryview, chunks: AsyncIterator[bytes]) -> memoryview:
         memory[size:end] = chunk
         size = end
     return memory[:size].toreadonly()
-
-
-def _client_arguments(
-    settings: S3Settings, connections: int, session: Callable[..., NoRedirectSession]
-) -> dict[str, Any]:
-    # Bucket names as host names need DNS that most servers of one's own do not have.
-    addressing_style = settings.addressing_style or ("path" if settings.endpoint_url else "auto")
-    return {
-        "region_name": settings.region,
-        "endpoint_url": settings.endpoint_url,
-        "aws_access_key_id": reveal(settings.access_key),
-        "aws_secret_access_key": reveal(settings.secret_key),
-        "aws_session_token": reveal(settings.session_token),
-        "config": AioConfig(
-            s3={"addressing_style": addressing_style},
-            connect_timeout=settings.connect_timeout,
-            read_timeout=None,  # each operation has one deadline, which stands still for `reserve_memory`
-            max_pool_connections=connections,
-            retries={"mode": "standard", "total_max_attempts": 2},
-            # Stores other than AWS may know nothing of the checksum headers.
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-            signature_version=botocore.UNSIGNED if settings.anonymous else None,
-            http_session_cls=session,
-            warm_up_loader_caches=True,  # otherwise opening reads 100 ms of files in the event loop
-        ),
-    }
 
 
 def body_etag(body: bytes | memoryview) -> str:

@@ -9,14 +9,14 @@ from typing import Any
 
 from origin.errors import BadRequest
 from origin.errors import NotFound
-from origin.sources.base import RESERVED
+from origin.sources.base import OWN_FOLDER
 from origin.sources.base import Note
 from origin.sources.base import ObjectSettings
 from origin.sources.base import StoredObject
 from origin.sources.base import is_key
 from origin.sources.base import is_prefix
-from origin.sources.marks import marked
-from origin.sources.marks import of_bytes
+from origin.sources.object_metadata import bytes_version
+from origin.sources.object_metadata import object_version
 from origin.sources.s3_errors import ConditionUnknown
 from origin.sources.s3_errors import Refusal
 from origin.sources.s3_errors import delete_refusal
@@ -51,19 +51,19 @@ class S3Store(S3Source):
             raise BadRequest(str(error)) from error
         arguments = _object_arguments(settings or ObjectSettings())
         if if_match is not None:
-            arguments["IfMatch"] = of_bytes(if_match)
+            arguments["IfMatch"] = bytes_version(if_match)
         if if_none_match:
             arguments["IfNoneMatch"] = "*"
         async with self._connected(path, write_refusal) as (client, _):
             answer = await parsed(client.put_object(Bucket=self._bucket, Key=path, Body=body, **arguments))
-            return marked(answer.get("ETag") or body_etag(body), arguments.get("Metadata", {}))
+            return object_version(answer.get("ETag") or body_etag(body), arguments.get("Metadata", {}))
 
     async def delete(self, key: str, *, if_match: str | None = None) -> None:
         with contextlib.suppress(NotFound):
             path = self._path(key)
             if if_match is not None:
                 with contextlib.suppress(ConditionUnknown):
-                    await self._delete(path, write_refusal, IfMatch=of_bytes(if_match))
+                    await self._delete(path, write_refusal, IfMatch=bytes_version(if_match))
                     return
             await self._delete(path)
 
@@ -118,7 +118,7 @@ class S3Store(S3Source):
 
     @property
     def _notes(self) -> str:
-        return "/".join([*([self._folder] if self._folder else []), RESERVED, "notes", ""])
+        return "/".join([*([self._folder] if self._folder else []), OWN_FOLDER, "notes", ""])
 
 
 def _object_arguments(settings: ObjectSettings) -> dict[str, Any]:

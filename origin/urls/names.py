@@ -21,7 +21,7 @@ _ONE_NAME = re.compile(NAME.encode())
 class Names(Kind):
     """A name that the configuration gives under the key `of`, or several with commas between them.
 
-    Whether it is given there, the handler knows (`OptionDefaults.names_of`). Grants compare the whole text.
+    Whether it is given there, the handler knows (`OptionDefaults.parse`). Grants compare the whole text.
     """
 
     __slots__ = ("of", "several")

@@ -65,6 +65,7 @@ def read_encoded_key(key: str, pairs: Sequence[Pair], raw_path: bytes) -> str:
     above = raw_path[: -len(last) - 1].rpartition(b"/")[2]
     url, slash, name = key.rpartition("/")
     if slash and unquote_to_bytes(above) == url.encode() and unquote_to_bytes(last) == name.encode():
+        _check_name(name)
         return url
     return key
 
@@ -97,7 +98,14 @@ def _without_name(key: str, count: int) -> list[str]:
     parts = key.split("/")
     if len(parts) > count + 1 or "" in parts:
         raise NotFound("the path is not a key, with one name behind it at most")
+    _check_name(parts[-1])
     return parts[:count]
+
+
+def _check_name(name: str) -> None:
+    """What the rule for keys says of all segments (`find_key_violation`) holds for the name behind one."""
+    if name in (".", ".."):
+        raise BadRequest("a key has no . or .. segment")
 
 
 def _decode_hex(text: str) -> str:

@@ -36,7 +36,7 @@ def test_the_demo_prints_no_url_where_nothing_can_be_rendered(
 def test_the_demo_prints_no_url_where_its_port_is_taken(moto_server: s3_servers.S3Server) -> None:
     done = command("demo", "--port", moto_server.url.rpartition(":")[2])
     assert (done.returncode, done.stdout) == (2, "")
-    assert "something else listens there" in done.stderr
+    assert "something else listens there; choose another --port" in done.stderr
 
 
 @pytest.mark.slow

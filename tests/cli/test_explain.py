@@ -53,6 +53,39 @@ def test_the_actions_of_uploads_are_no_pictures() -> None:
     assert "refused" not in explained("/photos/-/publish")
 
 
+@pytest.mark.parametrize(
+    ("url", "told", "succeeds"),
+    [
+        ("/status", "answer: 200, OK", True),
+        ("/-/ready", "answer: 200, OK; 503 while it drains", True),
+        ("/-/purge", "paths below /-/ are the origin's own, for operators", False),
+        ("/%2d/live", "paths below /-/ are the origin's own, for operators", False),
+        ("/ping", "a fixed answer of this configuration (answers): 200", True),
+        ("/old/x?y=1", "a fixed answer of this configuration (answers): 308 to /new/", True),
+        ("/photos/gone.jpg", "a fixed answer of this configuration (answers): 410", False),
+        ("/photos", "handler: photos, which is written to by POST here", False),
+        ("/upload", "handler: photos, which is written to by POST here", False),
+        ("/uploads", "no handler is mounted there; there are /photos/", False),
+    ],
+)
+def test_a_path_that_leads_to_no_picture_is_told_as_what_it_is(url: str, told: str, succeeds: bool) -> None:
+    write = {"auth": "open", "routes": {"upload": "/upload"}}
+    answers = {
+        "/ping": "Pong!",
+        "GET /old/*": {"status": 308, "location": "/new/"},
+        "POST /photos/a.jpg": "x",
+    }
+    answers["/photos/gone.jpg"] = {"status": 410}
+    photos = {"name": "photos", "source": LOCAL, "write": write}
+    config = build_config({"handlers": [photos], "answers": answers})
+    lines, goes_on = explain_url(config, url, now=1_790_000_000)
+    assert told in lines
+    assert goes_on is succeeds
+    assert explain_url(config, "/photos/a.jpg", now=1_790_000_000)[0][0].startswith(
+        "handler: photos, mounted"
+    )
+
+
 def test_a_url_is_told_from_handler_to_what_happens_next(tmp_path: Path) -> None:
     config = {"handlers": [{"name": "photos", "prefix": "img", "source": BUCKET}]}
     done = invoke("explain", "-c", write_config(tmp_path, config), "/img/a%20b.jpg?w=300&h=200&utm_source=x")
@@ -203,7 +236,7 @@ def test_what_becomes_of_a_posted_picture_is_told() -> None:
     posted = {"name": "images", "transform": ["render", "resize_avatar"]}
     config = build_config({"handlers": [posted]})
     told = explained("/images?w=300&x=1", config)
-    assert told["posted pictures"] == ["render; everyone"]
+    assert told["posted pictures"] == ["render; anyone"]
     assert told["size"] == ["300 wide, in proportion, never enlarged"]
     assert told["ignored"] == ["x: no option has this name"]
     assert told["next"] == ["rendered; nothing is kept"]

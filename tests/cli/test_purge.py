@@ -89,6 +89,8 @@ def test_an_origin_that_does_not_answer_is_exit_1_and_asks_for_its_address(
         ({"admin": {}}, [], "the configuration has no admin.token"),
         ({}, ["--key", "a", "--prefix", "b"], "give --key or --prefix, not both"),
         ({}, ["--key", ""], "give --key or --prefix, not both, and not empty"),
+        ({}, ["--url", "img.example.com:80"], "--url: expected http://HOST:PORT"),
+        ({}, ["--url", "file:///etc"], "--url: expected http://HOST:PORT"),
     ],
 )
 def test_a_purge_that_says_no_one_thing_is_exit_2(

@@ -143,3 +143,5 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, content: bytes | No
     with pytest.raises(ConfigError) as error:
         load_config(file)
     assert str(error.value) == f"config.json: cannot be read: {reason}"
+    with pytest.raises(ConfigError, match=r"^\.: cannot be read: Is a directory$"):
+        load_config(Path("."))

@@ -98,6 +98,22 @@ def test_what_the_program_refuses_the_schema_refuses(data: Any) -> None:
         build_config(data)
 
 
+def test_the_schema_may_be_named_in_every_object() -> None:
+    own = {"$schema": "x"}
+    top = {**own, "sources": own, "presets": own, "watermarks": own, "cache": own, "limits": own}
+    given = config(
+        {**top, "answers": {**own, "/a": {**own, "json": {**own, "b": [own]}}}},
+        **{"quality": {**own, "jpg": 80}, "error_status": {**own, "not-found": 410}, "effort": own},
+        **{"preset_names": own, "on_error": {**own, "text": True}},
+    )
+    built = build_config(given)
+    assert conforms(given, SCHEMA)
+    assert built.handlers[0].error_status == {"not-found": 410}
+    assert (built.presets, built.sources, set(built.answers)) == ({}, {}, {"/a"})
+    assert built.answers["/a"].json_ == {**own, "b": [own]}  # which is answered as it stands
+    assert not conforms(config(effort={"$schema": 1}), SCHEMA)
+
+
 def test_references_conform_to_the_schema_where_numbers_and_secrets_stand() -> None:
     top = {"http_port": "env:PORT", "admin": {"token": "env:T"}, "cache": {"max_size": "env:S"}}
     assert conforms(config(top, signing={"keys": ["file:k"]}, max_age="env:A"), SCHEMA)

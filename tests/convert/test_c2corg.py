@@ -68,6 +68,7 @@ def test_the_settings_of_buckets_are_kept() -> None:
         ROUTE_PREFIX="/images/",
         CACHE_CONTROL="public, max-age=60",
         AUTO_ORIENT_ORIGINAL="1",
+        C2CORG_IMAGES_LOG_LEVEL="WARNING",
         GUNICORN_PARAMS="--workers 5 -b 127.0.0.1:81",
     )
     (handler,) = config["handlers"]
@@ -77,6 +78,7 @@ def test_the_settings_of_buckets_are_kept() -> None:
     assert handler["write"]["stage"]["source"] == {**place, "bucket": "incoming"}
     assert handler["write"]["object"] == {"cache_control": "public, max-age=60", "acl": "public-read"}
     assert (handler["prefix"], handler["max_age"]) == ("images/active", 60)
+    assert config["log"] == {"level": "warning"}
     assert handler["write"]["routes"]["recrop"] == "/images/recrop"
     assert handler["write"]["normalise"] == {"orient": True}
     assert (config["http_host"], config["http_port"]) == ("127.0.0.1", 81)
@@ -97,6 +99,7 @@ def test_presets_are_read_from_the_options_of_imagemagick() -> None:
         {"suffix": "C", "convert": ["-strip", "-resize", "300"]},
         {"suffix": "D", "convert": ["-resize", "x80!"]},
         {"suffix": "E", "convert": ["-resize", "50x50", *padding, "-extent", "50x50"]},
+        {"suffix": "F", "convert": ["-resize", "50x40!", "-extent", "50x40"]},
     ]
     config = converted(**LOCAL, RESIZING_CONFIG=json.dumps(sizes))
     assert config["presets"] == {
@@ -105,8 +108,9 @@ def test_presets_are_read_from_the_options_of_imagemagick() -> None:
         "C": {"w": 300, "c": False, "enlarge": True},
         "D": {"h": 80, "fit": "fill", "enlarge": True},
         "E": {"w": 50, "h": 50, "fit": "contain", "enlarge": True, "g": "center", "bg": "fc0"},
+        "F": {"w": 50, "h": 40, "fit": "fill", "enlarge": True},
     }
-    assert config["handlers"][0]["write"]["derive"] == {name: name for name in "ABCDE"}
+    assert config["handlers"][0]["write"]["derive"] == {name: name for name in "ABCDEF"}
     build_config(config)
 
 
@@ -123,6 +127,10 @@ def test_presets_are_read_from_the_options_of_imagemagick() -> None:
         ({"RESIZING_CONFIG": '[{"suffix": "A", "convert": ["-blur", "3"]}]'}, "-blur cannot be kept"),
         ({"RESIZING_CONFIG": '[{"suffix": "A", "convert": ["-resize", "50%"]}]'}, "50%"),
         ({"RESIZING_CONFIG": '[{"suffix": "A", "convert": ["-quality", "9"]}]'}, "expected -resize"),
+        (
+            {"RESIZING_CONFIG": '[{"suffix": "A", "convert": ["-resize", "9x9", "-extent", "9x8"]}]'},
+            "-extent 9x8 after -resize 9x9",
+        ),
         ({"GUNICORN_PARAMS": "-b unix:/run/a.sock"}, "bind"),
     ],
 )

@@ -44,6 +44,16 @@ def test_the_settings_are_kept() -> None:
     assert handler["write"]["reply"]["post"]["json"]["url"] == f"{URL}{{key}}"
 
 
+def test_the_folder_and_the_url_are_those_of_the_place() -> None:
+    both = {"PROD_UPLOADS_DEFAULT_DEST": "/prod/", "STAGING_UPLOADS_DEFAULT_DEST": "/staging/"}
+    for name, folder in (("PRODUCTION", "/prod/"), ("DEVELOPMENT", "/staging/")):
+        (handler,) = converted(**both, UPLOADS_DEFAULT_URL=URL, **{name: "1"})["handlers"]
+        assert handler["source"]["root"] == folder
+        with pytest.raises(CannotConvert, match="UPLOADS_DEFAULT_URL is not set"):
+            converted(**both, **{name: "1"})
+    assert "http://localhost:5000/uploads/" in json.dumps(converted(**both))
+
+
 def test_a_file_of_settings_is_read() -> None:
     settings = "import os\nUPLOADS_DEFAULT_DEST = '/a/'\nMAX_CONTENT_LENGTH = 100\nOTHER = os.getcwd()\n"
     (handler,) = converted(settings=settings)["handlers"]
@@ -164,7 +174,8 @@ def test_the_paths_answer_as_before(webcompat: Running) -> None:
     assert (answer.status, answer.headers["Location"]) == (308, "/upload/")
     assert webcompat.get("/upload/").status == 404
     assert webcompat.get("/upload/", "HEAD").status == 404
-    assert webcompat.get("/upload/", "PUT").status == 405
+    refused = webcompat.get("/upload/", "PUT")
+    assert (refused.status, refused.headers["Allow"]) == (405, "POST")
     assert webcompat.get("/uploads/2019/4/nothing.jpg").status == 404
     # As docs/migrating.md says, other than before:
     assert webcompat.get("/upload/", "OPTIONS").status == 405

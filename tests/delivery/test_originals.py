@@ -324,6 +324,14 @@ async def test_the_first_request_fetches_and_keeps(
     assert await cache.find_original(CAT, "v1") == b"cat 1"
 
 
+async def test_an_original_from_the_future_was_changed_now(
+    originals: Originals, source: FakeSource, clock: Clock
+) -> None:
+    """RFC 9110 section 8.8.2.1: Last-Modified is not later than Date."""
+    source.original = Original(b"cat 1", "v1", clock.now + 3600)
+    assert (await originals.current(CAT, KEY, None)).version == Version("v1", clock.now, clock.now)
+
+
 async def test_an_original_from_near_by_is_not_copied(
     originals: Originals, source: FakeSource, cache: ResultCache
 ) -> None:
@@ -343,6 +351,17 @@ async def test_a_fresh_version_is_served_unasked(
     assert originals.ttl(known) == 1
     assert await originals.current(CAT, KEY, known) == FetchedOriginal(known)
     assert source.asked == [None]
+
+
+@pytest.mark.parametrize(
+    ("passed", "ttl"), [(0.25, 100), (99.0, 1), (99.75, 1), (100.25, -1), (101.0, -1), (101.5, -2)]
+)
+async def test_a_version_is_fresh_for_the_whole_of_its_time_and_not_longer(
+    originals: Originals, clock: Clock, passed: float, ttl: int
+) -> None:
+    known = (await originals.current(CAT, KEY, None)).version
+    clock.now += passed
+    assert originals.ttl(known) == ttl
 
 
 @pytest.mark.parametrize(("ahead", "ttl"), [(1, 101), (60, 160), (60.5, 0), (31_536_000, 0)])

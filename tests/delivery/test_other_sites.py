@@ -164,6 +164,49 @@ def test_the_stale_copy_is_in_use_while_the_server_is_down(
     assert len(web.asked) == 2  # and it is not asked each time
 
 
+@pytest.mark.slow
+def test_a_new_size_is_made_of_the_stale_copy_while_the_server_is_down(
+    origin: Running, web: WebServer, clock: Clock
+) -> None:
+    url = web.put("/cat.jpg", PICTURE)
+    origin.get(path(url))
+    origin.settle()
+    web.put("/cat.jpg", status=500)
+    clock.now += 100
+    for size in (31, 32):  # the second one, once the failure is remembered
+        answer = origin.get(path(url) + f"?w={size}")
+        assert answer.status == 200
+        assert pictures.opened(answer.body).size[0] == size
+        assert answer.headers["Cache-Status"] == "origin; fwd=uri-miss; stored; detail=stale-if-error"
+        assert answer.headers["Cache-Control"].startswith("public, max-age=10,")
+        again = origin.get(path(url) + f"?w={size}")
+        assert again.body == answer.body
+        assert again.headers["Cache-Status"] == "origin; hit; ttl=-40; detail=stale-if-error"
+    assert kind(origin.get(path(url) + "?w=x")) == (404, "bad-request")
+    assert len(web.asked) == 2
+    clock.now += 604_800
+    assert kind(origin.get(path(url) + "?w=33")) == (404, "source-unavailable")
+
+
+@pytest.mark.slow
+def test_a_new_size_of_the_stale_copy_is_brief_for_all_who_wait_for_it(
+    origin: Running, web: WebServer, clock: Clock
+) -> None:
+    url = web.put("/cat.jpg", PICTURE)
+    origin.get(path(url))
+    origin.settle()
+    web.put("/cat.jpg", status=500)
+    clock.now += 100
+    web.gate.clear()
+    exchanges = [origin.send(path(url) + "?w=34") for _ in range(5)]
+    wait_until(lambda: origin.origin.metrics.in_flight == 5 and len(web.asked) == 2, "all have arrived")
+    web.gate.set()
+    answers = [exchange.answer() for exchange in exchanges]
+    assert {answer.status for answer in answers} == {200}
+    assert all(answer.headers["Cache-Control"].startswith("public, max-age=10,") for answer in answers)
+    assert sorted("collapsed" in str(answer.headers["Cache-Status"]) for answer in answers)[1:] == [True] * 4
+
+
 def test_a_copy_that_is_too_old_is_not_served_and_the_server_left_alone(
     origin: Running, web: WebServer, clock: Clock
 ) -> None:

@@ -7,8 +7,13 @@ import json
 import re
 from dataclasses import replace
 
+import pytest
+
 from origin.delivery.settings import RenderSettings
+from origin.delivery.settings import passes_through
 from origin.urls.options import Options
+from origin.urls.parsing import OptionDefaults
+from origin.urls.query import decode_query
 
 SETTINGS = RenderSettings({"jpg": 80, "webp": 78, "avif": 60}, ("jpg", "png"), 10**8, 100, 10.0)
 
@@ -32,6 +37,21 @@ def test_the_usual_effort_leaves_names_as_they_were() -> None:
         ["4/8.18.7", {"jpg": 80, "webp": 78, "avif": 60}, ["jpg", "png"], 10**8, 100, 4096, 70, 10.0]
     )
     assert SETTINGS.digest("4/8.18.7") == hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@pytest.mark.parametrize(
+    ("query", "passes"),
+    [
+        (b"", True),
+        (b"utm_source=x&w=", True),
+        (b"t=abc", True),
+        (b"expires=1790000000&token=abc", True),
+        (b"w=1&t=abc", False),
+        (b"dl=x", False),
+    ],
+)
+def test_a_url_without_options_is_passed_through_signed_or_not(query: bytes, passes: bool) -> None:
+    assert passes_through("plain", decode_query(query), OptionDefaults()) is passes
 
 
 def test_a_job_names_its_original_without_telling_what_it_is_called() -> None:

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from origin.delivery.later import DETAIL
+from origin.delivery.renditions import STALE_IF_ERROR
 from origin.errors import OriginError
 from origin.errors import WriteRefused
 from origin.http.caching import cache_status
@@ -76,6 +77,7 @@ def test_the_values_of_cache_status_are_the_programs(demo: Running) -> None:
     real.append(demo.get("/demo/logo.png?w=77").headers["Cache-Status"])
     for why in ("stale-while-revalidate", "stale-if-error"):
         real.append(cache_status(hit=True, ttl=-20, detail=why))
+    real.append(with_detail(cache_status(fwd="uri-miss", stored=True), STALE_IF_ERROR))
     real.append(cache_status(fwd="stale", fwd_status=304))
     real.append(with_detail(real[0], DETAIL))
     shown = {code(row[0])[0] for row in HTTP.table("| value | meaning |")}

@@ -179,6 +179,43 @@ def test_if_none_match_wins_over_if_modified_since(if_none_match: str, expected:
         assert conditional.not_modified(TAG, EXAMPLE_TIME, if_none_match, since) is expected
 
 
+@pytest.mark.parametrize(
+    ("if_match", "failed"),
+    [
+        (TAG, False),
+        ("*", False),
+        (f'"a", {TAG}', False),
+        (f' {TAG}\t, W/"b"', False),
+        (f"W/{TAG}", True),  # strong comparison: RFC 9110 section 13.1.1
+        (f'"a", W/{TAG}', True),
+        ('"a"', True),
+        ("xyzzy", True),
+        ("", True),
+    ],
+)
+def test_if_match_compares_each_tag_strongly(if_match: str, failed: bool) -> None:
+    assert conditional.precondition_failed(TAG, None, if_match, None) is failed
+    for date in (EXAMPLE_DATE, "Sun, 06 Nov 1993 08:49:37 GMT"):  # section 13.2.2, step 2: it counts alone
+        assert conditional.precondition_failed(TAG, EXAMPLE_TIME, if_match, date) is failed
+
+
+@pytest.mark.parametrize(
+    ("last_modified", "since", "failed"),
+    [
+        (EXAMPLE_TIME, EXAMPLE_DATE, False),
+        (EXAMPLE_TIME + 0.5, EXAMPLE_DATE, False),
+        (EXAMPLE_TIME + 1, EXAMPLE_DATE, True),
+        (EXAMPLE_TIME + 1, "yesterday", False),
+        (EXAMPLE_TIME + 1, None, False),
+        (None, EXAMPLE_DATE, False),
+    ],
+)
+def test_if_unmodified_since_compares_whole_seconds(
+    last_modified: float | None, since: str | None, failed: bool
+) -> None:
+    assert conditional.precondition_failed(TAG, last_modified, None, since) is failed
+
+
 TAGS = st.text("ab,W/*", max_size=3)
 
 
@@ -518,7 +555,7 @@ status = caching.cache_status
         (status(hit=True, ttl=376, detail="memory"), "hit; ttl=376; detail=memory"),
         (status(hit=True, ttl=-4, detail="stale-if-error"), "hit; ttl=-4; detail=stale-if-error"),
         (status(fwd="uri-miss", fwd_status=200, stored=True), "fwd=uri-miss; fwd-status=200; stored"),
-        (status(fwd="uri-miss", collapsed=True), "fwd=uri-miss; collapsed"),
+        (caching.collapsed(status(fwd="uri-miss")), "fwd=uri-miss; collapsed"),
         (status(fwd="stale", fwd_status=304), "fwd=stale; fwd-status=304"),
         (status(detail="forbidden"), "detail=forbidden"),
     ],
@@ -540,9 +577,8 @@ FORWARDS: list[caching.Forward | None] = [None, "stale", "vary-miss"]
 def test_cache_status_is_a_structured_field_without_a_key(
     hit: bool, fwd: caching.Forward | None, number: int | None, stored: bool, detail: str | None
 ) -> None:
-    text = status(
-        hit=hit, fwd=fwd, fwd_status=number, ttl=number, stored=stored, collapsed=stored, detail=detail
-    )
+    text = status(hit=hit, fwd=fwd, fwd_status=number, ttl=number, stored=stored, detail=detail)
+    text = caching.collapsed(text) if stored else text
     members: Any = http_sf.parse(text.encode(), tltype="list")
     [(name, parameters)] = members
     sent = {"hit": hit or None, "fwd": fwd, "fwd-status": number, "ttl": number, "detail": detail}

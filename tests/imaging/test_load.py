@@ -171,7 +171,7 @@ PNG_HEAD = b"\x89PNG\r\n\x1a\n"
         (pictures.land()[:-500], "^jpg: VipsJpeg: premature end of JPEG image$"),
         (b"\0\0\0\x18ftypavif\0\0\0\0avifmif1" + bytes(100), "^avif: heif: Invalid input"),
         (bombs.avif(100)[:500], "^avif: heif: Invalid input"),
-        (b"GIF89a" + bytes(100), "^gif: gifload_buffer: no frames in GIF$"),
+        (b"GIF89a" + bytes(100), "^gif: gifload_source: no frames in GIF$"),
         (b"<svg", "^svg: .*XML parse error"),
     ],
 )

@@ -57,7 +57,7 @@ def test_four_tries_find_a_quality_within_the_limit_or_prove_that_there_is_none(
     values: list[float], limit: float, highest: int
 ) -> None:
     tried = Tried(values)
-    found = find_highest_within(tried, limit, JPG, tolerance=SIZE_TOLERANCE, highest=highest, try_lowest=True)
+    found = find_highest_within(tried, limit, JPG, tolerance=SIZE_TOLERANCE, highest=highest)
     assert len(tried.qualities) == len(set(tried.qualities)) <= 4
     if found is None:
         assert values[0] > limit
@@ -93,7 +93,7 @@ def test_a_file_of_a_picture_like_others_is_nearly_as_large_as_it_may_be(
 ) -> None:
     values = typical(curve, shift, stretch)
     limit = values[wanted - 1]  # so that there is one that is just as large
-    found = find_highest_within(Tried(values), limit, curve, tolerance=SIZE_TOLERANCE, try_lowest=True)
+    found = find_highest_within(Tried(values), limit, curve, tolerance=SIZE_TOLERANCE)
     assert found
     assert math.exp(limit - values[found - 1]) <= 1.12 or wanted - found <= 2
 

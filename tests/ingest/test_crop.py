@@ -14,8 +14,8 @@ from urllib.parse import urlencode
 import pytest
 
 from origin.sources.base import ObjectSettings
-from origin.sources.marks import CROP
-from origin.sources.marks import WHOLE
+from origin.sources.object_metadata import CROP
+from origin.sources.object_metadata import WHOLE
 from tests.ingest.test_derive import Place
 from tests.ingest.test_derive import size
 from tests.ingest.test_put import BLUE

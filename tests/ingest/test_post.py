@@ -6,6 +6,7 @@ import base64
 import hashlib
 import logging
 import re
+import shutil
 from collections.abc import Iterator
 from datetime import UTC
 from datetime import datetime
@@ -102,6 +103,38 @@ def test_the_file_of_a_form_is_stored(origin: Running, folder: Path) -> None:
     parts = [("note", None, b"x"), ("other", "a.png", BLUE), ("file", "b.png", RED), ("file", "c.png", BLUE)]
     answer = form(origin, "plain", *parts)
     assert (folder / answer.json["key"]).read_bytes() == RED
+
+
+@pytest.mark.parametrize(
+    ("head", "stem"),
+    [
+        ("filename*=UTF-8''my%20k%C3%A4t.png", "my-kät"),  # RFC 8187, as some clients spell it
+        ("filename=x.png; filename*=utf-8''y.png", "x"),  # RFC 7578 section 4.2: the plain one counts
+        ("\r\nContent-Type: image/png", "picture"),  # a name is not demanded there
+    ],
+)
+def test_a_file_is_told_without_a_plain_name(origin: Running, folder: Path, head: str, stem: str) -> None:
+    shutil.rmtree(folder / "s", ignore_errors=True)
+    parameter = head if head.startswith("\r\n") else f"; {head}"
+    start = f'--b\r\nContent-Disposition: form-data; name="file"{parameter}\r\n\r\n'.encode()
+    answer = post(
+        origin, "stem", start + RED + b"\r\n--b--\r\n", {"Content-Type": "multipart/form-data; boundary=b"}
+    )
+    assert (answer.status, answer.json.get("key")) == (201, f"s/{stem}.png")
+
+
+@pytest.mark.parametrize("before", [b"", b"\r\n", b"This is a message of several parts.\r\n--bor\r\n"])
+def test_what_stands_around_the_parts_of_a_form_is_ignored(
+    origin: Running, folder: Path, before: bytes
+) -> None:
+    body, headers = multipart(("file", "b.png", RED))  # RFC 2046 section 5.1.1: preamble and epilogue
+    sent = before + body + b"and an end"
+    for pieces in ([sent], [sent[i : i + 7] for i in range(0, len(sent), 7)]):
+        answer = send(origin.port, "POST", "/p/plain", iter(pieces), headers)
+        assert answer.status == 201
+        assert (folder / answer.json["key"]).read_bytes() == RED
+    long = send(origin.port, "POST", "/p/plain", b"x" * 9_000 + b"\r\n" + body, headers)
+    assert (long.status, long.kind) == (400, "bad-request")
 
 
 def test_the_content_tells_the_format(origin: Running) -> None:

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from origin.errors import Overloaded
+from origin.ingest.posted import as_upload_failure
+from origin.ingest.reply import failure
 from tests.ingest.test_transform import TRANSFORM
 from tests.ingest.test_transform import config
 from tests.ingest.test_transform import told
@@ -138,3 +141,11 @@ def test_a_picture_that_ends_renderers_fails_alone(tmp_path: Path) -> None:
         restarts = pool.restarts
         assert told(posted(origin, "/images?w=9", noise)) == (415, "unsupported")  # not tried again
         assert pool.restarts == restarts
+
+
+def test_the_reason_of_an_overload_is_for_the_log_alone() -> None:
+    error = Overloaded("256 fetches are waiting")
+    response = failure("photos", as_upload_failure(error), {})
+    assert response.error is error
+    assert b"256" not in response.body
+    assert (response.status, dict(response.headers)[b"retry-after"]) == (503, b"2")

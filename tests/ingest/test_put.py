@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
 import json
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from tests.support.running import wait_until
 from tests.support.uploads import BEARER
 from tests.support.uploads import TOKEN
 from tests.support.uploads import files
+from tests.support.uploads import multipart
 from tests.support.uploads import send
 from tests.support.uploads import writing
 
@@ -172,6 +176,44 @@ def test_behind_a_condition_that_failed_everybody_sees_what_is_there(origin: Run
     for read in ("/up/behind.png", "/again/behind.png?w=20"):
         assert colour_of(origin.get(read).body) == (0, 0, 255)
     send(origin.port, "DELETE", "/up/behind.png", headers=BEARER)
+
+
+@pytest.mark.slow
+def test_a_picture_may_be_unmodified_since_a_date(origin: Running, folder: Path) -> None:
+    """RFC 9110 section 13.1.4: compared in whole seconds, ignored beside If-Match and where it is no date."""
+    put(origin, "/up/dated.png", RED)
+    os.utime(folder / "dated.png", (1_700_000_000.5, 1_700_000_000.5))
+    date, earlier = "Tue, 14 Nov 2023 22:13:20 GMT", "Tue, 14 Nov 2023 22:13:19 GMT"
+    refused = put(origin, "/up/dated.png", BLUE, If_Unmodified_Since=earlier)
+    assert (refused.status, refused.kind) == (412, "precondition-failed")
+    headers = {**BEARER, "If-Unmodified-Since": earlier}
+    assert send(origin.port, "DELETE", "/up/dated.png", headers=headers).status == 412
+    assert (folder / "dated.png").read_bytes() == RED
+    tag = origin.get("/up/dated.png").headers["ETag"]
+    assert put(origin, "/up/dated.png", BLUE, If_Unmodified_Since=earlier, If_Match=tag).status == 200
+    assert put(origin, "/up/dated.png", RED, If_Unmodified_Since="yesterday").status == 200
+    os.utime(folder / "dated.png", (1_700_000_000.5, 1_700_000_000.5))
+    assert put(origin, "/up/dated.png", BLUE, If_Unmodified_Since=date).status == 200
+    assert put(origin, "/up/undated.png", BLUE, If_Unmodified_Since=earlier).status == 201
+
+
+@pytest.mark.parametrize("header", ["Content_MD5", "Content_Digest"])
+def test_a_body_that_came_otherwise_is_refused(origin: Running, folder: Path, header: str) -> None:
+    def told_of(body: bytes) -> dict[str, str]:
+        name = "md5" if header == "Content_MD5" else "sha256"
+        text = base64.b64encode(hashlib.new(name, body).digest()).decode()
+        return {header: text if name == "md5" else f"sha-256=:{text}:"}
+
+    target = f"/up/{header}.png"
+    refused = put(origin, target, RED, **told_of(BLUE))
+    assert (refused.status, refused.kind) == (400, "bad-request")
+    assert not (folder / f"{header}.png").exists()
+    assert put(origin, target, RED, **{header: "nonsense"}).status == 400
+    assert put(origin, target, RED, **told_of(RED)).status == 201
+    body, kind = multipart(("file", "b.png", RED))
+    for told, status in ((told_of(body), 201), (told_of(RED), 400)):  # of the body, and not of the file in it
+        headers = {**BEARER, **kind, **{name.replace("_", "-"): value for name, value in told.items()}}
+        assert send(origin.port, "POST", "/up", body, headers).status == status
 
 
 def test_what_is_not_there_matches_nothing(origin: Running) -> None:

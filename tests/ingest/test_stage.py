@@ -29,8 +29,8 @@ from origin.sources.base import StoredObject
 from origin.sources.base import no_limit
 from origin.sources.local import LocalSettings
 from origin.sources.local_store import LocalStore
-from origin.sources.marks import CROP
-from origin.sources.marks import Crop
+from origin.sources.object_metadata import CROP
+from origin.sources.object_metadata import Crop
 from tests.ingest.test_put import RED
 from tests.support.running import Running
 from tests.support.uploads import Answered
@@ -119,6 +119,15 @@ def test_an_upload_is_invisible_until_it_is_published(origin: Running, incoming:
     assert (active / name).read_bytes() == RED
 
 
+@pytest.mark.parametrize("path", ["/upload", "/publish", "/%64elete"])
+def test_a_route_has_post_alone(origin: Running, path: str) -> None:
+    for method in ("GET", "HEAD", "PUT", "DELETE", "PATCH"):  # RFC 9110 section 15.5.6
+        answer = send(origin.port, method, path)
+        assert (answer.status, answer.headers["Allow"]) == (405, "POST")
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
 @pytest.mark.slow
 def test_publishing_again_is_harmless(origin: Running, active: Path) -> None:
     name = upload(origin)
@@ -151,12 +160,20 @@ def test_what_cannot_be_published_is_refused(origin: Running) -> None:
         ([("filename", "-/publish")], 400, "bad-request"),
         ([], 400, "nothing-sent"),
         ([("filename", "")], 400, "nothing-sent"),
-        ([("key", "a.png"), ("key", "b.png")], 400, "nothing-sent"),
+        ([("key", "a.png"), ("key", "b.png")], 400, "bad-request"),
         ([("filename", "1_2.jpg"), ("crop", "10x10")], 400, "bad-request"),
     ]
     for pairs, status, kind in refused:
         answer = act(origin, "publish", *pairs)
         assert (answer.status, answer.kind) == (status, kind), pairs
+
+
+def test_an_action_that_auth_does_not_name_is_off(origin: Running) -> None:
+    answer = send(origin.port, "POST", "/active/-/recrop", b"key=1_2.jpg&secret=" + SECRET.encode(), FORM)
+    assert (answer.status, answer.kind) == (403, "forbidden")
+    assert answer.json["message"] == "nobody may recrop pictures here"
+    unknown = send(origin.port, "POST", "/active/-/crop", b"key=1_2.jpg", FORM)
+    assert (unknown.status, unknown.kind) == (400, "bad-request")
 
 
 @pytest.mark.slow
@@ -176,7 +193,6 @@ def test_the_actions_are_below_the_prefix_too(origin: Running) -> None:
     name = upload(origin)
     body = urlencode({"secret": SECRET, "key": name}).encode()
     assert send(origin.port, "POST", "/active/-/publish", body, FORM).status == 200
-    assert send(origin.port, "POST", "/active/-/recrop", body, FORM).status == 400
     assert send(origin.port, "PUT", f"/active/{name}", RED).status == 405
 
 

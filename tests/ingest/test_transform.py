@@ -411,3 +411,8 @@ def test_an_overload_says_when_to_come_again(tmp_path: Path) -> None:
 def test_a_mistake_in_the_configuration_is_named(tmp_path: Path, handler: Any, mistake: str) -> None:
     with pytest.raises(ConfigError, match=mistake):
         build_config(config(tmp_path, **handler))
+
+
+def test_render_that_is_not_in_the_list_is_not_found(tmp_path: Path) -> None:
+    with Running(config(tmp_path, transform=["info"])) as other:
+        assert told(posted(other, "/images?w=1", pictures.small())) == (404, "not-found")

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from origin.errors import SourceUnavailable
-from origin.sources.base import RESERVED
+from origin.sources.base import OWN_FOLDER
 from origin.sources.base import ObjectSettings
 from origin.sources.local import LocalSettings
 from origin.sources.local_store import LocalStore
-from origin.sources.marks import CROP
+from origin.sources.object_metadata import CROP
 
 BODY = bytes(range(256)) * 700
 SETTINGS = ObjectSettings(metadata={CROP: "20x10+1+2"})
@@ -36,7 +36,7 @@ async def run(*command: str | Path) -> None:
 
 
 def list_sidecars(root: Path) -> list[Path]:
-    return [path for path in root.rglob(f"{RESERVED}/metadata/*/*") if path.is_file()]
+    return [path for path in root.rglob(f"{OWN_FOLDER}/metadata/*/*") if path.is_file()]
 
 
 def sidecars(root: Path) -> list[str]:
@@ -148,7 +148,7 @@ async def test_metadata_that_a_kill_leaves_go_at_the_next_start(
     assert sidecars(tmp_path) != names
     for odd in ("0", "z"):
         (tmp_path / odd).mkdir()
-        (tmp_path / odd / RESERVED).symlink_to("..")
+        (tmp_path / odd / OWN_FOLDER).symlink_to("..")
     store = LocalStore(LocalSettings(tmp_path))
     await store.open()
     await asyncio.to_thread(store._sweeper.shutdown)  # when it has ended
@@ -182,7 +182,7 @@ async def test_what_is_called_like_our_folder_hides_no_picture(
     folder: LocalStore, tmp_path: Path, kind: str
 ) -> None:
     etag = await folder.put("a/cat.jpg", BODY)
-    own = tmp_path / "a" / RESERVED
+    own = tmp_path / "a" / OWN_FOLDER
     if kind == "file":
         own.write_text("of another program")
     else:

@@ -6,7 +6,8 @@ import gc
 from typing import Any
 
 from origin.sources.reused_memory import BLOCK
-from origin.sources.reused_memory import MAX_BLOCKS
+from origin.sources.reused_memory import LARGE
+from origin.sources.reused_memory import MOST_BYTES
 from origin.sources.reused_memory import SMALL
 from origin.sources.reused_memory import ReusedMemory
 
@@ -36,15 +37,37 @@ def test_a_reference_of_another_kind_counts_too() -> None:
     gc.collect()
     del block
     taken = [memory.take(BLOCK) for _ in range(2)]
-    assert len(memory._blocks) == 2, taken
+    assert len(memory._kept) == 2, taken
 
 
-def test_blocks_are_bounded_in_size_and_number() -> None:
+def test_what_is_kept_is_bounded() -> None:
     memory = ReusedMemory()
-    sizes = (0, SMALL, BLOCK + 1)
+    sizes = (0, SMALL, LARGE + 1)
     assert [len(memory.take(size)) for size in sizes] == list(sizes)
-    assert not memory._blocks
-    taken = [memory.take(BLOCK) for _ in range(MAX_BLOCKS + 3)]
-    assert len({id(view.obj) for view in taken}) == MAX_BLOCKS + 3
-    assert len(memory._blocks) == MAX_BLOCKS
+    assert not memory._kept
+    most = MOST_BYTES // BLOCK
+    taken = [memory.take(BLOCK) for _ in range(most + 3)]
+    assert len({id(view.obj) for view in taken}) == most + 3
+    assert len(memory._kept) == most
     assert {len(view) for view in taken} == {BLOCK}
+
+
+def test_a_larger_original_takes_the_place_of_unused_smaller_ones() -> None:
+    memory = ReusedMemory()
+    small = [memory.take(BLOCK) for _ in range(MOST_BYTES // BLOCK)]
+    assert len(memory.take(3 * BLOCK - 1)) == 3 * BLOCK - 1  # of its own: all are in use
+    assert _kept(memory) == [BLOCK] * len(small)
+    in_use = small[0]
+    in_use[:4] = b"kept"
+    del small
+    large = memory.take(3 * BLOCK - 1)
+    large[:5] = b"large"
+    assert _kept(memory) == [BLOCK] * (MOST_BYTES // BLOCK - 3) + [3 * BLOCK]
+    assert bytes(in_use[:4]) == b"kept"
+    del large
+    assert bytes(memory.take(2 * BLOCK + 1)[:5]) == b"large"
+    assert bytes(memory.take(BLOCK)[:5]) != b"large"  # where a smaller one does, it is taken
+
+
+def _kept(memory: ReusedMemory) -> list[int]:
+    return sorted(map(len, memory._kept))

@@ -24,7 +24,7 @@ from origin.errors import BadRequest
 from origin.errors import NotFound
 from origin.errors import SourceTimeout
 from origin.errors import SourceUnavailable
-from origin.sources.base import RESERVED
+from origin.sources.base import OWN_FOLDER
 from origin.sources.base import Note
 from origin.sources.base import ObjectSettings
 from origin.sources.base import PreconditionFailed
@@ -36,11 +36,11 @@ from origin.sources.local_files import make_folder
 from origin.sources.local_files import open_at
 from origin.sources.local_files import open_folder
 from origin.sources.local_store import LocalStore
-from origin.sources.marks import CROP
-from origin.sources.marks import DERIVED
-from origin.sources.marks import WHOLE
-from origin.sources.marks import crop_of
-from origin.sources.marks import is_derived
+from origin.sources.object_metadata import CROP
+from origin.sources.object_metadata import DERIVED
+from origin.sources.object_metadata import WHOLE
+from origin.sources.object_metadata import crop_of
+from origin.sources.object_metadata import is_derived
 from origin.sources.s3_store import S3Store
 from tests.support import hostile_server
 from tests.support import s3_servers
@@ -261,8 +261,8 @@ async def test_notes_are_out_of_reach_and_out_of_listings(store: Store) -> None:
         Note("0b", "größer"),
     ]
     assert await listed(store) == ["a/cat.jpg"]
-    assert await listed(store, f"{RESERVED}/") == []
-    for key in (f"{RESERVED}/notes/0a", f"a/{RESERVED}/notes/0a", f"{RESERVED}/cat.jpg"):
+    assert await listed(store, f"{OWN_FOLDER}/") == []
+    for key in (f"{OWN_FOLDER}/notes/0a", f"a/{OWN_FOLDER}/notes/0a", f"{OWN_FOLDER}/cat.jpg"):
         with pytest.raises(NotFound):
             await store.get(key)
         with pytest.raises(BadRequest):
@@ -363,7 +363,7 @@ async def folder(tmp_path: Path) -> AsyncIterator[LocalStore]:
 
 
 def unfinished(tmp_path: Path) -> list[str]:
-    folder = tmp_path / "originals" / RESERVED / "tmp"
+    folder = tmp_path / "originals" / OWN_FOLDER / "tmp"
     return os.listdir(folder) if folder.exists() else []
 
 
@@ -394,7 +394,7 @@ async def test_nothing_is_written_through_a_link(
 
 
 async def test_a_link_in_place_of_our_own_folder_is_not_followed(folder: LocalStore, tmp_path: Path) -> None:
-    (tmp_path / "originals" / RESERVED).symlink_to("../secret")
+    (tmp_path / "originals" / OWN_FOLDER).symlink_to("../secret")
     with pytest.raises((BadRequest, SourceUnavailable)):
         await folder.put("cat.jpg", BODY)
     assert os.listdir(tmp_path / "secret") == []
@@ -404,7 +404,7 @@ async def test_our_own_files_are_neither_read_nor_listed_nor_written(
     folder: LocalStore, tmp_path: Path
 ) -> None:
     await folder.put("cat.jpg", BODY, settings=ObjectSettings(metadata={"crop": "1"}))
-    (own,) = (tmp_path / "originals" / RESERVED / "metadata").glob("*/*")
+    (own,) = (tmp_path / "originals" / OWN_FOLDER / "metadata").glob("*/*")
     key = str(own.relative_to(tmp_path / "originals"))
     reader = LocalSource(LocalSettings(tmp_path / "originals"))
     for source in (folder, reader):
@@ -416,7 +416,7 @@ async def test_our_own_files_are_neither_read_nor_listed_nor_written(
     await folder.delete(key)
     assert own.exists()
     assert await listed(folder) == ["cat.jpg"]
-    assert await listed(folder, f"{RESERVED}/") == []
+    assert await listed(folder, f"{OWN_FOLDER}/") == []
     assert await listed(folder, ".") == []
     assert (await folder.check()).example == "cat.jpg"
 
@@ -451,7 +451,7 @@ async def test_a_file_is_readable_for_a_web_server_beside_us(folder: LocalStore,
     mask = os.umask(0)
     os.umask(mask)
     assert (tmp_path / "originals" / "a" / "cat.jpg").stat().st_mode & 0o777 == 0o666 & ~mask
-    assert (tmp_path / "originals" / RESERVED).stat().st_mode & 0o777 == 0o700 & ~mask
+    assert (tmp_path / "originals" / OWN_FOLDER).stat().st_mode & 0o777 == 0o700 & ~mask
 
 
 async def test_the_version_changes_although_size_and_bytes_do_not(folder: LocalStore) -> None:
@@ -467,7 +467,7 @@ async def test_unfinished_files_of_dead_processes_go_at_the_next_start(
 ) -> None:
     """At once: what is being written is locked (flock(2)), and a lock ends with its process."""
     await folder.put("cat.jpg", BODY)
-    ours = tmp_path / "originals" / RESERVED / "tmp"
+    ours = tmp_path / "originals" / OWN_FOLDER / "tmp"
     (ours / "dead").write_bytes(b"half")
     with (ours / "alive").open("wb") as alive:
         fcntl.flock(alive, fcntl.LOCK_EX)

@@ -16,7 +16,7 @@ from origin.cache.disk import DiskTier
 from origin.cache.disk_store import DiskStore
 from origin.cache.health import BACK_OFF_SECONDS
 
-LOGGERS = ("origin.cache.disk_store", "origin.cache.health")
+LOGGERS = ("origin.cache.open_folder", "origin.cache.health")
 MB = 1_000_000
 BIG = bytes(range(256)) * 400  # 102,400 bytes: in a file of its own
 SMALL = b"small" * 10  # in SQLite's row

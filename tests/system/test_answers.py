@@ -277,6 +277,10 @@ EVERY_ANSWER = {
         ("/h/cat.jpg?w=60", "GET", {"If-None-Match": "*"}, 304),
         ("/h/cat.jpg?w=60", "GET", {"Range": "bytes=0-9"}, 206),
         ("/h/cat.jpg?w=60", "GET", {"Range": "bytes=9999999-"}, 416),
+        ("/h/cat.jpg?w=60", "GET", {"If-Match": '"x"', "If-None-Match": "*"}, 412),
+        ("/h/cat.jpg?w=60", "HEAD", {"If-Unmodified-Since": "Sun, 06 Nov 1994 08:49:37 GMT"}, 412),
+        ("/h/cat.jpg?w=60", "GET", {"If-Match": "*"}, 200),
+        ("/h/missing.jpg?w=60", "GET", {"If-Match": "*"}, 404),  # RFC 9110 section 13.2.1
         ("/h/missing.jpg?w=60", "GET", {}, 404),
         ("/h/missing.jpg?w=60", "HEAD", {}, 404),
         ("/x/cat.jpg?w=no", "GET", {}, 400),
@@ -536,5 +540,22 @@ def test_only_status_itself_is_open_to_any_host(tmp_path: Path) -> None:
     with Running(config, source=Shelf(**{"land.jpg": pictures.land()})) as origin:
         assert origin.get("/status").status == 200
         assert origin.get("/statuspics/land.jpg?w=30").status == 421
-        named = {"Host": "img.example.com"}
-        assert origin.get("/statuspics/land.jpg?w=30", headers=named).status == 200
+        # As URLs spell one host: RFC 3986 section 3.2.2 and 3.2.3, and a name that ends at the root of DNS.
+        spellings = (
+            "img.example.com",
+            "IMG.example.com:8080",
+            "img.example.com:",
+            "img.example.com.",
+            "img.example.com.:80",
+        )
+        for host in spellings:
+            assert origin.get("/statuspics/land.jpg?w=30", headers={"Host": host}).status == 200, host
+        for host in (
+            "example.com",
+            "img.example.com..",
+            ".",
+            "img.example.com:x",
+            "img.example.com@x",
+            "x:img.example.com",
+        ):
+            assert origin.get("/statuspics/land.jpg?w=30", headers={"Host": host}).status == 421, host

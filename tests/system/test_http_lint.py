@@ -60,6 +60,8 @@ ROWS = {
     "not modified, auto": Row(304, "/long/cat.jpg?w=50&f=auto", headers={"If-None-Match": "*"}),
     "part": Row(206, "/long/cat.jpg?w=50", headers={"Range": "bytes=0-9"}),
     "no such part": Row(416, "/long/cat.jpg?w=50", headers={"Range": "bytes=99999-"}),
+    "no such part, targeted": Row(416, "/cdn/cat.jpg?w=50", headers={"Range": "bytes=99999-"}),
+    "another version": Row(412, "/cdn/cat.jpg?w=50", headers={"If-Match": '"x"'}),
     "missing": Row(404, "/long/gone.jpg?w=50", kind="not-found"),
     "missing, auto": Row(404, "/long/gone.jpg?w=50&f=auto", kind="not-found"),
     "missing, head": Row(404, "/long/gone.jpg?w=50", "HEAD", kind="not-found"),
@@ -187,3 +189,5 @@ def test_targeted_cache_control_says_what_was_configured(upstream: Pulled) -> No
     answer = ask(upstream, ROWS["targeted"])
     targeted: Any = http_sf.parse(answer.headers["CDN-Cache-Control"].encode(), name="cdn-cache-control")
     assert targeted["max-age"] == (7200, {})
+    for row in ("no such part, targeted", "another version"):  # or it would outweigh `no-store`
+        assert "CDN-Cache-Control" not in ask(upstream, ROWS[row]).headers

@@ -44,6 +44,18 @@ def test_what_is_no_key_with_one_name_at_most_is_not_there(key: str) -> None:
         read_hex_key(key, (), b"")
 
 
+@pytest.mark.parametrize("name", [".", "..", "%2e", "%2E."])
+def test_a_name_that_a_client_would_resolve_is_a_bad_request(name: str) -> None:
+    """RFC 3986 section 5.2.4: it means another path."""
+    encoded = quote(URL, safe="")
+    for key in (encoded, quote(encoded, safe="")):
+        with pytest.raises(BadRequest):
+            read_encoded_key(unquote(f"{key}/{name}"), (), f"/img/{key}/{name}".encode())
+    for read, key in ((read_hex_key, HEX), (read_base64url_key, BASE64)):
+        with pytest.raises(BadRequest):
+            read(f"{key}/{unquote(name)}", (), b"")
+
+
 @pytest.mark.parametrize("key", [BASE64, f"{BASE64}/cat.jpg"])
 def test_base64url(key: str) -> None:
     assert read_base64url_key(key, (), b"") == URL

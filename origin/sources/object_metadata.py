@@ -19,7 +19,7 @@ WHOLE = "whole"
 
 _NUMBER = r"(0|[1-9][0-9]{0,6})"
 _CROP = re.compile(rf"{_NUMBER}x{_NUMBER}\+{_NUMBER}\+{_NUMBER}")
-_MARK = re.compile(rf'(.*)-(whole|derived|{_CROP.pattern})"', re.DOTALL)
+_VERSION = re.compile(rf'(.*)-(whole|derived|{_CROP.pattern})"', re.DOTALL)
 _DERIVED_END = '-derived"'
 
 
@@ -49,15 +49,15 @@ class Crop:
         return Crop(across, down, self.left, self.top) if across > 0 and down > 0 else None
 
 
-def marked(etag: str, metadata: Mapping[str, str]) -> str:
+def object_version(etag: str, metadata: Mapping[str, str]) -> str:
     """The version of an object, of the version of its bytes (which ends in a quotation mark)."""
-    mark = "derived" if DERIVED in metadata else metadata.get(CROP)
-    return etag if mark is None else f'{etag[:-1]}-{mark}"'
+    told = "derived" if DERIVED in metadata else metadata.get(CROP)
+    return etag if told is None else f'{etag[:-1]}-{told}"'
 
 
-def of_bytes(version: str) -> str:
+def bytes_version(version: str) -> str:
     """The version of the bytes, of the version of an object."""
-    match = _MARK.fullmatch(version)
+    match = _VERSION.fullmatch(version)
     return version if match is None else f'{match[1]}"'
 
 
@@ -68,7 +68,7 @@ def is_derived(version: str) -> bool:
 
 def crop_of(version: str) -> Crop | None:
     """The rectangle that the picture is cut to."""
-    match = _MARK.fullmatch(version)
+    match = _VERSION.fullmatch(version)
     if match is None or match[2] in (WHOLE, "derived"):
         return None
     return Crop.parse(match[2])

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from origin.sources.marks import CROP
-from origin.sources.marks import DERIVED
-from origin.sources.marks import WHOLE
-from origin.sources.marks import Crop
-from origin.sources.marks import crop_in
-from origin.sources.marks import crop_of
-from origin.sources.marks import is_derived
-from origin.sources.marks import marked
-from origin.sources.marks import of_bytes
+from origin.sources.object_metadata import CROP
+from origin.sources.object_metadata import DERIVED
+from origin.sources.object_metadata import WHOLE
+from origin.sources.object_metadata import Crop
+from origin.sources.object_metadata import bytes_version
+from origin.sources.object_metadata import crop_in
+from origin.sources.object_metadata import crop_of
+from origin.sources.object_metadata import is_derived
+from origin.sources.object_metadata import object_version
 
 
 def test_a_rectangle_is_width_height_left_and_top() -> None:
@@ -58,7 +58,7 @@ def test_a_rectangle_is_cut_to_the_picture(crop: Crop, inside: Crop | None) -> N
 def test_a_version_tells_what_the_metadata_tell(
     etag: str, metadata: dict[str, str], version: str, crop: Crop | None
 ) -> None:
-    assert marked(etag, metadata) == version
-    assert of_bytes(version) == etag
+    assert object_version(etag, metadata) == version
+    assert bytes_version(version) == etag
     assert crop_of(version) == crop == crop_in(metadata)
     assert is_derived(version) == (DERIVED in metadata)

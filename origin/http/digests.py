@@ -1,0 +1,55 @@
+"""What a request says of its own body: `Content-Digest` (RFC 9530), and `Content-MD5` (RFC 1864) as S3's
+clients send it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+from collections.abc import Iterator
+from collections.abc import Mapping
+
+from origin.http.message import header_value
+
+_ALGORITHMS = {"sha-256": "sha256", "sha-512": "sha512"}  # those of RFC 9530 that are not deprecated
+_MEMBER = re.compile(r"\s*([a-z0-9-]+)=:([A-Za-z0-9+/=]*):\s*(?:,|$)")
+
+
+class BodyDigests:
+    """Told each piece of a body, it knows at the end whether the body is what its head has announced."""
+
+    def __init__(self, headers: Mapping[bytes, bytes]) -> None:
+        """Raises ValueError for a digest that cannot be read. Other algorithms do not count."""
+        self._expected = [
+            (hashlib.new(name, usedforsecurity=False), digest) for name, digest in _announced(headers)
+        ]
+
+    def update(self, piece: bytes) -> None:
+        for hasher, _ in self._expected:
+            hasher.update(piece)
+
+    def match(self) -> bool:
+        """Whether every digest is that of what has come; true where none was announced."""
+        return all(hmac.compare_digest(hasher.digest(), digest) for hasher, digest in self._expected)
+
+
+def _announced(headers: Mapping[bytes, bytes]) -> Iterator[tuple[str, bytes]]:
+    md5 = header_value(headers, b"content-md5")
+    if md5 is not None:
+        yield "md5", _decode(md5.strip())
+    text, at = header_value(headers, b"content-digest") or "", 0
+    while at < len(text):
+        member = _MEMBER.match(text, at)
+        if member is None:
+            raise ValueError(f"no digest: {text}")
+        if member[1] in _ALGORITHMS:
+            yield _ALGORITHMS[member[1]], _decode(member[2])
+        at = member.end()
+
+
+def _decode(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        raise ValueError(f"no digest: {text}") from None
