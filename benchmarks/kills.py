@@ -59,7 +59,18 @@ class Found:
     stored: int = 0
 
 
-async def run(place: Place, folder: Path, uploads: int, clients: int, kills: int) -> Found:
+@dataclass(frozen=True)
+class Form:
+    """How much is done, and how often it is disturbed."""
+
+    uploads: int
+    clients: int
+    kills: int  # as many as there may be
+    pause: float  # seconds between two of them, at least
+    away: float  # seconds for which S3 is
+
+
+async def run(place: Place, folder: Path, form: Form) -> Found:
     found, server = Found(), Server(place, folder)
     found.ledger.is_remote = place.is_remote
     begun = time.monotonic()
@@ -67,10 +78,10 @@ async def run(place: Place, folder: Path, uploads: int, clients: int, kills: int
     try:
         await server.start()
         users = [
-            asyncio.create_task(Uploader(name, client, found.ledger, server.up).run(uploads))
-            for name in range(clients)
+            asyncio.create_task(Uploader(name, client, found.ledger, server.up).run(form.uploads))
+            for name in range(form.clients)
         ]
-        await _kill_on(server, place, found, users, uploads, uploads // kills)
+        await _kill_on(server, place, found, users, form)
         await asyncio.gather(*users)
         found.kills, found.seconds = server.kills, time.monotonic() - begun
         await _judge(place, server, client, found)
@@ -81,19 +92,21 @@ async def run(place: Place, folder: Path, uploads: int, clients: int, kills: int
 
 
 async def _kill_on(
-    server: Server, place: Place, found: Found, users: list[asyncio.Task[None]], uploads: int, progress: int
+    server: Server, place: Place, found: Found, users: list[asyncio.Task[None]], form: Form
 ) -> None:
-    """Kill it every second, but not before `progress` more uploads are answered, and S3 once, until all
-    clients are done."""
+    """Kill it after every pause, but not before enough more uploads are answered, and S3 once, until all
+    clients are done. The last kill is that before all is looked at."""
     ledger, was_away = found.ledger, False
     while not all(user.done() for user in users):
-        least = ledger.answered + progress
-        await asyncio.wait(users, timeout=PAUSE)
+        least = ledger.answered + form.uploads // form.kills
+        await asyncio.wait(users, timeout=form.pause)
         while ledger.answered < least and not all(user.done() for user in users):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-        if not was_away and ledger.answered > uploads / 2:
+        if all(user.done() for user in users):
+            return
+        if not was_away and ledger.answered >= form.uploads / 2:
             was_away, statuses = True, Counter(ledger.statuses)
-            if await place.go_away(AWAY):
+            if await place.go_away(form.away):
                 found.away = ledger.statuses - statuses
         server.kill()
         await server.start()
@@ -253,7 +266,10 @@ def main() -> int:
     parser.add_argument("--uploads", type=int, default=10_000)
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--kills", type=int, default=1000, help="how many there may be")
+    parser.add_argument("--pause", type=float, default=PAUSE, help="seconds between two of them, at least")
+    parser.add_argument("--away", type=float, default=AWAY, help="seconds for which S3 is")
     arguments = parser.parse_args()
+    form = Form(**{name: value for name, value in vars(arguments).items() if name != "into"})
     with tempfile.TemporaryDirectory(prefix="kills-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         place: Place = Folder(folder / "store")
@@ -261,7 +277,7 @@ def main() -> int:
             place = bucket = Bucket(folder / "s3")
             stack.callback(bucket.close)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            found = runner.run(run(place, folder, arguments.uploads, arguments.clients, arguments.kills))
+            found = runner.run(run(place, folder, form))
     print(table(found))
     for problem in found.ledger.wrong[:50]:
         print(problem, file=sys.stderr)

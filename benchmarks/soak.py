@@ -52,7 +52,8 @@ CLIENTS = 8
 FIRST = 300  # pictures at the start, so that the caches fill in the first third
 FEW = 40  # of a quick one
 DISK = 160  # MB
-QUICK = 16.0  # seconds
+QUICK = 8.0  # seconds
+STAND_STILL, QUICK_STAND_STILL = 10, 4  # of so many renderers, one is not killed but stopped
 GROWTH = 2.0  # seconds until there is one picture more
 TOKEN = "a token for the purges of a soak"
 HEALED = 15.0  # seconds until it is
@@ -139,12 +140,12 @@ async def soak(seconds: float, store: Store, disk: Disk, port: int, root: int) -
     that was ever seen."""
     record = Record(seconds)
     traffic = Traffic(port, record)
-    first = FEW if seconds < JUDGED else FIRST
+    first, stand_still = (FEW, QUICK_STAND_STILL) if seconds < JUDGED else (FIRST, STAND_STILL)
     growing = asyncio.create_task(grow(store, traffic, first))
     while traffic.pictures < first:  # noqa: ASYNC110 - once, before the soak begins
         await asyncio.sleep(0.05)
     record.started = time.monotonic()
-    killer = Killer(root)
+    killer = Killer(root, stand_still)
     killing, playing = faults = _tasks(killer.run(), play(timetable(seconds, store, disk), record.mark))
     users = _tasks(operate(port, root, traffic, record), *(traffic.visit(seed) for seed in range(CLIENTS)))
     users.append(growing)

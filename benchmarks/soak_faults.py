@@ -27,7 +27,6 @@ from benchmarks.machine import free_port
 from benchmarks.machine import tree
 
 BUCKET, ACCESS, SECRET = "pictures", "SOAKSOAKSOAK", "not-a-secret-0123456789"
-STAND_STILL = 10  # every so many strikes, one is a SIGSTOP
 _PATIENCE = 60.0  # seconds until S3 answers
 
 Tell = Callable[[str], None]
@@ -170,10 +169,12 @@ def is_renderer(process: int) -> bool:
 
 
 class Killer:
-    """Ends a renderer every second. `kills` counts signals; `seen` holds every renderer there ever was."""
+    """Ends a renderer every second; every so many times, `stand_still`, it has one stand still instead.
+    `kills` counts signals; `seen` holds every renderer there ever was."""
 
-    def __init__(self, root: int) -> None:
+    def __init__(self, root: int, stand_still: int) -> None:
         self._root = root
+        self._stand_still = stand_still
         self._dice = random.Random(1)
         self.kills = self.stops = 0
         self.seen: set[int] = set()
@@ -187,7 +188,7 @@ class Killer:
                 self._strike(self._dice.choice(sorted(found)))
 
     def _strike(self, process: int) -> None:
-        still = (self.kills + self.stops) % STAND_STILL == STAND_STILL - 1
+        still = (self.kills + self.stops) % self._stand_still == self._stand_still - 1
         with contextlib.suppress(ProcessLookupError):
             os.kill(process, signal.SIGSTOP if still else signal.SIGSEGV)
             self.stops += still
@@ -199,7 +200,7 @@ Step = tuple[float, str, Callable[[], Awaitable[Any]]]  # second, what is told o
 
 def timetable(seconds: float, store: Store, disk: Disk) -> Iterator[Step]:
     """Everything but the killing, in order."""
-    brief = max(2.0, seconds * 0.03)
+    brief = max(1.0, seconds * 0.03)
     yield seconds * 0.20, "S3 stops", lambda: asyncio.to_thread(store.stop)
     yield seconds * 0.20 + brief, "S3 is back", lambda: asyncio.to_thread(store.start)
     if disk.mounted:
@@ -214,5 +215,7 @@ async def play(steps: Iterator[Step], tell: Tell) -> None:
     start = time.monotonic()
     for second, name, action in steps:
         await asyncio.sleep(max(0.0, start + second - time.monotonic()))
+        begun = time.monotonic()
         await action()
+        start += time.monotonic() - begun  # what comes next lasts as long as it should
         tell(name)

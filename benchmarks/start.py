@@ -18,6 +18,7 @@ from benchmarks.bench import Outcome
 from benchmarks.bench import expect
 from benchmarks.bench import settled
 from benchmarks.rounds import Ratio
+from origin.imaging.protocol import REST_SECONDS
 
 RENDERERS = 3
 WIDTH = 500
@@ -76,6 +77,7 @@ def _start(bench: Bench) -> Started:
         expect(server, server.target(_KEY, WIDTH), WIDTH, "jpg")
         first, cpu = time.perf_counter() - began, machine.cpu_seconds(server.pid)
         settled(server)
+        time.sleep(2 * REST_SECONDS)  # of the renderers
         memory, resident = machine.memory(server.pid)
         alone = machine.memory_of(server.pid)[0] if server.pid is not None else 0
         return Started(listening, first, cpu, memory, resident, alone)

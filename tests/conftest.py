@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from tests.support.s3_servers import S3Server
     from tests.support.web_servers import WebServer
 
+# Nothing of Python asks the internet here. To read the certificates of all authorities takes 20 ms each time.
+os.environ["SSL_CERT_FILE"] = os.devnull
 # A busy machine is no failure. The profile of CI, which Hypothesis loads by itself there, has none either.
 settings.register_profile("without_deadline", settings(), deadline=None)
 settings.load_profile("without_deadline")
@@ -66,6 +68,15 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
             item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
     return True
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _warm_templates() -> None:
+    """Let pools of renderers in this process, those of origins as well, start for less."""
+    from origin.render.pool import RenderPool
+    from tests.support.warm_templates import warm_template
+
+    RenderPool.make_template = staticmethod(warm_template)
 
 
 @pytest.fixture(scope="session")

@@ -77,8 +77,9 @@ class Engine:
             sqlite_wal_autocheckpoint=128,  # pages: keeps the log, which counts as well, near 512 kB
             sqlite_journal_size_limit=1 << 19,  # bytes to which a longer log is cut
             # Each connection took 32 MB of pages and 64 MB of mapping, and was slower than with the cache of
-            # the operating system alone.
-            sqlite_cache_size=256,  # pages
+            # the operating system alone. There are 17 of them: with 256 pages each they take 12 MB more. With
+            # those a find among 1,000 entries took 3 % less, among 200,000 as long, and so did a write.
+            sqlite_cache_size=64,  # pages
             sqlite_mmap_size=0,
         )
         self._log = os.path.join(path, DATABASE + "-wal")

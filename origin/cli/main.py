@@ -6,11 +6,15 @@ only when it runs, so that signing a URL takes no longer than it must.
 
 from __future__ import annotations
 
+import errno
 import importlib
+import sys
+from typing import Any
 
 import click
 
 from origin import __version__
+from origin.cli.common import FAILED
 
 COMMANDS = (
     "check",
@@ -27,7 +31,20 @@ COMMANDS = (
 )
 
 
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
 class _Program(click.Group):
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            if error.errno not in _FULL or error.filename is not None:
+                raise
+            # Commands say themselves what files they cannot write; this is stdout.
+            click.echo(f"origin: the output cannot be written: {error.strerror}", err=True)
+            sys.exit(FAILED)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Mapping
+from contextlib import suppress
 from itertools import chain
+from typing import Any
+from typing import NamedTuple
 
 from origin.cache.memory import Lru
 from origin.cache.records import name_original
+from origin.delivery.asked_before import AskedBefore
 from origin.delivery.authorize import Pairs
 from origin.delivery.request import ImageRequest
 from origin.delivery.settings import Passthrough
 from origin.delivery.settings import passes_through
 from origin.errors import BadRequest
 from origin.errors import OriginError
+from origin.urls.box import NOTHING
 from origin.urls.dialects.dialect import Translate
 from origin.urls.dialects.dialect import Translation
+from origin.urls.dialects.dialect import keep_words
 from origin.urls.options import BY_NAME
 from origin.urls.options import Options
 from origin.urls.parsing import OptionDefaults
@@ -25,10 +32,21 @@ from origin.urls.query import Pair
 from origin.urls.query import decode_query
 from origin.urls.url_keys import ReadKey
 
-MAX_PARSED = 512  # queries, of which is remembered what they ask for
+MAX_PARSED = 512  # queries, of which is remembered what they ask for, with their tokens and without them
 MAX_PARSED_QUERY = 256  # bytes
+_LATELY_ASKED = 1 << 11  # queries of which is told whether they come again
 RESERVED = "-/"  # the keys below it, where pictures come in, are actions and no pictures
 MAX_PAIRS = 100  # of a query; each costs microseconds before a token is looked at
+
+
+class _Query(NamedTuple):
+    """What a query asks for, whatever the key."""
+
+    pairs: Pairs
+    options: Options
+    passes: bool
+    is_plain: bool
+    ignored: tuple[str, ...]
 
 
 class UrlReader:
@@ -58,11 +76,18 @@ class UrlReader:
         self._debug = debug
         # A site has many originals and few queries. By what of them is parsed, so without tokens.
         self._parsed: Lru[tuple[Pair, ...], Options] = Lru(MAX_PARSED, lambda _: 1)
+        # By all of it, as it came, where it came again. That saves as much again as `_parsed`.
+        self._known: Lru[bytes, _Query] = Lru(MAX_PARSED, lambda _: 1)
+        self._asked = AskedBefore(_LATELY_ASKED)
 
     def read(
         self, key: str, query: bytes, error: BadRequest | None = None, raw_path: bytes = b""
     ) -> ImageRequest:
         """What a decoded key and a raw query ask for. `error` is what is wrong with the path already."""
+        known = self._known.get(query) if error is None else None
+        if known is not None:
+            with suppress(OriginError):  # what is wrong is told below, with options for the fallback image
+                return self._read_known(key, known, raw_path)
         many = query.count(b"&") > MAX_PAIRS
         pairs = [] if many else decode_query(query)
         said = self._translate(key, pairs)
@@ -74,8 +99,7 @@ class UrlReader:
             if said.mistakes:
                 raise BadRequest("; ".join(said.mistakes))
             source_key = self._read_key(said.key, said.pairs, raw_path)
-            if self._is_written and key.startswith(RESERVED):
-                raise BadRequest(f"keys below {RESERVED} are reserved")
+            self._check_reserved(key)
             passes = passes_through(self._passthrough, said.pairs, self._defaults)
             options = Options() if passes else self._parse(said, len(query) <= MAX_PARSED_QUERY)
         except OriginError as exc:
@@ -93,8 +117,34 @@ class UrlReader:
             is_passed_through=passes,
         )
         image.is_plain = self._is_written and options.format != "auto" and not _has_options(said.pairs)
-        image.otherwise = self._read_name(image, said, parse)
+        image.otherwise = self._read_name(image, said.pairs, said.beyond, parse)
+        is_usual = image.error is None and self._translate is keep_words and len(query) <= MAX_PARSED_QUERY
+        if is_usual and self._asked.again(query):
+            known = _Query(image.pairs, options, passes, image.is_plain, image.ignored)
+            self._known.put(query, known)
         return image
+
+    def _read_known(self, key: str, known: _Query, raw_path: bytes) -> ImageRequest:
+        """What a key asks for with a query that is known. Raises OriginError."""
+        source_key = self._read_key(key, known.pairs, raw_path)
+        self._check_reserved(key)
+        image = ImageRequest(
+            key,
+            known.pairs,
+            known.options,
+            self._name(source_key),
+            is_plain=known.is_plain,
+            ignored=known.ignored,
+            source_key=source_key,
+            is_passed_through=known.passes,
+        )
+        image.otherwise = self._read_name(image, known.pairs, NOTHING, parse_options)
+        return image
+
+    def _check_reserved(self, key: str) -> None:
+        """Raises BadRequest."""
+        if self._is_written and key.startswith(RESERVED):
+            raise BadRequest(f"keys below {RESERVED} are reserved")
 
     def _parse(self, said: Translation, is_short: bool) -> Options:
         """Raises BadRequest."""
@@ -113,7 +163,11 @@ class UrlReader:
         return (*said.unknown, *said.without_effect, *chain(*find_ignored(said.pairs, self._defaults)))
 
     def _read_name(
-        self, image: ImageRequest, said: Translation, parse: Callable[..., Options]
+        self,
+        image: ImageRequest,
+        pairs: Pairs,
+        beyond: Mapping[str, Any],
+        parse: Callable[..., Options],
     ) -> tuple[ImageRequest, ...]:
         """What the key means where the source has no such key: presets of other originals."""
         named = self._defaults.preset_names.read(image.key)
@@ -121,7 +175,7 @@ class UrlReader:
             return ()
         if self._passthrough == "always" and not named.is_derived:
             return ()
-        options = parse(said.pairs, self._defaults, named, said.beyond)
+        options = parse(pairs, self._defaults, named, beyond)
         return tuple(
             ImageRequest(
                 original,

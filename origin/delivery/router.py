@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 from origin.cache.memory import Lru
 from origin.delivery.answers import FixedAnswers
+from origin.delivery.asked_before import AskedBefore
 from origin.delivery.body_admission import BodyAdmission
 from origin.delivery.handler import Handler
 from origin.delivery.hosts import Hosts
@@ -47,7 +48,8 @@ from origin.ops.tracing import RequestTracer
 
 log = logging.getLogger(__name__)
 
-MAX_REMEMBERED = 4096  # URLs that hit, of which is remembered what they mean
+MAX_REMEMBERED = 4096  # URLs that hit again, of which is remembered what they mean
+_LATELY_ASKED = 1 << 14  # URLs of which is told whether they come again
 MAX_REMEMBERED_URL = 1024  # bytes
 MAX_REMEMBERED_PAIRS = 20  # of a query
 MAX_URL = 8192  # bytes of path and query
@@ -93,6 +95,7 @@ class Router:
         self._in_flight = 0
         self._became_idle: asyncio.Event | None = None
         self._remembered: Lru[bytes, _Remembered] = Lru(MAX_REMEMBERED, lambda _: 1)  # by target
+        self._asked = AskedBefore(_LATELY_ASKED)
 
     # What a listener asks before it makes a task of a request
 
@@ -214,7 +217,12 @@ class Router:
         if request.method == "GET" and not self._bodies.admits(response.body, request.client):
             busy = Overloaded(f"{self._bodies.bytes} bytes wait for clients to take them")
             return await handler.fail(busy, image, request)
-        if remembered is None and response.cache == "hit" and _is_worth_remembering(request, image):
+        if (
+            remembered is None
+            and _is_worth_remembering(request, image)
+            and self._asked.again(request.target)  # a miss counts: the first hit behind it is remembered
+            and response.cache == "hit"
+        ):
             redacted = logs.redact_url(request.raw_path, request.query)
             self._remembered.put(request.target, _Remembered(handler, image, redacted))
         return response

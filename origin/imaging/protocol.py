@@ -25,6 +25,7 @@ from origin.urls.options import Options
 from origin.writers import EffortLevel
 
 HEAD_LIMIT = 64 * 1024  # bytes
+REST_SECONDS = 2.0  # without a job, after which a render process gives back what memory is free
 MAX_RESULT = 256_000_000  # bytes that a render process may answer with
 _PREFIX = struct.Struct(">IQ")
 PREFIX_SIZE = _PREFIX.size  # bytes

@@ -193,7 +193,7 @@ def _serve(
     requests: BinaryIO, answers: BinaryIO, arguments: argparse.Namespace, shared: mmap.mmap | None
 ) -> None:
     memory = arguments.render_memory
-    while prefix := requests.read(PREFIX_SIZE):
+    while prefix := _await_job(requests):
         head_length, body_length = unpack_prefix(prefix, memory)
         head = unpack_head(_read(requests, head_length))
         length = head.pop(SHARED_BYTES, 0)
@@ -201,6 +201,30 @@ def _serve(
         body = (shared[:length] if shared is not None else b"") + _read(requests, body_length)
         sandbox.allow_cpu(arguments.cpu_seconds)
         _send(answers, *_answer(head, body, memory))
+        del head, body  # or the last original would stay until the next one comes
+
+
+def _await_job(requests: BinaryIO) -> bytes:
+    """The prefix of the next job; empty at the end of the input.
+
+    A read finds None where nothing has come for `REST_SECONDS`, as the parent has set it for the socket.
+    """
+    beginning = requests.read(PREFIX_SIZE)
+    if beginning is None:
+        _give_memory_back()
+    while beginning is None:
+        beginning = requests.read(PREFIX_SIZE)
+    return beginning and beginning + _read(requests, PREFIX_SIZE - len(beginning))
+
+
+def _give_memory_back() -> None:
+    """Give the system what is free in the heap (malloc_trim(3)), where libc can.
+
+    It keeps up to 32 MB for the next picture (`origin.render.environment`), 9 MB after warming up alone. The
+    picture that comes next takes 2 ms longer.
+    """
+    with contextlib.suppress(OSError):
+        linux.call("malloc_trim", 0)
 
 
 def _answer(head: dict[str, Any], body: bytes, memory: int) -> tuple[dict[str, Any], bytes]:
@@ -248,9 +272,13 @@ def _failure(kind: str, exc: Exception) -> dict[str, Any]:
 
 
 def _read(requests: BinaryIO, length: int) -> bytes:
-    data = requests.read(length)
-    if len(data) != length:
-        raise ValueError(f"message cut: {len(data)} of {length} bytes")
+    """So many bytes, however long the parent pauses between them. Raises ValueError where the input ends."""
+    data = b""
+    while len(data) < length:
+        piece = requests.read(length - len(data))
+        if piece == b"":
+            raise ValueError(f"message cut: {len(data)} of {length} bytes")
+        data += piece or b""
     return data
 
 

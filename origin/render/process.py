@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import socket
+import struct
 import sys
 from collections.abc import Callable
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from typing import ClassVar
 from typing import Protocol
 
 from origin.formats import Format
+from origin.imaging.protocol import REST_SECONDS
 from origin.imaging.protocol import SHARED_BYTES
 from origin.imaging.protocol import WATERMARK_BYTES
 from origin.imaging.protocol import Job
@@ -35,6 +37,8 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 # Bytes that the socket takes at once, where the system allows as many. What does not fit has to be sent
 # when the renderer has read some, which wakes this process once more for each job.
 _SOCKET_BUFFER = 1 << 20
+_whole, _part = divmod(REST_SECONDS, 1)
+_REST = struct.pack("@ll", int(_whole), int(_part * 1_000_000))  # as SO_RCVTIMEO has it: socket(7)
 
 
 class RendererBroken(Exception):
@@ -89,6 +93,8 @@ class Renderer:
         for end in (ours, theirs):
             with contextlib.suppress(OSError):  # Linux lowers what is too much, macOS refuses it
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BUFFER)
+        with contextlib.suppress(OSError):  # of a system with another form of it: they keep their memory
+            theirs.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _REST)
         shared = cls.make_shared_memory()
         memory = () if shared is None else (shared.theirs,)
         with theirs:

@@ -19,6 +19,7 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from typing import ClassVar
+from typing import Protocol
 
 from origin.render.environment import environment
 
@@ -59,6 +60,19 @@ class ForkedProcess:
         os.kill(self.pid, signal.SIGKILL)  # the number is its own until it is waited for
 
 
+class TemplateProcess(Protocol):
+    """What is used of subprocess.Popen."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def poll(self) -> int | None: ...
+
+    def kill(self) -> None: ...
+
+    def wait(self) -> int: ...
+
+
 class Template:
     """It starts when it is made, which takes no event loop, and answers once it is ready."""
 
@@ -72,15 +86,19 @@ class Template:
         self._requests.setblocking(False)
         with theirs, contextlib.ExitStack() as undo:
             undo.callback(self._requests.close)
-            self._process = subprocess.Popen(
-                self.command,
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,  # a picture could fill the log with GLib's warnings
-                env=environment(),
-                start_new_session=True,  # the terminal's Ctrl-C is for us alone
-            )
+            self._process = self._start(theirs)
             undo.pop_all()
+
+    def _start(self, requests: socket.socket) -> TemplateProcess:
+        """The process that reads them. Raises OSError."""
+        return subprocess.Popen(
+            self.command,
+            stdin=requests.fileno(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,  # a picture could fill the log with GLib's warnings
+            env=environment(),
+            start_new_session=True,  # the terminal's Ctrl-C is for us alone
+        )
 
     @property
     def pid(self) -> int:

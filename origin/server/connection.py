@@ -36,6 +36,7 @@ from origin.server.refusals import check_fields
 from origin.server.refusals import head_size
 from origin.server.refusals import serialize_refusal
 from origin.server.refusals import too_large
+from origin.server.refusals import with_host_of
 from origin.server.slow_client import SlowClientWatch
 
 log = logging.getLogger(__name__)
@@ -260,6 +261,8 @@ class HttpConnection(HttpToolsProtocol):
         if self._size > limit - _PARSE_BYTES and head_size(self.parser, self.url, self.headers) > limit:
             raise too_large(self.url)
         check_fields(self.parser, self.headers)
+        if self.url.startswith((b"http://", b"https://")):
+            self.headers[:] = with_host_of(self.url, self.headers)
         if self.pipeline:
             queued = sum(len(cast(RawHeaders, cycle.scope["headers"])) for cycle, _ in self.pipeline)
             if len(self.pipeline) >= self._bounds.pipeline or queued > self._bounds.queued_fields:

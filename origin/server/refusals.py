@@ -1,9 +1,10 @@
-"""Requests that are refused for their head: it is too large, or two parsers could read it in two ways (RFC
-9112 section 11.2)."""
+"""Heads of requests: those that are refused, since they are too large or two parsers could read them in two
+ways (RFC 9112 section 11.2), and which host counts."""
 
 from __future__ import annotations
 
 import http
+import re
 from typing import Protocol
 
 from origin.http.message import RawHeaders
@@ -11,6 +12,7 @@ from origin.http.message import serialize_headers
 from origin.http.message import text_response
 
 MAX_URL = 8192  # bytes; a head that is too large because of a longer URL is answered 414
+_BEHIND_AUTHORITY = re.compile(rb"[/?#].*", re.DOTALL)  # in a URL
 WITHOUT_BODY = (b"GET", b"HEAD")
 
 
@@ -47,6 +49,13 @@ def check_fields(line: RequestLine, headers: RawHeaders) -> None:
             raise Refusal(400, f"{hosts} Host fields")  # RFC 9112 section 3.2
     if b"transfer-encoding" in fields or b"content-length" in fields:
         _check_framing(line, fields)
+
+
+def with_host_of(url: bytes, headers: RawHeaders) -> RawHeaders:
+    """The fields with the host of a target that is a whole URL, whatever Host says (RFC 9112 section
+    3.2.2)."""
+    authority = _BEHIND_AUTHORITY.sub(b"", url.partition(b"://")[2]).rpartition(b"@")[2]
+    return [(b"host", authority), *(field for field in headers if field[0] != b"host")]
 
 
 def _check_framing(line: RequestLine, headers: dict[bytes, bytes]) -> None:

@@ -165,6 +165,20 @@ def test_a_long_url_that_hits_is_not_remembered(origin: Running, query: str) -> 
     assert len(router._remembered) == before
 
 
+def test_a_url_is_remembered_when_it_is_asked_for_again(origin: Running) -> None:
+    """A result of long ago, whose URL hits with its first request, is often asked for once."""
+    router = origin.app.image_router
+    target = "/h/a.jpg?w=37"
+    assert origin.get(target).headers["cache-status"].startswith("origin; fwd")
+    assert target.encode() not in router._remembered
+    assert "hit" in origin.get(target).headers["cache-status"]
+    assert target.encode() in router._remembered  # the miss was the first time
+    of_long_ago = target.replace("?w", "?width")  # another URL of the same result
+    for is_remembered in (False, True):
+        assert "hit" in origin.get(of_long_ago).headers["cache-status"]
+        assert (of_long_ago.encode() in router._remembered) is is_remembered
+
+
 # Preflight
 
 

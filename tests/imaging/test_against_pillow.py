@@ -74,8 +74,8 @@ def check(case: Case) -> None:
     result = render(
         _stored(case.size, case.transparent, case.orientation, case.kind), job(**_options(case.wanted))
     )
-    got = pictures.pixels(result.body, "RGBA")
-    readings = (np.asarray(apply(picture, case.wanted, *reading)).astype(int) for reading in READINGS)
+    got = pictures.pixels(result.body, "RGBA").astype(np.int16)
+    readings = (np.asarray(apply(picture, case.wanted, *reading)).astype(np.int16) for reading in READINGS)
     assert any(_agree(got, expected) for expected in readings), case
 
 
@@ -98,7 +98,7 @@ def _stored(size: tuple[int, int], transparent: bool, orientation: int, kind: st
     return pictures.stored_as(_picture(size, transparent), orientation, kind, **settings[kind])
 
 
-def _agree(got: NDArray[np.int_], expected: NDArray[np.int_]) -> bool:
+def _agree(got: NDArray[np.int16], expected: NDArray[np.int16]) -> bool:
     if got.shape != expected.shape or np.abs(got[..., 3] - expected[..., 3]).max() > 6:
         return False
     # What is hidden has no colour; of what is nearly hidden, the colour is coarse.

@@ -16,31 +16,33 @@ from origin.imaging.pipeline import render
 from tests.support import pictures
 from tests.support.jobs import job
 
-_NAMES = ("alpha", "grey", "grey_alpha", "palette", "deep", "deep_alpha", "svg")
+_NAMES = ("alpha", "grey_alpha", "deep", "deep_alpha", "svg")
 
 
 @cache
-def _encoded(kind: str, mode: str = "RGB", size: tuple[int, int] = (300, 180)) -> bytes:
+def _encoded(kind: str, mode: str = "RGB", size: tuple[int, int] = (150, 90)) -> bytes:
     """No larger than the largest result: to render what is larger takes longer, and shows no more."""
     return pictures.encoded(pictures.field(*size).convert(mode), kind)
 
 
 ORIGINALS: dict[str, Callable[[], bytes]] = {
     "land": lambda: _encoded("JPEG"),
-    "port": lambda: _encoded("PNG", size=(180, 300)),
+    "port": lambda: _encoded("PNG", size=(90, 150)),
     "cmyk": lambda: _encoded("JPEG", "CMYK"),
     "tiff": lambda: _encoded("TIFF"),
+    "grey": lambda: _encoded("JPEG", "L"),
+    "palette": lambda: _encoded("PNG", "P"),
     **{name: getattr(pictures, name) for name in _NAMES},
-    "turned": lambda: pictures.stored_as(pictures.field(300, 180), 6, "JPEG"),
+    "turned": lambda: pictures.stored_as(pictures.field(150, 90), 6, "JPEG"),
     "gif": pictures.animation,
     "webp": lambda: pictures.animation("WEBP"),
     "one pixel": lambda: pictures.encoded(pictures.field(1, 1), "PNG"),
-    "a line": lambda: pictures.encoded(pictures.field(700, 2), "PNG"),
+    "a line": lambda: pictures.encoded(pictures.field(350, 2), "PNG"),
     "tiff of grey and alpha": lambda: pictures.encoded(pictures.opened(pictures.grey_alpha()), "TIFF"),
 }
 VALUES: dict[str, tuple[Any, ...]] = {
-    "width": (1, 7, 60, 300),
-    "height": (1, 9, 60, 200),
+    "width": (1, 7, 40, 150),
+    "height": (1, 9, 40, 100),
     "crop": (False,),
     "fit": ("contain", "outside", "fill"),
     "gravity": ("smart", "entropy", (0, 1)),
@@ -58,7 +60,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "background": ("ff0000", "ffffff80", "888888"),
     "radius": (5.0, "max"),
     "frame": (0, 2),
-    "options_quality": ("auto", 50),
+    "options_quality": ("auto", 50, 80),
     "lossless": (True,),
     "max_bytes": (1000, 20_000),
 }

@@ -33,12 +33,17 @@ def _nothing_is_kept() -> Iterator[None]:
 
 @cache
 def picture(format: str, width: int, height: int, **settings: Any) -> bytes:
-    """A file whose pixels all differ a little."""
+    out = io.BytesIO()
+    clouds(width, height).save(out, format, **settings)
+    return out.getvalue()
+
+
+@cache
+def clouds(width: int, height: int) -> Image.Image:
+    """Pixels that all differ a little."""
     random = np.random.default_rng(1)
     small = random.integers(0, 256, (height // 40, width // 40, 3), dtype=np.uint8)
-    out = io.BytesIO()
-    Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC).save(out, format, **settings)
-    return out.getvalue()
+    return Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC)
 
 
 def large_jpeg(quality: int = 75) -> bytes:
@@ -58,7 +63,7 @@ def made(file: bytes, width: int, format: str, **changes: Any) -> bytes:
 ORIGINALS: dict[str, Callable[[], bytes]] = {
     "jpg": large_jpeg,
     "turned": lambda: picture("JPEG", 3605, 2503, exif=TURNED),
-    "png": lambda: picture("PNG", 2000, 1500),
+    "png": lambda: picture("PNG", 2000, 1500, compress_level=1),
     "webp": lambda: picture("WEBP", 1700, 1300),
     "avif": lambda: picture("AVIF", 1200, 900, speed=10),
 }

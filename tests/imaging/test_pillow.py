@@ -219,7 +219,7 @@ def test_garbage_is_refused_and_the_reason_told(original: bytes) -> None:
 
 @pytest.mark.slow
 def test_whatever_comes_is_shown_or_refused() -> None:
-    """As it is by Pillow, whose plugins raise much."""
+    """As it is by Pillow, whose plugins raise much: twice as many changes meet nothing more of it."""
     rng = random.Random(1)
     originals = [
         SIXTEEN_BITS,
@@ -229,7 +229,7 @@ def test_whatever_comes_is_shown_or_refused() -> None:
         encoded(pictures.field(32, 32).convert("RGBA"), "ICO", sizes=[(32, 32)]),
     ]
     shown = 0
-    for _ in range(3000):
+    for _ in range(2100):
         changed = bytearray(rng.choice(originals))
         for _ in range(rng.choice([1, 2, 5])):
             changed[rng.randrange(4, min(len(changed), 120))] = rng.choice(
@@ -238,7 +238,7 @@ def test_whatever_comes_is_shown_or_refused() -> None:
         with contextlib.suppress(Unprocessable):
             render(bytes(changed), job(width=5, max_pixels=50_000))
             shown += 1
-    assert 300 < shown < 2900
+    assert 300 < shown < 2000
 
 
 def test_a_picture_of_the_web_in_an_image_file_is_not_read_by_pillow() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import select
@@ -24,6 +25,7 @@ from PIL import Image
 
 from origin.formats import DEFAULT_ORIGINALS
 from origin.imaging import protocol
+from origin.imaging import worker as worker_module
 from origin.imaging.protocol import Job
 from origin.imaging.protocol import Normalisation
 from origin.urls.options import Options
@@ -176,6 +178,30 @@ def test_formats_beyond_the_common_ones_are_for_workers_that_name_them() -> None
 def test_the_end_of_its_input_ends_it_quietly() -> None:
     with worker() as one:
         assert one.end() == 0
+
+
+class Dripping(io.RawIOBase):
+    """One byte at a time, and before each a pause that is too long for the socket's limit."""
+
+    def __init__(self, data: bytes) -> None:
+        self._pieces = [piece for byte in data for piece in (None, bytes([byte]))]
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        piece = self._pieces.pop(0) if self._pieces else b""
+        if piece is None:
+            return None
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+
+def test_a_parent_may_pause_anywhere() -> None:
+    requests = cast(BinaryIO, io.BufferedReader(Dripping(bytes(range(20)))))
+    prefix = worker_module._await_job(requests)
+    assert prefix + worker_module._read(requests, 8) == bytes(range(20))
+    assert worker_module._await_job(requests) == b""
 
 
 @pytest.mark.many

@@ -35,7 +35,7 @@ READS = (
     "/named/a/racedMI.png",
 )
 HURRIED = 6  # reads of each target, one behind the other, from such a moment on
-UNHURRIED = 0.005  # seconds between two later ones
+UNHURRIED = 0.02  # seconds between two later ones
 GONE = -1  # what a read shows of a picture that is not there
 
 

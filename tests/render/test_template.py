@@ -18,6 +18,7 @@ from origin.errors import RenderFailed
 from origin.render.pool import RenderPool
 from origin.render.process import RendererBroken
 from origin.render.template import Template
+from origin.render.template import make_template
 from tests.render.test_pool import LONG
 from tests.render.test_pool import children
 from tests.render.test_pool import has_ended
@@ -27,6 +28,13 @@ from tests.render.test_pool import told
 from tests.render.test_pool import until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux alone has it")
+
+
+@pytest.fixture(autouse=True)
+def _own_template(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the program starts it: other tests have copies of one."""
+    monkeypatch.setattr(RenderPool, "make_template", staticmethod(make_template))
+
 
 GET_CHILD_SUBREAPER = 37  # prctl(2)
 ARGUMENTS = ("--formats", "jpg,png")

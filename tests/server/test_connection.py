@@ -26,6 +26,7 @@ import uvloop
 
 from origin.server import listener
 from origin.server.bounds import Bounds
+from origin.server.bounds import default_body_limit
 from origin.server.tls import Certificate
 from tests.support.origin_process import certificate
 from tests.support.origin_process import on_loopback
@@ -99,7 +100,8 @@ class Raw:
 
 
 class Door:
-    """An app behind the listener of the origin: `/big` is big, `/held` waits for `opened`."""
+    """An app behind the listener of the origin: `/big` is big, `/host` tells the host, `/held` waits for
+    `opened`."""
 
     def __init__(self) -> None:
         self.port = 0
@@ -109,8 +111,15 @@ class Door:
         self.listener: Any = None
         self.loop: asyncio.AbstractEventLoop
 
+    def body_limit(self, method: str, target: bytes) -> tuple[int, float]:
+        """In a fifth of the usual time."""
+        size, seconds = default_body_limit(method, target)
+        return size, seconds / 5
+
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         body = b"x" * BIG if scope["path"] == "/big" else scope["path"].encode()
+        if scope["path"] == "/host":
+            body = b" ".join(value for name, value in scope["headers"] if name == b"host")
         if scope["path"] == "/held":
             self.held.set()
             waiting = asyncio.create_task(self.opened.wait())
@@ -253,6 +262,22 @@ def test_http_1_0_needs_no_host(origin: Running) -> None:
         status, _, body = raw.send(b"GET /status HTTP/1.0\r\n\r\n").answer()
         assert (status, body) == (200, b"OK")
         assert raw.is_closed()
+
+
+@pytest.mark.parametrize(
+    ("target", "host"),
+    [
+        (b"/host", b"told.example"),
+        (b"http://whole.example/host", b"whole.example"),
+        (b"https://whole.example:8443/host?w=3", b"whole.example:8443"),
+        (b"http://user@whole.example/host", b"whole.example"),
+    ],
+)
+def test_the_host_of_a_whole_url_counts(hasty: Door, target: bytes, host: bytes) -> None:
+    """RFC 9112 section 3.2.2."""
+    with Raw(hasty.port) as raw:
+        raw.send(b"GET " + target + b" HTTP/1.1\r\nHost: told.example\r\n\r\n")
+        assert raw.answer()[2] == host
 
 
 def test_a_wish_for_http_2_is_answered_in_http_1(origin: Running) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
+from typing import ClassVar
 
 import pytest
 
@@ -49,12 +50,29 @@ def until(moment: float) -> None:
     wait_until(lambda: time.time() > moment, "time has passed")
 
 
-def becomes_stale(cdn: Client, url: str) -> Answer:
-    """Fetch a picture of max-age=1, and wait until it is older than that."""
-    answer = cdn.get(url)
-    assert answer.status == 200
-    until(time.time() + 2)
-    return answer
+class Aged:
+    """Pictures that a cache was given so long ago that all of them are older than their max-age of a second,
+    and those of `window` older than its windows. `first` has the answers by URL; each test has its key."""
+
+    TESTS: ClassVar = {
+        "revalidated": ("checked",),
+        "refreshed": ("bare",),
+        "past its windows": ("window",),
+        "outage": ("stale", "bare", "exact"),
+    }
+
+    def __init__(self, cdn: Client, pulled: Pulled) -> None:
+        self.keys = {name: pulled.put(pictures.small()) for name in self.TESTS}
+        self.first: dict[str, Answer] = {}
+        for name, handlers in self.TESTS.items():
+            self.first |= {url: cdn.get(url) for url in _urls(self.keys[name], *handlers)}
+        assert {answer.status for answer in self.first.values()} == {200}
+        until(time.time() + 3)  # max-age, stale-while-revalidate and the second that dates are rounded by
+
+
+@pytest.fixture(scope="module")
+def aged(cdn: Client, upstream: Pulled) -> Aged:
+    return Aged(cdn, upstream)
 
 
 def test_one_pull_serves_all(cdn: Client, pulled: Pulled) -> None:
@@ -113,11 +131,10 @@ def test_a_browser_revalidates_with_the_cache_alone(cdn: Client, pulled: Pulled)
     assert len(pulled.pulls(key)) == 1
 
 
-def test_a_revalidation_renders_nothing(cdn: Client, pulled: Pulled) -> None:
-    key = pulled.put(pictures.small())
-    first = becomes_stale(cdn, f"/checked/{key}?w=50")
+def test_a_revalidation_renders_nothing(cdn: Client, pulled: Pulled, aged: Aged) -> None:
+    key = aged.keys["revalidated"]
     again = cdn.get(f"/checked/{key}?w=50")
-    assert (again.status, again.body) == (200, first.body)
+    assert (again.status, again.body) == (200, aged.first[f"/checked/{key}?w=50"].body)
     wait_until(lambda: len(pulled.lines(key)) >= 2, "the cache has asked")
     pull, revalidation = pulled.pulls(key)[:2]
     assert (pull["status"], "render_ms" in pull) == (200, True)
@@ -186,12 +203,11 @@ def test_a_missing_original_is_pulled_once_in_its_time(cdn: Client, pulled: Pull
     del pulled.shelf.gets[:]
 
 
-def test_an_outage_of_the_source_never_replaces_a_picture(cdn: Client, pulled: Pulled) -> None:
+def test_an_outage_of_the_source_never_replaces_a_picture(cdn: Client, pulled: Pulled, aged: Aged) -> None:
     """`stale` has a result of its own to serve; the two others have the cache in front alone, and answer
     it with 404 or with 502."""
-    key = pulled.put(pictures.small())
-    kept = {url: cdn.get(url) for url in _urls(key, "stale", "bare", "exact")}
-    until(time.time() + 2)
+    key = aged.keys["outage"]
+    kept = {url: aged.first[url] for url in _urls(key, "stale", "bare", "exact")}
     pulled.shelf.failure = SourceUnavailable("a test")
     for url, picture in kept.items():
         answers = ask_until(_origin_failed(pulled, url), cdn, url)
@@ -208,9 +224,11 @@ def _origin_failed(pulled: Pulled, url: str) -> Callable[[Answer], bool]:
     return lambda _: any(line["cache"] in ("error", "stale") for line in pulled.lines(url))
 
 
-def test_a_stale_picture_is_served_at_once_and_refreshed_behind(cdn: Client, pulled: Pulled) -> None:
-    key = pulled.put(pictures.small())
-    old = becomes_stale(cdn, f"/bare/{key}?w=50")
+def test_a_stale_picture_is_served_at_once_and_refreshed_behind(
+    cdn: Client, pulled: Pulled, aged: Aged
+) -> None:
+    key = aged.keys["refreshed"]
+    old = aged.first[f"/bare/{key}?w=50"]
     pulled.shelf.originals[key] = pictures.odd()
     pulled.shelf.hold()  # whoever waits for the source now waits until the end of the test
     try:
@@ -222,11 +240,12 @@ def test_a_stale_picture_is_served_at_once_and_refreshed_behind(cdn: Client, pul
     ask_until(has_body_other_than(old.body), cdn, f"/bare/{key}?w=50")
 
 
-def test_past_its_stale_windows_a_picture_is_fetched_before_the_answer(cdn: Client, pulled: Pulled) -> None:
-    key = pulled.put(pictures.small())
-    old = cdn.get(f"/window/{key}?w=50")
+def test_past_its_stale_windows_a_picture_is_fetched_before_the_answer(
+    cdn: Client, pulled: Pulled, aged: Aged
+) -> None:
+    key = aged.keys["past its windows"]
+    old = aged.first[f"/window/{key}?w=50"]
     pulled.shelf.originals[key] = pictures.odd()
-    until(time.time() + 3)  # max-age, stale-while-revalidate and the second that dates are rounded by
     answer = cdn.get(f"/window/{key}?w=50")
     assert answer.status == 200
     assert answer.body != old.body

@@ -32,8 +32,11 @@ from typing import TypeVar
 import uvloop
 
 from origin.app import create_app
+from origin.cache.records import Result
 from origin.config.model import Config
 from origin.delivery.authorize import Verify
+from origin.delivery.fallback import Fallback
+from origin.delivery.fallback import built_in
 from origin.errors import NotFound
 from origin.errors import OriginError
 from origin.parts.origin import Origin
@@ -48,6 +51,9 @@ from origin.sources.base import no_limit
 T = TypeVar("T")
 PATIENCE = 60.0  # seconds before a test that waits gives up
 PROGRAM = (sys.executable, "-m", "origin")
+# The built-in fallback image in every format, by the qualities it has: what the first origin of a process
+# prepared serves the others, or each would render it for longer than most tests take.
+_prepared: dict[str, tuple[bytes, dict[str, Result]]] = {}
 
 
 @dataclass(frozen=True)
@@ -183,10 +189,24 @@ class Running(Client):
             sock.listen()  # now, so that a client may connect before uvicorn gets there
             self.port = sock.getsockname()[1]
             self._listener = listener.make_listener(self.app, self.port)
+            fallbacks = list(self._built_in_fallbacks())
+            for name, fallback in fallbacks:
+                if name in _prepared:
+                    fallback._image, fallback._prepared = _prepared[name]
             async with self.app.router.lifespan_context(self.app):
+                for name, fallback in fallbacks:
+                    if fallback._prepared:
+                        _prepared[name] = fallback._image, fallback._prepared
                 serving = asyncio.create_task(self._listener.serve([sock]))
                 self._started.set_result(None)
                 await serving
+
+    def _built_in_fallbacks(self) -> Iterator[tuple[str, Fallback]]:
+        """Each with a name for what it shows."""
+        for handler in self.origin.handlers.values():
+            fallback = handler.fallback
+            if fallback._image == built_in():
+                yield str(sorted(fallback._quality.items())), fallback
 
 
 class _ForEveryHandler(dict[str, Source]):
@@ -280,11 +300,14 @@ class Clock:
 
 
 def wait_until(holds: Callable[[], object], what: str) -> None:
-    """Poll until `holds()` is true; fail, saying `what` was waited for, when it takes too long."""
+    """Poll until `holds()` is true; fail, saying `what` was waited for, when it takes too long. The longer it
+    takes, the rarer it looks: often a look is a request."""
     deadline = time.monotonic() + PATIENCE
+    pause = 0.005  # seconds
     while not holds():
         assert time.monotonic() < deadline, f"waited in vain until {what}"
-        time.sleep(0.005)
+        time.sleep(pause)
+        pause = min(1.1 * pause, 0.05)
 
 
 def command(*arguments: str, text: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -6,6 +6,7 @@ kernel told it; the victim and a secret file are compared with what they were be
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import resource
@@ -19,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.support.pictures import small
 
 ROOT = Path(__file__).parents[2]
 
@@ -130,10 +133,9 @@ NEW_CALLS = {
     "file_setattr": 469,
 }
 INSIDE = """
-import ctypes, errno, fcntl, hashlib, json, os, resource, signal, socket, struct, sys, threading
+import base64, ctypes, errno, fcntl, hashlib, json, os, resource, signal, socket, struct, sys, threading
 from origin.imaging.vendor import pyvips
 from origin.imaging import landlock, linux, sandbox, seccomp
-from tests.support import pictures
 pyvips.concurrency_set(1)
 AT_FDCWD, CORES, PAGE = -100, os.sched_getaffinity(0), (ctypes.c_char * 8192)()
 given = json.loads(sys.argv[1])
@@ -152,7 +154,7 @@ def attempt(code):
     except OSError as exc:
         return errno.errorcode.get(exc.errno, str(exc.errno))
     return "done"
-original = pictures.small()
+original = base64.b64decode(given["original"])
 def render():
     image = pyvips.Image.new_from_buffer(original, "", access="sequential").resize(0.5)
     return hashlib.sha256(image.write_to_buffer(".webp")).hexdigest()
@@ -240,6 +242,7 @@ def locked(
             "secret": str(secret),
             "names": sorted(names - {"syscall", "capset"}),
             "numbers": NEW_CALLS,
+            "original": base64.b64encode(small()).decode(),
         }
         as_it_was = state(process, secret)
         run = python(INSIDE, json.dumps(given))

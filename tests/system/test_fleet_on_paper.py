@@ -49,7 +49,7 @@ def test_with_disks_that_hold_everything_a_picture_is_rendered_once_until_it_is_
     counts, rate = popularity(SMALL)
     asked_for = float((counts * (1 - np.exp(-rate * DAY))).sum())  # pictures, in a day
     assert first.total("renders") == pytest.approx(asked_for, rel=0.02)
-    shared, alone = (simulate(replace(SMALL, shared=own))[1] for own in (True, False))
+    shared, (_, alone) = day, simulate(replace(SMALL, shared=False))
     until = int(PURGE / STEP)
     lost = (alone.renders[:until] - shared.renders[:until]).sum() * STEP
     # What the one that died had, of what was asked for again until noon: twice, as it comes back empty.

@@ -20,7 +20,9 @@ from tests.support.s3_servers import NEEDS_WEED
 
 @pytest.mark.parametrize("into", ["folder", pytest.param("s3", marks=NEEDS_WEED)])
 def test_kills_lose_nothing_that_was_acknowledged_and_show_nothing_that_was_refused(into: str) -> None:
-    arguments = ["--into", into, "--uploads", "100", "--clients", "12", "--kills", "2"]
+    """One kill among uploads, with S3 when that has just come back, and one before all is looked at."""
+    arguments = ["--into", into, "--uploads", "100", "--clients", "12"]
+    arguments += ["--kills", "2", "--pause", "0.1", "--away", "1"]
     run = subprocess.run(
         [sys.executable, "-m", "benchmarks.kills", *arguments],
         cwd=Path(__file__).parents[2],
@@ -31,6 +33,7 @@ def test_kills_lose_nothing_that_was_acknowledged_and_show_nothing_that_was_refu
     )
     assert run.returncode == 0, run.stderr
     assert "wrong: 0" in run.stdout
+    assert "under 0 kills" not in run.stdout
     for answer in ("PUT 201", "PUT 200", "PUT 415 unsupported", "POST 201", "publish 200", "recrop 200"):
         assert f"| {answer} |" in run.stdout
     assert ("While S3 was away" in run.stdout) == (into == "s3")
