@@ -43,6 +43,9 @@ class OtherMethods:
         if request.method == "OPTIONS" and b"access-control-request-method" in request.headers:
             return _preflight(mount, request)
         endpoint = mount.endpoints.get(request.method)
+        refused = self.refuse_route(request) if endpoint is None else None
+        if refused is not None:
+            return refused
         if endpoint is None:
             response = text_response(405, "method not allowed", (b"allow", mount.methods.encode()))
         else:
@@ -57,7 +60,10 @@ class OtherMethods:
         route = self._mounts.find_route(request.raw_path)
         if route is None:
             return None
-        response = text_response(405, "method not allowed", (b"allow", route.method.encode()))
+        mount, _ = self._mounts.find(request.raw_path, READ_METHODS[0])  # that has the path as a key
+        methods = [] if mount is None else mount.methods.split(", ")
+        allow = ", ".join(dict.fromkeys([*methods, route.method]))
+        response = text_response(405, "method not allowed", (b"allow", allow.encode()))
         if route.mount.cors is not None:
             route.mount.cors.apply(request, response)
         return response

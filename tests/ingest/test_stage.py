@@ -128,6 +128,18 @@ def test_a_route_has_post_alone(origin: Running, path: str) -> None:
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
 
 
+def test_a_route_has_the_methods_of_the_handler_at_the_root_too(tmp_path: Path) -> None:
+    """RFC 9110 section 10.2.1: Allow lists what the path takes, whoever takes it."""
+    local = {"type": "local", "root": str(tmp_path)}
+    up = {"name": "up", "source": local, "write": {"auth": "open", "routes": {"upload": "/upload"}}}
+    root = {"name": "root", "prefix": "", "source": local}
+    config = {"cache": {"path": str(tmp_path / "cache")}, "handlers": [up, root]}
+    with Running(config) as origin:
+        for method in ("PUT", "OPTIONS"):
+            answer = send(origin.port, method, "/upload")
+            assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD, POST"), method
+
+
 @pytest.mark.slow
 def test_publishing_again_is_harmless(origin: Running, active: Path) -> None:
     name = upload(origin)
