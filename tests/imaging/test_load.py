@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import time
+import weakref
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -15,6 +17,7 @@ from origin.errors import Unprocessable
 from origin.errors import UnsupportedFormat
 from origin.imaging import decoders
 from origin.imaging.pipeline import render
+from origin.imaging.vips import load
 from tests.support import bombs
 from tests.support import pictures
 from tests.support.jobs import JOB
@@ -304,3 +307,28 @@ def test_a_large_jpeg_is_shrunk_while_it_is_decoded(
     monkeypatch.setattr(decoders, "open_image", open_image)
     render(pictures.encoded(Image.new("RGB", size), "JPEG"), job(width=500, format="jpg"))
     assert opened == [None] + [shrink] * (shrink is not None)  # the header, and anew only to shrink
+
+
+def test_the_bytes_live_as_long_as_what_is_made_of_them() -> None:
+    """libvips reads them where they are, when pixels are asked for."""
+
+    class Watched(bytearray):
+        """Bytes that a weak reference can tell of."""
+
+    data: Any = Watched(pictures.encoded(pictures.field(60, 40), "PNG"))
+    is_there = weakref.ref(data)
+    image = load("pngload_source", data, access="sequential")
+    del data
+    changes: list[Callable[[Any], Any]] = [
+        lambda it: it.colourspace("b-w"),
+        lambda it: it.embed(1, 1, 70, 50),
+        lambda it: it[0],
+    ]
+    for change in changes:
+        image = change(image)
+        gc.collect()
+        assert is_there() is not None
+    assert len(image.write_to_memory()) == 70 * 50
+    del image
+    gc.collect()
+    assert is_there() is None

@@ -548,6 +548,35 @@ async def test_a_disk_that_hangs_ends_with_the_deadline(tmp_path: Path) -> None:
     await source.close()
 
 
+async def test_a_file_that_changes_while_memory_is_waited_for_is_read_as_it_is_then(tmp_path: Path) -> None:
+    """The memory may hold what it held before: none of that is part of an original."""
+    source = LocalSource(LocalSettings(tmp_path), max_bytes=2_400_000)
+    file = tmp_path / "cat.jpg"
+    first, random_bytes = EXPECTED_BYTES + 1, random.Random(1).randbytes(2_500_000)
+
+    async def read(*later: int) -> tuple[bytes, list[int]]:
+        """What is read where the file has another size after each wait; and what was waited for."""
+        file.write_bytes(b"old" * (first // 3 + 1))
+        sizes, asked = iter(later), []
+
+        async def reserve(size: int) -> None:
+            asked.append(size)
+            if (other := next(sizes, None)) is not None:
+                file.write_bytes(random_bytes[:other])
+
+        found = await source.get("cat.jpg", None, reserve)
+        assert found is not None
+        return bytes(found.body), asked
+
+    for size in (0, 1, EXPECTED_BYTES, first - 1):
+        assert (await read(size))[0] == random_bytes[:size]
+    body, asked = await read(first + 5, 2_400_000, 7)
+    assert (body, asked[1:]) == (random_bytes[:7], [first + 5, 2_400_000])
+    with pytest.raises(Unprocessable):
+        await read(first + 5, 2_400_001)
+    await source.close()
+
+
 async def test_no_file_stays_open(folder: LocalSource) -> None:
     before = len(os.listdir("/proc/self/fd"))
     for key in ["cat.jpg", "no.jpg", "cat.jpg/x"] * 20:
