@@ -81,7 +81,7 @@ class Preconditions:
 
     @staticmethod
     def _missed() -> WriteRefused:
-        return PreconditionMissed("the picture is not in the version that the request names")
+        return PreconditionMissed("the picture is not in the version that the request asks for")
 
 
 ALWAYS = Preconditions()

@@ -27,8 +27,10 @@ from origin.config.part import Part
 from origin.config.sources import SOURCE_PARTS
 from origin.errors import ConfigError
 from origin.pages.playground import PATH as PLAYGROUND
+from origin.render.shared_memory import KEPT
 from origin.server.listener import BOUNDS
 from origin.server.listener import GRACE
+from origin.sources.reused_memory import MOST_BYTES
 from tests.support import pictures
 from tests.support.commands import command_named
 from tests.support.documents import PICTURES
@@ -147,6 +149,11 @@ def test_the_times_of_a_stop_are_the_programs() -> None:
     assert f"has {BOUNDS.last_call:.0f} second to come" in text
     assert f"takes {DRAIN + GRACE:.0f} seconds at most" in text
     assert f"({MAX_UNWRITTEN // 10**6} MB at most)" in text
+
+
+def test_the_memory_that_stays_is_the_programs() -> None:
+    text = section("How much memory and CPU")
+    assert f"{KEPT >> 20} MB for each render process, {MOST_BYTES >> 20} MB for all sources" in text
 
 
 def test_the_systemd_unit_runs_a_command_and_waits_for_the_stop() -> None:
