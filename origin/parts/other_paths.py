@@ -9,6 +9,7 @@ from origin.config.model import Config
 from origin.delivery.answers import Answer
 from origin.delivery.answers import FixedAnswers
 from origin.urls.path import decode_path
+from origin.urls.path import find_mount
 
 _READ = {
     "status": "200, OK",
@@ -41,6 +42,8 @@ def explain_other_path(config: Config, raw_path: bytes) -> tuple[list[str], bool
         return ["a path of the origin itself, for operators", f"answer: {_READ[path]}"], True
     if path.startswith("-/"):
         return ["paths below /-/ are the origin's own, for operators", "answer: no picture"], False
+    if find_mount(path, {handler.prefix: handler for handler in config.handlers}) is not None:
+        return None  # a GET is that handler's, also where another one is written to by POST
     for handler in config.handlers:
         if handler.write is None:
             continue

@@ -86,6 +86,15 @@ def test_a_path_that_leads_to_no_picture_is_told_as_what_it_is(url: str, told: s
     )
 
 
+@pytest.mark.parametrize("path", ["/photos", "/upload"])
+def test_where_a_handler_is_at_the_root_a_get_is_that_handlers(path: str) -> None:
+    photos = {"name": "photos", "source": LOCAL, "write": {"auth": "open", "routes": {"upload": "/upload"}}}
+    config = build_config({"handlers": [photos, {"name": "all", "source": LOCAL, "prefix": ""}]})
+    lines, goes_on = explain_url(config, f"{path}?w=30", now=1_790_000_000)
+    assert lines[:2] == ["handler: all, mounted at /", f"key: {path[1:]}"]
+    assert goes_on
+
+
 def test_a_url_is_told_from_handler_to_what_happens_next(tmp_path: Path) -> None:
     config = {"handlers": [{"name": "photos", "prefix": "img", "source": BUCKET}]}
     done = invoke("explain", "-c", write_config(tmp_path, config), "/img/a%20b.jpg?w=300&h=200&utm_source=x")
