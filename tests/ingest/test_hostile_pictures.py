@@ -56,7 +56,7 @@ def origin(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
     write = {"max_bytes": MAX, "data_uri": True, "accept": FORMATS}
     config = writing(folder, tmp_path_factory.mktemp("cache"), write, allowed_formats=FORMATS)
     (up,) = config["handlers"]
-    config["handlers"].append({**up, "name": "brief", "limits": {"render_timeout": 0.2}})
+    config["handlers"].append({**up, "name": "brief", "limits": {"render_timeout": 0.05}})
     with Running(config) as it:
         yield it
         wait_until(lambda: it.origin.metrics.in_flight == 0, "the requests ended")
