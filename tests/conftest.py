@@ -71,12 +71,14 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _warm_templates() -> None:
+def _warm_templates() -> Iterator[None]:
     """Let pools of renderers in this process, those of origins as well, start for less."""
     from origin.render.pool import RenderPool
-    from tests.support.warm_templates import warm_template
+    from tests.support import warm_templates
 
-    RenderPool.make_template = staticmethod(warm_template)
+    RenderPool.make_template = staticmethod(warm_templates.warm_template)
+    yield
+    warm_templates.close()
 
 
 @pytest.fixture(scope="session")

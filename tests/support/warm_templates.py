@@ -31,6 +31,15 @@ def warm_template() -> Template | None:
     return _WarmTemplate() if hasattr(os, "pidfd_open") else None
 
 
+def close() -> None:
+    """End the process that is copied, if there is one. Its copies go on."""
+    if _copier.cache_info().currsize:
+        copier, process = _copier()
+        copier.close()
+        process.wait()
+        _copier.cache_clear()
+
+
 class _WarmTemplate(Template):
     def _start(self, requests: socket.socket) -> _Copy:
         with _one_at_a_time:
