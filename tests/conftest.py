@@ -42,11 +42,15 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
+_FOLDERS = ("system", "pages", "server", "imaging", "render", "cli", "sources", "ingest", "docs", "delivery")
+_LONG_FIRST = {folder: number for number, folder in enumerate(_FOLDERS)}
+
+
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest, or one process would end with them alone; and of a test that is
-    marked `many`, let every eighth case be quick."""
-    items.sort(key=lambda item: "tests/system/" not in item.nodeid)
+    """Begin with the folders that take longest, or one process would end with them alone; and of a test that
+    is marked `many`, let every eighth case be quick."""
+    items.sort(key=lambda item: _LONG_FIRST.get(item.nodeid.split("/")[1], len(_LONG_FIRST)))
     seen: Counter[str] = Counter()
     for item in items:
         if item.get_closest_marker("many") is not None:

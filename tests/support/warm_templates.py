@@ -6,6 +6,7 @@ How the program itself starts is tested in tests/render/test_template.py, and by
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
 import os
@@ -59,8 +60,9 @@ class _Copy:
         return None if self._descriptor is not None and not self._has_ended(0) else 0
 
     def kill(self) -> None:
-        if self.poll() is None:
-            os.kill(self.pid, signal.SIGKILL)
+        if self._descriptor is not None:
+            with contextlib.suppress(ProcessLookupError):  # it has ended, and nobody waits for it
+                signal.pidfd_send_signal(self._descriptor, signal.SIGKILL)
 
     def wait(self) -> int:
         if self._descriptor is not None:
