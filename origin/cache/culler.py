@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
-from threading import Lock
 
+from origin.cache.bloom import BloomFilter
 from origin.cache.engine import Engine
 from origin.cache.records import Pieces
 
 Values = Sequence[tuple[str, Pieces]]
 MAX_TOUCHED = 100_000
-_TOUCHED_BITS = 1 << 20
+_TOUCHED_BITS = 1 << 20  # 128 kB, where a set takes 7 MB; of ten names that were not read, one may seem to be
 _ENTRY_OVERHEAD = 65_536  # bytes that SQLite's file and log grow by with a new entry, at most
 _MAX_RENEWED = 1_000  # entries that one culling spares, or it would not end where everything was read
 
@@ -25,12 +25,13 @@ class Culler:
         """`stray_bytes` tells the bytes of files that the engine does not know."""
         self.max_size = max_size
         self._stray_bytes = stray_bytes
-        self._touched = _Touched()
+        self._touched = BloomFilter(_TOUCHED_BITS)
 
     def touch(self, *names: str) -> None:
         """Count names as read: they are spared once."""
         for name in names:
-            self._touched.add(name)
+            if len(self._touched) < MAX_TOUCHED:
+                self._touched.add(name)
 
     def is_too_large(self, value: Pieces) -> bool:
         """Whether a value alone would take a twentieth of the folder."""
@@ -76,41 +77,6 @@ class Culler:
                 engine.remove(row)
                 if self.size(engine) <= goal:
                     return
-
-
-class _Touched:
-    """The names that were read, each as one bit of 128 kB, where a set takes 7 MB. Of ten names that were not
-    read, one may seem to be. Any thread may use it."""
-
-    def __init__(self) -> None:
-        self._bits = bytearray(_TOUCHED_BITS // 8)
-        self._count = 0
-        self._lock = Lock()  # two threads that change bits of one byte would lose one of them
-
-    def add(self, name: str) -> None:
-        """Without effect where `MAX_TOUCHED` are there."""
-        place, bit = _place(name)
-        if self._bits[place] & bit or self._count >= MAX_TOUCHED:
-            return
-        with self._lock:
-            self._count += not self._bits[place] & bit
-            self._bits[place] |= bit
-
-    def discard(self, name: str) -> bool:
-        """Whether the name was there."""
-        place, bit = _place(name)
-        with self._lock:
-            if not self._bits[place] & bit:
-                return False
-            self._bits[place] &= ~bit
-            self._count -= 1
-            return True
-
-
-def _place(name: str) -> tuple[int, int]:
-    """The byte, and the bit in it."""
-    number = hash(name) % _TOUCHED_BITS
-    return number >> 3, 1 << (number & 7)
 
 
 def _space(value: Pieces) -> int:

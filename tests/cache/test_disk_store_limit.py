@@ -246,14 +246,14 @@ def test_a_log_that_cannot_end_does_not_empty_the_cache(tmp_path: Path) -> None:
 
 def test_names_that_were_read_are_counted_in_little_memory() -> None:
     """Each of them is spared once; of others one in ten may be, where as many were read as are counted."""
-    touched = culler._Touched()
+    counting = culler.Culler(10**9, lambda: 0)
+    touched = counting._touched
     for number in range(120_000):
-        touched.add(f"read {number}")
+        counting.touch(f"read {number}")
     assert sum(touched.discard(f"other {number}") for number in range(1000)) < 200
     assert touched.discard("read 7")
     assert not touched.discard("read 7")
     assert sys.getsizeof(touched._bits) < 200_000
     late = [f"late {number}" for number in range(5000)]
-    for name in late:
-        touched.add(name)
+    counting.touch(*late)
     assert 0 < sum(map(touched.discard, late)) < 2000, "there was room for as many as were discarded"
