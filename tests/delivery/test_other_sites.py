@@ -164,15 +164,21 @@ def test_the_stale_copy_is_in_use_while_the_server_is_down(
     assert len(web.asked) == 2  # and it is not asked each time
 
 
-@pytest.mark.slow
-def test_a_new_size_is_made_of_the_stale_copy_while_the_server_is_down(
-    origin: Running, web: WebServer, clock: Clock
-) -> None:
+def put_stale(origin: Running, web: WebServer, clock: Clock) -> str:
+    """The URL of a picture that the cache has, no longer fresh, and whose server fails."""
     url = web.put("/cat.jpg", PICTURE)
     origin.get(path(url))
     origin.settle()
     web.put("/cat.jpg", status=500)
     clock.now += 100
+    return url
+
+
+@pytest.mark.slow
+def test_a_new_size_is_made_of_the_stale_copy_while_the_server_is_down(
+    origin: Running, web: WebServer, clock: Clock
+) -> None:
+    url = put_stale(origin, web, clock)
     for size in (31, 32):  # the second one, once the failure is remembered
         answer = origin.get(path(url) + f"?w={size}")
         assert answer.status == 200
@@ -192,11 +198,7 @@ def test_a_new_size_is_made_of_the_stale_copy_while_the_server_is_down(
 def test_a_new_size_of_the_stale_copy_is_brief_for_all_who_wait_for_it(
     origin: Running, web: WebServer, clock: Clock
 ) -> None:
-    url = web.put("/cat.jpg", PICTURE)
-    origin.get(path(url))
-    origin.settle()
-    web.put("/cat.jpg", status=500)
-    clock.now += 100
+    url = put_stale(origin, web, clock)
     web.gate.clear()
     exchanges = [origin.send(path(url) + "?w=34") for _ in range(5)]
     wait_until(lambda: origin.origin.metrics.in_flight == 5 and len(web.asked) == 2, "all have arrived")
