@@ -97,7 +97,7 @@ def replay(bench: Bench) -> Outcome:
     outcome.bars = [
         Bar("replay, 100 million a day: p99", 150, p99, "ms", at_most=True),
         Bar("replay: errors", 0, errors, at_most=True),
-        Bar("memory after it, of all processes", 400, row.rounds[0].resident / 1e6, "MB", at_most=True),
+        Bar("replay: RSS of all processes after it", 400, row.rounds[0].resident / 1e6, "MB", at_most=True),
     ]
     return outcome
 

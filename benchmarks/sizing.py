@@ -42,6 +42,7 @@ def figures(cases: Mapping[str, Mapping[str, Any]], rows: Iterable[Row]) -> dict
             found[f"{row.case}: bytes"] = row.rounds[-1].drive.size
             found[f"{row.case}: p99 ms"] = row.rounds[-1].drive.p99
             found[f"{row.case}: MB"] = row.rounds[-1].memory / 1e6
+            found[f"{row.case}: RSS MB"] = row.rounds[-1].resident / 1e6
     return {name: float(f"{value:.4g}") for name, value in sorted(found.items())}
 
 
@@ -98,13 +99,15 @@ def requests(found: Figures) -> str:
 
 
 def space(found: Figures) -> str:
+    busy = "replay, 100 million a day"
     rows = {
         "the server, at rest": f"{found['the server alone, MB']:.0f} MB",
         "each renderer, at rest": f"{found['each renderer, MB']:.0f} MB",
-        "all of them after 100 million requests a day for a minute": (
-            f"{found['replay, 100 million a day: MB']:.0f} MB"
+        "all of them after 100 million requests a day for a minute": f"{found[f'{busy}: MB']:.0f} MB",
+        "the same as `ps` counts (RSS), which counts what they share in each": (
+            f"{found[f'{busy}: RSS MB']:.0f} MB"
         ),
-        "a million results on the disk, in memory": (
+        "the names of a million results on the disk, in memory": (
             f"{found['bytes of memory of a result on disk']:.1f} MB"
         ),
         "a million results of 20 kB, on the disk": (
@@ -155,11 +158,11 @@ def example(found: Figures, traffic: Traffic = Traffic()) -> str:
         ("CPU of the hits", f"{hits:.0f} x {on_disk(found):.2f} ms", f"{for_hits:.2f} cores"),
         ("cores, busy to %.0f %%" % (100 * traffic.busy),
          f"({for_misses:.2f} + {for_hits:.2f}) / {traffic.busy:g}", f"{cores:.1f}: take {_up(cores)}"),
-        ("from S3", f"{made:.0f} / {traffic.variants:g} results of an original x {original / 1e6:.1f} MB",
+        ("from S3", f"{made:.0f} / {traffic.variants:g} results of an original x {original / 1e6:.2f} MB",
          f"{fetched * original / 1e6:.0f} MB a second, {fetched:.0f} GETs"),
         ("to the CDN", f"{asked:.0f} x {result / 1e3:.0f} kB", f"{asked * result / 1e6:.1f} MB a second"),
         (f"results and originals of {traffic.days:g} days", f"{results / 1e6:.0f} million x"
-         f" ({result / 1e3:.0f} kB + {original / 1e6:.1f} MB / {traffic.variants:g})", _bytes(disk)),
+         f" ({result / 1e3:.0f} kB + {original / 1e6:.2f} MB / {traffic.variants:g})", _bytes(disk)),
         ("of them results alone", f"{results / 1e6:.0f} million x {result / 1e3:.0f} kB",
          _bytes(results * result)),
         ("memory at rest",
