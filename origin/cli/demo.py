@@ -63,7 +63,7 @@ def demo_config(port: int, pictures: Path | None = None) -> Iterator[Config]:
 
     plain, signed = HANDLERS
     with tempfile.TemporaryDirectory(prefix="origin-demo-") as folder:
-        brief = {"cache_time": 60, "max_age": 60}
+        brief = {"cache_time": 60, "max_age": 60, "debug": True}
         handler = {"source": {"type": "local", "root": str(pictures_folder())}, **brief}
         yours = {"name": _YOURS, "source": {"type": "local", "root": str(pictures)}, **brief}
         signing = {"keys": [secrets.token_urlsafe(32)]}  # of this run alone

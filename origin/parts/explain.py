@@ -8,35 +8,34 @@ from urllib.parse import urlsplit
 
 from origin.config.handler import Handler
 from origin.config.model import Config
-from origin.config.signing import foreign_verifier
 from origin.delivery.reading import RESERVED
 from origin.delivery.settings import passes_through
 from origin.errors import BadRequest
 from origin.errors import Forbidden
 from origin.errors import OriginError
+from origin.parts.explain_hints import describe_ignored
+from origin.parts.explain_hints import hint_at_address
+from origin.parts.explain_hints import hint_at_options
+from origin.parts.explain_hints import show
+from origin.parts.explain_hints import suggest_mount
 from origin.parts.explain_result import explain_options
 from origin.parts.explain_result import explain_outcome
 from origin.parts.explain_result import explain_passthrough
 from origin.parts.explain_result import spell
+from origin.parts.explain_signature import describe_foreign_signature
+from origin.parts.explain_signature import describe_signature
 from origin.parts.other_paths import explain_other_path
 from origin.signing import Pair
-from origin.signing import Verifier
 from origin.signing import decode_query
 from origin.sources import make_key_reader
 from origin.urls.dialects import DIALECTS
 from origin.urls.dialects.dialect import Translation
 from origin.urls.dialects.dialect import keep_words
-from origin.urls.options import suggest_option
 from origin.urls.parsing import OptionDefaults
-from origin.urls.parsing import find_ignored
 from origin.urls.parsing import parse_options
-from origin.urls.path import ROOT
 from origin.urls.path import decode_path
 from origin.urls.path import find_mount
-from origin.urls.path import raw_key
 from origin.urls.presets import NamedPreset
-
-_SHOWN = 40  # characters of a name that no option has
 
 
 def explain_url(config: Config, url: str, now: float) -> tuple[list[str], bool]:
@@ -57,23 +56,24 @@ def explain_url(config: Config, url: str, now: float) -> tuple[list[str], bool]:
         mount = mounts[path], ""
     if mount is None:
         prefixes = ", ".join(handler.path_above for handler in config.handlers)
-        return [f"no handler is mounted there; there are {prefixes}", "answer: 404, plain text"], False
+        meant = suggest_mount(path, mounts)
+        return [f"no handler is mounted there; there are {prefixes}{meant}", "answer: 404, plain text"], False
     handler, key = mount
     defaults = config.option_defaults(handler)
     lines = [f"handler: {handler.name}, mounted at {handler.path_above}"]
     if handler.transform is not None and not (key and handler.has_source):
         pairs = decode_query(parts.query.encode("utf-8", "surrogateescape"))
         return _explain_posted(handler, key, pairs, defaults, lines)
-    lines.append(f"key: {key}")
+    lines += [f"key: {key}", *hint_at_address(parts.fragment, key)]
     if handler.write is not None and key.startswith(RESERVED):
         reserved = BadRequest(f"keys below {RESERVED} are reserved")
         return [*lines, f"refused: {reserved}", _describe_failure(handler, reserved)], False
-    explained, passes = _explain_signed(handler, key, parts, defaults, now)
+    explained, passes = _explain_signed(config, handler, key, parts, defaults, now)
     return [*lines, *explained], passes
 
 
 def _explain_signed(
-    handler: Handler, key: str, parts: SplitResult, defaults: OptionDefaults, now: float
+    config: Config, handler: Handler, key: str, parts: SplitResult, defaults: OptionDefaults, now: float
 ) -> tuple[list[str], bool]:
     """What a URL says in the handler's own words, whether its token admits it, and what becomes of it."""
     raw_path = parts.path.encode("utf-8", "surrogateescape")
@@ -84,10 +84,11 @@ def _explain_signed(
     if handler.dialect is not None:
         said = DIALECTS[handler.dialect].translate(key, pairs)
         lines += _describe_translation(handler.dialect, said)
-        signature, accepted = _describe_foreign_signature(handler, handler.dialect, raw_path, raw_query, now)
+        signature, accepted = describe_foreign_signature(handler, handler.dialect, raw_path, raw_query, now)
     else:
-        signature, accepted = _describe_signature(handler, key, pairs, now)
-    lines += _describe_ignored(list(said.pairs), defaults)
+        base = f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
+        signature, accepted = describe_signature(config, handler, key, pairs, now, base)
+    lines += describe_ignored(list(said.pairs), defaults)
     lines += signature
     if not accepted:
         return [*lines, _describe_failure(handler, Forbidden())], False
@@ -118,6 +119,7 @@ def _explain_picture(
         alone = "as it is" if passes else f"with {spell(own, defaults)}"
         lines += _describe_name(key, named, alone)
         source_key = named.originals[0] if named.originals else key
+    lines += hint_at_options(pairs, options)
     return [*lines, *explain_outcome(handler, source_key, options, defaults)]
 
 
@@ -131,7 +133,7 @@ def _explain_posted(
     lines.append(f"posted pictures: {name}; " + ("anyone" if _is_open(handler) else "who auth lets in"))
     if key:
         return [*lines, "answer: JSON; nothing is kept"], True
-    lines += _describe_ignored(pairs, defaults)
+    lines += describe_ignored(pairs, defaults)
     try:
         options = parse_options(pairs, defaults)
     except BadRequest as error:
@@ -158,55 +160,14 @@ def _describe_translation(dialect: str, said: Translation) -> Iterator[str]:
     """What a query is in our words, and what of it is not."""
     yield f"dialect: {dialect}; in our words: " + ("&".join(_spell_pairs(said)) or "no option")
     for name in said.unknown:
-        yield f"ignored: {_show(name)}: neither an option of {dialect} nor p"
+        yield f"ignored: {show(name)}: neither an option of {dialect} nor p"
     for name in said.without_effect:
         yield f"ignored: {name}: changes no pixel that anybody asked for"
 
 
 def _spell_pairs(said: Translation) -> Iterator[str]:
     for name, text in said.pairs:
-        yield f"{name.decode('latin-1')}={_show(text.decode('utf-8', 'replace'))}"
-
-
-def _show(text: str) -> str:
-    return text if text.isprintable() and len(text) <= _SHOWN else repr(text[:_SHOWN])
-
-
-def _describe_ignored(pairs: list[Pair], defaults: OptionDefaults) -> Iterator[str]:
-    """A line for each name in the query that changes nothing."""
-    unknown, not_taken = find_ignored(pairs, defaults)
-    for name in unknown:
-        similar = suggest_option(name)
-        yield f"ignored: {_show(name)}: no option has this name" + (
-            f"; did you mean {similar}?" if similar else ""
-        )
-    for name in not_taken:
-        yield f"ignored: {name}: not among the options that this handler takes"
-
-
-def _describe_signature(handler: Handler, key: str, pairs: list[Pair], now: float) -> tuple[list[str], bool]:
-    if handler.signing is None:
-        return ["signature: not needed here"], True
-    keys = [secret.get_secret_value() for secret in handler.signing.keys]
-    verifier = Verifier(handler.prefix, keys, handler.signing.required)
-    lines = [f"  {line}" for line in verifier.describe(key, pairs, now)]
-    return ["signature:", *lines], verifier.verify(key, pairs, now).accepted
-
-
-def _describe_foreign_signature(
-    handler: Handler, dialect: str, raw_path: bytes, query: bytes, now: float
-) -> tuple[list[str], bool]:
-    signing = handler.signing
-    behind = handler.prefix if signing is not None and signing.signed_path == "key" else ROOT
-    path = raw_key(raw_path, behind)
-    if path is None:
-        return ["signature: the slash behind the prefix is escaped"], False
-    verifier = foreign_verifier(signing, dialect)
-    lines = [f"  {line}" for line in verifier.describe(path, query, now)]
-    accepted = verifier.verify(path, query, now).accepted
-    if signing is None and accepted:
-        return ["signature: not needed here"], True
-    return ["signature:", *lines], accepted
+        yield f"{name.decode('latin-1')}={show(text.decode('utf-8', 'replace'))}"
 
 
 def _describe_failure(handler: Handler, error: OriginError) -> str:

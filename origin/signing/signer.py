@@ -14,6 +14,7 @@ from origin.signing.tokens import MAX_GRANT
 from origin.signing.tokens import exact_signer
 from origin.signing.tokens import make_grant
 from origin.signing.uploads import write_upload_grant
+from origin.signing.verifier import HORIZON
 from origin.signing.verifier import Verifier
 from origin.urls.address import Address
 from origin.urls.address import check_key
@@ -28,8 +29,6 @@ from origin.urls.values import spell
 from origin.urls.writing import Given
 from origin.urls.writing import write_options
 from origin.urls.writing import write_value
-
-HORIZON = 100 * 365 * 86_400  # seconds; an expiry beyond it is in milliseconds
 
 
 class UrlSigner:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections.abc import Iterator
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
@@ -20,6 +22,7 @@ from itsdangerous import base64_encode
 MIN_SECRET = 32  # characters
 MAX_GRANT = 2048  # characters of a token; deflate cannot blow that up to more than 1.6 MB
 SIGNATURE = 43  # characters: 32 bytes in unpadded base64url
+_HEX = re.compile("(?:[0-9a-fA-F]{2})+")
 _SALT = b"origin/v1"
 _GRANT_SALT = b"origin/v1/grant"
 _UPLOAD_SALT = b"origin/v1/upload"
@@ -50,6 +53,28 @@ def grant_signer(secrets: Sequence[str]) -> Signer:
 def upload_signer(secrets: Sequence[str]) -> Signer:
     """The same for the payloads of upload grants."""
     return Signer(secrets, salt=_UPLOAD_SALT, **_SCHEME)
+
+
+def list_mistaken_signers(secrets: Sequence[str], *, is_grant: bool) -> Iterator[tuple[str, list[Signer]]]:
+    """Signers that are made by mistake from the right secrets, and what is wrong with each."""
+    salt = _GRANT_SALT if is_grant else _SALT
+
+    def make(secrets: Sequence[str | bytes], salt: bytes = salt, **other: Any) -> list[Signer]:
+        return [Signer(secret, salt=salt, **{**_SCHEME, **other}) for secret in secrets]
+
+    yield "the signing key has a newline at its end; take it off", make([f"{secret}\n" for secret in secrets])
+    underived = "the signing key is used as it is; derive the key of the HMAC from it"
+    yield underived, make(secrets, key_derivation="none")
+    decoded = [bytes.fromhex(secret) for secret in secrets if _HEX.fullmatch(secret)]
+    yield "the signing key is decoded from hex; use its text", make(decoded)
+    if is_grant:
+        yield "this is an upload grant, which permits no reading", make(secrets, _UPLOAD_SALT)
+        yield "it is signed as an exact token is; a grant has a derivation of its own", make(secrets, _SALT)
+    else:
+        yield (
+            "it is signed as a grant is; an exact token has a derivation of its own",
+            make(secrets, _GRANT_SALT),
+        )
 
 
 def make_upload_grant(secrets: Sequence[str], fields: dict[str, Any]) -> str:

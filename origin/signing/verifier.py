@@ -13,6 +13,7 @@ from origin.signing.grants import Grant
 from origin.signing.grants import read_values
 from origin.signing.message import find_token
 from origin.signing.message import message
+from origin.signing.mistakes import describe_misspelling
 from origin.signing.mistakes import list_mistaken_messages
 from origin.signing.tokens import MAX_GRANT
 from origin.signing.tokens import SIGNATURE
@@ -20,6 +21,7 @@ from origin.signing.tokens import check_secrets
 from origin.signing.tokens import exact_signer
 from origin.signing.tokens import grant_signer
 from origin.signing.tokens import is_signature
+from origin.signing.tokens import list_mistaken_signers
 from origin.signing.tokens import read_payload
 from origin.signing.tokens import signed_by
 from origin.signing.verdict import Reason
@@ -29,6 +31,8 @@ from origin.urls.options import EXPIRES
 from origin.urls.query import Pair
 
 LEEWAY = 30  # seconds an expiry may have passed, for clocks that differ
+HORIZON = 100 * 365 * 86_400  # seconds; an expiry beyond it is in milliseconds
+_UNSIGNED = Verdict(Reason.UNSIGNED)
 _LINES = ("prefix", "key", "query")  # of a message
 
 
@@ -41,6 +45,7 @@ class Verifier:
     def __init__(self, prefix: str, keys: Sequence[str], required: bool = True) -> None:
         check_secrets(keys)
         self._prefix = prefix
+        self._secrets = list(keys)
         self._required = required
         self._exact = [exact_signer([secret]) for secret in keys]
         self._grants = [grant_signer([secret]) for secret in keys]
@@ -53,7 +58,7 @@ class Verifier:
         try:
             token = _find_token(pairs)
             if not token:
-                return Verdict(Reason.MISSING if self._required else Reason.UNSIGNED)
+                return Verdict(Reason.MISSING, "the URL has no t") if self._required else _UNSIGNED
             verify = self._verify_grant if b"." in token else self._verify_exact
             return verify(token, key, pairs, now)
         except _Refusal as refusal:
@@ -87,9 +92,11 @@ class Verifier:
             Reason.GRANTED, "", index, _check_expiry([grant.expires, values.get(EXPIRES.name)], now)
         )
 
-    def describe(self, key: str, pairs: Sequence[Pair], now: float) -> list[str]:
+    def describe(self, key: str, pairs: Sequence[Pair], now: float, base: str = "") -> list[str]:
         """Lines for a person who asks why a URL is accepted or refused: the message, the verdict, and
-        between them a grant's content or the usual mistakes that would make a wrong token right."""
+        between them a grant's content or the usual mistakes that would make a wrong token right.
+
+        `base` is the scheme and host of the URL, where they are known."""
         verdict = self.verify(key, pairs, now)
         if verdict.reason in (Reason.GRANTED, Reason.OUTSIDE):
             lines = [f"grant: {read_payload(find_token(pairs).rpartition(b'.')[0])}"]
@@ -97,13 +104,22 @@ class Verifier:
             text = message(self._prefix, key, pairs).decode().split("\n")
             lines = [f"{name}: {line}" for name, line in zip(_LINES, text, strict=True)]
         if verdict.reason is Reason.WRONG:
-            lines += [f"the token is right if {mistake}" for mistake in self._find_mistakes(key, pairs)]
+            lines += [f"mistake: {mistake}" for mistake in self._find_mistakes(key, pairs, base)]
+        if verdict.expires is not None and verdict.expires > now + HORIZON:
+            lines.append("warning: the expiry is a hundred years away; it is in seconds, not milliseconds")
         return [*lines, f"verdict: {verdict}"]
 
-    def _find_mistakes(self, key: str, pairs: Sequence[Pair]) -> Iterator[str]:
+    def _find_mistakes(self, key: str, pairs: Sequence[Pair], base: str) -> Iterator[str]:
         token = find_token(pairs)
-        for mistake, text in list_mistaken_messages(self._prefix, key, pairs):
-            if signed_by(self._exact, text, token) is not None:
+        is_grant = b"." in token
+        text, _, signature = token.rpartition(b".")
+        if not is_grant:
+            text = message(self._prefix, key, pairs)
+            for mistake, other in list_mistaken_messages(self._prefix, key, pairs, base):
+                if signed_by(self._exact, other, token) is not None:
+                    yield mistake
+        for mistake, signers in list_mistaken_signers(self._secrets, is_grant=is_grant):
+            if signed_by(signers, text, signature) is not None:
                 yield mistake
 
 
@@ -129,7 +145,8 @@ def _read_values(pairs: Iterable[Pair]) -> dict[str, Any]:
 
 def _check_shape(signature: bytes) -> None:
     if not is_signature(signature):
-        raise _Refusal(Reason.MALFORMED, f"a signature is {SIGNATURE} characters of base64url")
+        misspelling = describe_misspelling(signature, SIGNATURE)
+        raise _Refusal(Reason.MALFORMED, f"a signature is {SIGNATURE} characters of base64url; {misspelling}")
 
 
 def _find_signer(signers: Sequence[Signer], text: bytes, signature: bytes) -> int:

@@ -6,12 +6,14 @@ leniently: it is made as far as the request can be understood.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from typing import Any
+from typing import NamedTuple
 
 from origin.errors import BadRequest
 from origin.formats import DESCRIPTION_NAMES
@@ -44,6 +46,7 @@ _SIZES = (BY_NAME[b"w"], BY_NAME[b"h"], _DPR)
 _WITHOUT_QUALITY = frozenset(format.name for format in OUTPUTS if format.default_quality is None)
 _WITH_LOSSLESS = frozenset(format.name for format in OUTPUTS if format.holds_lossless)
 _WITHOUT_LOSSLESS = frozenset(format.name for format in OUTPUTS) - _WITH_LOSSLESS
+_LISTED = 12  # names in the text of an error
 _Values = dict[Option, Exact | None]  # None: the text was as absent
 
 
@@ -76,11 +79,21 @@ class OptionDefaults:
     def parse(self, option: Option, text: bytes) -> Exact | None:
         """The value of one option; None for a text that is as absent. Raises ValueError."""
         value = option.kind.parse(text) if text else None
-        if value is not None and isinstance(option.kind, Names):
-            known = self.presets if option is _PRESET else self.watermarks
-            if not all(name in known for name in str(value).split(",")):
-                raise ValueError("no such name")
+        is_name = value is not None and isinstance(option.kind, Names)
+        if is_name and not all(name in self._names(option) for name in str(value).split(",")):
+            raise ValueError("no such name")
         return value
+
+    def list_names(self, option: Option) -> str:
+        """The names that an option may have here, as the end of a sentence; empty for other options."""
+        if not isinstance(option.kind, Names):
+            return ""
+        known = sorted(self._names(option))
+        more = ", …" if len(known) > _LISTED else ""
+        return f"; there are {', '.join(known[:_LISTED])}{more}" if known else "; there are none"
+
+    def _names(self, option: Option) -> Collection[str]:
+        return self.presets if option is _PRESET else self.watermarks
 
 
 def parse_options(
@@ -108,7 +121,7 @@ def parse_options(
         try:
             values[option] = defaults.parse(option, text)
         except ValueError:
-            raise BadRequest(option.describe_refusal(text)) from None
+            raise BadRequest(option.describe_refusal(text) + defaults.list_names(option)) from None
     if defaults.widths and "scale" in beyond:
         raise BadRequest("a side as a share of the original's is none of the widths of this handler")
     return _settle(values, defaults, named, beyond)
@@ -133,18 +146,28 @@ def parse_options_leniently(
     return _settle(values, defaults, named, beyond)
 
 
-def find_ignored(pairs: Iterable[Pair], defaults: OptionDefaults) -> tuple[list[str], list[str]]:
-    """The names in a query that change nothing: those that no option has, and those that the handler does not
-    take. Each once, in their order."""
+class Ignored(NamedTuple):
+    """The names in a query that change nothing, each once and in their order."""
+
+    unknown: list[str]  # no option has them
+    not_taken: list[str]  # the handler does not take them
+    empty: list[str]  # options without a value, which count as absent
+
+
+def find_ignored(pairs: Iterable[Pair], defaults: OptionDefaults) -> Ignored:
+    """The names in a query that change nothing. Those of the token are never among them."""
     unknown: dict[str, None] = {}
     not_taken: dict[str, None] = {}
-    for raw_name, _ in pairs:
+    empty: dict[str, None] = {}
+    for raw_name, text in pairs:
         option = BY_NAME.get(raw_name)
         if option is None:
             unknown[raw_name.decode("utf-8", "replace")] = None
         elif not defaults.takes(option):
             not_taken[raw_name.decode()] = None
-    return list(unknown), list(not_taken)
+        elif not text and not option.of_token:
+            empty[raw_name.decode()] = None
+    return Ignored(list(unknown), list(not_taken), list(empty))
 
 
 def spell_options(options: Options, defaults: OptionDefaults) -> list[str]:

@@ -27,6 +27,7 @@ from tests.support.running import Running
 from tests.support.running import settings
 
 LOCAL = {"type": "local", "root": "/srv/photos"}
+OTHER_KEY = "another-signing-key-that-is-long-enough"
 BUCKET = {"type": "s3", "bucket": "my-photos", "folder": "/originals/"}
 
 
@@ -141,6 +142,12 @@ def test_a_handler_that_keeps_nothing_says_so() -> None:
             [f"{n}: not among the options that this handler takes" for n in "qh"],
         ),
         ("e=1790009999&t=", {"options": []}, []),
+        ("gray&trim=", {}, [f"{name}: it has no value; write one behind =" for name in ("gray", "trim")]),
+        (
+            "w=1&amp;h=2",
+            {},
+            ["amp;h: no option has this name; the URL is escaped for HTML: outside of it, write & for &amp;"],
+        ),
         ("%1b[31m=1", {}, [r"'\x1b[31m': no option has this name"]),
         ("x" * 99 + "=1", {}, [f"{'x' * 40!r}: no option has this name"]),
     ],
@@ -153,6 +160,59 @@ def test_they_are_told_where_the_url_is_refused_as_well() -> None:
     told = explained("/photos/a.jpg?hight=3&w=300px")
     assert told["ignored"] == ["hight: no option has this name; did you mean height?"]
     assert told["refused"] == ["option w: expected a number of CSS pixels, got '300px'"]
+
+
+# What probably means something else
+
+
+@pytest.mark.parametrize(
+    ("rest", "hint"),
+    [
+        ("a.jpg?bg=#fff", "browsers send nothing from the # on (#fff); write it as %23"),
+        ("a.jpg&w=3", "&w= is in the key; options begin behind the first ? that is not escaped"),
+        ("a.jpg%3Fw=3&h=2", "?w= is in the key; options begin behind the first ? that is not escaped"),
+        ("a%2520b.jpg", "the key holds a percent sign and two digits; is the URL percent-encoded twice?"),
+        ("a.jpg?fit=cover", "fit counts with both w and h"),
+        ("a.jpg?w=3&crop=true", "c counts with both w and h"),
+        ("a.jpg?w=3&ar=1&fit=cover", None),
+        ("a&b=c.jpg?w=3&h=3&fit=fill", None),
+        ("100%25.jpg", None),
+    ],
+)
+def test_a_url_that_probably_means_something_else_has_a_hint(rest: str, hint: str | None) -> None:
+    assert explained(f"/photos/{rest}").get("hint", []) == ([] if hint is None else [hint])
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("/photo/a.jpg", "; did you mean /photos/?"),
+        ("/Photos/a.jpg", "; did you mean /photos/?"),
+        ("https://img.example.com//photos/a.jpg", "; did you mean /photos/?"),
+        ("/photos", "; behind /photos/ comes a key"),
+        ("/elsewhere/a.jpg", ""),
+    ],
+)
+def test_a_path_without_a_handler_is_told_the_one_that_was_meant(path: str, meant: str) -> None:
+    lines, _ = explain_url(configured(), path, now=1_790_000_000)
+    assert lines[0] == f"no handler is mounted there; there are /photos/{meant}"
+
+
+@pytest.mark.parametrize(
+    ("presets", "there_are"),
+    [
+        ({}, "there are none"),
+        ({"b": {"w": 1}, "a": {"w": 2}}, "there are a, b"),
+        ({f"p{number:02}": {"w": 1} for number in range(20)}, "p10, p11, …"),
+    ],
+)
+def test_a_preset_that_is_not_there_is_told_which_are(presets: Any, there_are: str) -> None:
+    config = build_config({"handlers": [{"name": "photos", "source": LOCAL}], "presets": presets})
+    (refused,) = explained("/photos/a.jpg?p=thumb", config)["refused"]
+    assert refused.startswith(
+        "option p: expected names, separated by commas, of presets in the configuration"
+    )
+    assert refused.endswith(there_are)
 
 
 # Options as a person writes them
@@ -273,6 +333,29 @@ def test_a_url_that_does_not_lead_to_a_picture_is_exit_1(tmp_path: Path, url: st
     done = invoke("explain", "-c", write_config(tmp_path, config), url)
     assert (done.exit_code, done.stderr) == (1, "")
     assert done.stdout.splitlines()[-1] == last
+
+
+@pytest.mark.parametrize(
+    ("prefix", "key", "line"),
+    [
+        ("members", KEY, "mistake: the first line is 'members', the prefix of members"),
+        ("photos", OTHER_KEY, "mistake: it is made with a key of the handler members"),
+        ("members", OTHER_KEY, "mistake: it is made for the handler members, with its prefix and key"),
+        ("open", KEY, "mistake: the first line is 'open', the prefix of open"),
+        (
+            "photos",
+            KEY[::-1],
+            "no usual mistake: the application signs with another key, or another text than the lines above",
+        ),
+    ],
+)
+def test_a_token_of_another_handler_is_told_whose_it_is(prefix: str, key: str, line: str) -> None:
+    photos = {"name": "photos", "source": LOCAL, "signing": {"keys": [KEY]}}
+    members = {"name": "members", "source": LOCAL, "signing": {"keys": [OTHER_KEY]}}
+    config = build_config({"handlers": [photos, members, {"name": "open", "source": LOCAL}]})
+    token = UrlSigner("", prefix, [key]).token("a.jpg", [(b"w", b"3")])
+    told = explained(f"/photos/a.jpg?w=3&t={token}", config)
+    assert told["signature"][-2:] == [line, "verdict: wrong, no key made this token for this URL"]
 
 
 def test_a_signature_is_told_with_its_verdict() -> None:

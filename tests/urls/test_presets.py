@@ -105,6 +105,7 @@ def test_presets_are_exempt_from_the_options_that_a_handler_takes() -> None:
     assert find_ignored(decode_query(b"p=thumb&w=300&utm=1"), OptionDefaults(**only_presets)) == (
         ["utm"],
         ["w"],
+        [],
     )
     assert read("p=thumb", names=frozenset({"w"}), preset="big") == read("w=1500")
 

@@ -1,0 +1,74 @@
+"""What `explain` says of a URL's signature: the verdict, and for a wrong one the mistake behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from origin.config.handler import Handler
+from origin.config.model import Config
+from origin.config.signing import foreign_verifier
+from origin.signing import Pair
+from origin.signing import Reason
+from origin.signing import Verifier
+from origin.urls.path import ROOT
+from origin.urls.path import raw_key
+
+NOT_NEEDED = "signature: not needed here"
+_NONE_FOUND = "no usual mistake: the application signs with another key, or another text than the lines above"
+
+
+def describe_signature(
+    config: Config, handler: Handler, key: str, pairs: list[Pair], now: float, base: str
+) -> tuple[list[str], bool]:
+    """Lines on the token, and whether it admits the request. `base`: scheme and host of the URL, if known."""
+    if handler.signing is None:
+        return [NOT_NEEDED], True
+    keys = _keys(handler)
+    verifier = Verifier(handler.prefix, keys, handler.signing.required)
+    verdict = verifier.verify(key, pairs, now)
+    lines = verifier.describe(key, pairs, now, base)
+    if verdict.reason is Reason.WRONG:
+        others = _find_other_handlers(config, handler, key, pairs, now)
+        lines[-1:-1] = [f"mistake: {mistake}" for mistake in others]
+        if not any(line.startswith("mistake: ") for line in lines):
+            lines.insert(-1, _NONE_FOUND)
+    return ["signature:", *(f"  {line}" for line in lines)], verdict.accepted
+
+
+def _keys(handler: Handler) -> list[str]:
+    return [] if handler.signing is None else [key.get_secret_value() for key in handler.signing.keys]
+
+
+def _find_other_handlers(
+    config: Config, handler: Handler, key: str, pairs: list[Pair], now: float
+) -> Iterator[str]:
+    """Which other handler's prefix or keys the token was made with."""
+    for other in config.handlers:
+        if other is handler:
+            continue
+        tried = [
+            (handler.prefix, _keys(other), f"it is made with a key of the handler {other.name}"),
+            (other.prefix, _keys(handler), f"the first line is {other.prefix!r}, the prefix of {other.name}"),
+            (other.prefix, _keys(other), f"it is made for the handler {other.name}, with its prefix and key"),
+        ]
+        for prefix, keys, mistake in tried:
+            if keys and Verifier(prefix, keys).verify(key, pairs, now).reason is not Reason.WRONG:
+                yield mistake
+                break
+
+
+def describe_foreign_signature(
+    handler: Handler, dialect: str, raw_path: bytes, query: bytes, now: float
+) -> tuple[list[str], bool]:
+    """The same for a signature as the system of a dialect writes it."""
+    signing = handler.signing
+    behind = handler.prefix if signing is not None and signing.signed_path == "key" else ROOT
+    path = raw_key(raw_path, behind)
+    if path is None:
+        return ["signature: the slash behind the prefix is escaped"], False
+    verifier = foreign_verifier(signing, dialect)
+    lines = [f"  {line}" for line in verifier.describe(path, query, now)]
+    accepted = verifier.verify(path, query, now).accepted
+    if signing is None and accepted:
+        return [NOT_NEEDED], True
+    return ["signature:", *lines], accepted
