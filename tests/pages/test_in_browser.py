@@ -316,6 +316,17 @@ def test_text_and_failures_are_shown(chromium: Chromium, site: str) -> None:
     play(page, site, "/demo/no-such-picture.jpg?w=100", wait="!problem.hidden")
     assert page.text("#problem").startswith("404: the origin answers not-found")
 
+    write(page, "#address", "/demo/logo.png?w=100&gray&p=nosuch&utm_source=x")
+    page.wait_for("problem.textContent.includes('bad-request')", "the refusal is told")
+    assert page.text("#problem").endswith("got 'nosuch'; there are card, faded")
+    assert page.text("#note").split(". ") == [
+        "Ignored, since no option here has this name: utm_source",
+        "Ignored, since it has no value behind =: gray",
+    ]
+    write(page, "#address", "/nowhere/logo.png")
+    page.wait_for("problem.textContent.includes('No handler')", "the wrong place is told")
+    assert page.text("#note") == ""
+
 
 HOSTILE = '"><img src=x onerror=pwned=1><svg onload=pwned=1>'
 

@@ -87,6 +87,7 @@ const above = (handler) => (handler.prefix ? `${handler.prefix}/` : "");
 
 /** Take what an address says. Returns what is wrong with it, or nothing. */
 function take(text) {
+  say("note", "");
   let url, path;
   try {
     url = new URL(text.trim(), location.origin);
@@ -97,16 +98,20 @@ function take(text) {
   const fits = site.handlers.filter((handler) => path.startsWith(above(handler)));
   const handler = fits.sort((a, b) => b.prefix.length - a.prefix.length)[0];
   if (!handler) return `No handler is mounted there; there are ${site.handlers.map((one) => `/${above(one)}`).join(", ")}.`;
-  const options = {}, ignored = [];
+  const options = {}, ignored = [], empty = [];
   for (const [name, value] of url.searchParams) {
     if (["t", "token"].includes(name) && value.includes(".")) $("grant").value = value; // a grant is for other URLs, too
     const control = site.controls.find((one) => one.name === name || one.alias === name);
     if (!control || !handler.options.includes(control.name)) ignored.push(name);
+    else if (!value) empty.push(name);
     else options[control.name] = value;
   }
   Object.assign(chosen, { handler, key: path.slice(above(handler).length), options });
   const others = ignored.filter((name) => !["t", "token", "e", "expires"].includes(name));
-  say("note", others.length ? `Ignored, since no option here has this name: ${others.join(", ")}` : "");
+  const notes = [];
+  if (others.length) notes.push(`Ignored, since no option here has this name: ${others.join(", ")}`);
+  if (empty.length) notes.push(`Ignored, since it has no value behind =: ${empty.join(", ")}`);
+  say("note", notes.join(". "));
   return "";
 }
 
@@ -321,7 +326,7 @@ async function refresh() {
     const got = await ask(root + site.pictures_at + code.path);
     if (late()) return;
     await showResult(got);
-    tell(got.answer.headers.get("x-origin-error") ? `${got.answer.status}: the origin answers ${got.answer.headers.get("x-origin-error")}, with its fallback image.` : "");
+    tell(describeFailure(got.answer));
     explain(code.path, late);
     $("compare").hidden = !(got.answer.ok && got.type.startsWith("image/"));
     if (!$("compare").hidden) await showCompared(got, late);
@@ -330,6 +335,12 @@ async function refresh() {
   } finally {
     if (!late()) setBusy(false);
   }
+}
+
+/** What went wrong, and why where the handler has `debug`; nothing for a picture. */
+function describeFailure({ status, headers }) {
+  const failure = headers.get("x-origin-error"), reason = headers.get("x-origin-reason");
+  return failure ? `${status}: the origin answers ${failure}, with its fallback image${reason ? `: ${reason}` : "."}` : "";
 }
 
 /** The original and what the origin knows of it, once for each picture. */
