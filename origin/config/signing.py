@@ -53,6 +53,10 @@ class Signing(Part):
     def _check_keys(cls, data: Any) -> Any:
         if isinstance(data, dict) and data.get("imgix_token") is None and data.get("keys", []) == []:
             raise expected("at least one key in `keys`; without one nothing is signed", got="")
+        keys = data.get("keys") if isinstance(data, dict) else None
+        for number, key in enumerate(keys if isinstance(keys, list) else []):
+            if isinstance(key, str) and key != key.strip():
+                raise expected("a key without white space at its ends", key=f"keys[{number}]", got="")
         return data
 
     def check_dialect(self, dialect: str | None) -> None:

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Iterable
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 from origin.signing.grants import Grant
@@ -29,6 +30,8 @@ from origin.urls.values import spell
 from origin.urls.writing import Given
 from origin.urls.writing import write_options
 from origin.urls.writing import write_value
+
+_BOUNDS = '{"min": 1, "max": 1600}, a list, or the one value'
 
 
 class UrlSigner:
@@ -125,6 +128,9 @@ class UrlSigner:
             raise ValueError(
                 "a grant is for a key, or for a prefix that ends in /*; no other * means anything"
             )
+        for name, bound in bounds.items():
+            if not isinstance(bound, dict | list | tuple | str | bool | Real):
+                raise TypeError(f"{name}: expected {_BOUNDS}, got {type(bound).__name__}")
         bounds = {name: _spell_tuples(name, bound) for name, bound in bounds.items()}
         fields: dict[str, Any] = {"k": key, "o": bounds}
         expires = self._expiry(expires_in, expires_at, time.time() if now is None else now)
@@ -158,6 +164,10 @@ class UrlSigner:
         expires = self._expiry(expires_in, expires_at, time.time() if now is None else now)
         if expires is None:
             raise TypeError("an upload grant needs expires_in or expires_at")
+        if max_bytes is not None and (isinstance(max_bytes, bool) or not isinstance(max_bytes, int)):
+            raise TypeError(f"max_bytes: expected a number of bytes, got {max_bytes!r}")
+        if isinstance(formats, str):
+            raise TypeError(f"formats: expected a list such as ['jpg', 'png'], got {formats!r}")
         token = write_upload_grant(self._secrets, key, expires, max_bytes, formats, may_replace)
         if key.endswith("/*"):
             return self._address.mount(f"{TOKEN.name}={token}")
@@ -166,6 +176,8 @@ class UrlSigner:
     def _expiry(self, expires_in: float | None, expires_at: float | None, now: float) -> int | None:
         if expires_in is not None and expires_at is not None:
             raise TypeError("give expires_in or expires_at")
+        _check_seconds("expires_in", "seconds from now", expires_in)
+        _check_seconds("expires_at", "a Unix second", expires_at)
         if expires_in is not None:
             expires_at = now + expires_in
         if expires_at is None:
@@ -175,6 +187,12 @@ class UrlSigner:
         if expires_at > now + HORIZON:
             raise ValueError("the expiry is a hundred years away; it is in seconds, not milliseconds")
         return math.ceil(expires_at / self._bucket) * self._bucket
+
+
+def _check_seconds(name: str, expected: str, seconds: object) -> None:
+    """Raises TypeError for what is no number, such as a datetime or timedelta."""
+    if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, Real)):
+        raise TypeError(f"{name}: expected {expected}, got {type(seconds).__name__}")
 
 
 def _check_bound(option: Option, bound: Any) -> None:

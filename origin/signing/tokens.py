@@ -38,6 +38,8 @@ def check_secrets(secrets: Sequence[str]) -> None:
         raise ValueError("a signing key is no text: is its environment variable set?")
     if any(len(secret) < MIN_SECRET for secret in secrets):
         raise ValueError(f"a signing key has fewer than {MIN_SECRET} characters")
+    if any(secret != secret.strip() for secret in secrets):
+        raise ValueError("a signing key has white space at an end: was it read with its newline?")
 
 
 def exact_signer(secrets: Sequence[str]) -> Signer:

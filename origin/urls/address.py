@@ -15,7 +15,8 @@ from origin.urls.query import join_pairs
 class Address:
     """The base URL and the prefix of a handler. An empty base URL makes URLs that begin with the path.
 
-    Raises ValueError for a base URL that has more than a path, TypeError for what is no text.
+    Raises ValueError for a base URL that has more than a path, or no scheme before its host; TypeError for
+    what is no text.
     """
 
     def __init__(self, base_url: str, prefix: str) -> None:
@@ -23,6 +24,8 @@ class Address:
         check_text("prefix", prefix)
         if re.search(r"[?#\s]", base_url):
             raise ValueError("a base URL ends with its path: it has no query, no fragment and no space")
+        if not re.match(r"(https?:)?//|/|$", base_url, re.IGNORECASE):
+            raise ValueError(f"base_url: expected one such as https://img.example.com, got {base_url!r}")
         self.prefix = prefix.strip("/")
         self._base = base_url.rstrip("/")
 

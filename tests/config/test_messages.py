@@ -240,6 +240,11 @@ MISTAKES: list[tuple[Any, str, str]] = [
         "expected at least one key in `keys`; without one nothing is signed",
     ),
     (
+        config(signing={"keys": ["k" * 32, "k" * 40 + "\n"]}),
+        "handlers[0].signing.keys[1]",
+        "expected a key without white space at its ends",
+    ),
+    (
         config(signing={"keys": ["k" * 31]}),
         "handlers[0].signing.keys[0]",
         "expected a key of 32 characters or more, got a value that is not shown here",

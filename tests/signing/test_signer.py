@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+from datetime import datetime
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl
 from urllib.parse import urlsplit
@@ -129,6 +132,46 @@ def test_a_path_is_escaped_by_segment() -> None:
 def test_a_base_url_that_could_not_hold_a_path_is_refused(base: str) -> None:
     with pytest.raises(ValueError, match="base URL"):
         UrlSigner(base, "photos", [KEY])
+
+
+@pytest.mark.parametrize(
+    "base", ["img.example.com", "images/", "ftp://img.example.com", "https:img.example.com"]
+)
+def test_a_base_url_without_a_scheme_is_refused(base: str) -> None:
+    with pytest.raises(ValueError, match=r"base_url: expected one such as https://img.example.com, got"):
+        UrlSigner(base, "photos", [KEY])
+
+
+@pytest.mark.parametrize("base", ["", "/", "/img", "//img.example.com", "HTTPS://img.example.com"])
+def test_a_base_url_may_leave_out_what_the_page_has(base: str) -> None:
+    assert UrlSigner(base, "photos", [KEY]).url("a.jpg").startswith(f"{base.rstrip('/')}/photos/a.jpg?t=")
+
+
+@pytest.mark.parametrize("key", [KEY + "\n", " " + KEY, KEY + "\t"])
+def test_a_key_with_white_space_at_an_end_is_refused(key: str) -> None:
+    for make in (lambda: UrlSigner("", "photos", [KEY, key]), lambda: Verifier("photos", [key])):
+        with pytest.raises(ValueError, match="was it read with its newline") as refused:
+            make()
+        assert KEY not in str(refused.value)
+
+
+@pytest.mark.parametrize("when", [timedelta(hours=1), datetime(2030, 1, 1, tzinfo=UTC), "3600", True])
+def test_an_expiry_that_is_no_number_is_told(when: Any) -> None:
+    kind = type(when).__name__
+    with pytest.raises(TypeError, match=rf"^expires_in: expected seconds from now, got {kind}$"):
+        signer.url("a.jpg", expires_in=when)
+    with pytest.raises(TypeError, match=rf"^expires_at: expected a Unix second, got {kind}$"):
+        signer.grant("a.jpg", expires_at=when)
+
+
+def test_bounds_of_uploads_and_grants_that_are_of_another_type_are_told() -> None:
+    wrong: Any = "5MB"
+    with pytest.raises(TypeError, match=r"^max_bytes: expected a number of bytes, got '5MB'$"):
+        signer.upload("a/*", expires_in=60, max_bytes=wrong)
+    with pytest.raises(TypeError, match=r"^formats: expected a list such as"):
+        signer.upload("a/*", expires_in=60, formats="jpg")
+    with pytest.raises(TypeError, match=r"^w: expected .*, got range$"):
+        signer.grant("a/*", w=range(1, 1600))
 
 
 @pytest.mark.parametrize("bucket", [0, -1, 0.5])

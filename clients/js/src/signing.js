@@ -15,11 +15,17 @@ export class Signer {
   #derived = new Map();
 
   constructor(keys) {
-    if (!Array.isArray(keys) || !keys.length || !keys.every((key) => typeof key === "string")) {
+    if (!Array.isArray(keys) || !keys.length) {
       throw new TypeError("keys: expected a list of at least one signing key");
+    }
+    if (!keys.every((key) => typeof key === "string")) {
+      throw new TypeError("keys: a signing key is no text: is its environment variable set?");
     }
     if (keys.some((key) => [...key].length < MIN_KEY)) {
       throw new RangeError(`keys: a signing key has fewer than ${MIN_KEY} characters`);
+    }
+    if (keys.some((key) => key !== key.trim())) {
+      throw new RangeError("keys: a signing key has white space at an end: was it read with its newline?");
     }
     this.#secret = keys[keys.length - 1];
   }

@@ -39,6 +39,9 @@ export class Address {
     if (/[?#\s]/.test(baseUrl)) {
       throw new RangeError("baseUrl: it ends with its path: it has no query, no fragment and no space");
     }
+    if (!/^((https?:)?\/\/|\/|$)/i.test(baseUrl)) {
+      throw new RangeError(`baseUrl: expected one such as https://img.example.com, got ${JSON.stringify(baseUrl)}`);
+    }
     this.prefix = prefix.replace(/^\/+|\/+$/g, "");
     this.base = baseUrl.replace(/\/+$/, "");
   }

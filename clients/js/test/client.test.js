@@ -126,6 +126,9 @@ test("mistakes are named before a URL is made", () => {
   throws(() => new ImageOrigin({ prefix: "x" }), "baseUrl: expected a text");
   throws(() => new ImageOrigin(), "expected an object");
   throws(() => new ImageOrigin({ ...BASE, keys: ["short"] }), "fewer than 32");
+  throws(() => new ImageOrigin({ ...BASE, keys: [`${"k".repeat(40)}\n`] }), "read with its newline");
+  throws(() => new ImageOrigin({ ...BASE, keys: [undefined] }), "is its environment variable set");
+  throws(() => new ImageOrigin({ ...BASE, baseUrl: "img.example.com" }), 'got "img.example.com"');
   throws(() => new ImageOrigin({ ...BASE, keys: KEYS[0] }), "a list");
 });
 
