@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,8 @@ log = logging.getLogger(__name__)
 
 Operation = Literal["read", "write"]  # a full disk can still be read, so each fails on its own
 BACK_OFF_SECONDS = 1.0  # without another try after a failure of the whole store
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_MAKE_ROOM = "; free some, or lower cache.max_size"
 RECOVERY_SECONDS = 10.0  # without a failure, after which the store counts as well again
 
 
@@ -38,10 +41,11 @@ class Health:
         was_well = not self.failing
         self.failing.add(operation)  # first: other threads run while the log is written
         if was_well:
-            text = "the cache in %s fails to %s, pictures are served without it: %s: %s"
+            text = "the cache in %s fails to %s, pictures are served without it: %s: %s%s"
             if one_value:
-                text = "the cache in %s fails to %s one value, which is made again: %s: %s"
-            log.error(text, self._path, operation, type(error).__name__, error)
+                text = "the cache in %s fails to %s one value, which is made again: %s: %s%s"
+            is_full = isinstance(error, OSError) and error.errno in _FULL
+            log.error(text, self._path, operation, type(error).__name__, error, _MAKE_ROOM * is_full)
 
     def succeeded(self, operation: Operation) -> None:
         if operation in self.failing and self._clock() - self._failed_at > RECOVERY_SECONDS:

@@ -214,7 +214,8 @@ def _find_handler(origin: Operated, name: str) -> Purgeable:
     """Raises Refused."""
     handler = origin.handlers_by_name.get(name)
     if handler is None:
-        raise Refused(refusal(404, "no handler has that name"))
+        known = ", ".join(sorted(origin.handlers_by_name))
+        raise Refused(refusal(404, f"no handler has that name; there are {known}"))
     return handler
 
 

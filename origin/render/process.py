@@ -203,7 +203,10 @@ class Renderer:
         code = self.process.returncode
         if code is None:
             return "still running"
-        return f"signal {-code} ({signal.strsignal(-code)})" if code < 0 else f"exit status {code}"
+        if code >= 0:
+            return f"exit status {code}"
+        sender = ", as the kernel does where memory runs out" if code == -signal.SIGKILL else ""
+        return f"signal {-code} ({signal.strsignal(-code)}{sender})"
 
     def memory(self) -> int:
         """Bytes resident; 0 where the system does not tell."""

@@ -31,6 +31,7 @@ from origin.sources.s3_connection import AnswerBroken
 from origin.sources.s3_connection import ConnectionFailed
 
 REGION_IS_MISSING = "region is missing, so the global endpoint of AWS was asked; set region"
+_TIMES = "timeout and connect_timeout of the source, or limits.source_timeout, say how long it may take"
 NO_CREDENTIALS = "no AWS credentials found; give access_key and secret_key, or say anonymous"
 
 # Refusals that are about the bucket or about us, not about one key. S3 API reference, "Error responses".
@@ -48,6 +49,7 @@ _MENDS = dict.fromkeys(
     "InvalidToken": "check session_token",
     "RequestTimeTooSkewed": "set this machine's clock",
     "RequestTimeout": "the source gave up waiting",
+    "SlowDown": "more requests than the bucket takes",
 }
 _KEY_REFUSED_CODES = frozenset({"AccessDenied", "InvalidObjectState"})  # the latter: archived in Glacier
 _NO_SUCH_KEY_STATUSES = frozenset({400, 404, 410, 414})
@@ -81,7 +83,7 @@ def library_errors_become_ours(where: str, refusal: Refusal | None = None) -> It
     except ClientError as error:
         raise (refusal or read_refusal)(where, error) from error
     except (TimeoutError, ReadTimeoutError, ConnectTimeoutError) as error:
-        raise SourceTimeout(f"{where}: no complete answer in time") from error
+        raise SourceTimeout(f"{where}: no complete answer in time; {_TIMES}") from error
     except _UNAVAILABLE as error:
         raise SourceUnavailable(f"{where}: {_reason(error)}") from error
 

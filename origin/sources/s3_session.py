@@ -21,7 +21,8 @@ class RedirectRefused(aiohttp.ClientError):
     """The server sends us elsewhere."""
 
     def __init__(self, status: int, region: str | None) -> None:
-        super().__init__(f"{status} redirect refused; bucket region: {region or 'unknown'}")
+        mend = f"set region to {region}" if region else "check region and endpoint_url"
+        super().__init__(f"{status}, which leads elsewhere; {mend}")
 
 
 class NoRedirectSession(AIOHTTPSession):  # type: ignore[misc]

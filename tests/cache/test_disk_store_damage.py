@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import resource
@@ -23,6 +24,7 @@ import pytest
 from origin.cache.disk_store import MAX_PENDING_DELETES
 from origin.cache.disk_store import DiskStore
 from origin.cache.health import RECOVERY_SECONDS
+from origin.cache.health import Health
 from tests.support.disk_stores import BIG
 from tests.support.disk_stores import MB
 from tests.support.disk_stores import SMALL
@@ -203,6 +205,17 @@ def test_a_file_in_place_of_the_folder_fails_once_and_heals(
     assert get(store, "key") == BIG
     assert len(said(caplog)) == 2
     assert "works again" in said(caplog)[1]
+
+
+@pytest.mark.parametrize(
+    ("number", "is_full"), [(errno.ENOSPC, True), (errno.EDQUOT, True), (errno.EIO, False)]
+)
+def test_a_full_disk_is_told_with_what_to_do(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, number: int, is_full: bool
+) -> None:
+    Health(tmp_path, lambda: 0.0).failed("write", OSError(number, os.strerror(number)), one_value=False)
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.endswith(f"{os.strerror(number)}{'; free some, or lower cache.max_size' * is_full}")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere; the file in its place stands in")

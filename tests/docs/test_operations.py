@@ -175,6 +175,15 @@ def test_the_messages_of_a_failed_start_are_the_programs() -> None:
     assert [message for message in messages if message not in program] == []
 
 
+def test_the_reasons_of_failures_are_the_programs() -> None:
+    program = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "origin").rglob("*.py"))
+    rows = OPERATIONS.table("| `reason` has |")
+    reasons = [reason for row in rows for reason in code(row[0])]
+    assert [reason for reason in reasons if reason not in program] == []
+    kinds = {name for row in rows for name in code(row[1])}
+    assert kinds <= {code(row[0])[0] for row in page("docs/http.md").table("| class | when |")}
+
+
 def test_pip_is_told_the_versions_of_the_package() -> None:
     project = (ROOT / "pyproject.toml").read_text()
     for requirement in re.findall(r"'(pyvips\S+)'", section("When it does not start")):

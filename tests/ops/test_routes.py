@@ -114,7 +114,7 @@ def test_the_scheme_has_no_case(client: TestClient) -> None:
         (b'{"handler": ["photos"]}', 400),
         (b'{"handler": "photos", "key": "\\ud800"}', 400),
         (b'{"handler": ""}', 400),
-        (b'{"handler": "other"}', 404),
+        (b'{"handler": "other"}', 404),  # and the answer names those that there are
         (b'{"handler": "photos", "key": "' + b"x" * 20_000 + b'"}', 413),
     ],
 )
@@ -123,6 +123,7 @@ def test_a_wrong_purge_is_refused_with_its_reason(
 ) -> None:
     answer = client.post("/-/purge", headers=BEARER, content=body)
     assert answer.status_code == status
+    assert ("there are more photos, photos" in answer.text) is (status == 404)
     assert answer.json()["error"]
     assert served.photos.purged == []
 
