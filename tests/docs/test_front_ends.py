@@ -9,6 +9,7 @@ import json
 import re
 import runpy
 import subprocess
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -48,9 +49,25 @@ def run_python(block: str, folder: Path) -> dict[str, Any]:
 
 
 def test_the_html_is_a_tag_that_the_origin_answers() -> None:
-    block = PAGE.block("html", 'srcset="https:')
+    (block,) = [block for block in PAGE.blocks("html") if block.startswith('<img src="https:')]
     assert [name for name, _ in read_tags(block)] == ["img"]
     assert len(check_urls(block)) == 4
+
+
+def test_another_cut_for_small_windows_has_the_shape_that_it_says() -> None:
+    block = PAGE.block("html", "media=")
+    tags = [(name, dict(attributes)) for name, attributes in read_tags(block)]
+    assert [name for name, _ in tags] == ["picture", "source", "img"]
+    assert len(check_urls(block)) == 6
+    for _, attributes in tags[1:]:
+        (shape,) = set(re.findall(r"ar=(\d+:\d+)", str(attributes["srcset"])))
+        width, height = map(int, shape.split(":"))
+        assert Fraction(width, height) == Fraction(
+            int(str(attributes["width"])), int(str(attributes["height"]))
+        )
+    (call,) = re.findall(r"`srcset\((.*?)\)`, where `w` and `h` are the shape", PAGE.text)
+    srcset = eval(f"Images('https://img.example.com', 'photos').srcset({call})", {"Images": Images})
+    assert re.findall(r"w=(\d+)&h=(\d+)&g=smart", srcset) == [("400", "533"), ("800", "1067")]
 
 
 @pytest.mark.parametrize("block", PAGE.blocks("python"), ids=lambda block: block.split("\n")[0])

@@ -195,5 +195,5 @@ async def test_the_death_of_a_renderer_is_told_as_that_of_any_process() -> None:
         task = rendering(pool, LONG)
         await until(lambda: pool.busy)
         os.kill(process, signal.SIGKILL)
-        with pytest.raises(RenderFailed, match="signal 9 .*where memory runs out"):
+        with pytest.raises(RenderFailed, match=r"signal 9 .*where memory runs out"):
             await task
