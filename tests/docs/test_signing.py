@@ -1,4 +1,4 @@
-"""docs/signing.md and its examples: programs in four languages make the tokens of the vectors."""
+"""docs/signing.md and its examples: programs in six languages make the tokens of the vectors."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -119,6 +120,32 @@ def test_the_php_is_a_program() -> None:
         assert run(["php", str(EXAMPLES / "sign.php")], row) == row["token"] + "\n"
 
 
+# The same again: ARGV and ENV are what the program reads.
+FOR_EACH_IN_RUBY = """
+require "json"
+JSON.parse($stdin.read).each do |row|
+  ARGV.replace(row["arguments"])
+  ENV["ORIGIN_KEY"] = row["key"]
+  load "%s"
+end
+"""
+
+
+def test_the_ruby_makes_the_tokens() -> None:
+    need("ruby", "ruby")
+    printed = run_for_each("ruby", "-e", FOR_EACH_IN_RUBY % (EXAMPLES / "sign.rb"))
+    assert printed == [row["token"] for row in ROWS]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("go") is None, reason="no Go here")
+def test_the_go_makes_the_tokens(tmp_path: Path) -> None:
+    program = tmp_path / "sign"
+    subprocess.run(["go", "build", "-o", program, EXAMPLES / "sign.go"], check=True)
+    for row in ROWS:
+        assert run([str(program)], row) == row["token"] + "\n"
+
+
 def test_the_python_writes_urls_that_are_accepted() -> None:
     environment = {**os.environ, "ORIGIN_KEY": KEY, "PYTHONPATH": str(ROOT)}
     program = [sys.executable, str(EXAMPLES / "sign.py")]
@@ -136,7 +163,7 @@ def test_every_language_of_the_page_has_its_example() -> None:
     files = {path.name for path in EXAMPLES.glob("sign.*")} - {"sign.py"}
     rows = SIGNING.table("| language |")
     assert {link.rpartition("/")[2] for row in rows for link in re.findall(r"\((.*?)\)", row[1])} == files
-    assert {code(row[2])[0].split()[1] for row in rows} == files
+    assert {code(row[2])[0].removeprefix("go run").split()[-7] for row in rows} == files
 
 
 def test_the_commands_of_the_page_write_what_is_accepted(
