@@ -91,6 +91,10 @@ def _handler(data: Any, place: str, notes: list[str]) -> dict[str, Any]:
 
 
 def _source(data: Any, place: str, notes: list[str]) -> dict[str, Any]:
+    if data is None:
+        raise CannotConvert(
+            f"{place}: missing, so this is no file of s3imageserver; one with `source` needs no conversion"
+        )
     aws = _known(data, _AWS, place, notes)
     if not aws.get("bucket_name"):
         raise CannotConvert(f"{place}.bucket_name: without one every request was a 404; drop this handler")

@@ -79,7 +79,7 @@ def test_https_starts_where_it_did() -> None:
         ([], "expected an object"),
         ({"handlers": []}, "handlers: expected a list"),
         ({"handlers": [{"aws": AWS}]}, r"handlers\[0\]: expected a name or a prefix"),
-        ({"handlers": [{"name": "h"}]}, r"handlers\[0\].aws: expected an object"),
+        ({"handlers": [{"name": "h"}]}, r"handlers\[0\].aws: missing, so this is no file of s3i"),
         ({"handlers": [HANDLER | {"aws": AWS | {"bucket_name": ""}}]}, "drop this handler"),
         ({"handlers": [HANDLER | {"aws": AWS | {"aws_secret": ""}}]}, "together"),
         ({"handlers": [HANDLER | {"cache_time": 0}]}, 'cache_time: 0 meant "for ever"'),

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import json
 import re
+import runpy
+from pathlib import Path
 
 import pytest
 
@@ -10,11 +14,36 @@ from origin.errors import WriteRefused
 from origin.ingest.reply import DEFAULT_JSON
 from origin.urls.templates import NAME_PARTS
 from origin.urls.templates import REPLY_PARTS
+from tests.support import pictures
 from tests.support.documents import EXAMPLES
 from tests.support.documents import code
 from tests.support.documents import page
+from tests.support.running import Running
+from tests.support.uploads import TOKEN
+from tests.support.uploads import pictures_in
+from tests.support.uploads import writing
 
 UPLOADS = page("docs/uploads.md")
+
+
+@pytest.mark.slow
+def test_the_form_of_an_application_passes_the_picture_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UPLOAD_TOKEN", TOKEN)
+    store = tmp_path / "store"
+    store.mkdir()
+    with Running(writing(store, tmp_path / "cache")) as origin:
+        block = UPLOADS.block("python", "Flask(").replace(
+            "https://img.example.com/photos", f"http://127.0.0.1:{origin.port}/up"
+        )
+        (tmp_path / "form.py").write_text(block)
+        client = runpy.run_path(str(tmp_path / "form.py"))["app"].test_client()
+        sent = client.post("/account/photo", data={"photo": (io.BytesIO(pictures.land()), "cat.jpg")})
+        assert {json.loads(sent.data)["key"]} == pictures_in(store)
+        refused = client.post("/account/photo", data={"photo": (io.BytesIO(b"no picture"), "cat.jpg")})
+        assert refused.status_code == 415
+        assert len(pictures_in(store)) == 1
 
 
 def placeholders(after: str) -> set[str]:
