@@ -144,6 +144,8 @@ def _find_signer(path: str, config_path: str, prefix: str | None, base_url: str)
     path = path.removeprefix("/")
     if "?" in path:
         end_as_misused("options stand behind the path, each on its own: photos/cat.jpg w=300")
+    if "://" in path:
+        end_as_misused("PATH begins with the prefix: photos/cat.jpg; --base-url gives scheme and host")
     if prefix is not None:
         prefix = prefix.strip("/")
         keys = os.environ.get(KEYS_VARIABLE, "").split()
@@ -159,7 +161,8 @@ def _find_signer(path: str, config_path: str, prefix: str | None, base_url: str)
         mounts = {mount: [key.get_secret_value() for key in keys] for mount, keys in signing.items()}
     mounted = find_mount(path, mounts)
     if mounted is None:
-        end_as_misused(f"no handler with signing is mounted above {path}")
+        there_are = "; there are " + ", ".join(f"{mount}/" for mount in mounts) if mounts else ""
+        end_as_misused(f"no handler with signing is mounted above {path}{there_are}")
     keys, key = mounted
     return UrlSigner(base_url, path[: -len(key) - 1], keys), key
 

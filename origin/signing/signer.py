@@ -14,6 +14,7 @@ from origin.signing.message import message
 from origin.signing.tokens import MAX_GRANT
 from origin.signing.tokens import exact_signer
 from origin.signing.tokens import make_grant
+from origin.signing.uploads import check_star
 from origin.signing.uploads import write_upload_grant
 from origin.signing.verifier import HORIZON
 from origin.signing.verifier import Verifier
@@ -124,10 +125,7 @@ class UrlSigner:
         A URL has to hold each of the options that are bound here, and no other.
         """
         check_key(key)
-        if "*" in key.removesuffix("/*"):
-            raise ValueError(
-                "a grant is for a key, or for a prefix that ends in /*; no other * means anything"
-            )
+        check_star(key)
         for name, bound in bounds.items():
             if not isinstance(bound, dict | list | tuple | str | bool | Real):
                 raise TypeError(f"{name}: expected {_BOUNDS}, got {type(bound).__name__}")

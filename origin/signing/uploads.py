@@ -119,10 +119,17 @@ def check_scope(key: str) -> None:
     """Raises ValueError for a key or prefix that no upload can have."""
     if violation := find_key_violation(key):
         raise ValueError(f"{violation}: {key!r}")
-    if "*" in key.removesuffix("/*"):
-        raise ValueError("a grant is for a key, or for a prefix that ends in /*; no other * means anything")
+    check_star(key)
     if key.startswith("-/"):
         raise ValueError("keys below -/ are reserved")
+
+
+def check_star(key: str) -> None:
+    """Raises ValueError for a key with a * that means nothing."""
+    if key == "*":
+        raise ValueError("no grant is for all keys of a handler; name what is before /*, as in users/*")
+    if "*" in key.removesuffix("/*"):
+        raise ValueError("a grant is for a key, or for a prefix that ends in /*; no other * means anything")
 
 
 def read_formats(names: object) -> tuple[str, ...] | None:

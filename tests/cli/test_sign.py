@@ -63,7 +63,7 @@ def test_the_keys_of_the_configuration_sign_for_the_handler_above_the_path(tmp_p
     done = invoke("sign", "url", "-c", path, "photos/cat.jpg")
     assert (done.exit_code, done.stderr) == (
         2,
-        "origin: no handler with signing is mounted above photos/cat.jpg\n",
+        "origin: no handler with signing is mounted above photos/cat.jpg; there are photos/members/\n",
     )
 
 
@@ -141,6 +141,11 @@ def test_an_expiry_is_rounded_up_to_the_hour() -> None:
             ["url", "photos/cat.jpg?w=300"],
             "options stand behind the path, each on its own: photos/cat.jpg w=300",
         ),
+        (
+            ["url", "https://img.example.com/photos/cat.jpg"],
+            "PATH begins with the prefix: photos/cat.jpg; --base-url gives scheme and host",
+        ),
+        (["grant", "photos/*", "w=1"], "no grant is for all keys of a handler; name what is before /*"),
         (["url", "photos/a//b"], "a key has no empty segment: 'a//b'"),
         (["url", "other/cat.jpg"], "no handler with signing is mounted above other/cat.jpg"),
         (["grant", "photos/cat.jpg", "w=wide"], "option w: expected a number of CSS pixels, got 'wide'"),

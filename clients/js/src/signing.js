@@ -105,6 +105,9 @@ export function readExpiry(ends = {}, bucket = 3600) {
 }
 
 function checkStar(key) {
+  if (key === "*") {
+    throw new RangeError("no grant is for all keys of a handler; name what is before /*, as in users/*");
+  }
   if (key.replace(/\/\*$/, "").includes("*")) {
     throw new RangeError("a grant is for a key, or for a prefix that ends in /*; no other * means anything");
   }
