@@ -14,8 +14,8 @@ from origin.urls.writing import Given
 
 _DENSE = 2  # the density of the screens that a picture of a fixed size is for, beside 1
 
-Numbers = Sequence[int | float] | str
-"""A list, or a text such as "300,600", since templates can write no list."""
+Numbers = Sequence[int | float] | str | int | float
+"""A list, one number, or a text such as "300,600", since templates can write no list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,8 @@ def whole_numbers(name: str, given: Numbers) -> list[int]:
     """Raises TypeError for what is no list of them."""
     if isinstance(given, str):
         given = _split(name, given)
+    if isinstance(given, int | float):
+        given = [given]
     if any(type(number) is not int for number in given):
         raise TypeError(f"{name}: expected whole numbers, got {given!r}")
     return [int(number) for number in given]
@@ -61,6 +63,8 @@ def whole_numbers(name: str, given: Numbers) -> list[int]:
 
 def numbers(name: str, given: Numbers) -> list[float]:
     """Raises TypeError for what is no list of them."""
+    if isinstance(given, int | float):
+        return [given]
     return list(_split(name, given) if isinstance(given, str) else given)
 
 

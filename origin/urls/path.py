@@ -81,11 +81,20 @@ def check_key(key: str) -> None:
         raise BadRequest(violation)
 
 
+def _describe_empty(key: str) -> str:
+    """Which rule a key with an empty segment breaks."""
+    if not key:
+        return "a key has at least one character"
+    if key.startswith("/") or key.endswith("/"):
+        return "a key has no slash at an end"
+    return "a key has no empty segment" + ("; it is no URL" if "://" in key else "")
+
+
 def find_key_violation(key: str) -> str:
     """The rule that a decoded key breaks; empty where it breaks none. Signers and the origin share it."""
     segments = key.split("/")
     if "" in segments:
-        return "a key has no empty segment"
+        return _describe_empty(key)
     if "." in segments or ".." in segments:
         return "a key has no . or .. segment"
     if _CONTROL.search(key):

@@ -8,6 +8,8 @@ import flask
 import jinja2
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.db.models import FileField
+from django.db.models.fields.files import FieldFile
 from django.template import Context
 from django.template import Template
 from django.test import override_settings
@@ -92,6 +94,15 @@ def test_django() -> None:
     assert tag["srcset"] == f"{CAT}?w=300&c=false 300w, {CAT}?w=600&c=false 600w"
     with pytest.raises(TypeError, match="did you mean height"):
         in_django("{% img 'cat.jpg' alt='' hight=3 %}")
+
+
+def test_a_file_of_a_django_model_is_its_name_in_the_storage() -> None:
+    text = "{% load image_origin %}{% image_url photo w=3 %} {% image_srcset photo widths=300 %}"
+    photo = FieldFile(None, FileField(), "users/my cat.jpg")
+    url = "https://img.example.com/photos/users/my%20cat.jpg"
+    assert Template(text).render(Context({"photo": photo})) == f"{url}?w=3 {url}?w=300 300w"
+    with pytest.raises(ValueError, match="a key has at least one character"):
+        Template(text).render(Context({"photo": FieldFile(None, FileField(), None)}))
 
 
 def test_a_setting_of_django_may_be_overridden() -> None:

@@ -16,11 +16,18 @@ export function escape(text) {
 
 const escapePath = (path) => path.split("/").map(escape).join("/");
 
+/** Which rule a key with an empty segment breaks. */
+function describeEmpty(key) {
+  if (!key) return "a key has at least one character";
+  if (key.startsWith("/") || key.endsWith("/")) return "a key has no slash at an end";
+  return `a key has no empty segment${key.includes("://") ? "; it is no URL" : ""}`;
+}
+
 /** The rule that a decoded key breaks; empty where it breaks none. */
 export function findKeyViolation(key) {
   if (typeof key !== "string") return `a key is a text, not ${key === null ? "null" : typeof key}`;
   const segments = key.split("/");
-  if (segments.includes("")) return "a key has no empty segment";
+  if (segments.includes("")) return describeEmpty(key);
   if (segments.includes(".") || segments.includes("..")) return "a key has no . or .. segment";
   if (CONTROL.test(key) || hasLoneSurrogate(key)) return "a key has no control character";
   return new TextEncoder().encode(key).length > MAX_KEY ? `a key has at most ${MAX_KEY} bytes` : "";
