@@ -1,7 +1,7 @@
 """`{% load image_origin %}`: the tags `img`, `picture`, `image_url` and `image_srcset`.
 
-Arguments are those of `Images`; lists are texts: `widths="300,600"`. A file of a model, such as an
-`ImageField`, is the key that is its name in the storage.
+Arguments are those of `Images`; lists are texts: `widths="300,600"`. The file of a model stands for the key
+that is its name in the storage.
 """
 
 from __future__ import annotations
