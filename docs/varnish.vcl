@@ -36,7 +36,9 @@ sub vcl_recv {
 
     # No answer of the origin depends on these, and with them Varnish would not cache.
     unset req.http.Cookie;
-    unset req.http.Authorization;
+    if (req.method == "GET" || req.method == "HEAD") {
+        unset req.http.Authorization; # uploads need it
+    }
 
     # One object for every order of the options. A token covers the options, not their order.
     set req.url = std.querysort(req.url);

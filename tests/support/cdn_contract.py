@@ -25,7 +25,11 @@ from tests.support.proxies import Pulled
 from tests.support.proxies import is_hit
 from tests.support.running import Answer
 from tests.support.running import Client
+from tests.support.running import Running
 from tests.support.running import wait_until
+from tests.support.uploads import BEARER
+from tests.support.uploads import send
+from tests.support.uploads import writing
 
 CHROME = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
 FIREFOX = "image/avif,image/webp,image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5"
@@ -379,6 +383,20 @@ def test_metrics_and_purge_are_not_public(cdn: Client) -> None:
 
 
 Start = Callable[[Path, int], AbstractContextManager[Client]]
+
+
+def check_that_uploads_pass(start: Start, folder: Path) -> None:
+    """Write through a cache that `start` starts, what is larger than the 1 MB that nginx takes by itself."""
+    for name in ("store", "cache"):
+        (folder / name).mkdir()
+    picture = pictures.encoded(pictures.noise(620, 600, 1), "PNG")
+    assert len(picture) > 2**20
+    with contextlib.ExitStack() as stack:
+        origin = stack.enter_context(Running(writing(folder / "store", folder / "origin")))
+        cdn = stack.enter_context(start(folder / "cache", origin.port))
+        assert send(cdn.port, "PUT", "/up/a.png", picture, BEARER).status == 201
+        assert send(cdn.port, "POST", "/up", b"", {}).status == 401
+        assert send(cdn.port, "DELETE", "/up/a.png", b"", BEARER).status == 204
 
 
 def check_that_pictures_outlive_the_origin(start: Start, folder: Path) -> None:

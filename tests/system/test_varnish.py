@@ -18,6 +18,7 @@ from tests.support import pictures
 from tests.support import proxies
 from tests.support.cdn_contract import *  # noqa: F403  every fact of the contract
 from tests.support.cdn_contract import check_that_pictures_outlive_the_origin
+from tests.support.cdn_contract import check_that_uploads_pass
 from tests.support.cdn_contract import signed
 from tests.support.proxies import Pulled
 from tests.support.proxies import is_hit
@@ -33,6 +34,11 @@ def cdn(upstream: Pulled, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 def test_pictures_outlive_the_origin(tmp_path: Path) -> None:
     check_that_pictures_outlive_the_origin(proxies.varnish, tmp_path)
+
+
+@pytest.mark.slow
+def test_uploads_pass(tmp_path: Path) -> None:
+    check_that_uploads_pass(proxies.varnish, tmp_path)
 
 
 def test_every_order_of_the_options_is_one_object(cdn: Client, pulled: Pulled) -> None:
