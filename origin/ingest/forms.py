@@ -22,6 +22,7 @@ from python_multipart.multipart import parse_options_header
 from origin.errors import Malformed
 from origin.errors import NothingSent
 from origin.errors import Unsupported
+from origin.formats import sniff
 from origin.http.message import Request
 from origin.ingest.spool import Spool
 from origin.ingest.urlencoded import UrlencodedParser
@@ -46,6 +47,7 @@ class Form:
     spool: Spool
     file_name: str = ""  # as the client calls it
     is_data_uri: bool = False
+    field_name: str = ""  # where the body is a form: the field that a picture has to be in
     is_escaped: bool = False  # whether its text is still that of application/x-www-form-urlencoded
     pairs: list[tuple[str, str]] = field(default_factory=list)
 
@@ -58,7 +60,8 @@ class Form:
         """Raises NothingSent, and Unsupported for a text that is no data URI of a picture."""
         body = await self.spool.read()
         if not body:
-            raise NothingSent("there is no picture in the request")
+            where = f"field {self.field_name}" if self.field_name else "request"
+            raise NothingSent(f"there is no picture in the {where}")
         return await asyncio.to_thread(self._decode, body) if self.is_data_uri else body
 
     def _decode(self, text: bytes) -> bytes:
@@ -91,7 +94,8 @@ async def read_form(
 
     Raises Malformed and what `pieces` raises.
     """
-    form, kind = Form(spool), content_type(request)
+    kind = content_type(request)
+    form = Form(spool, field_name=name if kind in (MULTIPART, URLENCODED) else "")
     if kind == MULTIPART:
         await _Multipart(request, form, name, data_uri).read(pieces)
     elif kind == URLENCODED:
@@ -116,7 +120,12 @@ async def _read_urlencoded(pieces: AsyncIterator[bytes], form: Form, name: str, 
         max_fields=MAX_PARTS,
         max_text=MAX_TEXT,
     )
+    is_first = True
     async for piece in pieces:
+        if is_first and sniff(piece) is not None:
+            kind = URLENCODED.decode()
+            raise Malformed(f"the body is a picture, and not {kind} as its Content-Type says")
+        is_first = is_first and not piece
         parser.write(piece)
     parser.end()
 

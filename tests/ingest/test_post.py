@@ -195,7 +195,15 @@ def test_a_text_that_is_no_picture_is_415(origin: Running, text: bytes) -> None:
 def test_no_picture_is_400(origin: Running, body: bytes, headers: dict[str, str]) -> None:
     answer = post(origin, "plain", body, headers)
     assert (answer.status, answer.kind) == (400, "nothing-sent")
-    assert answer.json == {"error": "nothing-sent", "message": "there is no picture in the request"}
+    where = "field file" if headers else "request"
+    assert answer.json == {"error": "nothing-sent", "message": f"there is no picture in the {where}"}
+
+
+def test_a_picture_that_is_called_a_form_is_told_so(origin: Running) -> None:
+    """As `curl --data-binary` calls it."""
+    answer = post(origin, "plain", RED, {"Content-Type": "application/x-www-form-urlencoded"})
+    assert (answer.status, answer.kind) == (400, "bad-request")
+    assert answer.json["message"].startswith("the body is a picture, and not application/x-www-form-url")
 
 
 def test_what_strangers_send_fills_no_log(origin: Running, caplog: pytest.LogCaptureFixture) -> None:
