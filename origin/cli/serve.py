@@ -66,7 +66,7 @@ def run_server(
     logs.configure(config.log.format, config.log.level)
     try:
         app = create_app(config)
-        app.origin.pool.template = template
+        app.origin.pool.fork_from(template)
         prepare(app)
         run(app, reload, on_listening)
     except (ConfigError, RendererBroken) as error:

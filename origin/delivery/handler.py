@@ -29,6 +29,7 @@ from origin.delivery.renditions import Renditions
 from origin.delivery.request import AS_IT_IS
 from origin.delivery.request import ImageRequest
 from origin.delivery.request import Outcome
+from origin.delivery.request import job_format
 from origin.delivery.responses import ResponseBuilder
 from origin.delivery.settings import Passthrough
 from origin.errors import BadRequest
@@ -40,7 +41,6 @@ from origin.formats import find_description
 from origin.http.message import Request
 from origin.http.message import Response
 from origin.http.message import header_value
-from origin.http.negotiation import accept_class
 from origin.http.via import has_passed
 from origin.http.via import note_passed
 from origin.ops.purge import FleetPurges
@@ -92,6 +92,7 @@ class Handler:
     ) -> None:
         self.name = name
         self.renditions = renditions
+        self._kept = renditions.kept
         self.fallback = fallback
         self._source_id = source_id
         self._responses = responses
@@ -202,7 +203,7 @@ class Handler:
         variant, variant_headers = image.variants.get(format), image.headers.get(format)
         if variant is None or variant_headers is None:
             return None
-        hit = self.renditions.fresh_in_memory(variant, now)
+        hit = self._kept.fresh_in_memory(variant, now)
         if hit is None or not variant_headers.fit(hit.result, hit.version):
             return None
         if image.otherwise and is_derived(hit.version):
@@ -328,10 +329,5 @@ class Handler:
 
 
 def _format(image: ImageRequest, headers: Mapping[bytes, bytes]) -> str:
-    """The output format as a render job names it. `auto` becomes one of three classes, so that Accept makes
-    three results at most."""
-    if image.is_passed_through:
-        return AS_IT_IS
-    if image.options.format != "auto":
-        return image.options.format
-    return "auto:" + accept_class(header_value(headers, b"accept"))
+    """The format of the variant that is asked for. `headers` are the request's."""
+    return AS_IT_IS if image.is_passed_through else job_format(image.options, headers)

@@ -18,6 +18,7 @@ from typing import Any
 
 from origin.formats import DESCRIPTIONS
 from origin.formats import OUTPUTS
+from origin.formats import Format
 from origin.urls.colours import Colour
 from origin.urls.geometry_values import CENTER
 from origin.urls.geometry_values import Aspect
@@ -179,6 +180,10 @@ class Options:
     keeps_shape: bool = False  # a box that is larger than the picture is lowered in proportion
     zoom: float = 1.0  # into the point where a cut is centred; 1 or more
     scale: float = 1.0  # of the original's size; only where there is no side, and never above 1
+
+    def passes(self, original: Format) -> bool:
+        """Whether an original in that format is answered as it is: a preset is for others (`only`)."""
+        return self.only is not None and original.name not in self.only
 
     def canonical(self) -> str:
         """Equal for all URLs that mean the same picture; part of a result's name."""
