@@ -13,8 +13,8 @@ from origin.cache.results import Entry
 from origin.cache.results import ResultCache
 from origin.delivery.admission import FetchAdmission
 from origin.delivery.singleflight import SingleFlight
-from origin.errors import HostUnavailable
 from origin.errors import NotFound
+from origin.errors import OriginalUnavailable
 from origin.errors import OriginError
 from origin.errors import SourceUnavailable
 from origin.ops.tracing import stage
@@ -180,7 +180,7 @@ class Originals:
         return None if self.cache is None else self.cache.failure(original, "", self._clock())
 
     async def _remember_failure(self, error: OriginError, entry: Entry | None) -> None:
-        if isinstance(error, SourceUnavailable) and not isinstance(error, HostUnavailable):
+        if isinstance(error, SourceUnavailable) and not isinstance(error, OriginalUnavailable):
             self._down_until = self._clock() + DOWN_SECONDS
         seconds = error.remember_for
         if seconds is None and error.remembered:

@@ -22,7 +22,7 @@ def lines(caplog: pytest.LogCaptureFixture, config: dict[str, Any]) -> list[str]
     app = create_app(config)
     app.origin.pool._renderers.hello = HELLO
     caplog.set_level(logging.INFO, "origin.server.run")
-    run._log_start(run._server(app))
+    run._log_start(run._server(app, "http_port"))
     return [record.getMessage() for record in caplog.records if record.name == "origin.server.run"]
 
 
