@@ -235,13 +235,13 @@ class Handler:
         format = _format(image, request.headers)
         variant = self.renditions.variant(image, format)
         if image.otherwise and is_derived(await self.renditions.version(variant)):
-            raise NotFound("a file that was made of an original, which is asked in its place")
+            raise NotFound("a file that `derive` has stored; it is made of its original instead")
         if self._later is not None and format == AVIF:
             outcome = await self._later.get(image, request)
         else:
             outcome = await self.renditions.get(variant, request)
         if image.otherwise and is_derived(outcome.version):
-            raise NotFound("a file that was made of an original, since it was last looked at")
+            raise NotFound("a file that `derive` has stored meanwhile; it is made of its original instead")
         return outcome
 
     # 5  Answer

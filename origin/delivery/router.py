@@ -115,7 +115,7 @@ class Router:
                 return None
             response = remembered.handler.try_cached(remembered.image, folded)
         except Exception:
-            log.exception("an answer failed")
+            log.exception("unexpected error in a hit in memory; the request is answered the ordinary way")
             return None
         if response is None or len(response.body) >= LARGE_BODY:
             return None  # large bodies are counted, on the way through ASGI
@@ -212,7 +212,7 @@ class Router:
         except ClientGone:
             raise
         except Exception as exc:  # whatever it is, the page still gets a picture
-            log.exception("an answer failed")
+            log.exception("unexpected error; the client gets the fallback image")
             return await handler.fail(OriginError(repr(exc)), image, request)
         if request.method == "GET" and not self._bodies.admits(response.body, request.client):
             busy = Overloaded(f"{self._bodies.bytes} bytes wait for clients to take them")

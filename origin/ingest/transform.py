@@ -72,7 +72,7 @@ class Transform:
             return await self._v2ex.respond(key, request)
         try:
             if not self._renders:
-                raise NoPicture("nothing is rendered here")
+                raise NoPicture("pictures are not rendered here")
             return await self._render(request)
         except ClientGone:
             raise

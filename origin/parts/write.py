@@ -198,7 +198,7 @@ def _routes(write: Write, mount: Mount) -> Mapping[str, Route]:
     }
 
 
-def warn_of_open_doors(config: HandlerConfig) -> None:
+def warn_of_open_writes(config: HandlerConfig) -> None:
     """Tell where strangers may write."""
     opened = config.write.list_open() if config.write is not None else []
     if opened:

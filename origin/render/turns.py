@@ -77,7 +77,9 @@ class FairQueue(Generic[T]):
         turn = self._turns[handler].pop()
         self._forget_if_empty(handler)
         if not turn.done():
-            turn.set_exception(Overloaded("another handler has less than its share of the queue"))
+            turn.set_exception(
+                Overloaded("the queue is full, and another handler has less than its share of it")
+            )
 
     def _forget_if_empty(self, handler: str) -> None:
         if not self._turns[handler]:

@@ -114,7 +114,9 @@ async def _serve(
         inherited = inherited_sockets(os.environ)
         bound = [sockets.enter_context(_open_socket(listener, inherited)) for listener in server.listeners]
         for port in inherited.close():
-            log.warning("systemd has opened port %d, which the configuration does not have", port)
+            log.warning(
+                "systemd has opened port %d, which the configuration does not name; it is closed", port
+            )
         # One lifespan for all listeners, and before them: no request meets an app that has not started.
         async with _observed(app), app.router.lifespan_context(app):
             freeze_gc()

@@ -162,7 +162,7 @@ class S3Source:
             etag = object_version(answer["ETag"], metadata)
             return StoredObject(path, answer["ContentLength"], etag, modified, metadata)
         except KeyError as missing:
-            raise SourceUnavailable(f"s3://{self._bucket}/{path}: told without {missing}") from missing
+            raise SourceUnavailable(f"s3://{self._bucket}/{path}: the answer has no {missing}") from missing
 
     @contextlib.asynccontextmanager
     async def _connected(
@@ -194,7 +194,9 @@ class S3Source:
         assert self.getter is not None  # connected
         async with self.getter.get(path) as answer:
             if not answer.is_whole:
-                raise SourceUnavailable(f"s3://{self._bucket}/{path}: perhaps not the whole object")
+                raise SourceUnavailable(
+                    f"s3://{self._bucket}/{path}: the answer does not tell its end, so it may be cut"
+                )
             body = await self._read(answer, reserve_memory)
         etag = object_version(answer.etag or body_etag(body), answer.metadata)
         return Original(body, etag, answer.last_modified)

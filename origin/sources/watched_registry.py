@@ -140,7 +140,7 @@ class WatchedRegistry:
 
     async def _ask(self, work: Callable[[], Awaitable[T]]) -> T:
         if self._clock() < self._down_until:
-            raise RegistryDown("the registry has just failed")
+            raise RegistryDown("the registry failed a moment ago and is not asked again yet")
         try:
             async with asyncio.timeout(self.fetch_seconds):
                 result = await work()
