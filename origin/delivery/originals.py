@@ -64,7 +64,6 @@ class Originals:
         error_max_age: int,
         server_of: Callable[[str], str] = _one_server,
         clock: Callable[[], float] = time.time,
-        flights: SingleFlight[FetchedOriginal] | None = None,
     ) -> None:
         self._handler = handler
         self.source = source
@@ -77,7 +76,7 @@ class Originals:
         self._down_until = 0.0
         self._server_of = server_of
         self._clock = clock
-        self._flights: SingleFlight[FetchedOriginal] = SingleFlight() if flights is None else flights
+        self._flights: SingleFlight[FetchedOriginal] = SingleFlight()
         self._cache_reads = asyncio.Semaphore(MAX_CACHE_READS)
 
     def ttl(self, version: Version) -> int:

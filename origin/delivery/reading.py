@@ -74,9 +74,9 @@ class UrlReader:
         self._passthrough = passthrough
         self._is_written = is_written
         self._debug = debug
-        # A site has many originals and few queries. By what of them is parsed, so without tokens.
+        # By the pairs that options are read from, without tokens: a site has many originals and few queries.
         self._parsed: Lru[tuple[Pair, ...], Options] = Lru(MAX_PARSED, lambda _: 1)
-        # By all of it, as it came, where it came again. That saves as much again as `_parsed`.
+        # By the whole query, once it has come twice. That saves as much again as `_parsed`.
         self._known: Lru[bytes, _Query] = Lru(MAX_PARSED, lambda _: 1)
         self._asked = AskedBefore(_LATELY_ASKED)
 

@@ -66,10 +66,10 @@ class Renditions:
         *,
         max_variants: int | None = None,
         clock: Callable[[], float] = time.time,
-        flights: SingleFlight[Outcome] | None = None,
         leases: Leases | None = None,
     ) -> None:
-        """With `leases`, a fleet renders each picture once."""
+        """With `leases`, a fleet renders each picture once. With `max_variants`, no more results of an
+        original are kept."""
         self.originals = originals
         self._handler = handler
         self._cache = originals.cache
@@ -77,7 +77,7 @@ class Renditions:
         self._settings = settings
         self._settings_digest = ""
         self.kept = KeptResults(originals, freshness, clock)
-        self._flights: SingleFlight[Outcome] = SingleFlight() if flights is None else flights
+        self._flights: SingleFlight[Outcome] = SingleFlight()
         self._leases = leases
         self._refreshes: set[asyncio.Task[None]] = set()
         self._rendering = Rendering(handler, originals, pool, settings, max_variants, clock)
