@@ -118,11 +118,15 @@ class UrlReader:
         )
         image.is_plain = self._is_written and options.format != "auto" and not _has_options(translation.pairs)
         image.otherwise = self._read_name(image, translation.pairs, translation.beyond, parse)
+        self._remember(query, image)
+        return image
+
+    def _remember(self, query: bytes, image: ImageRequest) -> None:
+        """Remember what the query asks for, where that depends on it alone and it has come before."""
         is_usual = image.error is None and self._translate is keep_words and len(query) <= MAX_PARSED_QUERY
         if is_usual and self._asked.again(query):
-            known = _Query(image.pairs, options, passes, image.is_plain, image.ignored)
+            known = _Query(image.pairs, image.options, image.is_passed_through, image.is_plain, image.ignored)
             self._known.put(query, known)
-        return image
 
     def _read_known(self, key: str, known: _Query, raw_path: bytes) -> ImageRequest:
         """What a key asks for with a query that is known. Raises OriginError."""
