@@ -91,10 +91,10 @@ class Handler:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.name = name
+        self.source_id = source_id  # what tells its source from others in the names of the cache
         self.renditions = renditions
         self._kept = renditions.kept
         self.fallback = fallback
-        self._source_id = source_id
         self._responses = responses
         self._reader = UrlReader(
             name,
@@ -126,11 +126,6 @@ class Handler:
             await self._later.close()
         await self.renditions.close()
         await self.fallback.close()
-
-    @property
-    def source_id(self) -> str:
-        """What tells its source from others in the names of the cache."""
-        return self._source_id
 
     def source_key(self, key: str) -> str:
         """The key that the source is asked for, of a key as URLs have it, or of itself."""
@@ -164,7 +159,7 @@ class Handler:
                 return cached
             outcome, meant = await self._get(image, request)
         except OriginError as error:
-            return await self._fail(error, meant, request.headers)
+            return await self.fail(error, meant, request.headers)
         return self._succeed(outcome, meant, request)
 
     # 2  Authorize
@@ -254,9 +249,7 @@ class Handler:
             image.headers[format] = headers
         return self._responses.picture(outcome, headers, self._expires_in(image), request)
 
-    async def _fail(
-        self, error: OriginError, image: ImageRequest, headers: Mapping[bytes, bytes]
-    ) -> Response:
+    async def fail(self, error: OriginError, image: ImageRequest, headers: Mapping[bytes, bytes]) -> Response:
         """The fallback image, as far as the request can be understood, or what stands in its place; for a
         description the class alone."""
         format = _format(image, headers)
@@ -272,10 +265,6 @@ class Handler:
         else:
             result = await self.fallback.get(image.options, format, forbidden=isinstance(error, Forbidden))
         return self._responses.fallback(error, result, image, self._expires_in(image))
-
-    async def fail(self, error: OriginError, image: ImageRequest, request: Request) -> Response:
-        """The answer to a mistake of ours, which no step has foreseen."""
-        return await self._fail(error, image, request.headers)
 
     def _expires_in(self, image: ImageRequest) -> int | None:
         """Seconds until the permission ends; None where it has no end."""
@@ -297,11 +286,11 @@ class Handler:
 
     async def _purge_here(self, key: str | None, prefix: str | None) -> int:
         self.forget(key, prefix)
-        return await self.renditions.purge(name_purged(self.name, self._source_id, key, prefix))
+        return await self.renditions.purge(name_purged(self.name, self.source_id, key, prefix))
 
     def forget(self, key: str | None, prefix: str | None) -> None:
         """Let no request that comes now join work for these originals. `key` is that of the source."""
-        name = name_purged(self.name, self._source_id, key, prefix)
+        name = name_purged(self.name, self.source_id, key, prefix)
         self._found.forget()
         if self._later is not None:
             self._later.purge(name)

@@ -223,10 +223,10 @@ class Router:
             raise
         except Exception as exc:  # whatever it is, the page still gets a picture
             log.exception("unexpected error; the client gets the fallback image")
-            return await handler.fail(OriginError(repr(exc)), image, request)
+            return await handler.fail(OriginError(repr(exc)), image, request.headers)
         if request.method == "GET" and not self._bodies.admits(response.body, request.client):
             busy = Overloaded(f"{self._bodies.bytes} bytes wait for clients to take them")
-            return await handler.fail(busy, image, request)
+            return await handler.fail(busy, image, request.headers)
         return response
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> Response:
