@@ -80,7 +80,7 @@ class FleetLocks:
         await self._releasing.close()
 
     def numbers(self) -> Iterator[tuple[str, str, float]]:
-        """What operators see."""
+        """Name, help and value of each number for the metrics."""
         yield "origin_locks_total", "Writes and fetches under a lock of the fleet.", self.taken
         yield "origin_lock_waits_total", "Locks that another origin had at first.", self.waits
         text = "Writes and fetches without a lock, since Valkey was away or was emptied."

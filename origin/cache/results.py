@@ -160,7 +160,7 @@ class ResultCache:
         return len(await self.begin_purge(prefix))
 
     def begin_purge(self, prefix: str) -> Awaitable[set[str]]:
-        """The same, in force when this returns; the names of results and originals, once they are removed."""
+        """A purge that is in force when this returns; the names of what it removed, once that is gone."""
         names = self._forget(prefix)
         on_their_way, deleted = self.below.begin_purge(prefix)
         names |= on_their_way

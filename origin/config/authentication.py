@@ -86,7 +86,7 @@ class AuthByRequest(Part):
         return all(auth == self.post for auth in (self.put, self.delete, self.publish, self.recrop))
 
     def of(self, name: str) -> AuthMethod | None:
-        """Of a method or an action."""
+        """Who may send this method or action; None where it is off."""
         auth: AuthMethod | None = getattr(self, name.lower())
         return auth
 

@@ -85,7 +85,7 @@ class Originals:
         return self.ttl_at(version, self._clock())
 
     def ttl_at(self, version: Version, now: float) -> int:
-        """The same at a moment, in Unix seconds.
+        """The `ttl` at a moment, in Unix seconds.
 
         Part of a second counts as a whole one, in both directions: a result is fresh for the whole of
         `cache_time`, and is served stale for no more than its window.
@@ -113,7 +113,7 @@ class Originals:
         return await self._flights.run(original, lambda: self._ask(original, key, version))
 
     async def body(self, original: str, key: str, current: FetchedOriginal) -> FetchedOriginal:
-        """The same with its bytes: those just fetched, those in the cache, or fetched once more."""
+        """The original with its bytes: those just fetched, those in the cache, or fetched once more."""
         if current.body is not None:
             return current
         body = await self._find_kept(original, current.version)

@@ -119,7 +119,11 @@ class Renditions:
         self.originals.forget(prefix)
 
     def variant(self, image: ImageRequest, format: str) -> Variant:
-        """The variant that a request asks for in this output format."""
+        """The variant that a request asks for in this output format.
+
+        `f=auto` that comes to WebP and `f=webp` are two. Where WebP cannot hold the sides, the first becomes
+        another format and the second is shrunk; which it is, nobody knows before the original is decoded.
+        """
         variant = image.variants.get(format)
         if variant is None:
             watermark = self._settings.watermark_digest(image.options)

@@ -115,7 +115,7 @@ def _open(
 def _decode(
     original: bytes, format: Format, job: Job, memory: int | None
 ) -> tuple[pyvips.Image, int | None, int]:
-    """The same for an original that another library decodes now, one page and no other."""
+    """What `_open` gives, of an original that another library decodes now: one page and no other."""
     pages = decoders.count_pages(original, format)
     page = _page(job.options.frame, pages)
     size = decoders.read_size(original, format, page or 0)

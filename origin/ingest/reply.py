@@ -103,7 +103,7 @@ def _response(handler: str, status: int, body: bytes, *more: tuple[bytes, bytes]
 
 
 def headers_of_posted(body: bytes, type: str) -> RawHeaders:
-    """Of an answer that was made of a posted picture, which nobody may keep (RFC 9110 section 9.3.3)."""
+    """The headers of an answer made of a posted picture, which nobody may keep (RFC 9110 section 9.3.3)."""
     return [
         (b"content-type", type.encode()),
         (b"content-length", b"%d" % len(body)),

@@ -46,7 +46,7 @@ class Turns(Protocol):
 
 
 class _OnlyTurn:
-    """Of an origin that knows of no other."""
+    """The turn of an origin that knows of no other."""
 
     is_first = True
 
@@ -118,7 +118,7 @@ class WatchedRegistry:
         return state
 
     def turn(self, url: str) -> AbstractAsyncContextManager[Turn]:
-        """Of a fetch that `check_fetch` has admitted. One that was not the first has to be checked again."""
+        """The turn of a fetch that `check_fetch` has admitted. One that was not the first is checked anew."""
         if self.turns is None:
             return nullcontext(_OnlyTurn())
         return self.turns.turn(url)

@@ -197,7 +197,7 @@ class Options:
         return _spell(self, _WRITTEN)
 
     def other_spellings(self) -> list[str]:
-        """The same of what no option says."""
+        """`field=value` of the fields that are not neutral and that no option sets."""
         return [
             f"{field}={spell(value)}"
             for field in BEYOND_OPTIONS
