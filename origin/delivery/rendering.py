@@ -69,7 +69,7 @@ class Rendering:
         if self._max_variants is not None and self._cache is not None:
             count = await self._cache.count_results(original)
             if count + self._on_their_way[original] >= self._max_variants:
-                raise BadRequest(f"{count} variants of this original are kept, and there may be no more")
+                raise BadRequest(f"{count} variants of this original are kept, as many as `variants` allows")
         self._on_their_way[original] += 1
         try:
             yield

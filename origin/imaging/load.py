@@ -145,10 +145,14 @@ def _check_size(
         raise Unprocessable(f"{format.name} with a side of {max(width, height)} pixels, more than {MAX_SIDE}")
     pixels = width * height * pages
     if pixels > job.max_pixels:
-        raise Unprocessable(f"{format.name} of {pixels} pixels, more than {job.max_pixels}")
+        raise Unprocessable(
+            f"{format.name} of {pixels} pixels, more than {job.max_pixels} (limits.max_original_pixels)"
+        )
     needed = width * height * memory_per_pixel
     if memory is not None and needed > memory:
-        raise Unprocessable(f"{format.name} that takes {needed} bytes to decode, more than {memory}")
+        raise Unprocessable(
+            f"{format.name} that takes {needed} bytes to decode, more than {memory} of limits.render_memory"
+        )
 
 
 def _check_samples(image: pyvips.Image, format: Format) -> None:

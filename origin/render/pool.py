@@ -155,7 +155,9 @@ class RenderPool:
             healthy = True
             raise
         except TimeoutError:
-            raise RenderTimeout(f"no result after {timeout} s; the renderer was killed") from None
+            raise RenderTimeout(
+                f"no result after {timeout} s (limits.render_timeout); the renderer was killed"
+            ) from None
         except (OSError, EOFError, *PROTOCOL_ERRORS) as exc:
             await renderer.kill()
             raise RenderFailed(f"the renderer ended by {renderer.ended_by}: {exc}") from exc
@@ -181,7 +183,7 @@ class RenderPool:
         """
         reserved = self._reserved[handler]
         if reserved >= len(self._idle) and not self._turns.admits(handler, reserved - len(self._idle)):
-            raise Overloaded(f"{self.waiting} renders are waiting")
+            raise Overloaded(f"{self.waiting} renders are waiting (limits.queue)")
 
     @contextmanager
     def reserve(self, handler: str) -> Iterator[None]:
@@ -213,7 +215,9 @@ class RenderPool:
                 return await turn
         except TimeoutError:
             self._leave_queue(turn)
-            raise Overloaded(f"no renderer was free within {self.queue_timeout} s") from None
+            raise Overloaded(
+                f"no renderer was free within {self.queue_timeout} s (limits.queue_timeout)"
+            ) from None
         except asyncio.CancelledError:
             self._leave_queue(turn)
             if self._renderers.is_closing:

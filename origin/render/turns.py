@@ -37,7 +37,7 @@ class FairQueue(Generic[T]):
     def join(self, handler: str) -> asyncio.Future[T]:
         """A turn for this handler. Raises Overloaded, with which the turn may fail later as well."""
         if not self.admits(handler):
-            raise Overloaded(f"{len(self)} renders are waiting")
+            raise Overloaded(f"{len(self)} renders are waiting (limits.queue)")
         if len(self) >= self.limit:
             self._turn_away()
         turn: asyncio.Future[T] = asyncio.get_running_loop().create_future()

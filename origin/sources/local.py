@@ -142,7 +142,9 @@ class LocalSource:
             raise self._too_late(name) from error
 
     def _too_late(self, operation: str) -> SourceTimeout:
-        return SourceTimeout(f"{self._root}: {operation}: not done within {self._timeout} s")
+        return SourceTimeout(
+            f"{self._root}: {operation}: not done within {self._timeout} s (limits.source_timeout)"
+        )
 
     def _try_root(self) -> None:
         with ExitStack() as stack:
@@ -198,7 +200,9 @@ class LocalSource:
         if etag == if_none_match:
             return None
         if status.st_size > self._max_bytes:
-            raise Unprocessable(f"an original of {status.st_size} bytes; {self._max_bytes} are allowed")
+            raise Unprocessable(
+                f"an original of {status.st_size} bytes; limits.max_original_bytes is {self._max_bytes}"
+            )
         if status.st_size > (EXPECTED_BYTES if memory is None else len(memory)):
             return status.st_size
         body = _body(file, status.st_size, memory)

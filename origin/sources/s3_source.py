@@ -204,7 +204,9 @@ class S3Source:
     async def _read(self, answer: ObjectAnswer, reserve_memory: ReserveMemory) -> bytes | memoryview:
         """The body to its end. The chunks themselves raise where it ends before the announced length."""
         if (answer.length or 0) > self._max_bytes:
-            raise Unprocessable(f"an original of {answer.length} bytes; {self._max_bytes} are allowed")
+            raise Unprocessable(
+                f"an original of {answer.length} bytes; limits.max_original_bytes is {self._max_bytes}"
+            )
         await reserve_memory(self._max_bytes if answer.length is None else answer.length)
         if answer.length is not None:
             memory = MEMORY.take(answer.length)
@@ -217,7 +219,9 @@ class S3Source:
             chunks.append(chunk)
             size += len(chunk)
             if size > self._max_bytes:
-                raise Unprocessable(f"an original of more than {self._max_bytes} bytes")
+                raise Unprocessable(
+                    f"an original of more than {self._max_bytes} bytes (limits.max_original_bytes)"
+                )
         return b"".join(chunks)
 
 
