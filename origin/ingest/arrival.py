@@ -42,7 +42,7 @@ async def arriving(
     """
     check_length(request, max_bytes)
     if request.header(b"content-encoding") not in (None, "identity"):
-        raise Malformed("a body with a Content-Encoding is not taken")
+        raise Malformed("Content-Encoding is not supported: send the body as it is")
     try:
         digests = BodyDigests(request.headers)
     except ValueError:
