@@ -1,7 +1,8 @@
 """Bytes of one upload as they arrive: in memory up to a megabyte, then in a file without a name.
 
 Clients that send slowly may be many, so what all of them have in memory is bounded too: past that a body goes
-into its file at once. The file is gone with the process, however that ends.
+into its file at once. What all of them have in files is bounded as well, since the folder for temporary files
+may be memory itself. The file is gone with the process, however that ends.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ import threading
 from types import TracebackType
 from typing import IO
 
+from origin.errors import Overloaded
+
 IN_MEMORY = 1_000_000  # bytes; what is larger waits in a file
 TOGETHER = 64_000_000  # bytes that all bodies of this process may have in memory while they arrive
+ON_DISK = 2_000_000_000  # bytes that they may have in files
 
 
-class _Memory:
-    """What is left of `TOGETHER`, for every origin in this process."""
+class Space:
+    """What is left of so many bytes, for every origin in this process."""
 
     def __init__(self, free: int) -> None:
         self._free = free
@@ -36,17 +40,20 @@ class _Memory:
             self._free += size
 
 
-_memory = _Memory(TOGETHER)
+_memory = Space(TOGETHER)
+_files = Space(ON_DISK)
 
 
 class Spool:
     """A body that grows. Use it as a context manager: at the end its bytes are gone."""
 
-    def __init__(self) -> None:
+    def __init__(self, files: Space = _files) -> None:
         self.size = 0
+        self._files = files
         self._file: IO[bytes] | None = None
         self._pieces: list[bytes] = []
         self._taken = 0  # bytes of `_memory`
+        self._taken_of_files = 0  # bytes of `files`
 
     def __enter__(self) -> Spool:
         return self
@@ -61,7 +68,7 @@ class Spool:
         return self._file is not None
 
     def write(self, piece: bytes) -> None:
-        """Raises OSError where there is no space for the file."""
+        """Raises Overloaded where others have all space for files, and OSError where the disk is full."""
         self.size += len(piece)
         if self._file is None:
             if self.size <= IN_MEMORY and _memory.take(len(piece)):
@@ -71,6 +78,9 @@ class Spool:
             self._file = tempfile.TemporaryFile(prefix="image-origin-")  # noqa: SIM115 - `clear` closes it
             piece = b"".join([*self._pieces, piece])
             self._leave_memory()
+        if not self._files.take(len(piece)):
+            raise Overloaded(f"bodies that arrive have {ON_DISK} bytes in files already")
+        self._taken_of_files += len(piece)
         self._file.write(piece)
 
     async def read(self) -> bytes:
@@ -91,6 +101,8 @@ class Spool:
         if self._file is not None:
             self._file.close()
             self._file = None
+            self._files.give_back(self._taken_of_files)
+            self._taken_of_files = 0
 
     def _leave_memory(self) -> None:
         _memory.give_back(self._taken)

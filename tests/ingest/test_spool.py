@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from origin.errors import Overloaded
 from origin.ingest.spool import IN_MEMORY
 from origin.ingest.spool import TOGETHER
+from origin.ingest.spool import Space
 from origin.ingest.spool import Spool
 
 NEARLY = IN_MEMORY - 1_000  # bytes
@@ -53,3 +55,19 @@ async def test_many_that_drip_take_no_more_memory_than_is_meant_for_all() -> Non
     with Spool() as spool:
         spool.write(bytes(NEARLY))
         assert not spool.is_on_disk
+
+
+def test_what_waits_in_files_is_bounded_too() -> None:
+    files, piece = Space(5 * IN_MEMORY), bytes(2 * IN_MEMORY)
+    with Spool(files) as first, Spool(files) as second:
+        first.write(piece)
+        second.write(piece)
+        for _ in range(2):
+            with Spool(files) as third, pytest.raises(Overloaded):
+                third.write(piece)
+        first.clear()
+        first.write(piece)
+    for _ in range(2):
+        with Spool(files) as spool:
+            spool.write(piece)
+            spool.write(piece)
