@@ -70,8 +70,8 @@ class SafeCache(diskcache.Cache):  # type: ignore[misc]  # diskcache is not type
 
     @property
     def _con(self) -> Any:
-        """Faults: one text that is not UTF-8 makes every query that meets it fail; and each thread's connection
-        is left to be closed by chance."""
+        """Faults: one text that is not UTF-8 makes every query that meets it fail; and the connection of each
+        thread but one is never closed."""
         local = self._local
         if getattr(local, "con", None) is None or local.pid != os.getpid():
             local.con = sqlite3.connect(

@@ -16,6 +16,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from origin.errors import ConfigError
+from origin.ingest.spool import most_files
 from origin.server.bounds import Bounds
 from origin.server.bounds import Connections
 from origin.server.connection import HttpConnection
@@ -127,4 +128,4 @@ def _bind_error(error: OSError, host: str, port: int, port_name: str) -> ConfigE
 def _connection_limit() -> int:
     """Connections that leave descriptors enough for everything else."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return min(BOUNDS.connections, files - min(_OWN_FILES, files // 4))
+    return min(BOUNDS.connections, files - min(_OWN_FILES, files // 4) - most_files())

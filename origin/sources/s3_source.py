@@ -214,15 +214,14 @@ class S3Source:
                 await answer.receive(memory)
                 return memory.toreadonly()
             return await _fill(memory, answer.chunks)
-        chunks, size = [], 0
+        body = bytearray()  # a list of chunks would take 60 bytes for each, and they may be small
         async for chunk in answer.chunks:
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > self._max_bytes:
+            body += chunk
+            if len(body) > self._max_bytes:
                 raise Unprocessable(
                     f"an original of more than {self._max_bytes} bytes (limits.max_original_bytes)"
                 )
-        return b"".join(chunks)
+        return memoryview(body).toreadonly()
 
 
 async def _fill(memory: memoryview, chunks: AsyncIterator[bytes]) -> memoryview:

@@ -244,6 +244,11 @@ def test_a_body_that_drips_is_given_up() -> None:
         asyncio.run(receive_all([b"x"] * 1000, 0.1))
 
 
+def test_a_body_that_drips_once_most_of_it_has_come_is_given_up() -> None:
+    with pytest.raises(TooSlow):
+        asyncio.run(receive_all([bytes(1000 * MIN_RATE), *[b"x"] * 1000], 0.1))
+
+
 def test_a_slow_body_that_goes_on_is_received() -> None:
     pieces = [bytes(MIN_RATE)] * 100
     assert asyncio.run(receive_all(pieces, 0.9)) == 100 * MIN_RATE
