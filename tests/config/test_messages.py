@@ -326,6 +326,16 @@ MISTAKES: list[tuple[Any, str, str]] = [
         'expected a path of its own, got "/status", which something else has',
     ),
     (
+        config(prefix="", write={"auth": "open", "stage": {"source": {"type": "local", "root": "/stage"}}}),
+        "handlers[0].write.routes.publish",
+        "expected a path such as /publish, since at the root /-/publish is for operators",
+    ),
+    (
+        config(write={"auth": "open", "reply": {"post": {"json": {"a": "{sha256}"}}}}),
+        "handlers[0].write.reply",
+        "expected placeholders of key, name, stem, ext, url, format, bytes, width, height, got {sha256}",
+    ),
+    (
         config(write={"auth": "open"}, source=HEX, signing={"keys": ["k" * 32]}),
         "handlers[0].write",
         "expected a source that can be written to, of type s3 or local",
