@@ -47,7 +47,7 @@ class OtherMethods:
         if refused is not None:
             return refused
         if endpoint is None:
-            response = text_response(405, "method not allowed", (b"allow", mount.methods.encode()))
+            response = refuse_method(mount)
         else:
             response = await self.ask(endpoint, mount, key, request)
         if mount.cors is not None:
@@ -92,6 +92,11 @@ class OtherMethods:
         if not self._bodies.admits(response.body, request.client):
             return text_response(503, "overloaded", RETRY_AFTER)
         return response
+
+
+def refuse_method(mount: Mount) -> Response:
+    """The answer to a method that nothing at the mount takes."""
+    return text_response(405, "method not allowed", (b"allow", mount.methods.encode()))
 
 
 def _is_preflight(mount: Mount, request: Request) -> bool:
