@@ -8,7 +8,6 @@ import itertools
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -138,8 +137,8 @@ def test_the_ruby_makes_the_tokens() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("go") is None, reason="no Go here")
 def test_the_go_makes_the_tokens(tmp_path: Path) -> None:
+    need("go", "golang-go")
     program = tmp_path / "sign"
     subprocess.run(["go", "build", "-o", program, EXAMPLES / "sign.go"], check=True)
     for row in ROWS:
