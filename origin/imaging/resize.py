@@ -61,8 +61,9 @@ def _resample(image: pyvips.Image, width: int, height: int, frame: Frame) -> pyv
     if (image.width, image.height) == (width, height):
         return image
     if image.hasalpha():
-        # Colour under transparent pixels must not leak into their neighbours.
-        return _scale(image.premultiply(), width, height).unpremultiply().cast(image.format)
+        # Colour under transparent pixels must not leak into their neighbours. A cast alone would cut off
+        # fractions: all colours half a level darker, and opaque parts not quite opaque.
+        return _scale(image.premultiply(), width, height).unpremultiply().rint().cast(image.format)
     if frame.light != "encoded" and image.format == "uchar":
         if frame.light == "linear" and image.interpretation == "srgb":
             return _scale(image.colourspace("scrgb"), width, height).colourspace("srgb")
