@@ -83,7 +83,8 @@ def _scale(image: pyvips.Image, width: int, height: int) -> pyvips.Image:
 
 
 def enlarge(image: pyvips.Image, width: int, height: int) -> pyvips.Image:
-    """The image in that larger size. Not by `resize`, which displaces what it enlarges by half a pixel."""
+    """The image in that larger size, with its colours times its alpha if it has one. Not by `resize`, which
+    displaces what it enlarges by half a pixel."""
     across, down = width / image.width, height / image.height
     return image.affine(
         [across, 0, 0, down],
@@ -92,4 +93,5 @@ def enlarge(image: pyvips.Image, width: int, height: int) -> pyvips.Image:
         oarea=[0, 0, width, height],
         interpolate=pyvips.Interpolate.new("bicubic"),
         extend="copy",
+        premultiplied=True,
     )
