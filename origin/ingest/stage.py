@@ -114,6 +114,10 @@ class Stage:
         check_upload_key(key)
         self._published.check_key(key)
 
+    async def find(self, key: str) -> StoredObject | None:
+        """What waits under the key, else what is published. Raises SourceUnavailable and SourceTimeout."""
+        return await self._staged.find(key) or await self._published.find(key)
+
     async def check(self, key: str, conditions: Preconditions) -> Preconditions:
         """The conditions, for what a write would take the place of: what waits, else what is published.
 
@@ -123,7 +127,7 @@ class Stage:
         return checked
 
     async def _check(self, key: str, conditions: Preconditions) -> tuple[Preconditions, bool]:
-        """The same, and whether something waits."""
+        """The conditions as `check` gives them, and whether something waits under that key."""
         waiting = await self._staged.find(key)
         found = waiting or await self._published.find(key)
         try:
