@@ -115,8 +115,10 @@ class Format:
         return Format.named, (self.name,)  # a copy is the same row
 
 
+JPEG_FULL_COLOUR = 90
+"""The quality from which on libvips keeps all of the colour in a JPEG; below, it keeps a quarter."""
 JPEG_SCALE = (1, 5, 10, 20, 30, 40, 50, 60, 70, 75, 80, 85, 89, 90, 95, 100)
-"""Qualities of JPEG that were measured. From 90 on libvips keeps all of its colour, so there is a step."""
+"""Qualities of JPEG that were measured, on both sides of that step."""
 
 
 def _scale(*qualities: int) -> tuple[tuple[int, int], ...]:

@@ -68,6 +68,8 @@ class Writer:
     efforts: Mapping[EffortLevel, Efforts]
     # The same where the format has a lossless form beside its lossy one.
     lossless: Mapping[EffortLevel, Efforts] = field(default_factory=dict)
+    # What it is told where it has to keep as little of the colour as JPEG does; empty where it always does.
+    less_colour: Mapping[str, object] = field(default_factory=dict)
 
     def effort(self, level: EffortLevel, pixels: int, *, lowered: int = 0, lossless: bool = False) -> Effort:
         """The effort for a result of so many pixels, `lowered` by so many steps as far as there are any."""
@@ -182,4 +184,5 @@ AVIF = Writer(
             _AVIF_LOSSLESS_0,
         ),
     ),
+    less_colour={"subsample_mode": "on"},
 )

@@ -107,13 +107,13 @@ def _parts_in(annotation: Any, brackets: str = "") -> Iterator[tuple[type[Part],
 
 
 def _with_references(schema: Any) -> Any:
-    """The schema where a reference may stand for every number and for every text that is not just any."""
+    """The schema where a reference may stand for numbers, flags, and each text that is not just any."""
     if isinstance(schema, list):
         return [_with_references(entry) for entry in schema]
     if not isinstance(schema, dict):
         return schema
     narrow = schema.get("type") == "string" and {"minLength", "pattern", "enum"} & schema.keys()
-    if schema.get("type") in ("integer", "number") or narrow:
+    if schema.get("type") in ("integer", "number", "boolean") or narrow:
         notes = {name: schema[name] for name in _NOTES if name in schema}
         own = {name: value for name, value in schema.items() if name not in _NOTES}
         return {**notes, "anyOf": [own, _REFERENCE]}

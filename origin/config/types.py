@@ -73,6 +73,13 @@ def parse_number(value: Any) -> Any:
     return value
 
 
+def parse_flag(value: Any) -> Any:
+    """A flag given through the environment is text."""
+    if isinstance(value, Referenced) and value in ("true", "false"):
+        return value == "true"
+    return value
+
+
 class OrText:
     """Says in the JSON schema that a text may stand in the place of an object."""
 
@@ -189,7 +196,7 @@ Strict = Field(strict=True)
 AnyText = Annotated[str, Strict, expects("text")]
 Text = Annotated[str, Strict, Field(min_length=1), expects("text")]
 SecretText = Annotated[SecretStr, expects("text")]
-Flag = Annotated[bool, Strict, expects("true or false")]
+Flag = Annotated[bool, Strict, BeforeValidator(parse_flag), expects("true or false")]
 FilePath = Annotated[Path, BeforeValidator(_parse_path), WithJsonSchema({"type": "string"})]
 Port = Annotated[
     int, Strict, Field(ge=1, le=65535), BeforeValidator(parse_number), expects("a port, 1 to 65535")

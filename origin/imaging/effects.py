@@ -105,7 +105,7 @@ def _recombine(image: pyvips.Image, rows: list[tuple[float, ...]]) -> pyvips.Ima
 def _blur(image: pyvips.Image, sigma: float) -> pyvips.Image:
     if image.hasalpha():
         return _to_bytes(_blur_bands(image.premultiply(), sigma).unpremultiply())
-    return _blur_bands(image, sigma)
+    return _to_bytes(_blur_bands(image.cast("float"), sigma))  # in bytes each step would cut fractions off
 
 
 def _blur_bands(image: pyvips.Image, sigma: float) -> pyvips.Image:

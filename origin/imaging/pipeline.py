@@ -63,7 +63,7 @@ from origin.urls.options import Options
 from origin.writers import FREE
 from origin.writers import Price
 
-PIPELINE_VERSION = "4"
+PIPELINE_VERSION = "5"
 """Part of every result's key: goes up whenever the bytes of results change."""
 
 # fmt: off

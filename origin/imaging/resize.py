@@ -61,8 +61,9 @@ def _resample(image: pyvips.Image, width: int, height: int, frame: Frame) -> pyv
     if (image.width, image.height) == (width, height):
         return image
     if image.hasalpha():
-        # Colour under transparent pixels must not leak into their neighbours.
-        return _scale(image.premultiply(), width, height).unpremultiply().cast(image.format)
+        # Colour under transparent pixels must not leak into their neighbours. A cast alone would cut off
+        # fractions: all colours half a level darker, and opaque parts not quite opaque.
+        return _scale(image.premultiply(), width, height).unpremultiply().rint().cast(image.format)
     if frame.light != "encoded" and image.format == "uchar":
         if frame.light == "linear" and image.interpretation == "srgb":
             return _scale(image.colourspace("scrgb"), width, height).colourspace("srgb")
@@ -82,7 +83,8 @@ def _scale(image: pyvips.Image, width: int, height: int) -> pyvips.Image:
 
 
 def enlarge(image: pyvips.Image, width: int, height: int) -> pyvips.Image:
-    """The image in that larger size. Not by `resize`, which displaces what it enlarges by half a pixel."""
+    """The image in that larger size, with its colours times its alpha if it has one. Not by `resize`, which
+    displaces what it enlarges by half a pixel."""
     across, down = width / image.width, height / image.height
     return image.affine(
         [across, 0, 0, down],
@@ -91,4 +93,5 @@ def enlarge(image: pyvips.Image, width: int, height: int) -> pyvips.Image:
         oarea=[0, 0, width, height],
         interpolate=pyvips.Interpolate.new("bicubic"),
         extend="copy",
+        premultiplied=True,
     )

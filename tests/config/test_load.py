@@ -85,10 +85,14 @@ def test_a_reference_is_replaced_wherever_it_stands(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("TEST_TIMEOUT", "2.5")
     monkeypatch.setenv("TEST_SIZE", "1GB")
     (tmp_path / "key").write_text(CANARY + "\n")
+    monkeypatch.setenv("TEST_DEBUG", "true")
+    (tmp_path / "crop").write_text("false\n")
     top = {"http_port": "env:TEST_PORT", "cache": {"max_size": "env:TEST_SIZE"}}
     source = {"type": "s3", "bucket": "env:TEST_BUCKET", "timeout": "env:TEST_TIMEOUT"}
-    built = build_config(config(top, source=source, signing={"keys": ["file:key"]}), base=tmp_path)
+    flags = {"debug": "env:TEST_DEBUG", "crop": "file:crop"}
+    built = build_config(config(top, source=source, signing={"keys": ["file:key"]}, **flags), base=tmp_path)
     handler = built.handlers[0]
+    assert (handler.debug, handler.crop) == (True, False)
     assert isinstance(handler.source, S3Settings)
     assert (handler.source.bucket, handler.source.timeout) == ("from-env", 2.5)
     assert (built.http_port, built.cache.max_size) == (8080, 1_000_000_000)
@@ -111,6 +115,9 @@ def test_an_error_names_the_reference_and_not_its_content(monkeypatch: pytest.Mo
     monkeypatch.setenv("TEST_PORT", CANARY)
     assert mistake(config({"http_port": "env:TEST_PORT"})) == (
         "config.json: http_port: expected a port, 1 to 65535, got the content of env:TEST_PORT"
+    )
+    assert mistake(config(debug="env:TEST_PORT")) == (
+        "config.json: handlers[0].debug: expected true or false, got the content of env:TEST_PORT"
     )
 
 

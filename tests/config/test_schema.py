@@ -114,9 +114,10 @@ def test_the_schema_may_be_named_in_every_object() -> None:
     assert not conforms(config(effort={"$schema": 1}), SCHEMA)
 
 
-def test_references_conform_to_the_schema_where_numbers_and_secrets_stand() -> None:
+def test_references_conform_to_the_schema_where_numbers_flags_and_secrets_stand() -> None:
     top = {"http_port": "env:PORT", "admin": {"token": "env:T"}, "cache": {"max_size": "env:S"}}
-    assert conforms(config(top, signing={"keys": ["file:k"]}, max_age="env:A"), SCHEMA)
+    assert conforms(config(top, signing={"keys": ["file:k"]}, max_age="env:A", debug="env:D"), SCHEMA)
+    assert not conforms(config(debug="true"), SCHEMA)
     assert not conforms(config({"http_port": "80"}), SCHEMA)
 
 

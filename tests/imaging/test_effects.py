@@ -146,6 +146,7 @@ def test_blur_is_a_gaussian(sigma: float, alpha: bool) -> None:
     seen = expected[..., 3] > 40  # of what is hardly seen the colour is coarse
     assert np.abs(got - expected)[seen].max() <= 4
     assert np.abs(got - expected)[seen].mean() <= 0.7
+    assert (got - expected)[seen][:, :3].mean() == pytest.approx(0, abs=0.25)  # neither darker nor lighter
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 200), (200, 3), (9, 9)])

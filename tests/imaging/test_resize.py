@@ -28,6 +28,17 @@ def test_hidden_colour_does_not_leak_through_an_edge(format: str) -> None:
     assert edge[1] < 40, "the green under the transparent half shows"
 
 
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_a_picture_with_alpha_is_as_bright_as_without_and_opaque_parts_stay_opaque(mode: str) -> None:
+    noise = pictures.noise(150, 90, seed=3).convert(mode)
+    expected = np.asarray(noise.resize((70, 42), Image.Resampling.LANCZOS).convert("RGB")).astype(int)
+    noise.putalpha(255)
+    result = render(pictures.encoded(noise, "PNG"), job(width=70, format="png")).body
+    got = pictures.pixels(result, "RGBA").astype(int)
+    assert got[..., 3].min() == 255
+    assert (got[..., :3] - expected).mean() == pytest.approx(0, abs=0.1)
+
+
 @pytest.mark.parametrize(
     ("kind", "mode", "format", "grey"),
     [

@@ -261,6 +261,45 @@ def test_a_picture_that_is_askew_lies_as_pillow_lays_it(degrees: float) -> None:
     assert got[..., 3].sum() == pytest.approx(expected[..., 3].sum(), rel=0.01)
 
 
+@pytest.mark.parametrize("degrees", [5.0, 91.0, 135.0, 200.0, 300.0])
+def test_a_picture_that_is_askew_lies_in_the_middle_of_its_canvas(degrees: float) -> None:
+    """What the colour of each pixel says of its place in the original is what the angle says."""
+    width, height = 120, 80
+    got = shown(pictures.encoded(pictures.field(width, height), "PNG"), rotate=degrees)
+    sine, cosine = math.sin(math.radians(degrees)), math.cos(math.radians(degrees))
+    y, x = np.indices(got.shape[:2], float)
+    x, y = x - (got.shape[1] - 1) / 2, y - (got.shape[0] - 1) / 2
+    across, down = x * cosine + y * sine, y * cosine - x * sine
+    inside = (abs(across) < width / 2 - 4) & (abs(down) < height / 2 - 4)
+    shift = [
+        (got[..., 0] / 255 - 0.5) * (width - 1) - across,
+        (got[..., 1] / 255 - 0.5) * (height - 1) - down,
+    ]
+    assert np.abs([axis[inside].mean() for axis in shift]).max() < 0.3
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"rotate": 20.0},
+        {"width": 150, "enlarge": True},
+        {"width": 150, "enlarge": True, "rotate": 200.0},
+        {"width": 37},
+        {"blur": 2.0},
+        {"blur": 12.0},
+    ],
+)
+def test_the_edge_of_a_shape_on_transparent_ground_has_the_colour_of_the_shape(
+    wanted: dict[str, Any],
+) -> None:
+    drawing = Image.new("RGBA", (60, 40), (255, 0, 255, 0))
+    drawing.paste((100, 150, 60, 255), (15, 10, 45, 30))
+    got = shown(pictures.encoded(drawing, "PNG"), **wanted)
+    edge = got[(got[..., 3] > 40) & (got[..., 3] < 230)]
+    assert len(edge) > 40
+    assert np.abs(edge[:, :3] - [100, 150, 60]).max() <= 3
+
+
 def test_no_darkness_leaks_into_the_edges_of_a_picture_that_is_askew() -> None:
     white = pictures.encoded(Image.new("RGB", (100, 60), (255, 255, 255)), "PNG")
     got = shown(white, rotate=20.0)
