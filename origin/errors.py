@@ -9,8 +9,9 @@
     │   └── UnsupportedFormat   unprocessable       415   not a picture, or a format not allowed here
     ├── SourceUnavailable       source-unavailable  502   the source is down or refuses us
     │   ├── SourceTimeout       source-unavailable  504
-    │   ├── HostUnavailable     source-unavailable  502   one of the many servers that a source asks
-    │   │   └── HostTimeout     source-unavailable  504
+    │   ├── OriginalUnavailable source-unavailable  502   this original cannot be had now; others can
+    │   │   └── HostUnavailable source-unavailable  502   one of the many servers that a source asks
+    │   │       └── HostTimeout source-unavailable  504
     │   └── RegistryDown        source-unavailable  503   nobody can say whether a URL may be fetched
     ├── RenderFailed            render-failed       500   the renderer died
     │   ├── EncodingFailed      render-failed       500   the renderer could not write that result
@@ -101,7 +102,11 @@ class SourceTimeout(SourceUnavailable):
     status = 504
 
 
-class HostUnavailable(SourceUnavailable):
+class OriginalUnavailable(SourceUnavailable):
+    """One original cannot be had now. The source is not down for that."""
+
+
+class HostUnavailable(OriginalUnavailable):
     """One server among many failed. It says nothing of the others."""
 
 

@@ -54,7 +54,7 @@ HOMES = {
     "aiobotocore": "sources.s3_client sources.s3_session sources.aws_client",
     "botocore": "sources.s3_client sources.s3_source sources.s3_errors sources.s3_get sources.s3_model",
     "aiohttp": "sources.s3_errors sources.s3_session "
-    "sources.http_session sources.http_source sources.http_body ops.outgoing",
+    "sources.http_session sources.http_connection sources.http_source sources.http_body ops.outgoing",
     "yarl": "sources.http_session ops.outgoing",
     "idna": "sources.remote_url",
     "opentelemetry": "ops.tracing ops.sent_metrics",

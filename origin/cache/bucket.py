@@ -123,7 +123,7 @@ class WatchedBucket:
 @asynccontextmanager
 async def _bounded(breaker: Breaker, seconds: float, *, always: bool = False) -> AsyncIterator[None]:
     if not always and not breaker.may_try():
-        raise BucketFailed("the bucket has just failed")
+        raise BucketFailed("the bucket failed a moment ago and is not asked again yet")
     try:
         async with asyncio.timeout(seconds):
             yield

@@ -50,6 +50,15 @@ class DamagedValue(ValueError):
     """One value cannot be read or written. The others can."""
 
 
+class _Connection(sqlite3.Connection):
+    """Closes itself when nobody uses it any more, as when its thread ends. From Python 3.13 on a connection
+    warns of that instead."""
+
+    def __del__(self) -> None:
+        with suppress(sqlite3.ProgrammingError):  # in another thread than its own: freeing it closes it then
+            self.close()
+
+
 class SafeCache(diskcache.Cache):  # type: ignore[misc]  # diskcache is not typed
     @property
     def _sql_retry(self) -> Any:
@@ -61,10 +70,30 @@ class SafeCache(diskcache.Cache):  # type: ignore[misc]  # diskcache is not type
 
     @property
     def _con(self) -> Any:
-        """Fault: one text that is not UTF-8 makes every query that meets it fail."""
-        connection = super()._con
-        connection.text_factory = _TEXT
-        return connection
+        """Faults: one text that is not UTF-8 makes every query that meets it fail; and the connection of each
+        thread but one is never closed."""
+        local = self._local
+        if getattr(local, "con", None) is None or local.pid != os.getpid():
+            local.con = sqlite3.connect(
+                os.path.join(self._directory, DATABASE),
+                timeout=self._timeout,
+                isolation_level=None,
+                factory=_Connection,
+            )
+            local.con.text_factory = _TEXT
+            local.pid = os.getpid()
+            self._set_pragmas()
+        return local.con
+
+    def _set_pragmas(self) -> None:
+        """Those of this connection: as diskcache does it."""
+        try:
+            settings = self._sql("SELECT key, value FROM Settings").fetchall()
+        except sqlite3.OperationalError:
+            return  # the table is not there yet
+        for name, value in settings:
+            if name.startswith("sqlite_"):
+                self.reset(name, value, update=False)
 
     @contextmanager
     def _transact(self, retry: bool = False, filename: str | None = None) -> Iterator[Any]:

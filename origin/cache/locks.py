@@ -80,7 +80,7 @@ class FleetLocks:
         await self._releasing.close()
 
     def numbers(self) -> Iterator[tuple[str, str, float]]:
-        """What operators see."""
+        """Name, help and value of each number for the metrics."""
         yield "origin_locks_total", "Writes and fetches under a lock of the fleet.", self.taken
         yield "origin_lock_waits_total", "Locks that another origin had at first.", self.waits
         text = "Writes and fetches without a lock, since Valkey was away or was emptied."
@@ -115,7 +115,9 @@ class FleetLocks:
             if not deadline.expired():
                 raise
             self.lost += 1
-            raise SourceUnavailable("another origin may write here by now: this one was too slow") from error
+            raise SourceUnavailable(
+                "the lock ended before the work did, so another origin may have begun; this one stops"
+            ) from error
         finally:
             await self._give_back(lease)
 
@@ -171,7 +173,7 @@ class FleetLocks:
                 return _Taken(True, asked, polls.has_waited)
             first = first or holder
             if asked >= give_up or (is_for_one and holder != first):
-                raise Overloaded(f"another origin has been at this for {patience:g} s")
+                raise Overloaded(f"another origin has held the lock for {patience:g} s")
             self.waits += not polls.has_waited
             await polls.wait()
 

@@ -152,7 +152,7 @@ class MarkLog:
         try:
             mark = read_mark(text)
         except ValueError as error:
-            log.warning("a message through Valkey is no mark of a purge: %s", error)
+            log.warning("a message in Valkey is ignored, since it is not a mark of a purge: %s", error)
             return None
         if mark.id not in self._marks:
             self._unwritten[mark.id] = (mark, self._ticks())

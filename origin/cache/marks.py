@@ -69,22 +69,22 @@ def make_mark(
 def read_mark(text: str) -> Mark:
     """The mark that `to_text` made. Raises ValueError for anything else."""
     if len(text.encode()) > 2 * MAX_TEXT:
-        raise ValueError("no mark: no name of an object could hold it")
+        raise ValueError("longer than the name of an object may be")
     try:
         told = json.loads(text)
     except RecursionError:
-        raise ValueError("no mark") from None
+        raise ValueError("JSON with too many levels") from None
     if not isinstance(told, dict) or not {"id", "handler"} <= told.keys() <= _KEYS:
-        raise ValueError("no mark")
+        raise ValueError("not an object with the keys of a mark")
     replaces = told.pop("replaces", [])
     if not isinstance(replaces, list):
-        raise ValueError("no mark")
+        raise ValueError("`replaces` is not a list")
     if not all(isinstance(value, str) and value for value in told.values()) or len(told) > 3:
-        raise ValueError("no mark")
+        raise ValueError("a value that is not text, or both key and prefix")
     if not all(isinstance(id, str) and _ID.fullmatch(id) for id in (told["id"], *replaces)):
-        raise ValueError("no id of a mark")
+        raise ValueError("an id of another form")
     mark = Mark(**told, replaces=tuple(replaces))
-    mark.to_text().encode()  # half a surrogate pair is no text: a UnicodeEncodeError is a ValueError
+    mark.to_text().encode()  # half a surrogate pair cannot be encoded: UnicodeEncodeError is a ValueError
     return mark
 
 
@@ -106,7 +106,7 @@ def mark_of_object(name: str) -> tuple[float, Mark]:
     """When a mark was written down, in Unix seconds, and the mark. Raises ValueError for another name."""
     written, _, text = name.replace("/", "").partition("!")
     if not _WRITTEN.fullmatch(written):
-        raise ValueError("no time of a mark")
+        raise ValueError("a time of another form")
     decoded = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     return int(written) / 1000, read_mark(decoded.decode())
 

@@ -88,7 +88,7 @@ class ResultCache:
         yield from self.below.measures()
 
     def entry(self, original: str) -> Entry:
-        """What is known of one original, for a piece of work that begins now."""
+        """Keeps what is learned of one original, by work that begins now."""
         return Entry(self, original)
 
     # Reading
@@ -160,7 +160,7 @@ class ResultCache:
         return len(await self.begin_purge(prefix))
 
     def begin_purge(self, prefix: str) -> Awaitable[set[str]]:
-        """The same, in force when this returns; the names of results and originals, once they are removed."""
+        """A purge that is in force when this returns; the names of what it removed, once that is gone."""
         names = self._forget(prefix)
         on_their_way, deleted = self.below.begin_purge(prefix)
         names |= on_their_way
@@ -257,62 +257,39 @@ class ResultCache:
 
 
 class Entry:
-    """One original in the cache, for one piece of work: take it when the work begins.
+    """Keeps what one piece of work learns of one original: take it when the work begins.
 
-    What the work keeps through it is dropped where a purge has come since.
+    What comes after a purge of that original is dropped: the work may have begun with the old one.
     """
 
-    __slots__ = ("_cache", "_mark", "original")
+    __slots__ = ("_cache", "_mark", "_original")
 
     def __init__(self, cache: ResultCache, original: str) -> None:
-        self.original = original
+        self._original = original
         self._cache = cache
         self._mark = cache._purges.mark
-
-    def peek(self, variant: str) -> Lookup:
-        """What is in memory, without an await."""
-        return self._cache.peek(self.original, variant)
-
-    async def find(self, variant: str) -> Lookup:
-        """What is in any tier."""
-        return await self._cache.find(self.original, variant)
-
-    async def find_original(self, etag: str) -> bytes | memoryview | None:
-        """The bytes of that version of the original."""
-        return await self._cache.find_original(self.original, etag)
-
-    async def count_results(self) -> int:
-        """How many results of this original are kept."""
-        return await self._cache.count_results(self.original)
-
-    def failure(self, variant: str, now: float) -> OriginError | None:
-        """Why the original cannot be fetched, or this variant of it not be rendered, as far as remembered.
-
-        `now` is in Unix seconds.
-        """
-        return self._cache.failure(self.original, variant, now)
 
     def keep_version(self, version: Version) -> None:
         """Keep what the source said. Where the original has changed, all records of the old version go."""
         if self._is_purged():
             return
-        name = name_version(self.original)
+        name = name_version(self._original)
         old = self._cache.memory.versions.get(name)
         if old is not None and old.etag != version.etag:
-            self._cache._delete(self.original)
-        self._cache._failures.pop(self.original)
+            self._cache._delete(self._original)
+        self._cache._failures.pop(self._original)
         self._cache.memory.versions.put(name, version)
         self._cache.below.write(name, version)
 
     def keep_original(self, etag: str, body: bytes | memoryview) -> None:
         if not self._is_purged():
-            self._cache.below.write(name_body(self.original), OriginalBody(etag, body))
+            self._cache.below.write(name_body(self._original), OriginalBody(etag, body))
 
     def keep_result(self, etag: str, variant: str, result: Result) -> None:
         """Keep a result that was rendered from the version with this ETag."""
         if self._is_purged():
             return
-        name = name_result(self.original, etag, variant)
+        name = name_result(self._original, etag, variant)
         if not self._cache.memory.results.put(name, result):
             self._cache._in_use.share(name, result)
         self._cache.below.write(name, result)
@@ -321,13 +298,13 @@ class Entry:
         """Remember until then (Unix seconds) that the original cannot be fetched; with `variant`, that this
         variant cannot be rendered. A failure of the original counts for all variants."""
         failures = self._cache._failures
-        if not self._is_purged() and not (variant and failures.is_kept(self.original, until)):
-            failures.put(self.original + variant, error, until)
+        if not self._is_purged() and not (variant and failures.is_kept(self._original, until)):
+            failures.put(self._original + variant, error, until)
 
     async def drop(self) -> None:
         """Forget an original that is gone. Unlike a purge, this does not stop work under way from keeping."""
-        for deleted in self._cache._delete(self.original):
+        for deleted in self._cache._delete(self._original):
             await deleted
 
     def _is_purged(self) -> bool:
-        return self._cache._purges.reached(self.original, self._mark)
+        return self._cache._purges.reached(self._original, self._mark)

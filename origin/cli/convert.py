@@ -92,7 +92,7 @@ def _read_json(path: str) -> Any:
 def _convert_python(
     convert_settings: Callable[[Sequence[str], str, Mapping[str, str]], Conversion], arguments: Sequence[str]
 ) -> None:
-    """Of a program in Python: arguments that end in .py are its settings."""
+    """Convert what a program in Python was given: arguments that end in .py are its settings."""
     files = [argument for argument in arguments if argument.endswith(".py")]
     flags = [argument for argument in arguments if argument not in files]
     try:

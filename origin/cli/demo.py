@@ -51,7 +51,7 @@ def demo(port: int, pictures: Path | None) -> None:
             config,
             prepare=add_demo_page,
             on_listening=lambda: click.echo("\n".join(demo_urls(port, pictures))),
-            port_option="--port",
+            port_name="--port",
         )
 
 

@@ -50,13 +50,13 @@ def run_server(
     template: Template | None = None,
     prepare: Callable[[Any], None] = lambda app: None,
     on_listening: Callable[[], None] = lambda: None,
-    port_option: str = "http_port",
+    port_name: str = "http_port",
 ) -> None:
     """Serve until a signal ends it.
 
     `reload` reads the configuration again. Renderers are forked from `template`, where there is one already.
     `prepare` may add to the app before anything listens; `on_listening` is called when the first request can
-    be answered. `port_option` is what the person at the terminal calls the port.
+    be answered. `port_name` is what the person at the terminal calls the port.
     """
     from origin.app import create_app
     from origin.ops import logs
@@ -66,8 +66,8 @@ def run_server(
     logs.configure(config.log.format, config.log.level)
     try:
         app = create_app(config)
-        app.origin.pool.template = template
+        app.origin.pool.fork_from(template)
         prepare(app)
-        run(app, reload, on_listening)
+        run(app, reload, on_listening, port_name)
     except (ConfigError, RendererBroken) as error:
-        end_as_misused(str(error).replace("http_port", port_option))
+        end_as_misused(str(error))

@@ -30,7 +30,7 @@ class FormSecret(Part):
     ]
 
 
-class Way(Part):
+class AuthMethod(Part):
     """One kind of authentication for writes; without a key in it, none is needed."""
 
     bearer: Annotated[
@@ -52,56 +52,58 @@ class Way(Part):
         return self.bearer is None and self.signed is None and self.form is None
 
 
-class WayField:
-    """`"open"` or the object of one way."""
+class AuthMethodField:
+    """`"open"` or the object of one method of authentication."""
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Any:
         return {"anyOf": [{"const": "open"}, handler(schema)]}
 
 
-def _read_way(value: Any) -> Any:
-    if value == "open" or isinstance(value, Way):
-        return Way()
+def _read_auth_method(value: Any) -> Any:
+    if value == "open" or isinstance(value, AuthMethod):
+        return AuthMethod()
     if isinstance(value, dict) and len(value) == 1 and value.get("signed") is not False:
         return value
     raise expected('"open", or an object with one of bearer, signed and form', got="")
 
 
-AnyWay = Annotated[Way, BeforeValidator(_read_way), WayField()]
+AuthMethodOrOpen = Annotated[AuthMethod, BeforeValidator(_read_auth_method), AuthMethodField()]
 
 
-class Ways(Part):
+class AuthByRequest(Part):
     """Who may send which request. A request that is not named is off."""
 
-    post: Annotated[AnyWay | None, meaning("who may post to the prefix")] = None
-    put: Annotated[AnyWay | None, meaning("who may put under a key")] = None
-    delete: Annotated[AnyWay | None, meaning("who may delete")] = None
-    publish: Annotated[AnyWay | None, meaning("who may publish what waits in the stage")] = None
-    recrop: Annotated[AnyWay | None, meaning("who may publish another part under a new name")] = None
+    post: Annotated[AuthMethodOrOpen | None, meaning("who may post to the prefix")] = None
+    put: Annotated[AuthMethodOrOpen | None, meaning("who may put under a key")] = None
+    delete: Annotated[AuthMethodOrOpen | None, meaning("who may delete")] = None
+    publish: Annotated[AuthMethodOrOpen | None, meaning("who may publish what waits in the stage")] = None
+    recrop: Annotated[AuthMethodOrOpen | None, meaning("who may publish another part under a new name")] = (
+        None
+    )
 
     @property
     def is_one_for_all(self) -> bool:
-        return all(way == self.post for way in (self.put, self.delete, self.publish, self.recrop))
+        return all(auth == self.post for auth in (self.put, self.delete, self.publish, self.recrop))
 
-    def of(self, name: str) -> Way | None:
-        """Of a method or an action."""
-        way: Way | None = getattr(self, name.lower())
-        return way
+    def of(self, name: str) -> AuthMethod | None:
+        """Who may send this method or action; None where it is off."""
+        auth: AuthMethod | None = getattr(self, name.lower())
+        return auth
 
 
-class _WaysField:
-    """One way for every request, or one for each."""
+class _AnyAuthField:
+    """One method of authentication for every request, or one for each."""
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Any:
-        ways = handler(schema)
-        one = handler.resolve_ref_schema(ways)["properties"]["post"]["anyOf"]
-        return {"anyOf": [*(way for way in one if way != {"type": "null"}), ways]}
+        auths = handler(schema)
+        one = handler.resolve_ref_schema(auths)["properties"]["post"]["anyOf"]
+        return {"anyOf": [*(auth for auth in one if auth != {"type": "null"}), auths]}
 
 
-def _read_ways(value: Any) -> Any:
-    if isinstance(value, dict) and value.keys() & Ways.model_fields.keys():
+def _read_any_auth(value: Any) -> Any:
+    if isinstance(value, dict) and value.keys() & AuthByRequest.model_fields.keys():
         return value
-    return dict.fromkeys(Ways.model_fields, _read_way(value))
+    return dict.fromkeys(AuthByRequest.model_fields, _read_auth_method(value))
 
 
-WayOrWays = Annotated[Ways, BeforeValidator(_read_ways), _WaysField()]
+AnyAuth = Annotated[AuthByRequest, BeforeValidator(_read_any_auth), _AnyAuthField()]

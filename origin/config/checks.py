@@ -98,8 +98,8 @@ def _unwritable(place: str, handler: Handler, write: Write) -> Iterator[str]:
     """What `write` needs beside itself."""
     if SOURCES[type_name(handler.source)].store is None:
         yield f"{place}.write: expected a source that can be written to, of type {_STORES}"
-    ways = [way for method in write.methods if (way := write.auth.of(method)) is not None]
-    if any(way.signed for way in ways) and not (handler.signing and handler.signing.keys):
+    auths = [auth for method in write.methods if (auth := write.auth.of(method)) is not None]
+    if any(auth.signed for auth in auths) and not (handler.signing and handler.signing.keys):
         yield f"{place}.write.auth: expected signing.keys in the handler, with which upload grants are made"
     if mistake := find_name_mistake(write.name):
         yield f"{place}.write.name: expected a template such as {{yyyy}}/{{mm}}/{{uuid}}; {mistake}"

@@ -10,7 +10,7 @@ from pydantic import Field
 from pydantic import model_validator
 
 from origin.config.answers import OnError
-from origin.config.authentication import AnyWay
+from origin.config.authentication import AuthMethodOrOpen
 from origin.config.efforts import Efforts
 from origin.config.legacy import Aws
 from origin.config.legacy import read_handler
@@ -189,7 +189,7 @@ class Handler(Part):
         ),
     ] = None
     auth: Annotated[
-        AnyWay | None,
+        AuthMethodOrOpen | None,
         meaning(
             "authentication of posts to `transform`, as in `write.auth`; "
             'without it none is needed, as with `"open"`'

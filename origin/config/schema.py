@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from pydantic.fields import FieldInfo
 
-from origin.config.authentication import Way
-from origin.config.authentication import WayField
+from origin.config.authentication import AuthMethod
+from origin.config.authentication import AuthMethodField
 from origin.config.model import Config
 from origin.config.part import SCHEMA_KEY
 from origin.config.part import Part
@@ -63,14 +63,14 @@ def documented_keys() -> Iterator[DocumentedKey]:
     """Every key of the file.
 
     `place` is "" at the top, `cache`, `handlers[]`, `handlers[].limits`, `presets[]`, and `source s3` for the
-    keys of that type of source, wherever one may stand; those of one way of writing stand once, at
+    keys of that type of source, wherever one may stand; those of one method of authentication stand once, at
     `handlers[].write.auth`. `source http.registry redis` is an object with a type in it.
     """
     schema = Config.model_json_schema()
     yield from _keys_of(Config, "", {**schema["$defs"], "Config": schema})
     for name, part in SOURCE_PARTS.items():
         yield from _keys_of(part, f"source {name}", schema["$defs"])
-    yield from _keys_of(Way, "handlers[].write.auth", schema["$defs"])
+    yield from _keys_of(AuthMethod, "handlers[].write.auth", schema["$defs"])
 
 
 def _keys_of(part: type[Part], place: str, schemas: dict[str, Any]) -> Iterator[DocumentedKey]:
@@ -79,7 +79,7 @@ def _keys_of(part: type[Part], place: str, schemas: dict[str, Any]) -> Iterator[
         row = schemas[part.__name__]["properties"][key]
         default = REQUIRED if field.is_required() else row["default"]
         yield DocumentedKey(place, key, default, row["description"])
-        if not any(isinstance(entry, SourceField | WayField) for entry in _notes_of(field)):
+        if not any(isinstance(entry, SourceField | AuthMethodField) for entry in _notes_of(field)):
             for inner, brackets in _parts_in(field.annotation):
                 inner_place = f"{place}.{key}{brackets}{_kind(inner)}".lstrip(".")
                 yield from _keys_of(inner, inner_place, schemas)

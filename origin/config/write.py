@@ -12,8 +12,8 @@ from pydantic import Field
 from pydantic import WithJsonSchema
 from pydantic import model_validator
 
-from origin.config.authentication import Way
-from origin.config.authentication import WayOrWays
+from origin.config.authentication import AnyAuth
+from origin.config.authentication import AuthMethod
 from origin.config.part import Part
 from origin.config.part import defaults
 from origin.config.part import meaning
@@ -111,7 +111,7 @@ class Write(Part):
     """Pictures come in at this handler."""
 
     auth: Annotated[
-        WayOrWays,
+        AnyAuth,
         meaning(
             'who may write: `{"bearer": "env:…"}`, `{"signed": true}`, `{"form": {"field", "value"}}` or '
             '`"open"`; or one for each of `post`, `put`, `delete`, `publish` and `recrop`, and those not '
@@ -176,18 +176,18 @@ class Write(Part):
     @model_validator(mode="after")
     def _check_ways(self) -> Write:
         for method in self.methods:
-            way = self.auth.of(method)
-            if way is not None and way.form is not None and method != "POST":
+            auth = self.auth.of(method)
+            if auth is not None and auth.form is not None and method != "POST":
                 raise expected(f"another way than form for {method}, which has no form", key="auth", got="")
         return self
 
     def list_open(self) -> list[str]:
         """The methods and actions that need no authentication."""
-        return [name for name, way in self._ways() if way.is_open]
+        return [name for name, auth in self._auths() if auth.is_open]
 
     def list_futile(self) -> list[str]:
         """The methods and actions for which upload grants are asked, which permit none of them."""
-        return [name for name, way in self._ways() if way.signed and name in ("DELETE", *ACTIONS)]
+        return [name for name, auth in self._auths() if auth.signed and name in ("DELETE", *ACTIONS)]
 
     def list_off(self) -> list[str]:
         """The methods of which `auth` says who may send them, and which `methods` leaves out."""
@@ -197,10 +197,10 @@ class Write(Part):
         may_be_action = {"DELETE"} if self.stage else frozenset()
         return [method for method in named if method not in self.methods and method not in may_be_action]
 
-    def _ways(self) -> list[tuple[str, Way]]:
+    def _auths(self) -> list[tuple[str, AuthMethod]]:
         """Who may send which method or action, as far as somebody may."""
         names = [*self.open_methods, *(ACTIONS if self.stage else ())]
-        return [(name, way) for name in names if (way := self.auth.of(name)) is not None]
+        return [(name, auth) for name in names if (auth := self.auth.of(name)) is not None]
 
     @property
     def open_methods(self) -> tuple[str, ...]:

@@ -133,7 +133,7 @@ class FetchAdmission:
             async with asyncio.timeout(self.timeout), self._changed:
                 await self._changed.wait_for(condition)
         except TimeoutError:
-            raise Overloaded(f"{failure} within {self.timeout} s") from None
+            raise Overloaded(f"{failure} within {self.timeout} s (limits.queue_timeout)") from None
 
     async def _notify(self) -> None:
         if self._waiting_for_memory or any(self._waiting.values()):

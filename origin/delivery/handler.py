@@ -29,6 +29,7 @@ from origin.delivery.renditions import Renditions
 from origin.delivery.request import AS_IT_IS
 from origin.delivery.request import ImageRequest
 from origin.delivery.request import Outcome
+from origin.delivery.request import job_format
 from origin.delivery.responses import ResponseBuilder
 from origin.delivery.settings import Passthrough
 from origin.errors import BadRequest
@@ -40,7 +41,6 @@ from origin.formats import find_description
 from origin.http.message import Request
 from origin.http.message import Response
 from origin.http.message import header_value
-from origin.http.negotiation import accept_class
 from origin.http.via import has_passed
 from origin.http.via import note_passed
 from origin.ops.purge import FleetPurges
@@ -91,9 +91,10 @@ class Handler:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.name = name
+        self.source_id = source_id  # what tells its source from others in the names of the cache
         self.renditions = renditions
+        self._kept = renditions.kept
         self.fallback = fallback
-        self._source_id = source_id
         self._responses = responses
         self._reader = UrlReader(
             name,
@@ -125,11 +126,6 @@ class Handler:
             await self._later.close()
         await self.renditions.close()
         await self.fallback.close()
-
-    @property
-    def source_id(self) -> str:
-        """What tells its source from others in the names of the cache."""
-        return self._source_id
 
     def source_key(self, key: str) -> str:
         """The key that the source is asked for, of a key as URLs have it, or of itself."""
@@ -163,7 +159,7 @@ class Handler:
                 return cached
             outcome, meant = await self._get(image, request)
         except OriginError as error:
-            return await self._fail(error, meant, request.headers)
+            return await self.fail(error, meant, request.headers)
         return self._succeed(outcome, meant, request)
 
     # 2  Authorize
@@ -202,7 +198,7 @@ class Handler:
         variant, variant_headers = image.variants.get(format), image.headers.get(format)
         if variant is None or variant_headers is None:
             return None
-        hit = self.renditions.fresh_in_memory(variant, now)
+        hit = self._kept.fresh_in_memory(variant, now)
         if hit is None or not variant_headers.fit(hit.result, hit.version):
             return None
         if image.otherwise and is_derived(hit.version):
@@ -234,13 +230,13 @@ class Handler:
         format = _format(image, request.headers)
         variant = self.renditions.variant(image, format)
         if image.otherwise and is_derived(await self.renditions.version(variant)):
-            raise NotFound("a file that was made of an original, which is asked in its place")
+            raise NotFound("a file that `derive` has stored; it is made of its original instead")
         if self._later is not None and format == AVIF:
             outcome = await self._later.get(image, request)
         else:
             outcome = await self.renditions.get(variant, request)
         if image.otherwise and is_derived(outcome.version):
-            raise NotFound("a file that was made of an original, since it was last looked at")
+            raise NotFound("a file that `derive` has stored meanwhile; it is made of its original instead")
         return outcome
 
     # 5  Answer
@@ -253,9 +249,7 @@ class Handler:
             image.headers[format] = headers
         return self._responses.picture(outcome, headers, self._expires_in(image), request)
 
-    async def _fail(
-        self, error: OriginError, image: ImageRequest, headers: Mapping[bytes, bytes]
-    ) -> Response:
+    async def fail(self, error: OriginError, image: ImageRequest, headers: Mapping[bytes, bytes]) -> Response:
         """The fallback image, as far as the request can be understood, or what stands in its place; for a
         description the class alone."""
         format = _format(image, headers)
@@ -271,10 +265,6 @@ class Handler:
         else:
             result = await self.fallback.get(image.options, format, forbidden=isinstance(error, Forbidden))
         return self._responses.fallback(error, result, image, self._expires_in(image))
-
-    async def fail(self, error: OriginError, image: ImageRequest, request: Request) -> Response:
-        """The answer to a mistake of ours, which no step has foreseen."""
-        return await self._fail(error, image, request.headers)
 
     def _expires_in(self, image: ImageRequest) -> int | None:
         """Seconds until the permission ends; None where it has no end."""
@@ -296,11 +286,11 @@ class Handler:
 
     async def _purge_here(self, key: str | None, prefix: str | None) -> int:
         self.forget(key, prefix)
-        return await self.renditions.purge(name_purged(self.name, self._source_id, key, prefix))
+        return await self.renditions.purge(name_purged(self.name, self.source_id, key, prefix))
 
     def forget(self, key: str | None, prefix: str | None) -> None:
         """Let no request that comes now join work for these originals. `key` is that of the source."""
-        name = name_purged(self.name, self._source_id, key, prefix)
+        name = name_purged(self.name, self.source_id, key, prefix)
         self._found.forget()
         if self._later is not None:
             self._later.purge(name)
@@ -328,10 +318,5 @@ class Handler:
 
 
 def _format(image: ImageRequest, headers: Mapping[bytes, bytes]) -> str:
-    """The output format as a render job names it. `auto` becomes one of three classes, so that Accept makes
-    three results at most."""
-    if image.is_passed_through:
-        return AS_IT_IS
-    if image.options.format != "auto":
-        return image.options.format
-    return "auto:" + accept_class(header_value(headers, b"accept"))
+    """The format of the variant that is asked for. `headers` are the request's."""
+    return AS_IT_IS if image.is_passed_through else job_format(image.options, headers)

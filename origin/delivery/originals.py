@@ -13,8 +13,8 @@ from origin.cache.results import Entry
 from origin.cache.results import ResultCache
 from origin.delivery.admission import FetchAdmission
 from origin.delivery.singleflight import SingleFlight
-from origin.errors import HostUnavailable
 from origin.errors import NotFound
+from origin.errors import OriginalUnavailable
 from origin.errors import OriginError
 from origin.errors import SourceUnavailable
 from origin.ops.tracing import stage
@@ -64,7 +64,6 @@ class Originals:
         error_max_age: int,
         server_of: Callable[[str], str] = _one_server,
         clock: Callable[[], float] = time.time,
-        flights: SingleFlight[FetchedOriginal] | None = None,
     ) -> None:
         self._handler = handler
         self.source = source
@@ -77,7 +76,7 @@ class Originals:
         self._down_until = 0.0
         self._server_of = server_of
         self._clock = clock
-        self._flights: SingleFlight[FetchedOriginal] = SingleFlight() if flights is None else flights
+        self._flights: SingleFlight[FetchedOriginal] = SingleFlight()
         self._cache_reads = asyncio.Semaphore(MAX_CACHE_READS)
 
     def ttl(self, version: Version) -> int:
@@ -86,7 +85,7 @@ class Originals:
         return self.ttl_at(version, self._clock())
 
     def ttl_at(self, version: Version, now: float) -> int:
-        """The same at a moment, in Unix seconds.
+        """The `ttl` at a moment, in Unix seconds.
 
         Part of a second counts as a whole one, in both directions: a result is fresh for the whole of
         `cache_time`, and is served stale for no more than its window.
@@ -114,7 +113,7 @@ class Originals:
         return await self._flights.run(original, lambda: self._ask(original, key, version))
 
     async def body(self, original: str, key: str, current: FetchedOriginal) -> FetchedOriginal:
-        """The same with its bytes: those just fetched, those in the cache, or fetched once more."""
+        """The original with its bytes: those just fetched, those in the cache, or fetched once more."""
         if current.body is not None:
             return current
         body = await self._find_kept(original, current.version)
@@ -180,7 +179,7 @@ class Originals:
         return None if self.cache is None else self.cache.failure(original, "", self._clock())
 
     async def _remember_failure(self, error: OriginError, entry: Entry | None) -> None:
-        if isinstance(error, SourceUnavailable) and not isinstance(error, HostUnavailable):
+        if isinstance(error, SourceUnavailable) and not isinstance(error, OriginalUnavailable):
             self._down_until = self._clock() + DOWN_SECONDS
         seconds = error.remember_for
         if seconds is None and error.remembered:

@@ -86,7 +86,7 @@ class OtherMethods:
         except ClientGone:
             raise
         except Exception as exc:
-            log.exception("an answer failed")
+            log.exception("unexpected error; the client gets a 500")
             response = text_response(500, "internal server error")
             response.handler, response.error = mount.handler.name, exc
         if not self._bodies.admits(response.body, request.client):

@@ -74,9 +74,9 @@ class UrlReader:
         self._passthrough = passthrough
         self._is_written = is_written
         self._debug = debug
-        # A site has many originals and few queries. By what of them is parsed, so without tokens.
+        # By the pairs that options are read from, without tokens: a site has many originals and few queries.
         self._parsed: Lru[tuple[Pair, ...], Options] = Lru(MAX_PARSED, lambda _: 1)
-        # By all of it, as it came, where it came again. That saves as much again as `_parsed`.
+        # By the whole query, once it has come twice. That saves as much again as `_parsed`.
         self._known: Lru[bytes, _Query] = Lru(MAX_PARSED, lambda _: 1)
         self._asked = AskedBefore(_LATELY_ASKED)
 
@@ -90,39 +90,43 @@ class UrlReader:
                 return self._read_known(key, known, raw_path)
         many = query.count(b"&") > MAX_PAIRS
         pairs = [] if many else decode_query(query)
-        said = self._translate(key, pairs)
-        source_key, passes, failure = said.key, False, None
+        translation = self._translate(key, pairs)
+        source_key, passes, failure = translation.key, False, None
         parse: Callable[..., Options] = parse_options
         try:
             if many:
                 raise BadRequest(f"the query has more than {MAX_PAIRS} pairs")
-            if said.mistakes:
-                raise BadRequest("; ".join(said.mistakes))
-            source_key = self._read_key(said.key, said.pairs, raw_path)
+            if translation.mistakes:
+                raise BadRequest("; ".join(translation.mistakes))
+            source_key = self._read_key(translation.key, translation.pairs, raw_path)
             self._check_reserved(key)
-            passes = passes_through(self._passthrough, said.pairs, self._defaults)
-            options = Options() if passes else self._parse(said, len(query) <= MAX_PARSED_QUERY)
+            passes = passes_through(self._passthrough, translation.pairs, self._defaults)
+            options = Options() if passes else self._parse(translation, len(query) <= MAX_PARSED_QUERY)
         except OriginError as exc:
             failure = error or exc
             parse = parse_options_leniently  # for the fallback image
-            options = parse(said.pairs, self._defaults, None, said.beyond)
+            options = parse(translation.pairs, self._defaults, None, translation.beyond)
         image = ImageRequest(
             key,
-            said.pairs,
+            translation.pairs,
             options,
             self._name(source_key),
             error or failure,
-            ignored=self._list_ignored(said) if self._debug else (),
+            ignored=self._list_ignored(translation) if self._debug else (),
             source_key=source_key,
             is_passed_through=passes,
         )
-        image.is_plain = self._is_written and options.format != "auto" and not _has_options(said.pairs)
-        image.otherwise = self._read_name(image, said.pairs, said.beyond, parse)
+        image.is_plain = self._is_written and options.format != "auto" and not _has_options(translation.pairs)
+        image.otherwise = self._read_name(image, translation.pairs, translation.beyond, parse)
+        self._remember(query, image)
+        return image
+
+    def _remember(self, query: bytes, image: ImageRequest) -> None:
+        """Remember what the query asks for, where that depends on it alone and it has come before."""
         is_usual = image.error is None and self._translate is keep_words and len(query) <= MAX_PARSED_QUERY
         if is_usual and self._asked.again(query):
-            known = _Query(image.pairs, options, passes, image.is_plain, image.ignored)
+            known = _Query(image.pairs, image.options, image.is_passed_through, image.is_plain, image.ignored)
             self._known.put(query, known)
-        return image
 
     def _read_known(self, key: str, known: _Query, raw_path: bytes) -> ImageRequest:
         """What a key asks for with a query that is known. Raises OriginError."""
@@ -146,21 +150,25 @@ class UrlReader:
         if self._is_written and key.startswith(RESERVED):
             raise BadRequest(f"keys below {RESERVED} are reserved")
 
-    def _parse(self, said: Translation, is_short: bool) -> Options:
+    def _parse(self, translation: Translation, is_short: bool) -> Options:
         """Raises BadRequest."""
-        if said.beyond or not is_short:
-            return parse_options(said.pairs, self._defaults, None, said.beyond)
+        if translation.beyond or not is_short:
+            return parse_options(translation.pairs, self._defaults, None, translation.beyond)
         parsed = self._defaults.by_name
-        pairs = tuple([pair for pair in said.pairs if pair[0] in parsed])
+        pairs = tuple([pair for pair in translation.pairs if pair[0] in parsed])
         options = self._parsed.get(pairs)
         if options is None:
             options = parse_options(pairs, self._defaults)
             self._parsed.put(pairs, options)
         return options
 
-    def _list_ignored(self, said: Translation) -> tuple[str, ...]:
+    def _list_ignored(self, translation: Translation) -> tuple[str, ...]:
         """The names in a query that change nothing."""
-        return (*said.unknown, *said.without_effect, *chain(*find_ignored(said.pairs, self._defaults)))
+        return (
+            *translation.unknown,
+            *translation.without_effect,
+            *chain(*find_ignored(translation.pairs, self._defaults)),
+        )
 
     def _read_name(
         self,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections import Counter
 from collections.abc import AsyncIterator
 from collections.abc import Callable
@@ -19,23 +18,20 @@ from origin.delivery.request import Outcome
 from origin.delivery.request import Variant
 from origin.delivery.settings import RenderSettings
 from origin.errors import BadRequest
-from origin.errors import EncodingFailed
 from origin.errors import OriginError
-from origin.errors import RenderFailed
-from origin.errors import RenderTimeout
-from origin.errors import UnsupportedFormat
 from origin.formats import Format
-from origin.formats import refusal
-from origin.formats import sniff
 from origin.http.caching import cache_status
 from origin.ops import tracing
 from origin.render.pool import Rendered
 from origin.render.pool import RenderPool
 from origin.render.quarantine import Quarantine
+from origin.render.quarantine import Suspects
+from origin.render.quarantine import asked_size
 from origin.sources.object_metadata import crop_of
 from origin.urls.options import Options
 
-_TRIAL = Options(width=16)  # whether an original that passes as it is decodes at all
+TRIAL = Options(width=16), Format.PNG.name
+"""What is rendered of a picture that passes as it is, to see whether it decodes at all."""
 
 
 class Rendering:
@@ -58,7 +54,7 @@ class Rendering:
         self._settings = settings
         self._max_variants = max_variants
         self._clock = clock
-        self._quarantine = Quarantine()
+        self._quarantine = Quarantine(clock)
         self._on_their_way: Counter[str] = Counter()  # variants, by original
 
     @asynccontextmanager
@@ -69,13 +65,11 @@ class Rendering:
         """
         original = variant.original
         if variant.format != AS_IT_IS:
-            version, in_format = _suspects(variant, current)
-            self._quarantine.check(version, self._clock())
-            self._quarantine.check(in_format, self._clock(), _size(variant))
+            self._quarantine.check(_suspects(variant, current), asked_size(variant.options))
         if self._max_variants is not None and self._cache is not None:
             count = await self._cache.count_results(original)
             if count + self._on_their_way[original] >= self._max_variants:
-                raise BadRequest(f"{count} variants of this original are kept, and there may be no more")
+                raise BadRequest(f"{count} variants of this original are kept, as many as `variants` allows")
         self._on_their_way[original] += 1
         try:
             yield
@@ -107,40 +101,29 @@ class Rendering:
 
     async def _render(self, variant: Variant, current: FetchedOriginal) -> Rendered:
         body = current.body or b""
-        format = sniff(body)
-        if format is None or format.name not in self._settings.allowed:
-            raise UnsupportedFormat(refusal(body))
+        format = self._settings.identify(body)
         if variant.format == AS_IT_IS:
             return Rendered(bytes(body), format, 0, 0, 0.0, 0.0)
-        passes = variant.options.only is not None and format.name not in variant.options.only
-        options, wanted = (_TRIAL, Format.PNG.name) if passes else (variant.options, variant.format)
-        version, in_format = _suspects(variant, current)
-        try:
-            async with self._originals.admission.holding(len(body)):
-                job = self._settings.job(options, wanted, crop_of(current.version.etag), version)
+        passes = variant.options.passes(format)
+        options, wanted = TRIAL if passes else (variant.options, variant.format)
+        suspects = _suspects(variant, current)
+        job = self._settings.job(options, wanted, crop_of(current.version.etag), suspects.of_crash)
+        async with self._originals.admission.holding(len(body)):
+            with self._quarantine.watching(lambda: suspects, asked_size(variant.options)):
                 rendered = await self._pool.render(body, job, self._settings.timeout, handler=self._handler)
-        except EncodingFailed:
-            raise
-        except RenderTimeout:
-            self._quarantine.record_overrun(in_format, self._clock(), _size(variant))
-            raise
-        except RenderFailed:
-            self._quarantine.record_crash(version, self._clock())
-            raise
         ended = {"queue": rendered.took, "render": 0.0, "encode": 0.0}
         took = {"queue": rendered.waited, "render": rendered.took, "encode": rendered.encoding}
         tracing.record_stages({name: (took[name], ago) for name, ago in ended.items()})
-        self._quarantine.clear(version)
-        self._quarantine.clear(in_format)
         return replace(rendered, body=bytes(body), format=format) if passes else rendered
 
 
-def _suspects(variant: Variant, current: FetchedOriginal) -> tuple[str, str]:
-    """What a crash is blamed on, this version of the original; and what an overrun of time is blamed on: it
-    in this format, since a large picture may be slow to encode in one and quick in the others. What other
-    options than those of size make slow is not blamed on the picture without them."""
+def _suspects(variant: Variant, current: FetchedOriginal) -> Suspects:
+    """A crash is blamed on this version of the original. An overrun of time is blamed on it in this format:
+    a large picture may be slow to encode in one and quick in the others. What other options than those of
+    size make slow is not blamed on the picture without them."""
     version = variant.original + current.version.etag
-    return version, f"{version}|{variant.format}|{'plain' if _is_plain(variant.options) else 'changed'}"
+    look = "plain" if _is_plain(variant.options) else "changed"
+    return Suspects(version, f"{version}|{variant.format}|{look}")
 
 
 def _is_plain(options: Options) -> bool:
@@ -155,8 +138,3 @@ def _is_plain(options: Options) -> bool:
         keeps_shape=options.keeps_shape,
         quality=options.quality if isinstance(options.quality, int) else None,
     )
-
-
-def _size(variant: Variant) -> float:
-    """The longer side that is asked for, in pixels; infinite for the original's own size."""
-    return max(variant.options.width or 0, variant.options.height or 0) or math.inf

@@ -24,11 +24,12 @@ from origin.cache.records import Lookup
 from origin.cache.records import Result
 from origin.cache.records import Version
 from origin.cache.results import Entry
+from origin.delivery.kept_results import STALE_IF_ERROR
+from origin.delivery.kept_results import KeptResults
 from origin.delivery.originals import FetchedOriginal
 from origin.delivery.originals import Originals
 from origin.delivery.rendering import Rendering
 from origin.delivery.request import AS_IT_IS
-from origin.delivery.request import Hit
 from origin.delivery.request import ImageRequest
 from origin.delivery.request import Outcome
 from origin.delivery.request import Variant
@@ -36,7 +37,6 @@ from origin.delivery.settings import Freshness
 from origin.delivery.settings import RenderSettings
 from origin.delivery.singleflight import SingleFlight
 from origin.delivery.singleflight import WaiterGone
-from origin.errors import NotFound
 from origin.errors import OriginError
 from origin.errors import Overloaded
 from origin.errors import SourceUnavailable
@@ -50,8 +50,6 @@ from origin.urls.options import Options
 
 log = logging.getLogger(__name__)
 
-STALE_IF_ERROR = "stale-if-error"
-"""What Cache-Status says of an answer from a time before the source was down."""
 LEASE_SECONDS = 2.0  # that a lease lasts longer than a render may take
 
 
@@ -68,19 +66,18 @@ class Renditions:
         *,
         max_variants: int | None = None,
         clock: Callable[[], float] = time.time,
-        flights: SingleFlight[Outcome] | None = None,
         leases: Leases | None = None,
     ) -> None:
-        """With `leases`, a fleet renders each picture once."""
+        """With `leases`, a fleet renders each picture once. With `max_variants`, no more results of an
+        original are kept."""
         self.originals = originals
         self._handler = handler
         self._cache = originals.cache
         self._pool = pool
         self._settings = settings
         self._settings_digest = ""
-        self._freshness = freshness
-        self._clock = clock
-        self._flights: SingleFlight[Outcome] = SingleFlight() if flights is None else flights
+        self.kept = KeptResults(originals, freshness, clock)
+        self._flights: SingleFlight[Outcome] = SingleFlight()
         self._leases = leases
         self._refreshes: set[asyncio.Task[None]] = set()
         self._rendering = Rendering(handler, originals, pool, settings, max_variants, clock)
@@ -122,7 +119,11 @@ class Renditions:
         self.originals.forget(prefix)
 
     def variant(self, image: ImageRequest, format: str) -> Variant:
-        """The variant that a request asks for in this output format."""
+        """The variant that a request asks for in this output format.
+
+        `f=auto` that comes to WebP and `f=webp` are two. Where WebP cannot hold the sides, the first becomes
+        another format and the second is shrunk; which it is, nobody knows before the original is decoded.
+        """
         variant = image.variants.get(format)
         if variant is None:
             watermark = self._settings.watermark_digest(image.options)
@@ -137,25 +138,15 @@ class Renditions:
 
         Raises what `get` raises.
         """
-        lookup = await self._look_up(variant)
+        lookup = await self.kept.find(variant)
         if lookup.version is not None:
             return lookup.version.etag
         return (await self.originals.current(variant.original, variant.key, None)).version.etag
 
-    def fresh_in_memory(self, variant: Variant, now: float) -> Hit | None:
-        """The result, where memory has it and the source need not be asked. `now` is in Unix seconds."""
-        if self._cache is None:
-            return None
-        version, result, _ = self._cache.peek(variant.original, variant.name)
-        if version is None or result is None:
-            return None
-        ttl = self.originals.ttl_at(version, now)
-        return Hit(result, version.etag, ttl) if ttl > 0 else None
-
     async def get(self, variant: Variant, request: Request) -> Outcome:
         """The result of a variant. Raises OriginError, and ClientGone where the client leaves first."""
         start = time.perf_counter()
-        lookup = await self._look_up(variant)
+        lookup = await self.kept.find(variant)
         outcome = self._serve(lookup, variant)
         if outcome is not None:
             if lookup.tier != "memory":
@@ -171,14 +162,14 @@ class Renditions:
 
         Raises OriginError, also for a failure that is remembered.
         """
-        lookup = await self._look_up(variant)
+        lookup = await self.kept.find(variant)
         outcome = self._serve(lookup, variant)
         if outcome is not None or lookup.result is None:
             return outcome
         try:
             current = await self.originals.current(variant.original, variant.key, lookup.version)
         except (SourceUnavailable, Overloaded):
-            outcome = self._stale_if_error(lookup)
+            outcome = self.kept.stale_if_error(lookup)
             if outcome is None:
                 raise
             return outcome
@@ -186,51 +177,18 @@ class Renditions:
 
     async def make(self, variant: Variant) -> None:
         """Make a result that nobody waits for, unless it is there. Raises OriginError."""
-        lookup = await self._look_up(variant)
+        lookup = await self.kept.find(variant)
         if self._serve(lookup, variant) is None:
             await self._flights.run(variant.full_name, lambda: self._make(variant, lookup))
 
     # 1 and 2: what the cache has
 
-    async def _look_up(self, variant: Variant) -> Lookup:
-        """What the cache has. Raises the failure that it remembers where it has no result, and none may be
-        made of the original that it keeps."""
-        if self._cache is None:
-            return Lookup(None)
-        if self._cache.has_bucket:  # which need not be asked for what the source does not have
-            failure = self._cache.failure(variant.original, variant.name, self._clock())
-            if isinstance(failure, NotFound):
-                raise failure
-        lookup = await self._cache.find(variant.original, variant.name, variant.may_be)
-        if lookup.result is None:
-            failure = self._cache.failure(variant.original, variant.name, self._clock())
-            if isinstance(failure, SourceUnavailable) and self._may_be_stale(lookup.version):
-                return lookup
-            if failure is not None:
-                raise failure
-        return lookup
-
     def _serve(self, lookup: Lookup, variant: Variant) -> Outcome | None:
         """What can be served from the cache; None where a result has to be made."""
-        if lookup.version is None or lookup.result is None:
-            return None
-        ttl = self.originals.ttl(lookup.version)
-        if ttl > 0:
-            return Outcome(lookup.result, _hit(ttl, lookup.tier), "hit", version=lookup.version.etag)
-        if -ttl <= self._freshness.stale_while_revalidate:
+        outcome = self.kept.serve(lookup, variant)
+        if outcome is not None and outcome.cache == "stale":
             self._refresh(lookup, variant)
-            return _stale(lookup.result, lookup.version, ttl, "stale-while-revalidate")
-        return None if self.originals.may_ask(variant.original) else self._stale_if_error(lookup)
-
-    def _stale_if_error(self, lookup: Lookup) -> Outcome | None:
-        """The stale result, for a source that is down, unless the result is too old."""
-        if lookup.version is None or lookup.result is None or not self._may_be_stale(lookup.version):
-            return None
-        return _stale(lookup.result, lookup.version, self.originals.ttl(lookup.version), STALE_IF_ERROR)
-
-    def _may_be_stale(self, version: Version | None) -> bool:
-        """Whether a version is not too old to be served while the source is down."""
-        return version is not None and -self.originals.ttl(version) <= self._freshness.stale_if_error
+        return outcome
 
     def _refresh(self, lookup: Lookup, variant: Variant) -> None:
         """Renew a stale result behind the answer, once for all who ask."""
@@ -313,12 +271,14 @@ class Renditions:
                     expected.close()
                     return await self._rendering.render_and_keep(variant, current, entry)
         except Overloaded:
-            outcome = self._stale_if_error(lookup)
+            outcome = self.kept.stale_if_error(lookup)
             if outcome is None:
                 raise
             return outcome
         except SourceUnavailable:
-            outcome = self._stale_if_error(lookup) or await self._make_of_kept(variant, lookup.version, entry)
+            outcome = self.kept.stale_if_error(lookup) or await self._make_of_kept(
+                variant, lookup.version, entry
+            )
             if outcome is None:
                 raise
             return outcome
@@ -328,7 +288,7 @@ class Renditions:
     ) -> Outcome | None:
         """A new result of the stale original that the cache keeps, for a source that is down; None where it
         keeps none, or one that is too old."""
-        if version is None or self.originals.ttl(version) > 0 or not self._may_be_stale(version):
+        if version is None or self.originals.ttl(version) > 0 or not self.kept.may_be_stale(version):
             return None
         kept = await self.originals.kept(variant.original, version)
         if kept is None:
@@ -364,11 +324,3 @@ def _revalidated(result: Result | None, current: FetchedOriginal) -> Outcome | N
 @lru_cache(maxsize=512)  # what is spelled alike is equal
 def _canonical(options: Options) -> str:
     return options.canonical()
-
-
-def _hit(ttl: int, tier: str) -> str:
-    return f"origin; hit; ttl={ttl}; detail={tier}"
-
-
-def _stale(result: Result, version: Version, ttl: int, why: str) -> Outcome:
-    return Outcome(result, cache_status(hit=True, ttl=ttl, detail=why), "stale", version=version.etag)

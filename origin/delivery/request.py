@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
 from typing import NamedTuple
@@ -13,12 +14,22 @@ from origin.formats import OUTPUTS
 from origin.formats import Format
 from origin.formats import ResultFormat
 from origin.http.message import RawHeaders
+from origin.http.message import header_value
 from origin.http.message import serialize_headers
+from origin.http.negotiation import accept_class
 from origin.imaging.protocol import AUTO
 from origin.urls.options import Options
 
 AS_IT_IS = "as-it-is"
 """The format of a variant that is the original's own bytes."""
+
+
+def job_format(options: Options, headers: Mapping[bytes, bytes]) -> str:
+    """The format of a render job. `auto` becomes one of `AUTO_FORMATS`, so that Accept makes three results
+    at most. `headers` are the request's."""
+    if options.format != "auto":
+        return options.format
+    return AUTO + accept_class(header_value(headers, b"accept"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,7 +115,7 @@ class Router:
                 return None
             response = remembered.handler.try_cached(remembered.image, folded)
         except Exception:
-            log.exception("an answer failed")
+            log.exception("unexpected error in a hit in memory; the request is answered the ordinary way")
             return None
         if response is None or len(response.body) >= LARGE_BODY:
             return None  # large bodies are counted, on the way through ASGI
@@ -186,45 +186,47 @@ class Router:
         return response if response is not None else self._other_methods.refuse_route(request)
 
     async def _read(self, request: Request) -> Response | None:
-        """A GET or HEAD of a picture."""
+        """The answer to a GET or HEAD; None where it belongs to no mount."""
         remembered = self._remembered.get(request.target)
         if remembered is not None:
-            handler, image, _ = remembered
-        else:
-            error = None
-            try:
-                mount, key = self.mounts.find(request.raw_path, request.method)
-            except BadRequest as exc:
-                # A path that cannot be decoded still tells whose fallback image it gets.
-                error = exc
-                mount, key = self.mounts.find_undecodable(request.raw_path)
-            if mount is None:
-                return None
-            read = mount.endpoints.get(request.method)
-            if read is not None:
-                if error is not None:
-                    return text_response(400, "bad request")
-                return await self._other_methods.ask(read, mount, key, request)
-            handler = mount.handler
-            image = handler.read(key, request.query, error, request.raw_path)
+            return await self._picture(remembered.handler, remembered.image, request)
+        error = None
+        try:
+            mount, key = self.mounts.find(request.raw_path, request.method)
+        except BadRequest as exc:
+            # A path that cannot be decoded still tells whose fallback image it gets.
+            error = exc
+            mount, key = self.mounts.find_undecodable(request.raw_path)
+        if mount is None:
+            return None
+        endpoint = mount.endpoints.get(request.method)
+        if endpoint is not None:
+            if error is not None:
+                return text_response(400, "bad request")
+            return await self._other_methods.ask(endpoint, mount, key, request)
+        image = mount.handler.read(key, request.query, error, request.raw_path)
+        response = await self._picture(mount.handler, image, request)
+        if (
+            _is_worth_remembering(request, image)
+            and self._asked.again(request.target)  # a miss counts: the first hit behind it is remembered
+            and response.cache == "hit"
+        ):
+            redacted = logs.redact_url(request.raw_path, request.query)
+            self._remembered.put(request.target, _Remembered(mount.handler, image, redacted))
+        return response
+
+    async def _picture(self, handler: Handler, image: ImageRequest, request: Request) -> Response:
+        """The picture, or what stands in its place. Raises ClientGone."""
         try:
             response = await handler.respond(image, request)
         except ClientGone:
             raise
         except Exception as exc:  # whatever it is, the page still gets a picture
-            log.exception("an answer failed")
-            return await handler.fail(OriginError(repr(exc)), image, request)
+            log.exception("unexpected error; the client gets the fallback image")
+            return await handler.fail(OriginError(repr(exc)), image, request.headers)
         if request.method == "GET" and not self._bodies.admits(response.body, request.client):
             busy = Overloaded(f"{self._bodies.bytes} bytes wait for clients to take them")
-            return await handler.fail(busy, image, request)
-        if (
-            remembered is None
-            and _is_worth_remembering(request, image)
-            and self._asked.again(request.target)  # a miss counts: the first hit behind it is remembered
-            and response.cache == "hit"
-        ):
-            redacted = logs.redact_url(request.raw_path, request.query)
-            self._remembered.put(request.target, _Remembered(handler, image, redacted))
+            return await handler.fail(busy, image, request.headers)
         return response
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> Response:

@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from dataclasses import field
 from typing import Literal
 
+from origin.errors import UnsupportedFormat
+from origin.formats import Format
+from origin.formats import refusal
+from origin.formats import sniff
 from origin.imaging.protocol import Job
 from origin.imaging.protocol import Watermark
 from origin.sources.object_metadata import Crop
@@ -59,6 +63,13 @@ class RenderSettings:
     # By output format, where it is not the usual one.
     effort: Mapping[str, EffortLevel] = field(default_factory=dict)
     watermarks: Mapping[str, Watermark] = field(default_factory=dict)  # by the name in the configuration
+
+    def identify(self, body: bytes | memoryview) -> Format:
+        """The format of an original, by its content. Raises UnsupportedFormat where it is not allowed."""
+        format = sniff(body)
+        if format is None or format.name not in self.allowed:
+            raise UnsupportedFormat(refusal(body))
+        return format
 
     def job(self, options: Options, format: str, crop: Crop | None = None, original: str = "") -> Job:
         """The render job for these options. `format` is a format's name, "original" or an auto class; with

@@ -23,8 +23,11 @@ class BodyDigests:
 
     def __init__(self, headers: Mapping[bytes, bytes]) -> None:
         """Raises ValueError for a digest that cannot be read. Other algorithms do not count."""
+        # One of each algorithm: of members with one name the last counts (RFC 9651 section 3.2). A thousand
+        # fit into a head, and each would hash the whole body.
         self._expected = [
-            (hashlib.new(name, usedforsecurity=False), digest) for name, digest in _announced(headers)
+            (hashlib.new(name, usedforsecurity=False), digest)
+            for name, digest in dict(_announced(headers)).items()
         ]
 
     def update(self, piece: bytes) -> None:

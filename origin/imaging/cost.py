@@ -88,7 +88,7 @@ class Bounds:
 
     @staticmethod
     def of(timeout: float | None, memory: int | None, original: bytes) -> Bounds:
-        """Of a render with that deadline, in seconds, in a process with that memory."""
+        """The bounds of a render with that deadline, in seconds, in a process with that memory."""
         return Bounds(
             None if timeout is None else timeout * _SHARE_OF_TIME,
             None

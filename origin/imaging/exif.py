@@ -34,7 +34,7 @@ class _Entry:
 
 
 def rewrite(exif: bytes, upright: bool) -> bytes | None:
-    """The same without what names a place; with `upright` it says that the picture is.
+    """The EXIF without what names a place; with `upright` it says that the picture is.
 
     `exif` begins with the header of a TIFF. None where nothing is left, or it cannot be read.
     """
@@ -57,7 +57,7 @@ def rewrite(exif: bytes, upright: bool) -> bytes | None:
 
 
 def orientation_alone(exif: bytes) -> bytes | None:
-    """The same with nothing but the orientation, if it has one that turns the picture."""
+    """The EXIF with nothing but the orientation, if it has one that turns the picture."""
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4])
     if order is None:
         return None
@@ -70,7 +70,7 @@ def orientation_alone(exif: bytes) -> bytes | None:
 
 
 def mark_upright(exif: bytes) -> bytes:
-    """The same, byte for byte, but for an orientation of 1. Raises struct.error."""
+    """The EXIF, byte for byte, but for an orientation of 1. Raises struct.error."""
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4])
     if order is None:
         return exif

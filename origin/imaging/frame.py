@@ -86,7 +86,7 @@ class Frame:
         return self.effort.get(format.name, DEFAULT_EFFORT)
 
     def within(self, side: int) -> Frame:
-        """The same for a result whose sides are at most so long."""
+        """This frame with a result whose sides are at most so long."""
         upright = self.upright.within(side)
         return replace(self, upright=upright, geometry=upright.turned(self.original.orientation))
 

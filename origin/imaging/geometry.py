@@ -51,7 +51,7 @@ class Geometry:
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)  # top, right, bottom, left
 
     def turned(self, orientation: int) -> Geometry:
-        """The same for the picture as it lies in its file, up to the canvas."""
+        """This geometry for the picture as it lies in its file, up to the canvas."""
         focus = self.focus
         if not isinstance(focus, str):
             x = 1 - focus[0] if _mirrors_x(orientation) else focus[0]
@@ -84,7 +84,7 @@ class Geometry:
         return max(self.size)
 
     def within(self, side: int) -> Geometry:
-        """The same for a result whose sides are at most so long."""
+        """This geometry with a result whose sides are at most so long."""
         if self.longest <= side:
             return self
         simple = self.canvas is None and not any(self.padding) and not is_askew(self.rotate)
@@ -113,7 +113,7 @@ class Geometry:
         return _centred(width, self.cut_width, x), _centred(height, self.cut_height, y)
 
     def with_cut_at(self, left: int, top: int) -> Geometry:
-        """The same with the cut at that place."""
+        """This geometry with the cut at that place."""
         x, y = (left + self.cut_width / 2) / self.width, (top + self.cut_height / 2) / self.height
         return replace(self, focus=(x, y))
 
@@ -175,7 +175,7 @@ def _mode(options: Options) -> str:
 
 
 def _with_box_within(width: int, height: int, options: Options) -> Options:
-    """The same with the box lowered in proportion, so far that the picture fills it without growing."""
+    """The options with the box lowered in proportion, so far that the picture fills it without growing."""
     wide, high = options.width or width, options.height or height
     growth = max(wide / width, high / height) * options.zoom
     if growth <= 1:

@@ -142,7 +142,7 @@ def _levels(picture: pyvips.Image) -> Iterator[_Level]:
 
 
 def _strips(picture: pyvips.Image) -> pyvips.Image:
-    """Of a large picture a half, in strips from all over it."""
+    """Half of a large picture, in strips from all over it; a small one whole."""
     if picture.width * picture.height <= _LARGEST_WHOLE or picture.height < 4 * _STRIP:
         return picture
     strips = range(0, picture.height - _STRIP, 2 * _STRIP)

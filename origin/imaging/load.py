@@ -115,7 +115,7 @@ def _open(
 def _decode(
     original: bytes, format: Format, job: Job, memory: int | None
 ) -> tuple[pyvips.Image, int | None, int]:
-    """The same for an original that another library decodes now, one page and no other."""
+    """What `_open` gives, of an original that another library decodes now: one page and no other."""
     pages = decoders.count_pages(original, format)
     page = _page(job.options.frame, pages)
     size = decoders.read_size(original, format, page or 0)
@@ -145,10 +145,14 @@ def _check_size(
         raise Unprocessable(f"{format.name} with a side of {max(width, height)} pixels, more than {MAX_SIDE}")
     pixels = width * height * pages
     if pixels > job.max_pixels:
-        raise Unprocessable(f"{format.name} of {pixels} pixels, more than {job.max_pixels}")
+        raise Unprocessable(
+            f"{format.name} of {pixels} pixels, more than {job.max_pixels} (limits.max_original_pixels)"
+        )
     needed = width * height * memory_per_pixel
     if memory is not None and needed > memory:
-        raise Unprocessable(f"{format.name} that takes {needed} bytes to decode, more than {memory}")
+        raise Unprocessable(
+            f"{format.name} that takes {needed} bytes to decode, more than {memory} of limits.render_memory"
+        )
 
 
 def _check_samples(image: pyvips.Image, format: Format) -> None:

@@ -43,8 +43,8 @@ AUTO = "auto:"
 AUTO_FORMATS = tuple(AUTO + name for name in ACCEPT_CLASSES)
 """The formats of jobs for `f=auto`: what the client's Accept header asks for, the best first."""
 
-# The value of each option that a URL does not name.
 _NOT_OF_PICTURE = {"download", "only"}  # what a renderer need not know
+# The value of each field that a job does not name.
 _DEFAULTS = tuple(
     (each.name, getattr(Options(), each.name)) for each in fields(Options) if each.name not in _NOT_OF_PICTURE
 )

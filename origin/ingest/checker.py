@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from dataclasses import replace
 
@@ -26,6 +27,8 @@ from origin.render.pool import Rendered
 from origin.render.pool import RenderPool
 
 _PLACES = " (uploads)"  # those that wait take no place from the fetches of their handler
+# One SVG at a time: most of that is C, during which no other thread of this process runs.
+_disarming = ThreadPoolExecutor(1, "origin-svg")
 TRIES = 2  # a renderer may have ended for reasons that lie outside of the picture
 
 
@@ -43,7 +46,7 @@ class CheckedPicture:
 
 async def _disarm(svg: bytes) -> bytes:
     try:
-        return await asyncio.to_thread(sanitise_svg, svg)
+        return await asyncio.get_running_loop().run_in_executor(_disarming, sanitise_svg, svg)
     except UnsupportedFormat as error:
         raise Unsupported(
             "the SVG cannot be made safe: it is damaged, too large, or uses entities"

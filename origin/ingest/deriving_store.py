@@ -209,7 +209,7 @@ class DerivingStore(PictureStore):
                 await self.purge(key)
 
     async def _repair(self, key: str) -> None:
-        """The same for an original whose write was left half: what shows another picture does not stay."""
+        """Restore the files of an original whose write was left half. What shows another picture goes."""
         try:
             await self.restore(key)
         except Unsupported as error:

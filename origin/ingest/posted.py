@@ -10,32 +10,29 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import math
+import time
 from collections.abc import AsyncIterator
 from collections.abc import Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from typing import TypeVar
 
 from origin.delivery.admission import FetchAdmission
 from origin.delivery.settings import RenderSettings
 from origin.errors import BadRequest
-from origin.errors import EncodingFailed
 from origin.errors import Malformed
 from origin.errors import OriginError
 from origin.errors import Overloaded
 from origin.errors import RenderFailed
-from origin.errors import RenderTimeout
 from origin.errors import TooLarge
 from origin.errors import Unprocessable
 from origin.errors import Unsupported
 from origin.errors import UnsupportedFormat
 from origin.errors import WriteForbidden
 from origin.formats import Format
-from origin.formats import refusal
-from origin.formats import sniff
 from origin.http.message import ClientGone
 from origin.http.message import Request
 from origin.imaging.protocol import Normalisation
@@ -51,6 +48,8 @@ from origin.ingest.spool import Spool
 from origin.render.pool import Rendered
 from origin.render.pool import RenderPool
 from origin.render.quarantine import Quarantine
+from origin.render.quarantine import Suspects
+from origin.render.quarantine import asked_size
 from origin.signing.uploads import UploadGrant
 from origin.urls.options import Options
 
@@ -87,7 +86,7 @@ class PostedPictures:
         self._settings = settings
         self._authorizer = authorizer
         self._max_bytes = max_bytes
-        self._quarantine = Quarantine()
+        self._quarantine = Quarantine(time.monotonic)
 
     @asynccontextmanager
     async def received(self, request: Request) -> AsyncIterator[Picture]:
@@ -120,9 +119,7 @@ class PostedPictures:
             raise TooLarge(f"a picture may have {most} bytes")
 
     def _identify(self, body: bytes, grant: UploadGrant | None) -> Format:
-        format = sniff(body)
-        if format is None or format.name not in self._settings.allowed:
-            raise UnsupportedFormat(refusal(body))
+        format = self._settings.identify(body)
         if grant is not None and grant.formats is not None and format.name not in grant.formats:
             raise WriteForbidden("the upload grant is for other formats")
         return format
@@ -146,21 +143,12 @@ class PostedPictures:
         job = replace(self._settings.job(options, format), normalisation=normalisation, moving_png=moving_png)
         if not animated:
             job = replace(job, max_frames=1)
-        now = asyncio.get_running_loop().time
-        size = float(max(options.width or 0, options.height or 0) or math.inf)
+        size = asked_size(options)
         if self._quarantine:  # or nothing need be hashed
-            self._quarantine.check(_name(picture), now(), size)
-        work = self._pool.render(picture.body, job, self._settings.timeout, handler=self._handler)
-        try:
+            self._quarantine.check(_suspects(picture), size)
+        with self._quarantine.watching(partial(_suspects, picture), size):
+            work = self._pool.render(picture.body, job, self._settings.timeout, handler=self._handler)
             return await _unless_gone(request, work)
-        except EncodingFailed:
-            raise
-        except RenderTimeout:
-            self._quarantine.record_overrun(_name(picture), now(), size)
-            raise
-        except RenderFailed:
-            self._quarantine.record_crash(_name(picture), now())
-            raise
 
     async def _read(self, request: Request, spool: Spool) -> Form:
         """A form, or whatever comes as the picture itself: `curl --data-binary` calls it a form too."""
@@ -175,8 +163,9 @@ class PostedPictures:
         return Form(spool)
 
 
-def _name(picture: Picture) -> str:
-    return hashlib.sha256(picture.body).hexdigest()
+def _suspects(picture: Picture) -> Suspects:
+    name = hashlib.sha256(picture.body).hexdigest()
+    return Suspects(name, name)
 
 
 async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:

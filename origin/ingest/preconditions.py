@@ -57,7 +57,7 @@ class Preconditions:
         return self.found if self.is_named and not self.must_be_new else None
 
     def at(self, found: str | None) -> Preconditions:
-        """The same, for a request that found this version."""
+        """These conditions, for a request that found this version."""
         return replace(self, found=found)
 
     def check(self, there: StoredObject | None) -> None:

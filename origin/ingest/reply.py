@@ -102,6 +102,17 @@ def _response(handler: str, status: int, body: bytes, *more: tuple[bytes, bytes]
     return Response(status, headers, body, handler)
 
 
+def headers_of_posted(body: bytes, type: str) -> RawHeaders:
+    """The headers of an answer made of a posted picture, which nobody may keep (RFC 9110 section 9.3.3)."""
+    return [
+        (b"content-type", type.encode()),
+        (b"content-length", b"%d" % len(body)),
+        (b"cache-control", NO_STORE.encode()),
+        (b"cache-status", cache_status(fwd="method").encode()),
+        *SECURITY_HEADERS,
+    ]
+
+
 def failure(handler: str, error: OriginError, statuses: Mapping[str, int]) -> Response:
     """The answer to what was refused or failed. `statuses` are a handler's own, by class."""
     refused = for_client(error)

@@ -123,7 +123,7 @@ class Stage:
         return checked
 
     async def _check(self, key: str, conditions: Preconditions) -> tuple[Preconditions, bool]:
-        """The same, and whether something waits."""
+        """The conditions as `check` gives them, and whether something waits under that key."""
         waiting = await self._staged.find(key)
         found = waiting or await self._published.find(key)
         try:

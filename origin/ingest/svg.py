@@ -32,13 +32,11 @@ _IMAGE_DATA = re.compile(r"data:image/(png|jpeg|gif|webp)[;,]", re.IGNORECASE)
 _LINKS = ("href", "src")
 _ANIMATIONS = ("animate", "set")
 # In CSS, with what could spell one of these in another way: escapes, and comments in between.
-_LEAVES_FILE = re.compile(
-    r"""\\ | /\* | @import | //
-      | \b(?: src | image | image-set | -webkit-image-set | expression )\s*\(
-      | \burl\( (?! \s* ["']? \s* \# )
-    """,
-    re.IGNORECASE | re.VERBOSE,
-)
+_SIGNS = ("\\", "/*", "//", "@import")
+# A pattern that begins with one character is found in a tenth of the time, in which no other thread runs:
+# `src(`, `image(`, `image-set(` with its prefixed form, and `expression(` are read from their ends.
+_URL = re.compile(r"""url\( (?<! \wurl\( ) (?! \s* ["']? \s* \# )""", re.VERBOSE)
+_CALLS_BACKWARDS = re.compile(r"\( \s* (?: crs | (?:tes-)? egami | noisserpxe ) \b", re.VERBOSE)
 _INDENTATION = re.compile(r"\n\s*")
 
 
@@ -146,7 +144,7 @@ def _stay_in_file(root: ElementTree.Element) -> None:
         for name, value in list(element.items()):
             if _leaves_file(name, value):
                 del element.attrib[name]
-        if element.tag == "style" and _LEAVES_FILE.search("".join(element.itertext())):
+        if element.tag == "style" and _names_another_file("".join(element.itertext())):
             element.clear()
         for place in ("text", "tail"):
             if _INDENTATION.fullmatch(getattr(element, place) or ""):
@@ -156,4 +154,11 @@ def _stay_in_file(root: ElementTree.Element) -> None:
 def _leaves_file(name: str, value: str) -> bool:
     if name in _LINKS:
         return not (value.startswith("#") or _IMAGE_DATA.match(value))
-    return _LEAVES_FILE.search(value) is not None
+    return _names_another_file(value)
+
+
+def _names_another_file(css: str) -> bool:
+    css = css.lower()
+    if any(sign in css for sign in _SIGNS) or _URL.search(css):
+        return True
+    return _CALLS_BACKWARDS.search(css[::-1]) is not None

@@ -10,19 +10,16 @@ from dataclasses import replace
 from origin.delivery.mounts import BodyLimit
 from origin.delivery.mounts import Endpoint
 from origin.delivery.reading import MAX_PAIRS
+from origin.delivery.rendering import TRIAL
+from origin.delivery.request import job_format
 from origin.errors import BadRequest
 from origin.errors import NoPicture
 from origin.errors import OriginError
 from origin.formats import Format
-from origin.http.caching import NO_STORE
-from origin.http.caching import cache_status
 from origin.http.disposition import attachment
-from origin.http.message import SECURITY_HEADERS
 from origin.http.message import ClientGone
-from origin.http.message import RawHeaders
 from origin.http.message import Request
 from origin.http.message import Response
-from origin.http.negotiation import accept_class
 from origin.ingest import reply
 from origin.ingest.arrival import seconds_for
 from origin.ingest.posted import PostedPictures
@@ -38,7 +35,6 @@ from origin.urls.query import decode_query
 log = logging.getLogger(__name__)
 
 RENDER = "render"
-_TRIAL = Options(width=16)  # whether a picture that passes as it is decodes at all
 
 
 class Transform:
@@ -76,7 +72,7 @@ class Transform:
             return await self._v2ex.respond(key, request)
         try:
             if not self._renders:
-                raise NoPicture("nothing is rendered here")
+                raise NoPicture("pictures are not rendered here")
             return await self._render(request)
         except ClientGone:
             raise
@@ -87,20 +83,14 @@ class Transform:
 
     async def _render(self, request: Request) -> Response:
         options = self._read_options(request)
-        is_auto = options.format == "auto"
-        format = f"auto:{accept_class(request.header(b'accept'))}" if is_auto else options.format
         async with self._posted.received(request) as picture:
-            passes = options.only is not None and picture.format.name not in options.only
-            rendered = await self._posted.render(
-                picture,
-                _TRIAL if passes else options,
-                Format.PNG.name if passes else format,
-                request,
-                moving_png=is_animated(request),
-            )
+            passes = options.passes(picture.format)
+            made, format = TRIAL if passes else (options, job_format(options, request.headers))
+            moves = is_animated(request)
+            rendered = await self._posted.render(picture, made, format, request, moving_png=moves)
         if passes:
             rendered = replace(rendered, body=picture.body, format=picture.format)
-        return picture_response(self._handler, rendered, options.download, vary=is_auto)
+        return picture_response(self._handler, rendered, options.download, vary=options.format == "auto")
 
     def _read_options(self, request: Request) -> Options:
         """Raises BadRequest."""
@@ -112,14 +102,8 @@ class Transform:
 def picture_response(
     handler: str, rendered: Rendered, download: str | None = None, *, vary: bool = False
 ) -> Response:
-    """The picture itself, which nobody may keep: the request was a POST (RFC 9110 section 9.3.3)."""
-    headers: RawHeaders = [
-        (b"content-type", rendered.format.mime.encode()),
-        (b"content-length", b"%d" % len(rendered.body)),
-        (b"cache-control", NO_STORE.encode()),
-        (b"cache-status", cache_status(fwd="method").encode()),
-        *SECURITY_HEADERS,
-    ]
+    """The picture itself."""
+    headers = reply.headers_of_posted(rendered.body, rendered.format.mime)
     if vary:
         headers.append((b"vary", b"Accept"))
     if download is not None and isinstance(rendered.format, Format):

@@ -29,17 +29,14 @@ from origin.errors import Unprocessable
 from origin.errors import UnsupportedFormat
 from origin.formats import Format
 from origin.formats import refusal
-from origin.http.caching import NO_STORE
-from origin.http.caching import cache_status
 from origin.http.message import RETRY_AFTER
-from origin.http.message import SECURITY_HEADERS
 from origin.http.message import ClientGone
-from origin.http.message import RawHeaders
 from origin.http.message import Request
 from origin.http.message import Response
 from origin.imaging.protocol import Normalisation
 from origin.ingest.posted import Picture
 from origin.ingest.posted import PostedPictures
+from origin.ingest.reply import headers_of_posted
 from origin.render.pool import Rendered
 from origin.urls.options import Options
 from origin.urls.query import decode_query
@@ -54,7 +51,7 @@ _WHERE_LARGE = (128, 256, 512)  # px of those made where both sides of the origi
 _OFF = frozenset({b"0", b"false", b"no", b"off"})
 _MAX_SIDE = 100_000  # px; a larger box means the same, since nothing is enlarged
 _BOX = re.compile(r"fit/([0-9]+)")
-_JSON_TYPE = b"application/json;charset=utf-8"
+_JSON_TYPE = "application/json;charset=utf-8"
 _USAGE = {
     "fit": "POST a picture as the multipart field `file` to get it within a box of that many pixels.",
     "prepare_jpeg": "POST a JPEG as the multipart field `file` to get it upright and without metadata.",
@@ -119,7 +116,7 @@ class V2ex:
             options = Options(width=sides, height=sides)
             rendered = await self._render(picture, options, "original", request)
         if _value(request, b"simple") is not None:
-            return await self._sent(rendered.body, rendered.format.mime.encode())
+            return self._sent(rendered.body, rendered.format.mime)
         end = time.time()
         times = {"start": start, "end": end, "cost": round(1000 * (end - start))}
         return await self._succeeded({**_uploaded(picture), "output": rendered.body, **times})
@@ -175,15 +172,15 @@ class V2ex:
 
     async def _succeeded(self, fields: Fields) -> Response:
         content = {**fields, "status": "ok", "success": True}
-        return await self._sent(await asyncio.to_thread(_dump, content), _JSON_TYPE)
+        return self._sent(await asyncio.to_thread(_dump, content), _JSON_TYPE)
 
-    async def _sent(self, body: bytes, type: bytes) -> Response:
-        return Response(200, _headers(body, type), body, self._handler)
+    def _sent(self, body: bytes, type: str) -> Response:
+        return Response(200, headers_of_posted(body, type), body, self._handler)
 
     def _failed(self, error: OriginError) -> Response:
         status, message = _status_and_message(error)
         body = _dump({"message": message, "status": "error", "success": False})
-        headers = _headers(body, _JSON_TYPE)
+        headers = headers_of_posted(body, _JSON_TYPE)
         if isinstance(error, Unauthorized):
             headers.append((b"www-authenticate", b"Bearer"))
         if isinstance(error, Overloaded):
@@ -221,16 +218,6 @@ def is_animated(request: Request) -> bool:
 def _value(request: Request, name: bytes) -> bytes | None:
     """The value of a flag in the query; None where it is not there. It counts without a value too."""
     return dict(decode_query(request.query)).get(name)
-
-
-def _headers(body: bytes, type: bytes) -> RawHeaders:
-    return [
-        (b"content-type", type),
-        (b"content-length", b"%d" % len(body)),
-        (b"cache-control", NO_STORE.encode()),
-        (b"cache-status", cache_status(fwd="method").encode()),
-        *SECURITY_HEADERS,
-    ]
 
 
 def _dump(content: Fields) -> bytes:

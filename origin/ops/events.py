@@ -56,7 +56,7 @@ class S3Events:
             raise
 
     async def handle_message(self, body: str) -> None:
-        """The same for a message of a queue. One that is no event goes: nobody could ever act on it."""
+        """Purge what a message of the queue names. One that is no event is dropped: it is of no use."""
         try:
             await self.handle(body)
         except NotAnEvent as error:

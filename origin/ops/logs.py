@@ -156,7 +156,7 @@ def _request_text(line: RequestLine) -> str:
 
 
 def _request_fields(line: RequestLine) -> Fields:
-    """The same for JSON."""
+    """What `_request_text` writes, as the fields of a line in JSON."""
     response = line.response
     fields: Fields = {
         "method": line.method,

@@ -104,7 +104,7 @@ class FleetPurges:
             await self.look()
         except BucketFailed as error:
             log.error(
-                "nobody can say what was purged while this origin was away, so its cache is not read: %s",
+                "the cache is not read until the bucket tells what was purged while this origin was away: %s",
                 error,
             )
         self._looking = asyncio.create_task(self._keep_looking())

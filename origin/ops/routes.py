@@ -119,7 +119,7 @@ def private_routes(origin: Operated) -> list[Route]:
         return await _purge(request, origin)
 
     async def s3_event(request: Request) -> Response:
-        return await _hear_s3(request, origin)
+        return await _purge_what_changed(request, origin)
 
     async def moderate(request: Request) -> Response:
         return await _moderate(request, origin)
@@ -207,7 +207,7 @@ async def _read_body(request: Request, limit: int) -> bytes:
 def _check_texts(wanted: Mapping[str, Any]) -> None:
     """Raises Refused for a value that is no text."""
     if any(value.encode(errors="replace").decode() != value for value in wanted.values()):
-        raise Refused(refusal(400, "half a surrogate pair is no text"))
+        raise Refused(refusal(400, "expected Unicode text, got half a surrogate pair"))
 
 
 def _find_handler(origin: Operated, name: str) -> Purgeable:
@@ -241,7 +241,7 @@ async def _purge(request: Request, origin: Operated) -> Response:
     return JSONResponse({"purged": count}, headers=_HEADERS)
 
 
-async def _hear_s3(request: Request, origin: Operated) -> Response:
+async def _purge_what_changed(request: Request, origin: Operated) -> Response:
     """Purge what a store says was written or removed, before the answer."""
     body = await _read_body(request, MAX_EVENT)
     try:

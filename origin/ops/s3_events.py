@@ -66,7 +66,7 @@ def _parse(body: str | bytes) -> Mapping[str, Any]:
     except (ValueError, RecursionError):
         raise NotAnEvent("it is not JSON") from None
     if not isinstance(told, dict):
-        raise NotAnEvent("it is no object of JSON")
+        raise NotAnEvent("it is not a JSON object")
     return told
 
 
@@ -82,7 +82,7 @@ def _read(told: Mapping[str, Any], nesting: int) -> Notification:
             return Notification()
         return Notification(tuple(_changes(told)))
     except (KeyError, TypeError, AttributeError) as error:
-        raise NotAnEvent(f"a part is missing or of another kind: {error}") from None
+        raise NotAnEvent(f"a part is missing or of another type: {error}") from None
 
 
 def _changes(told: Mapping[str, Any]) -> Iterator[ObjectChange]:
@@ -94,7 +94,7 @@ def _changes(told: Mapping[str, Any]) -> Iterator[ObjectChange]:
     elif "event_type" in told:
         yield from _of_seaweed(told)
     else:
-        raise NotAnEvent("there is neither Records nor detail-type nor event_type in it")
+        raise NotAnEvent("it has none of Records, detail-type and event_type")
 
 
 def _of_record(record: Mapping[str, Any]) -> Iterator[ObjectChange]:
@@ -117,7 +117,7 @@ def _of_seaweed(told: Mapping[str, Any]) -> Iterator[ObjectChange]:
     message, kind = told["message"], told["event_type"]
     old, new = message.get("old_entry"), message.get("new_entry")
     if old is None and new is None:
-        raise NotAnEvent("there is no entry in it")
+        raise NotAnEvent("it has no entries")
     is_folder = bool((new or old).get("is_directory"))
     if is_folder and kind not in ("delete", "rename"):
         return  # nothing of its content has changed

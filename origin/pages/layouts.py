@@ -28,7 +28,7 @@ LAYOUTS = ("fit", "full", "half", "fixed")
 
 
 def find_layout(name: str, options: Mapping[str, Any], info: Info | None) -> Layout:
-    """Of a result with these options, under their canonical names; `info` is of its original, where known.
+    """The layout of a result with these options, under their canonical names. `info` is of its original.
 
     "fit" is as wide as the result and less on small screens, "full" as wide as the window, "half" half of it
     on large screens, "fixed" always as wide as the result. Raises ValueError for another name, and for a

@@ -79,42 +79,42 @@ def _explain_signed(
     raw_path = parts.path.encode("utf-8", "surrogateescape")
     raw_query = parts.query.encode("utf-8", "surrogateescape")
     pairs = decode_query(raw_query)
-    said = keep_words(key, pairs)
+    translation = keep_words(key, pairs)
     lines: list[str] = []
     if handler.dialect is not None:
-        said = DIALECTS[handler.dialect].translate(key, pairs)
-        lines += _describe_translation(handler.dialect, said)
+        translation = DIALECTS[handler.dialect].translate(key, pairs)
+        lines += _describe_translation(handler.dialect, translation)
         signature, accepted = _describe_foreign_signature(handler, handler.dialect, raw_path, raw_query, now)
     else:
         signature, accepted = _describe_signature(handler, key, pairs, now)
-    lines += _describe_ignored(list(said.pairs), defaults)
+    lines += _describe_ignored(list(translation.pairs), defaults)
     lines += signature
     if not accepted:
         return [*lines, _describe_failure(handler, Forbidden())], False
     try:
-        return [*lines, *_explain_picture(handler, key, said, raw_path, defaults)], True
+        return [*lines, *_explain_picture(handler, key, translation, raw_path, defaults)], True
     except OriginError as error:
         return [*lines, f"refused: {error}", _describe_failure(handler, error)], False
 
 
 def _explain_picture(
-    handler: Handler, key: str, said: Translation, raw_path: bytes, defaults: OptionDefaults
+    handler: Handler, key: str, translation: Translation, raw_path: bytes, defaults: OptionDefaults
 ) -> list[str]:
     """What is made of a URL that may be answered. Raises OriginError."""
-    if said.mistakes:
-        raise BadRequest("; ".join(said.mistakes))
-    pairs = list(said.pairs)
+    if translation.mistakes:
+        raise BadRequest("; ".join(translation.mistakes))
+    pairs = list(translation.pairs)
     read_key = make_key_reader(handler.source, signed=handler.signing is not None)
-    source_key = read_key(said.key, pairs, raw_path)
+    source_key = read_key(translation.key, pairs, raw_path)
     named = defaults.preset_names.read(key) if source_key == key else None
     passes = passes_through(handler.passthrough, pairs, defaults)
     is_derived = named is not None and named.is_derived
     if passes and (named is None or (handler.passthrough == "always" and not is_derived)):
         return list(explain_passthrough(handler, source_key))
-    options = parse_options(pairs, defaults, named, said.beyond)
+    options = parse_options(pairs, defaults, named, translation.beyond)
     lines: list[str] = []
     if named is not None:
-        own = parse_options(pairs, defaults, None, said.beyond)
+        own = parse_options(pairs, defaults, None, translation.beyond)
         alone = "as it is" if passes else f"with {spell(own, defaults)}"
         lines += _describe_name(key, named, alone)
         source_key = named.originals[0] if named.originals else key
@@ -154,17 +154,17 @@ def _describe_name(key: str, named: NamedPreset, alone: str) -> Iterator[str]:
     yield f"  but where the source has {key} itself, that one, {alone}"
 
 
-def _describe_translation(dialect: str, said: Translation) -> Iterator[str]:
+def _describe_translation(dialect: str, translation: Translation) -> Iterator[str]:
     """What a query is in our words, and what of it is not."""
-    yield f"dialect: {dialect}; in our words: " + ("&".join(_spell_pairs(said)) or "no option")
-    for name in said.unknown:
+    yield f"dialect: {dialect}; in our words: " + ("&".join(_spell_pairs(translation)) or "no option")
+    for name in translation.unknown:
         yield f"ignored: {_show(name)}: neither an option of {dialect} nor p"
-    for name in said.without_effect:
+    for name in translation.without_effect:
         yield f"ignored: {name}: changes no pixel that anybody asked for"
 
 
-def _spell_pairs(said: Translation) -> Iterator[str]:
-    for name, text in said.pairs:
+def _spell_pairs(translation: Translation) -> Iterator[str]:
+    for name, text in translation.pairs:
         yield f"{name.decode('latin-1')}={_show(text.decode('utf-8', 'replace'))}"
 
 

@@ -28,7 +28,6 @@ from origin.delivery.renditions import Renditions
 from origin.delivery.responses import ResponseBuilder
 from origin.delivery.settings import Freshness
 from origin.delivery.settings import RenderSettings
-from origin.delivery.singleflight import SingleFlight
 from origin.delivery.watermarks import load_watermarks
 from origin.errors import ConfigError
 from origin.imaging.protocol import Watermark
@@ -184,7 +183,6 @@ class HandlerBuilder:
             error_max_age=config.error_max_age,
             server_of=make_server_of(config.source),
             clock=self._clock,
-            flights=SingleFlight(),
         )
 
     def _renditions(
@@ -203,7 +201,6 @@ class HandlerBuilder:
             freshness,
             max_variants=config.variants,
             clock=self._clock,
-            flights=SingleFlight(),
             leases=self._fleet.leases if self._fleet is not None else None,
         )
 

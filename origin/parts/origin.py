@@ -39,7 +39,7 @@ from origin.parts.shared import Fleet
 from origin.parts.transform import transform_mount
 from origin.parts.write import Writer
 from origin.parts.write import make_writer
-from origin.parts.write import warn_of_open_doors
+from origin.parts.write import warn_of_open_writes
 from origin.render.pool import RenderPool
 from origin.sources import Source
 from origin.sources import Store
@@ -222,7 +222,7 @@ class Origin:
                 hold=self.fleet.locks.holding if self.fleet is not None and self.fleet.locks else None,
                 clock=self._clock,
             )
-            warn_of_open_doors(own)
+            warn_of_open_writes(own)
         return writers
 
     def _build_metrics(self) -> Metrics:

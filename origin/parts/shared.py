@@ -91,7 +91,7 @@ class Fleet:
         await self.bucket.close()
 
     def numbers(self) -> Numbers:
-        """What operators see."""
+        """Name, help and value of each number for the metrics."""
         yield "origin_shared_hits_total", "Results read from the shared bucket.", self.tier.hits
         text = "Records in the shared bucket that were not taken: damaged, foreign, too old or purged."
         yield "origin_shared_refused_total", text, self.tier.refused

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from collections.abc import Mapping
 
-from origin.config.authentication import Way
+from origin.config.authentication import AuthMethod
 from origin.config.handler import Handler as HandlerConfig
 from origin.delivery.admission import FetchAdmission
 from origin.delivery.handler import Handler
@@ -32,14 +32,14 @@ def transform_mount(
 ) -> Mount:
     """The handler with what is posted to it. `max_bytes` bounds a picture."""
     assert config.transform is not None
-    way = config.auth or Way()
-    if way.is_open:
+    auth = config.auth or AuthMethod()
+    if auth.is_open:
         log.warning(
             "handler %s: anyone who can reach the server may post pictures to /%s; `auth` restricts that",
             config.name,
             config.prefix,
         )
-    authorizer = make_authorizer(way, config, clock)
+    authorizer = make_authorizer(auth, config, clock)
     settings = handler.renditions.settings
     posted = PostedPictures(config.name, pool, admission, settings, authorizer, max_bytes)
     statuses = config.error_status if isinstance(config.error_status, Mapping) else {}

@@ -8,11 +8,12 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from origin.config.authentication import Way
+from origin.config.authentication import AuthMethod
 from origin.config.handler import Handler as HandlerConfig
 from origin.config.limits import Limits
 from origin.config.signing import Signing
 from origin.config.write import ACTIONS
+from origin.config.write import StagePart
 from origin.config.write import Write
 from origin.delivery.admission import FetchAdmission
 from origin.delivery.cors import Cors
@@ -101,10 +102,7 @@ def make_writer(
     """
     write = config.write
     assert write is not None
-    if "svg" in write.accept and not svg.IS_INSTALLED:
-        raise ConfigError(
-            f"handler {config.name}: write.accept: svg needs pip install 'image-origin[server,svg]'"
-        )
+    _check_svg(config, write)
     settings = _settings(write, config.error_status, limits)
     published = make_picture_store(
         config,
@@ -119,18 +117,15 @@ def make_writer(
     checker = PictureChecker(config.name, pool, admission, settings)
     stage, actions = None, None
     if write.stage is not None:
-        waiting = make_store(
-            write.stage.source, max_bytes=limits.max_original_bytes, timeout=limits.source_timeout
-        )
-        stage = Stage(
-            config.name,
-            waiting,
+        stage = _make_stage(
+            config,
+            write.stage,
             published,
-            admission,
-            settings.object,
-            measure=checker.measure,
-            expire=write.stage.expire,
-            locks=Locks(f"stage {write.stage.source.place()}", hold),
+            checker,
+            settings,
+            limits,
+            admission=admission,
+            hold=hold,
             clock=clock,
         )
         actions = _make_actions(config, write, stage, settings, clock)
@@ -148,6 +143,41 @@ def make_writer(
     methods = {*write.open_methods, *(["POST"] if actions is not None and actions.names else [])}
     mount = Mount(handler, endpoints(uploads, methods), _cors(write))
     return Writer(mount, _routes(write, mount), published, stage)
+
+
+def _check_svg(config: HandlerConfig, write: Write) -> None:
+    """Raises ConfigError where SVG is taken, and what disarms it is not installed."""
+    if "svg" in write.accept and not svg.IS_INSTALLED:
+        raise ConfigError(
+            f"handler {config.name}: write.accept: svg needs pip install 'image-origin[server,svg]'"
+        )
+
+
+def _make_stage(
+    config: HandlerConfig,
+    own: StagePart,
+    published: PictureStore,
+    checker: PictureChecker,
+    settings: WriteSettings,
+    limits: Limits,
+    *,
+    admission: FetchAdmission,
+    hold: HoldName | None,
+    clock: Callable[[], float],
+) -> Stage:
+    """Where uploads wait until they are published."""
+    waiting = make_store(own.source, max_bytes=limits.max_original_bytes, timeout=limits.source_timeout)
+    return Stage(
+        config.name,
+        waiting,
+        published,
+        admission,
+        settings.object,
+        measure=checker.measure,
+        expire=own.expire,
+        locks=Locks(f"stage {own.source.place()}", hold),
+        clock=clock,
+    )
 
 
 def _make_actions(
@@ -198,7 +228,7 @@ def _routes(write: Write, mount: Mount) -> Mapping[str, Route]:
     }
 
 
-def warn_of_open_doors(config: HandlerConfig) -> None:
+def warn_of_open_writes(config: HandlerConfig) -> None:
     """Tell where strangers may write."""
     opened = config.write.list_open() if config.write is not None else []
     if opened:
@@ -245,16 +275,16 @@ def _authorizers(
     config: HandlerConfig, write: Write, names: Iterable[str], clock: Callable[[], float]
 ) -> Mapping[str, WriteAuthorizer]:
     """By the names of methods or actions, as far as somebody may send them."""
-    ways = {name: write.auth.of(name) for name in names}
-    return {name: make_authorizer(way, config, clock) for name, way in ways.items() if way is not None}
+    auths = {name: write.auth.of(name) for name in names}
+    return {name: make_authorizer(auth, config, clock) for name, auth in auths.items() if auth is not None}
 
 
-def make_authorizer(way: Way, config: HandlerConfig, clock: Callable[[], float]) -> WriteAuthorizer:
-    if way.bearer is not None:
-        return Bearer(way.bearer.get_secret_value())
-    if way.form is not None:
-        return FormSecret(way.form.field, way.form.value.get_secret_value())
-    if way.signed:
+def make_authorizer(auth: AuthMethod, config: HandlerConfig, clock: Callable[[], float]) -> WriteAuthorizer:
+    if auth.bearer is not None:
+        return Bearer(auth.bearer.get_secret_value())
+    if auth.form is not None:
+        return FormSecret(auth.form.field, auth.form.value.get_secret_value())
+    if auth.signed:
         return Signed(UploadVerifier(_keys(config)), clock)
     return Open()
 

@@ -37,7 +37,7 @@ class FairQueue(Generic[T]):
     def join(self, handler: str) -> asyncio.Future[T]:
         """A turn for this handler. Raises Overloaded, with which the turn may fail later as well."""
         if not self.admits(handler):
-            raise Overloaded(f"{len(self)} renders are waiting")
+            raise Overloaded(f"{len(self)} renders are waiting (limits.queue)")
         if len(self) >= self.limit:
             self._turn_away()
         turn: asyncio.Future[T] = asyncio.get_running_loop().create_future()
@@ -77,7 +77,9 @@ class FairQueue(Generic[T]):
         turn = self._turns[handler].pop()
         self._forget_if_empty(handler)
         if not turn.done():
-            turn.set_exception(Overloaded("another handler has less than its share of the queue"))
+            turn.set_exception(
+                Overloaded("the queue is full, and another handler has less than its share of it")
+            )
 
     def _forget_if_empty(self, handler: str) -> None:
         if not self._turns[handler]:

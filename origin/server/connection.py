@@ -35,8 +35,9 @@ from origin.server.refusals import Refusal
 from origin.server.refusals import check_fields
 from origin.server.refusals import head_size
 from origin.server.refusals import serialize_refusal
+from origin.server.refusals import split_whole_url
 from origin.server.refusals import too_large
-from origin.server.refusals import with_host_of
+from origin.server.refusals import with_host
 from origin.server.slow_client import SlowClientWatch
 
 log = logging.getLogger(__name__)
@@ -261,12 +262,20 @@ class HttpConnection(HttpToolsProtocol):
         if self._size > limit - _PARSE_BYTES and head_size(self.parser, self.url, self.headers) > limit:
             raise too_large(self.url)
         check_fields(self.parser, self.headers)
-        if self.url.startswith((b"http://", b"https://")):
-            self.headers[:] = with_host_of(self.url, self.headers)
+        if not self.url.startswith(b"/"):
+            self._take_host_of_target()
         if self.pipeline:
             queued = sum(len(cast(RawHeaders, cycle.scope["headers"])) for cycle, _ in self.pipeline)
             if len(self.pipeline) >= self._bounds.pipeline or queued > self._bounds.queued_fields:
                 raise Refusal(400, "too many requests ahead of their answers")
+
+    def _take_host_of_target(self) -> None:
+        """Go on as if a whole URL had come as path and Host."""
+        whole = split_whole_url(self.url)
+        if whole is not None:
+            httptools.parse_url(self.url)  # refuses hosts that are none
+            host, self.url = whole
+            self.headers[:] = with_host(host, self.headers)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle

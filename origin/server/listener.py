@@ -16,6 +16,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from origin.errors import ConfigError
+from origin.ingest.spool import most_files
 from origin.server.bounds import Bounds
 from origin.server.bounds import Connections
 from origin.server.connection import HttpConnection
@@ -33,10 +34,10 @@ _OWN_FILES = 512  # descriptors kept from connections: cache, source, renderers
 class Listener(uvicorn.Server):
     """One listener. The signals of the process are handled in `run`."""
 
-    def __init__(self, settings: uvicorn.Config, connections: Connections, place: str) -> None:
+    def __init__(self, settings: uvicorn.Config, connections: Connections, port_name: str) -> None:
         super().__init__(settings)
         self.server_state: Connections = connections
-        self.place = place  # the key of its port in the configuration
+        self.port_name = port_name  # what people call its port: the key of the configuration, or an option
         self.opened = asyncio.Event()
 
     @contextlib.contextmanager
@@ -66,7 +67,7 @@ class Listener(uvicorn.Server):
                 for sock in sockets or ()
             ]
         except OSError as exc:
-            raise _bind_error(exc, self.config.host, self.config.port, self.place) from exc
+            raise _bind_error(exc, self.config.host, self.config.port, self.port_name) from exc
         self.started = True
         self.opened.set()
 
@@ -78,7 +79,7 @@ def make_listener(
     host: str = "127.0.0.1",
     *,
     connections: Connections | None = None,
-    place: str = "http_port",
+    port_name: str = "http_port",
 ) -> Listener:
     """A listener that is not open yet, with TLS where there is a certificate."""
     settings = uvicorn.Config(
@@ -97,10 +98,10 @@ def make_listener(
     )
     settings.load()
     settings.ssl = certificate.context if certificate else None
-    return Listener(settings, connections or Connections(), place)
+    return Listener(settings, connections or Connections(), port_name)
 
 
-def bind(host: str, port: int, place: str = "http_port") -> socket.socket:
+def bind(host: str, port: int, port_name: str = "http_port") -> socket.socket:
     """A bound socket. Raises ConfigError with what to do."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
@@ -109,22 +110,22 @@ def bind(host: str, port: int, place: str = "http_port") -> socket.socket:
         sock.bind((host, port))
     except OSError as exc:
         sock.close()
-        raise _bind_error(exc, host, port, place) from exc
+        raise _bind_error(exc, host, port, port_name) from exc
     sock.setblocking(False)
     return sock
 
 
-def _bind_error(error: OSError, host: str, port: int, place: str) -> ConfigError:
+def _bind_error(error: OSError, host: str, port: int, port_name: str) -> ConfigError:
     cures = {
-        errno.EADDRINUSE: f"something else listens there; choose another {place}",
-        errno.EACCES: f"this port is for root or CAP_NET_BIND_SERVICE; choose a {place} above 1023",
+        errno.EADDRINUSE: f"something else listens there; choose another {port_name}",
+        errno.EACCES: f"this port is for root or CAP_NET_BIND_SERVICE; choose a {port_name} above 1023",
         errno.EADDRNOTAVAIL: "this machine has no such address; choose another http_host",
     }
-    cure = cures.get(error.errno or 0, f"{error.strerror}; look at http_host and {place}")
-    return ConfigError(f"{place}: cannot listen on {host} port {port}: {cure}")
+    cure = cures.get(error.errno or 0, f"{error.strerror}; look at http_host and {port_name}")
+    return ConfigError(f"{port_name}: cannot listen on {host} port {port}: {cure}")
 
 
 def _connection_limit() -> int:
     """Connections that leave descriptors enough for everything else."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return min(BOUNDS.connections, files - min(_OWN_FILES, files // 4))
+    return min(BOUNDS.connections, files - min(_OWN_FILES, files // 4) - most_files())

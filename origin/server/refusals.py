@@ -12,7 +12,7 @@ from origin.http.message import serialize_headers
 from origin.http.message import text_response
 
 MAX_URL = 8192  # bytes; a head that is too large because of a longer URL is answered 414
-_BEHIND_AUTHORITY = re.compile(rb"[/?#].*", re.DOTALL)  # in a URL
+_WHOLE_URL = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)([^#]*).*", re.DOTALL)
 WITHOUT_BODY = (b"GET", b"HEAD")
 
 
@@ -51,11 +51,18 @@ def check_fields(line: RequestLine, headers: RawHeaders) -> None:
         _check_framing(line, fields)
 
 
-def with_host_of(url: bytes, headers: RawHeaders) -> RawHeaders:
-    """The fields with the host of a target that is a whole URL, whatever Host says (RFC 9112 section
-    3.2.2)."""
-    authority = _BEHIND_AUTHORITY.sub(b"", url.partition(b"://")[2]).rpartition(b"@")[2]
-    return [(b"host", authority), *(field for field in headers if field[0] != b"host")]
+def split_whole_url(url: bytes) -> tuple[bytes, bytes] | None:
+    """Host and path of a target that is a whole URL (RFC 9112 section 3.2.2), with port and query; None for
+    any other target. A scheme has no case."""
+    whole = _WHOLE_URL.fullmatch(url)
+    if whole is None:
+        return None
+    return whole[1].rpartition(b"@")[2], whole[2] if whole[2].startswith(b"/") else b"/" + whole[2]
+
+
+def with_host(host: bytes, headers: RawHeaders) -> RawHeaders:
+    """The fields with this host, whatever Host says."""
+    return [(b"host", host), *(field for field in headers if field[0] != b"host")]
 
 
 def _check_framing(line: RequestLine, headers: dict[bytes, bytes]) -> None:

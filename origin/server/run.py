@@ -81,21 +81,25 @@ def run(
     app: OriginApp,
     load: Callable[[], Config] | None = None,
     on_listening: Callable[[], None] = lambda: None,
+    port_name: str = "http_port",
 ) -> None:
     """Run an app of `create_app` until SIGTERM or SIGINT, then let what is in flight end; a second signal
     cuts it short. SIGHUP reads the configuration again by `load`, and the certificate.
 
     `on_listening` is called when the first request can be answered. Raises ConfigError where a listener
-    cannot be opened, RendererBroken where nothing can be rendered.
+    cannot be opened, with `port_name` for what the person who started this calls its port; RendererBroken
+    where nothing can be rendered.
     """
     _raise_file_limit()
     tune_malloc()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(app, load, on_listening))
+        runner.run(_serve(app, load, on_listening, port_name))
 
 
-async def _serve(app: OriginApp, load: Callable[[], Config] | None, on_listening: Callable[[], None]) -> None:
-    server = _server(app)
+async def _serve(
+    app: OriginApp, load: Callable[[], Config] | None, on_listening: Callable[[], None], port_name: str
+) -> None:
+    server = _server(app, port_name)
     app.load_again = None if load is None else lambda: _load_again(server, load)
     tasks: set[asyncio.Task[Any]] = set()
 
@@ -110,7 +114,9 @@ async def _serve(app: OriginApp, load: Callable[[], Config] | None, on_listening
         inherited = inherited_sockets(os.environ)
         bound = [sockets.enter_context(_open_socket(listener, inherited)) for listener in server.listeners]
         for port in inherited.close():
-            log.warning("systemd has opened port %d, which the configuration does not have", port)
+            log.warning(
+                "systemd has opened port %d, which the configuration does not name; it is closed", port
+            )
         # One lifespan for all listeners, and before them: no request meets an app that has not started.
         async with _observed(app), app.router.lifespan_context(app):
             freeze_gc()
@@ -138,7 +144,7 @@ async def _serve(app: OriginApp, load: Callable[[], Config] | None, on_listening
 def _open_socket(listener: Listener, inherited: InheritedSockets) -> socket.socket:
     """The one that systemd has opened for this port, else one of our own. Raises ConfigError."""
     config = listener.config
-    return inherited.take(config.port) or bind(config.host, config.port, listener.place)
+    return inherited.take(config.port) or bind(config.host, config.port, listener.port_name)
 
 
 @contextlib.asynccontextmanager
@@ -231,23 +237,27 @@ async def _close(server: _Server, serving: list[asyncio.Task[None]], signals: _S
             raise outcome
 
 
-def _server(app: OriginApp) -> _Server:
+def _server(app: OriginApp, port_name: str) -> _Server:
     """Raises ConfigError."""
     config, connections = app.origin.config, Connections()
     host = config.http_host
-    listeners = [make_listener(app, config.http_port, host=host, connections=connections)]
+    listeners = [
+        make_listener(app, config.http_port, host=host, connections=connections, port_name=port_name)
+    ]
     certificate = _certificate(config)
     if certificate is not None:
         app.metrics.add_part(certificate.numbers)
         listeners.append(
             make_listener(
-                app, config.https_port, certificate, host, connections=connections, place="https_port"
+                app, config.https_port, certificate, host, connections=connections, port_name="https_port"
             )
         )
     if config.admin.port is not None:
         admin, host = create_admin_app(app), config.admin.host or host
         listeners.append(
-            make_listener(admin, config.admin.port, host=host, connections=connections, place="admin.port")
+            make_listener(
+                admin, config.admin.port, host=host, connections=connections, port_name="admin.port"
+            )
         )
     return _Server(app, connections, listeners, certificate)
 

@@ -43,12 +43,12 @@ def exact_signer(secrets: Sequence[str]) -> Signer:
 
 
 def grant_signer(secrets: Sequence[str]) -> Signer:
-    """The same for the payloads of grants; under another salt, so that neither passes for the other."""
+    """Signs the payloads of grants. Its salt is its own, so that no exact token passes for a grant."""
     return Signer(secrets, salt=_GRANT_SALT, **_SCHEME)
 
 
 def upload_signer(secrets: Sequence[str]) -> Signer:
-    """The same for the payloads of upload grants."""
+    """Signs the payloads of upload grants, under a salt of its own."""
     return Signer(secrets, salt=_UPLOAD_SALT, **_SCHEME)
 
 

@@ -266,7 +266,7 @@ def segments(key: str) -> list[str]:
 
 
 def stored_segments(key: str) -> list[str]:
-    """The same for a key of a bucket or folder, in which we keep files of our own. Raises NotFound."""
+    """The `segments` of a key of a bucket or folder, where we keep files of our own. Raises NotFound."""
     parts = segments(key)
     if OWN_FOLDER in parts:
         raise NotFound(f"{key!r}: nothing below {OWN_FOLDER} is an original")

@@ -31,7 +31,7 @@ async def read_body(
     """
     announced = response.content_length
     if (announced or 0) > max_bytes:
-        raise TooLarge(f"an original of {announced} bytes; {max_bytes} are allowed")
+        raise TooLarge(f"an original of {announced} bytes; limits.max_original_bytes is {max_bytes}")
     unpacker = _unpacker(response)
     await reserve(max_bytes if announced is None or unpacker else announced)
     body, arrived = bytearray(), 0
@@ -40,7 +40,7 @@ async def read_body(
         for piece in unpacker.unpack(chunk) if unpacker else (chunk,):
             body += piece
             if max(len(body), arrived) > max_bytes:
-                raise TooLarge(f"an original of more than {max_bytes} bytes")
+                raise TooLarge(f"an original of more than {max_bytes} bytes (limits.max_original_bytes)")
             if unpacker:
                 await asyncio.sleep(0)
     if unpacker:

@@ -17,11 +17,13 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
 from aiohttp.abc import ResolveResult
+from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from origin import __version__
@@ -34,6 +36,7 @@ from origin.sources.addresses import Address
 from origin.sources.addresses import AddressRules
 from origin.sources.addresses import parse_network
 from origin.sources.http import HttpSettings
+from origin.sources.http_connection import BoundedConnection
 from origin.sources.remote_url import RemoteUrl
 from origin.sources.settings import reveal
 
@@ -121,13 +124,16 @@ class HttpSession:
             raise Forbidden(f"{what} is not a public address; allow_private can name its network")
 
     def _connector(self) -> aiohttp.TCPConnector:
-        return aiohttp.TCPConnector(
+        connector = aiohttp.TCPConnector(
             resolver=_CheckedResolver(self._look_up, self._admit_address),
             use_dns_cache=False,  # what was checked is used for this one connection
             ssl=_tls(self._settings),
             limit=CONNECTIONS,
             socket_factory=self._make_socket,
         )
+        make: type[ResponseHandler] = BoundedConnection
+        connector._factory = partial(make, loop=asyncio.get_running_loop())
+        return connector
 
     def _make_socket(self, address_info: Any) -> socket.socket:
         """The socket of one connection. Its address is checked once more: here none is missed."""

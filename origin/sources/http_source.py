@@ -57,6 +57,7 @@ _BY_DATE = "modified "  # in front of Last-Modified and a digest, as a version w
 _NO_TYPE = frozenset({"", "application/octet-stream", "binary/octet-stream", "text/plain"})
 _REFUSED = frozenset({401, 402, 403, 407, 451})
 _FOR_NOW = frozenset({408, 425, 429})
+# What a registry remembers. Its record has one text for a 404 and for a server that fails.
 _ERRORS: dict[Refusal, type[OriginError]] = {
     Refusal.STATUS: NotFound,
     Refusal.SIZE: Unprocessable,

@@ -19,6 +19,7 @@ from typing import TypeVar
 
 from origin.errors import KeyRefused
 from origin.errors import NotFound
+from origin.errors import OriginalUnavailable
 from origin.errors import SourceTimeout
 from origin.errors import SourceUnavailable
 from origin.errors import Unprocessable
@@ -47,7 +48,8 @@ from origin.sources.settings import Setting
 from origin.sources.settings import identity_digest
 
 _THREADS = 4
-_REPLACED_TRIES = 10  # to read a file that others replace meanwhile
+_TRIES = 10  # to read a file that others change meanwhile
+_CHANGING_SECONDS = 1.0  # after these, until it is tried again
 _CHECKED_NAMES = 10_000  # at most so many are looked at in search of one original
 _PERMISSION_ERRORS = frozenset({errno.EACCES, errno.EPERM})
 # What can be wrong with the name of a file. Anything else (EIO, ESTALE, EMFILE) is the disk's or ours.
@@ -87,8 +89,8 @@ class LocalSettings:
         return identity_digest(str(self.root))  # without the type: caches have been named so from the start
 
 
-class _Replaced(Exception):
-    """Another file has taken the place of the one that is open."""
+class _Changed(Exception):
+    """The file was written to while it was read, or another one has taken its place."""
 
 
 class LocalSource:
@@ -140,7 +142,9 @@ class LocalSource:
             raise self._too_late(name) from error
 
     def _too_late(self, operation: str) -> SourceTimeout:
-        return SourceTimeout(f"{self._root}: {operation}: not done within {self._timeout} s")
+        return SourceTimeout(
+            f"{self._root}: {operation}: not done within {self._timeout} s (limits.source_timeout)"
+        )
 
     def _try_root(self) -> None:
         with ExitStack() as stack:
@@ -152,11 +156,14 @@ class LocalSource:
         """The original, in this memory where there is some; its size where it is larger than that, or than
         what is expected."""
         try:
-            for _ in range(_REPLACED_TRIES):
-                with ExitStack() as stack, contextlib.suppress(_Replaced):
+            for _ in range(_TRIES):
+                with ExitStack() as stack, contextlib.suppress(_Changed):
                     folder, file = self._open(path, stack)
                     return self._read_file(path[-1], folder, file, if_none_match, memory)
-            raise SourceUnavailable(f"{self._root}: {'/'.join(path)!r}: is replaced all the time")
+            raise OriginalUnavailable(
+                f"{self._root}: {'/'.join(path)!r}: changes while it is read; write elsewhere, then move",
+                remember_for=_CHANGING_SECONDS,
+            )
         except OSError as error:
             self._raise_read_error(path, error)
 
@@ -188,17 +195,19 @@ class LocalSource:
             raise NotFound("not a regular file")
         metadata = read_metadata(folder, name, status)
         if not metadata and not _is_same(status, status_of(name, folder)):
-            raise _Replaced  # and its metadata went with it
+            raise _Changed  # and its metadata went with it
         etag = object_version(version(status), metadata)
         if etag == if_none_match:
             return None
         if status.st_size > self._max_bytes:
-            raise Unprocessable(f"an original of {status.st_size} bytes; {self._max_bytes} are allowed")
+            raise Unprocessable(
+                f"an original of {status.st_size} bytes; limits.max_original_bytes is {self._max_bytes}"
+            )
         if status.st_size > (EXPECTED_BYTES if memory is None else len(memory)):
             return status.st_size
         body = _body(file, status.st_size, memory)
         if len(body) != status.st_size or version(os.fstat(file)) != version(status):
-            raise SourceUnavailable("the file changed while it was read")
+            raise _Changed
         return Original(body, etag, status.st_mtime, is_local=True)
 
     def _check(self) -> CheckResult:

@@ -18,7 +18,7 @@ from typing import cast
 
 import httptools
 
-HEAD_LIMIT = 65_536  # bytes of an answer before its body
+MOST_AROUND = 65_536  # bytes of an answer that are no body, and a quarter of the body beside them
 KEEP_ALIVE = 12.0  # seconds for which a connection without a request is used again
 _TELLING_THE_END = {"content-length", "transfer-encoding"}
 _BUFFER = 16_384  # bytes read at once where it is not known how many come
@@ -60,7 +60,8 @@ class Connection(asyncio.BufferedProtocol):
         self._buffer = memoryview(bytearray(_BUFFER))
         self._parser = httptools.HttpResponseParser(self)
         self._headers: dict[str, str] = {}
-        self._status = self._head_size = 0
+        self._status = 0
+        self._parsed = self._body_size = 0  # bytes of an answer, and of them those of its body
         self._has_head = self._is_complete = self._has_more = self._keeps_alive = False
         self._has_body = True
         self._pieces: deque[bytes] = deque()  # of the body, until somebody takes them
@@ -77,12 +78,19 @@ class Connection(asyncio.BufferedProtocol):
     @property
     def is_unanswered(self) -> bool:
         """Whether nothing came in answer to the last request."""
-        return not self._head_size
+        return not self._parsed
 
     def wait_for_next(self, now: float) -> None:
         """From now on, by the loop's clock, nothing is asked."""
         self.idle_since = now
         self._resume()
+
+    async def is_quiet(self) -> bool:
+        """Whether nothing has come that nobody asked for: what the system holds of it is read before this
+        returns."""
+        for _ in range(2):  # turns of the loop: in the second one TLS has been unpacked too
+            await asyncio.sleep(0)
+        return not self.lost
 
     def close(self) -> None:
         self.lost = True
@@ -91,7 +99,7 @@ class Connection(asyncio.BufferedProtocol):
     async def ask(self, request: bytes, *, has_body: bool) -> AnswerHead:
         """Send the head of a request; the head of its answer, which may have a body. Raises AnswerBroken."""
         self._parser = httptools.HttpResponseParser(self)
-        self._headers, self._head_size = {}, 0
+        self._headers, self._parsed, self._body_size = {}, 0, 0
         self._has_head = self._is_complete = self._keeps_alive = False
         self._has_body = has_body
         self._transport.write(request)
@@ -179,16 +187,16 @@ class Connection(asyncio.BufferedProtocol):
             self._parse(bytes(self._buffer[:nbytes]))
 
     def _parse(self, data: bytes) -> None:
-        if not self._has_head:
-            self._head_size += len(data)
+        self._parsed += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as exc:
             self._has_more = True
             if not self._is_complete:
                 self._fail(exc)
-        if not self._has_head and self._head_size > HEAD_LIMIT:
-            self._fail(ValueError(f"a head of more than {HEAD_LIMIT} bytes"))
+        # The parser takes heads, sizes of chunks, what stands beside those, and trailers without end.
+        if self._parsed - self._body_size > MOST_AROUND + self._body_size // 4:
+            self._fail(ValueError(f"more than {MOST_AROUND} bytes around the body"))
         if self._has_head or self._failure is not None:
             self._wake()
 
@@ -213,6 +221,7 @@ class Connection(asyncio.BufferedProtocol):
         self._keeps_alive = self._parser.should_keep_alive()
 
     def on_body(self, body: bytes) -> None:
+        self._body_size += len(body)
         if self._is_complete:
             self._has_more = True
         else:
@@ -269,7 +278,10 @@ class ConnectionPool:
                 connection = await self._connect()
             self._in_use.add(connection)
             try:
-                return await connection.ask(request, has_body=has_body), connection
+                # More bytes than a body was to have would else answer this request.
+                if is_new or await connection.is_quiet():
+                    return await connection.ask(request, has_body=has_body), connection
+                self._in_use.discard(connection)
             except BaseException as exc:
                 self._in_use.discard(connection)
                 connection.close()

@@ -34,6 +34,7 @@ from origin import __version__
 from origin.http.dates import parse_http_date
 from origin.http.trace_context import trace_headers
 from origin.sources.base import PROBE_KEY
+from origin.sources.base import is_utf8
 from origin.sources.object_metadata import object_version
 from origin.sources.s3_connection import AnswerBroken
 from origin.sources.s3_connection import AnswerHead
@@ -261,18 +262,21 @@ async def _ask_botocore(client: S3Client, bucket: str) -> _Told | None:
 
 
 def _answer(head: AnswerHead, connection: Connection) -> ObjectAnswer:
+    """Raises ValueError where ETag or metadata are not UTF-8, as botocore does of any header: no name of a
+    result could hold such a version."""
     headers = head.headers
-    modified = headers.get("last-modified")
+    modified, etag = headers.get("last-modified"), headers.get("etag")
+    metadata = {
+        name.removeprefix(_METADATA): value for name, value in headers.items() if name.startswith(_METADATA)
+    }
+    if not all(map(is_utf8, (etag or "", *metadata.values()))):
+        raise ValueError("ETag or metadata that are not UTF-8")
     return ObjectAnswer(
         _is_whole(head.status, headers),
-        headers.get("etag"),
+        etag,
         None if modified is None else parse_http_date(modified),
         head.length,
-        {
-            name.removeprefix(_METADATA): value
-            for name, value in headers.items()
-            if name.startswith(_METADATA)
-        },
+        metadata,
         connection.pieces(),
         connection.receive,
     )

@@ -162,7 +162,7 @@ class S3Source:
             etag = object_version(answer["ETag"], metadata)
             return StoredObject(path, answer["ContentLength"], etag, modified, metadata)
         except KeyError as missing:
-            raise SourceUnavailable(f"s3://{self._bucket}/{path}: told without {missing}") from missing
+            raise SourceUnavailable(f"s3://{self._bucket}/{path}: the answer has no {missing}") from missing
 
     @contextlib.asynccontextmanager
     async def _connected(
@@ -194,7 +194,9 @@ class S3Source:
         assert self.getter is not None  # connected
         async with self.getter.get(path) as answer:
             if not answer.is_whole:
-                raise SourceUnavailable(f"s3://{self._bucket}/{path}: perhaps not the whole object")
+                raise SourceUnavailable(
+                    f"s3://{self._bucket}/{path}: the answer does not tell its end, so it may be cut"
+                )
             body = await self._read(answer, reserve_memory)
         etag = object_version(answer.etag or body_etag(body), answer.metadata)
         return Original(body, etag, answer.last_modified)
@@ -202,7 +204,9 @@ class S3Source:
     async def _read(self, answer: ObjectAnswer, reserve_memory: ReserveMemory) -> bytes | memoryview:
         """The body to its end. The chunks themselves raise where it ends before the announced length."""
         if (answer.length or 0) > self._max_bytes:
-            raise Unprocessable(f"an original of {answer.length} bytes; {self._max_bytes} are allowed")
+            raise Unprocessable(
+                f"an original of {answer.length} bytes; limits.max_original_bytes is {self._max_bytes}"
+            )
         await reserve_memory(self._max_bytes if answer.length is None else answer.length)
         if answer.length is not None:
             memory = MEMORY.take(answer.length)
@@ -210,13 +214,14 @@ class S3Source:
                 await answer.receive(memory)
                 return memory.toreadonly()
             return await _fill(memory, answer.chunks)
-        chunks, size = [], 0
+        body = bytearray()  # a list of chunks would take 60 bytes for each, and they may be small
         async for chunk in answer.chunks:
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > self._max_bytes:
-                raise Unprocessable(f"an original of more than {self._max_bytes} bytes")
-        return b"".join(chunks)
+            body += chunk
+            if len(body) > self._max_bytes:
+                raise Unprocessable(
+                    f"an original of more than {self._max_bytes} bytes (limits.max_original_bytes)"
+                )
+        return memoryview(body).toreadonly()
 
 
 async def _fill(memory: memoryview, chunks: AsyncIterator[bytes]) -> memoryview:

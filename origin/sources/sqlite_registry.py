@@ -181,9 +181,13 @@ class _Database:
 
 def _open(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False)
-    database.execute("PRAGMA journal_mode = WAL")  # readers never wait for a writer
-    database.execute("PRAGMA synchronous = NORMAL")
-    database.execute(_TABLE)
+    try:
+        database.execute("PRAGMA journal_mode = WAL")  # readers never wait for a writer
+        database.execute("PRAGMA synchronous = NORMAL")
+        database.execute(_TABLE)
+    except sqlite3.Error:
+        database.close()
+        raise
     return database
 
 

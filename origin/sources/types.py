@@ -98,7 +98,7 @@ def is_store(settings: SourceSettings) -> bool:
 
 
 def make_store(settings: SourceSettings, *, max_bytes: int, timeout: float) -> Store:
-    """The same, to be written to. Raises ConfigError for a type of source that cannot be."""
+    """The source of these settings, to be written to. Raises ConfigError where its type cannot be."""
     make = _row(settings).store
     if make is None:
         raise ConfigError(f"{settings.describe()}: a source of this type cannot be written to")

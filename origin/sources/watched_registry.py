@@ -46,7 +46,7 @@ class Turns(Protocol):
 
 
 class _OnlyTurn:
-    """Of an origin that knows of no other."""
+    """The turn of an origin that knows of no other."""
 
     is_first = True
 
@@ -118,7 +118,7 @@ class WatchedRegistry:
         return state
 
     def turn(self, url: str) -> AbstractAsyncContextManager[Turn]:
-        """Of a fetch that `check_fetch` has admitted. One that was not the first has to be checked again."""
+        """The turn of a fetch that `check_fetch` has admitted. One that was not the first is checked anew."""
         if self.turns is None:
             return nullcontext(_OnlyTurn())
         return self.turns.turn(url)
@@ -140,7 +140,7 @@ class WatchedRegistry:
 
     async def _ask(self, work: Callable[[], Awaitable[T]]) -> T:
         if self._clock() < self._down_until:
-            raise RegistryDown("the registry has just failed")
+            raise RegistryDown("the registry failed a moment ago and is not asked again yet")
         try:
             async with asyncio.timeout(self.fetch_seconds):
                 result = await work()

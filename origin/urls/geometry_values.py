@@ -128,7 +128,7 @@ class Padding(_Compound):
         return tuple(int(number) if number == int(number) else float(number) for number in value)
 
     def write(self, value: Any) -> str:
-        """In as few numbers as CSS needs."""
+        """The value as text, in as few numbers as CSS needs."""
         top, right, bottom, left = value
         if right != left:
             return _write_numbers(value)

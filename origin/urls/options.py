@@ -18,6 +18,7 @@ from typing import Any
 
 from origin.formats import DESCRIPTIONS
 from origin.formats import OUTPUTS
+from origin.formats import Format
 from origin.urls.colours import Colour
 from origin.urls.geometry_values import CENTER
 from origin.urls.geometry_values import Aspect
@@ -180,6 +181,10 @@ class Options:
     zoom: float = 1.0  # into the point where a cut is centred; 1 or more
     scale: float = 1.0  # of the original's size; only where there is no side, and never above 1
 
+    def passes(self, original: Format) -> bool:
+        """Whether an original in that format is answered as it is: a preset is for others (`only`)."""
+        return self.only is not None and original.name not in self.only
+
     def canonical(self) -> str:
         """Equal for all URLs that mean the same picture; part of a result's name."""
         texts = _spell(self, _OF_PICTURE)
@@ -192,7 +197,7 @@ class Options:
         return _spell(self, _WRITTEN)
 
     def other_spellings(self) -> list[str]:
-        """The same of what no option says."""
+        """`field=value` of the fields that are not neutral and that no option sets."""
         return [
             f"{field}={spell(value)}"
             for field in BEYOND_OPTIONS

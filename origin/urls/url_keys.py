@@ -71,8 +71,8 @@ def read_encoded_key(key: str, pairs: Sequence[Pair], raw_path: bytes) -> str:
 
 
 def read_signed_encoded_key(key: str, pairs: Sequence[Pair], raw_path: bytes) -> str:
-    """The same where a token signs the decoded key. A name would be told from the end of the URL by nothing
-    that the token covers, so behind a URL that is encoded once there is none."""
+    """The URL in a percent-encoded key, where a token signs the decoded key. What tells a name from the end
+    of the URL is nothing that such a token covers, so behind a URL that is encoded once there is none."""
     return read_encoded_key(key, pairs, b"")
 
 

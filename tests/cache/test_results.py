@@ -718,24 +718,25 @@ async def test_without_a_tier_below_memory_keeps_what_it_can() -> None:
     await cache.close()
 
 
-async def test_an_entry_is_the_cache_of_one_original(cache: ResultCache) -> None:
+async def test_an_entry_keeps_and_drops_what_is_of_its_original_alone(cache: ResultCache) -> None:
+    keep(cache, DOG, "300")
     entry = cache.entry(CAT)
     entry.keep_version(V1)
     entry.keep_original("v1", b"original")
     entry.keep_result("v1", "300", picture("v1 300"))
     entry.keep_failure(Unprocessable("too large"), 100.0, "400")
-    assert entry.original == CAT
-    assert entry.peek("300") == await entry.find("300") == Lookup(V1, picture("v1 300"), "memory")
-    assert await entry.find_original("v1") == b"original"
-    assert await entry.count_results() == 1
-    assert isinstance(entry.failure("400", 99.0), Unprocessable)
-    assert entry.failure("400", 100.0) is None
-    assert entry.failure("300", 99.0) is None
+    assert await cache.find(CAT, "300") == Lookup(V1, picture("v1 300"), "memory")
+    assert await cache.find_original(CAT, "v1") == b"original"
+    assert await cache.count_results(CAT) == 1
+    assert isinstance(cache.failure(CAT, "400", 99.0), Unprocessable)
+    assert cache.failure(CAT, "400", 100.0) is None
+    assert cache.failure(CAT, "300", 99.0) is None
     entry.keep_failure(NotFound("gone"), 100.0)
-    assert isinstance(entry.failure("300", 99.0), NotFound)
+    assert isinstance(cache.failure(CAT, "300", 99.0), NotFound)
     await entry.drop()
-    assert entry.peek("300") == Lookup(None)
-    assert cache.entry(DOG).peek("300") == Lookup(None)
+    assert cache.peek(CAT, "300") == Lookup(None)
+    assert cache.peek(DOG, "300").result == picture("v1 300")
+    assert cache.failure(DOG, "300", 99.0) is None
 
 
 # Large results

@@ -70,7 +70,7 @@ def busy(origin: Running) -> Iterator[None]:
     pool = origin.origin.pool
 
     async def release() -> None:
-        pool._release(renderer, True)
+        pool._renderers.release(renderer, healthy=True)
 
     renderer = origin.call(pool._acquire("h"))
     try:

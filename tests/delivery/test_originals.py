@@ -20,6 +20,7 @@ from origin.delivery.originals import DOWN_SECONDS
 from origin.delivery.originals import FetchedOriginal
 from origin.delivery.originals import Originals
 from origin.errors import NotFound
+from origin.errors import OriginalUnavailable
 from origin.errors import OriginError
 from origin.errors import Overloaded
 from origin.errors import SourceTimeout
@@ -434,6 +435,17 @@ async def test_a_failure_of_the_original_is_remembered_for_its_time(
     assert type(cache.failure(CAT, "", clock.now + 9.9)) is type(error)
     assert cache.failure(CAT, "", clock.now + 10) is None
     assert not originals.is_down()
+
+
+async def test_an_original_that_cannot_be_had_now_says_nothing_of_its_source(
+    originals: Originals, source: FakeSource
+) -> None:
+    source.original = OriginalUnavailable("it changes", remember_for=1.0)
+    with pytest.raises(OriginalUnavailable):
+        await originals.current(CAT, KEY, None)
+    assert not originals.may_ask(CAT)
+    assert not originals.is_down()
+    assert originals.may_ask(CAT + "another")
 
 
 async def test_where_cdns_keep_no_failure_we_keep_it_a_second(

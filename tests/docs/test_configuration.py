@@ -166,6 +166,10 @@ def test_every_key_of_the_configuration_is_on_the_page(after: str, model: type[P
     assert sorted(code(row[0])[0] for row in rows) == sorted(name for name, _ in keys(model))
 
 
+def test_every_type_of_source_has_its_table() -> None:
+    assert {part for _, part, _ in PLACES} >= set(SOURCE_PARTS.values())
+
+
 def test_the_formats_that_have_to_be_named_are_the_programs() -> None:
     named = {format.name for format in FORMATS if not format.by_default}
     (row,) = [row for row in CONFIGURATION.table("## A handler") if row[0] == "`allowed_formats`"]

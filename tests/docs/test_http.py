@@ -6,8 +6,8 @@ import re
 
 import pytest
 
+from origin.delivery.kept_results import STALE_IF_ERROR
 from origin.delivery.later import DETAIL
-from origin.delivery.renditions import STALE_IF_ERROR
 from origin.errors import OriginError
 from origin.errors import WriteRefused
 from origin.http.caching import cache_status

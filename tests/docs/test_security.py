@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from origin.ingest import arrival
+from origin.ingest import spool
 from origin.render import quarantine
 from origin.server.bounds import Bounds
 from tests.support.documents import page
@@ -21,6 +22,7 @@ def test_the_bounds_of_uploads_are_the_programs() -> None:
         f"stops for {arrival.STALL:.0f} seconds, or comes with fewer than {arrival.MIN_RATE} bytes"
         in SECURITY
     )
+    assert f"{spool.ON_DISK // 10**9} GB in all" in SECURITY
 
 
 def test_the_quarantine_lasts_as_long_as_the_page_says() -> None:

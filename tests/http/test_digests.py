@@ -26,6 +26,11 @@ MD5 = b"UFIauregE76D7gDe0/n0JA=="
         ({b"content-digest": SHA256.replace(b"RK", b"RL")}, False),
         ({b"content-digest": SHA512.replace(b"YM", b"YN") + b"," + SHA256}, False),
         ({b"content-digest": b"sha-256=::"}, False),
+        (
+            {b"content-digest": b"sha-256=:AAAA:, " + SHA256},
+            True,
+        ),  # RFC 9651 section 3.2: the last one counts
+        ({b"content-digest": SHA256 + b", sha-256=:AAAA:"}, False),
         ({b"content-md5": MD5}, True),
         ({b"content-md5": MD5, b"content-digest": SHA256}, True),
         ({b"content-md5": b"AAAAAAAAAAAAAAAAAAAAAA=="}, False),
@@ -52,3 +57,8 @@ def test_a_body_is_what_its_head_tells_of(headers: dict[bytes, bytes], matches: 
 def test_a_digest_that_cannot_be_read_is_told(headers: dict[bytes, bytes]) -> None:
     with pytest.raises(ValueError, match="no digest"):
         BodyDigests(headers)
+
+
+def test_a_body_is_hashed_once_by_each_algorithm() -> None:
+    many = b",".join([b"sha-256=::", b"sha-512=::"] * 700)  # as many as a head of 16 kB takes
+    assert len(BodyDigests({b"content-md5": MD5, b"content-digest": many})._expected) == 3

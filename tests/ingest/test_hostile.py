@@ -28,6 +28,7 @@ from origin.ingest.arrival import arriving
 from tests.ingest.test_put import RED
 from tests.ingest.test_put import picture
 from tests.support.running import Running
+from tests.support.running import wait_until
 from tests.support.uploads import BEARER
 from tests.support.uploads import files
 from tests.support.uploads import multipart
@@ -163,8 +164,9 @@ def test_a_client_that_leaves_in_the_middle_leaves_nothing(origin: Running) -> N
     head += "Content-Length: 2900000\r\n\r\n"
     with socket.create_connection(("127.0.0.1", origin.port)) as connection:
         connection.sendall(head.encode() + RED + bytes(2_000_000))
-    while origin.app.image_router._in_flight:
-        os.sched_yield()
+        wait_until(lambda: origin.app.image_router._in_flight, "it is received")
+    wait_until(lambda: not origin.app.image_router._in_flight, "the request ends")
+    assert origin.origin.admission.bytes == 0
 
 
 @pytest.mark.parametrize(
@@ -240,6 +242,11 @@ async def receive_all(pieces: list[bytes], step: float) -> int:
 def test_a_body_that_drips_is_given_up() -> None:
     with pytest.raises(TooSlow):
         asyncio.run(receive_all([b"x"] * 1000, 0.1))
+
+
+def test_a_body_that_drips_once_most_of_it_has_come_is_given_up() -> None:
+    with pytest.raises(TooSlow):
+        asyncio.run(receive_all([bytes(1000 * MIN_RATE), *[b"x"] * 1000], 0.1))
 
 
 def test_a_slow_body_that_goes_on_is_received() -> None:

@@ -84,6 +84,9 @@ def test_a_length_that_is_too_long_leaves_nothing(origin: Running) -> None:
     exchange = post(origin, "/images?w=30", pictures.small(), length=len(pictures.small()) + 10)
     exchange.socket.shutdown(socket.SHUT_WR)
     exchange.leave()
+    wait_until(lambda: origin.origin.metrics.in_flight == 0, "the request ends")
+    assert origin.origin.admission.bytes == 0
+    assert origin.origin.pool.busy == 0
 
 
 @pytest.mark.parametrize("tail", [HTML, b"PK\3\4" + bytes(100), pictures.port()], ids=["html", "zip", "png"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -9,9 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from origin.errors import Overloaded
 from origin.ingest.spool import IN_MEMORY
 from origin.ingest.spool import TOGETHER
+from origin.ingest.spool import Space
 from origin.ingest.spool import Spool
+from origin.ingest.spool import most_files
+from origin.server.listener import _connection_limit
 
 NEARLY = IN_MEMORY - 1_000  # bytes
 
@@ -53,3 +58,34 @@ async def test_many_that_drip_take_no_more_memory_than_is_meant_for_all() -> Non
     with Spool() as spool:
         spool.write(bytes(NEARLY))
         assert not spool.is_on_disk
+
+
+def test_what_waits_in_files_is_bounded_too() -> None:
+    disk, piece = Space(lambda: 5 * IN_MEMORY), bytes(2 * IN_MEMORY)
+    with Spool(disk) as first, Spool(disk) as second:
+        first.write(piece)
+        second.write(piece)
+        for _ in range(2):
+            with Spool(disk) as third, pytest.raises(Overloaded):
+                third.write(piece)
+        first.clear()
+        first.write(piece)
+    for _ in range(2):
+        with Spool(disk) as spool:
+            spool.write(piece)
+            spool.write(piece)
+
+
+def test_files_leave_descriptors_for_connections() -> None:
+    files, piece = Space(lambda: 2), bytes(IN_MEMORY + 1)
+    with Spool(files=files) as first, Spool(files=files) as second, Spool(files=files) as small:
+        first.write(piece)
+        second.write(piece)
+        for _ in range(2):
+            with Spool(files=files) as third, pytest.raises(Overloaded):
+                third.write(piece)
+        small.write(b"in memory")
+        first.clear()
+        first.write(piece)
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert 0 < most_files() < descriptors - _connection_limit()

@@ -86,6 +86,9 @@ VECTORS = {
     "style with a URL": '<rect style="fill:url(https://evil.example/x#a)"/>',
     "style with an escape": '<rect style="fill:\\75 rl(https://evil.example/x)"/>',
     "style with image-set": "<rect style=\"background:image-set('https://evil.example/x' 1x)\"/>",
+    "style with a prefixed image-set": "<rect style=\"background:-webkit-IMAGE-SET ('https://evil.example/x')\"/>",
+    "style with an image": "<rect style=\"background:Image\t('https://evil.example/x')\"/>",
+    "style with a src": "<rect style=\"background:SRC('https://evil.example/x')\"/>",
     "style with an expression": '<rect style="width:expression(alert(1))"/>',
     "style with a binding": '<rect style="-moz-binding:url(https://evil.example/x.xml#a)"/>',
     "sheet with @import": "<style>@import 'https://evil.example/x.css';</style>",
@@ -131,6 +134,13 @@ def test_a_hostile_svg_is_disarmed_or_refused() -> None:
         assert sniff(safe) is Format.SVG
 
     check_each(VECTORS, check)
+
+
+@pytest.mark.parametrize("name", ["src", "image", "image-set", "expression", "url"])
+def test_a_word_that_only_ends_in_a_name_stays(name: str) -> None:
+    kept = f'style="a:my{name}(1)"'
+    assert kept in sanitise_svg(document(f"<g {kept}/>")).decode()
+    assert "style" not in sanitise_svg(document(f"<g {kept.replace('my', '')}/>")).decode()
 
 
 def test_the_judges_see_what_is_hostile() -> None:

@@ -93,7 +93,7 @@ async def test_a_folder_is_not_read_until_the_purges_are_known(caplog: pytest.Lo
     origin.bucket.is_down = True
     await origin.start()
     await origin.purges.open()
-    assert "so its cache is not read" in caplog.text
+    assert "the cache is not read until the bucket" in caplog.text
     assert not await has(origin, "b.jpg")
     assert origin.purges.log.age == math.inf
     origin.bucket.is_down = False

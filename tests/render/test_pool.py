@@ -35,8 +35,8 @@ from origin.errors import UnsupportedFormat
 from origin.formats import Format
 from origin.imaging import protocol
 from origin.imaging.protocol import Job
-from origin.render import pool as module
 from origin.render import process as process_module
+from origin.render import renderers as renderers_module
 from origin.render.environment import environment
 from origin.render.pool import Rendered
 from origin.render.pool import Renderer
@@ -290,13 +290,14 @@ async def test_a_renderer_handed_to_someone_who_just_left_goes_to_the_next() -> 
         _, process = await stopped(pool)
         leaving, staying = rendering(pool), rendering(pool)
         await until(lambda: pool.waiting == 2)
-        hand_over = pool._hand_over
+        renderers = pool._renderers
+        hand_over = renderers._on_free
 
         def to_someone_who_leaves(renderer: Renderer) -> None:
             hand_over(renderer)
             leaving.cancel()  # the renderer is in its hands, and it has not run since
 
-        pool._hand_over = to_someone_who_leaves  # type: ignore[method-assign]
+        renderers._on_free = to_someone_who_leaves
         os.kill(process, signal.SIGCONT)
         assert (await staying).width == 50
         assert leaving.cancelled()
@@ -315,7 +316,7 @@ async def test_who_may_not_wait_is_told_at_once() -> None:
 
 @pytest.mark.slow
 async def test_a_worn_renderer_is_replaced_between_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_JOBS", 3)
+    monkeypatch.setattr(renderers_module, "MAX_JOBS", 3)
     async with started() as pool:
         [first] = pool.processes
         for _ in range(7):
@@ -325,20 +326,20 @@ async def test_a_worn_renderer_is_replaced_between_jobs(monkeypatch: pytest.Monk
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("large", "jobs"), [(math.inf, module.JOBS_BETWEEN_LOOKS), (0.0, 1)])
+@pytest.mark.parametrize(("large", "jobs"), [(math.inf, renderers_module.JOBS_BETWEEN_LOOKS), (0.0, 1)])
 async def test_a_renderer_whose_memory_grew_is_replaced(
     monkeypatch: pytest.MonkeyPatch, large: float, jobs: int
 ) -> None:
     """Every few jobs, and after each one that took long."""
-    monkeypatch.setattr(module, "LARGE_JOB", large)
+    monkeypatch.setattr(renderers_module, "LARGE_JOB", large)
     async with started(memory=1_000_000_000) as pool:
         [first] = pool.processes
-        pool.memory = 2_000_000  # less than any process takes
+        pool._renderers.memory = 2_000_000  # less than any process takes
         for _ in range(jobs):
             assert pool.processes == [first]
             await rendering(pool)
         await until(lambda: pool.processes and pool.processes != [first])
-        pool.memory = 1_000_000_000
+        pool._renderers.memory = 1_000_000_000
         assert (await rendering(pool)).width == 50
 
 

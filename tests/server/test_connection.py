@@ -105,6 +105,7 @@ class Door:
 
     def __init__(self) -> None:
         self.port = 0
+        self.limited: list[bytes] = []  # targets of which the body's limit was asked
         self.opened = asyncio.Event()
         self.held = threading.Event()
         self.gone = threading.Event()
@@ -113,6 +114,7 @@ class Door:
 
     def body_limit(self, method: str, target: bytes) -> tuple[int, float]:
         """In a fifth of the usual time."""
+        self.limited.append(target)
         size, seconds = default_body_limit(method, target)
         return size, seconds / 5
 
@@ -271,6 +273,7 @@ def test_http_1_0_needs_no_host(origin: Running) -> None:
         (b"http://whole.example/host", b"whole.example"),
         (b"https://whole.example:8443/host?w=3", b"whole.example:8443"),
         (b"http://user@whole.example/host", b"whole.example"),
+        (b"HTTP://whole.example/host", b"whole.example"),
     ],
 )
 def test_the_host_of_a_whole_url_counts(hasty: Door, target: bytes, host: bytes) -> None:
@@ -278,6 +281,13 @@ def test_the_host_of_a_whole_url_counts(hasty: Door, target: bytes, host: bytes)
     with Raw(hasty.port) as raw:
         raw.send(b"GET " + target + b" HTTP/1.1\r\nHost: told.example\r\n\r\n")
         assert raw.answer()[2] == host
+
+
+def test_a_body_for_a_whole_url_has_the_limit_of_its_path(hasty: Door) -> None:
+    with Raw(hasty.port) as raw:
+        raw.send(b"POST http://whole.example/there?w=3 HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx")
+        assert raw.answer()[2] == b"/there"
+    assert hasty.limited[-1] == b"/there?w=3"
 
 
 def test_a_wish_for_http_2_is_answered_in_http_1(origin: Running) -> None:

@@ -20,9 +20,9 @@ HELLO = {"libvips": "8.18.7", "sandbox": {"landlock": False, "seccomp": True}}
 def lines(caplog: pytest.LogCaptureFixture, config: dict[str, Any]) -> list[str]:
     """The lines of an origin whose renderers have started."""
     app = create_app(config)
-    app.origin.pool.hello = HELLO
+    app.origin.pool._renderers.hello = HELLO
     caplog.set_level(logging.INFO, "origin.server.run")
-    run._log_start(run._server(app))
+    run._log_start(run._server(app, "http_port"))
     return [record.getMessage() for record in caplog.records if record.name == "origin.server.run"]
 
 

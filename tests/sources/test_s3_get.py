@@ -108,6 +108,17 @@ async def test_an_original_comes_with_its_version_and_date(fast: bool) -> None:
         await source.close()
 
 
+@pytest.mark.parametrize("field", ["ETag", "x-amz-meta-origin-crop"])
+async def test_a_version_that_is_no_text_is_none(field: str) -> None:
+    """No name of a result could hold it: each request would fail, for as long as it is kept."""
+    told = head(200, Content_Length="5").replace(b"\r\n\r\n", b'\r\n%s: "\xff"\r\n\r\n' % field.encode())
+    async with hostile_server.listening(says(told + b"a cat")) as server:
+        source = source_at(server.url)
+        with pytest.raises(SourceUnavailable, match="UTF-8"):
+            await source.get("cat.jpg")
+        await source.close()
+
+
 SAME = says(head(200, Content_Length="5", ETag='"1"', Last_Modified="Sun, 06 Nov 1994 08:49:37 GMT"))
 CUT = says(head(200, Content_Length="5", ETag='"1"', x_amz_meta_origin_crop="20x10+1+2"))
 NAMELESS = says(head(200, Content_Length="5"))

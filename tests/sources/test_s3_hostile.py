@@ -219,12 +219,29 @@ async def test_an_endless_error_answer_is_read_in_part(status: int) -> None:
         assert await outcomes_then_health(server, source_at(server.url)) == {expected}
 
 
-async def test_bytes_after_the_body_belong_to_nobody() -> None:
-    # Content-Length is 10; what follows must neither be read nor answer the next request.
+@pytest.mark.parametrize("size", [10, CAP], ids=["with the head", "behind it"])
+async def test_bytes_after_the_body_belong_to_nobody(size: int) -> None:
+    # What follows the length that was told must neither be read nor answer the next request, not even one
+    # that has waited for the connection.
     stale = head(200, Content_Length="5") + b"stale"
-    longer = says(head(200, Content_Length="10") + b"0123456789" + stale)
+    longer = says(head(200, Content_Length=str(size)) + b"x" * size + stale)
     async with hostile_server.listening(longer) as server:
-        assert await outcomes_then_health(server, source_at(server.url)) == {b"0123456789"}
+        assert await outcomes_then_health(server, source_at(server.url, connections=1)) == {b"x" * size}
+
+
+@pytest.mark.parametrize(
+    ("beginning", "endless"),
+    [
+        (CHUNKED + b"1\r\nx\r\n0\r\n", b"X-Trailer: y\r\n" * 1000),
+        (CHUNKED + b"1\r\nx\r\n0\r\nX-Trailer: ", b"y" * 10_000),
+        (CHUNKED + b"1", b";a=b" * 1000),
+        (CHUNKED, b"1\r\nx\r\n" * 1000),
+    ],
+    ids=["trailers", "trailer", "extensions", "tiny chunks"],
+)
+async def test_what_stands_around_a_body_is_bounded(beginning: bytes, endless: bytes) -> None:
+    async with hostile_server.listening(drips(beginning, endless, pause=0)) as server:
+        assert await outcomes_then_health(server, source_at(server.url)) == {SourceUnavailable}
 
 
 @pytest.mark.slow

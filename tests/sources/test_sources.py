@@ -19,6 +19,7 @@ import pytest
 
 from origin.errors import KeyRefused
 from origin.errors import NotFound
+from origin.errors import OriginalUnavailable
 from origin.errors import Overloaded
 from origin.errors import SourceTimeout
 from origin.errors import SourceUnavailable
@@ -520,7 +521,9 @@ async def test_a_file_we_may_not_read_is_refused(folder: LocalSource, tmp_path: 
 
 async def test_a_file_that_is_not_as_long_as_it_says_is_never_an_original() -> None:
     # The kernel says 0 bytes of this file and then gives some.
-    assert type(await fails(LocalSource(LocalSettings(Path("/proc/self"))), "status")) is SourceUnavailable
+    error = await fails(LocalSource(LocalSettings(Path("/proc/self"))), "status")
+    assert isinstance(error, OriginalUnavailable)
+    assert error.remember_for == 1
 
 
 @pytest.mark.parametrize("root", ["missing", "originals/cat.jpg"])

@@ -66,6 +66,8 @@ def hide(platform: str) -> None:
         for name in names:
             if hasattr(module, name):
                 delattr(module, name)
+    if hasattr(os, "process_cpu_count"):  # from Python 3.13 on; without affinity it counts all of them
+        os.process_cpu_count = os.cpu_count
     _hide_proc()
     _hide_libc()
     _refuse_limits()

@@ -86,6 +86,7 @@ def origin(
 ) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("fuzz")
     config = configuration(folder, folder / "cache", error_status="exact", allowed_formats=ALLOWED)
+    config["limits"] = {"render_timeout": 50}  # a busy machine takes long
     with Running(config, source=shelf) as running:
         yield running
 

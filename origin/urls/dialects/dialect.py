@@ -58,7 +58,7 @@ class Dialect(Protocol):
     signature_form: re.Pattern[bytes]  # its value, which no log shows
 
     def translate(self, key: str, pairs: Sequence[Pair]) -> Translation:
-        """As `Translate`."""
+        """What a key and a query in the words of that system mean in ours."""
 
     def read_signature(self, raw_path: bytes, query: bytes) -> Signature:
         """The signature of a URL. `raw_path` is the path that was signed, with its leading slash.
