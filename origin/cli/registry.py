@@ -39,6 +39,9 @@ def _takes_url(command: Callable[[str, tuple[str, ...]], None]) -> click.Command
     return registry.command()(takes_config(described))
 
 
+_may_take_url = click.argument("words", nargs=-1, metavar="[HANDLER] [URL]")
+
+
 @_takes_url
 def add(config_path: str, handler_and_url: tuple[str, ...]) -> None:
     """Register URL, so that it may be fetched."""
@@ -67,13 +70,15 @@ def unblock(config_path: str, handler_and_url: tuple[str, ...]) -> None:
 
 @registry.command(name="list")
 @takes_config
-@click.argument("handler", required=False)
-def list_urls(config_path: str, handler: str | None) -> None:
-    """Print every URL with the time it was registered; `blocked` behind those that are."""
-    settings = _settings(read_config(config_path), handler)
+@_may_take_url
+def list_urls(config_path: str, words: tuple[str, ...]) -> None:
+    """Print every URL, or this one, with the time it was registered; `blocked` behind those that are."""
+    settings, wanted = _registry_and_maybe_url(config_path, words)
 
     async def work(urls: UrlRegistry) -> None:
         async for entry in urls.urls():
+            if wanted not in (None, entry.url):
+                continue
             time = (
                 "-" if entry.created_at is None else f"{datetime.fromtimestamp(entry.created_at, UTC):%FT%TZ}"
             )
@@ -84,20 +89,28 @@ def list_urls(config_path: str, handler: str | None) -> None:
 
 @registry.command()
 @takes_config
-@click.argument("handler", required=False)
-def check(config_path: str, handler: str | None) -> None:
-    """Look for mistakes in the records of the registry."""
-    settings = _settings(read_config(config_path), handler)
-    found = 0
+@_may_take_url
+def check(config_path: str, words: tuple[str, ...]) -> None:
+    """Look for mistakes in the records of the registry; or say whether URL may be fetched."""
+    settings, wanted = _registry_and_maybe_url(config_path, words)
+    fails = False
 
-    async def work(urls: UrlRegistry) -> None:
-        nonlocal found
+    async def look_for_mistakes(urls: UrlRegistry) -> None:
+        nonlocal fails
         async for line in urls.mistakes():
-            found += 1
+            fails = True
             click.echo(line)
 
-    _run(settings, work)
-    if found:
+    async def look_up(urls: UrlRegistry) -> None:
+        nonlocal fails
+        state = await urls.state(str(wanted))
+        fails = state.is_blocked or not state.is_registered
+        refusal = f", and its server was refused: {state.refusal.value}" if state.refusal else ""
+        known = f"registered{refusal}" if state.is_registered else "not registered"
+        click.echo("blocked" if state.is_blocked else known)
+
+    _run(settings, look_for_mistakes if wanted is None else look_up)
+    if fails:
         sys.exit(FAILED)
     click.echo("ok", err=True)
 
@@ -111,6 +124,13 @@ def _registry_and_url(config_path: str, words: tuple[str, ...]) -> tuple[Registr
     except OriginError as error:
         end_as_misused(f"URL: {error}")
     return _settings(read_config(config_path), words[0] if len(words) == 2 else None), url
+
+
+def _registry_and_maybe_url(config_path: str, words: tuple[str, ...]) -> tuple[RegistrySettings, str | None]:
+    """A single word is a URL where it is written as one."""
+    if len(words) > 1 or (words and "://" in words[0]):
+        return _registry_and_url(config_path, words)
+    return _settings(read_config(config_path), words[0] if words else None), None
 
 
 def _settings(config: Config, handler: str | None) -> RegistrySettings:

@@ -22,6 +22,7 @@ from origin.sources.s3 import S3Settings
 from origin.sources.types import SOURCES
 from origin.sources.types import type_name
 from origin.urls.parsing import parse_options
+from origin.urls.path import ROOT
 from origin.urls.path import find_mount
 from origin.urls.templates import REPLY_PARTS
 from origin.urls.templates import find_name_mistake
@@ -98,8 +99,7 @@ def _unwritable(place: str, handler: Handler, write: Write) -> Iterator[str]:
     """What `write` needs beside itself."""
     if SOURCES[type_name(handler.source)].store is None:
         yield f"{place}.write: expected a source that can be written to, of type {_STORES}"
-    auths = [auth for method in write.methods if (auth := write.auth.of(method)) is not None]
-    if any(auth.signed for auth in auths) and not (handler.signing and handler.signing.keys):
+    if any(auth.signed for _, auth in write.auths()) and not (handler.signing and handler.signing.keys):
         yield f"{place}.write.auth: expected signing.keys in the handler, with which upload grants are made"
     if mistake := find_name_mistake(write.name):
         yield f"{place}.write.name: expected a template such as {{yyyy}}/{{mm}}/{{uuid}}; {mistake}"
@@ -180,6 +180,12 @@ def _claimed_paths(config: Config) -> Iterator[str]:
             claimed[path] = place
             if name != "upload" and handler.write.stage is None:
                 yield f"{place}: expected stage beside it"
+        publishes = handler.write.stage is not None and handler.write.auth.publish is not None
+        if publishes and handler.prefix == ROOT and handler.write.routes.publish is None:
+            yield (
+                f"handlers[{i}].write.routes.publish: expected a path such as /publish, since at the root "
+                "/-/publish is for operators"
+            )
 
 
 def _shared_ports(config: Config) -> Iterator[str]:

@@ -53,7 +53,7 @@ def read_handler(data: Any) -> Any:
     data = _drop_empty(data)
     if "source" in data:
         raise expected("either `source` or `aws`, not both", got="")
-    return {"output_format": "webp", **data, "source": _PLACEHOLDER}
+    return {"output_format": "webp", "aws": {}, **data, "source": _PLACEHOLDER}
 
 
 def read_top(data: Any) -> Any:
@@ -65,7 +65,9 @@ def read_top(data: Any) -> Any:
 
 
 def _drop_empty(data: dict[str, Any], ports: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Without what Go has for absent: empty text, and 0 for a port."""
+    """Without what Go has for absent: null, empty text, an empty list, and 0 for a port."""
     return {
-        key: value for key, value in data.items() if value not in ("", None) and (value or key not in ports)
+        key: value
+        for key, value in data.items()
+        if value not in ("", None, []) and (value or key not in ports)
     }

@@ -60,7 +60,7 @@ def _sentence(error: ErrorDetails, data: Any) -> str:
     if error["type"] == "extra_forbidden":
         return f"{place}: unknown key{_similar_key(loc)}"
     text, got = _expected_and_got(error, loc)
-    got = context.get("got", got)
+    text, got = context.get("text", text), context.get("got", got)  # pydantic fills in braces of the text
     return f"{place or 'the file'}: expected {text}" + (f", got {got}" if got else "")
 
 

@@ -127,7 +127,8 @@ class Write(Part):
         tuple[Storable, ...], Field(min_length=1), meaning("formats that are taken, told by content")
     ] = ("jpg", "png", "webp", "gif", "avif")
     max_bytes: Annotated[
-        Size, Field(ge=1), meaning("bytes of a request's body, counted while it arrives")
+        Annotated[Size, Field(ge=1), expects('a size of 1 byte or more, such as "20MB"')],
+        meaning("bytes of a request's body, counted while it arrives"),
     ] = 20_000_000
     field: Annotated[Text, meaning("field of a form that holds the picture")] = "file"
     data_uri: Annotated[Flag, meaning("whether that field may be a text, `data:image/…;base64,…`")] = False
@@ -183,11 +184,11 @@ class Write(Part):
 
     def list_open(self) -> list[str]:
         """The methods and actions that need no authentication."""
-        return [name for name, auth in self._auths() if auth.is_open]
+        return [name for name, auth in self.auths() if auth.is_open]
 
     def list_futile(self) -> list[str]:
         """The methods and actions for which upload grants are asked, which permit none of them."""
-        return [name for name, auth in self._auths() if auth.signed and name in ("DELETE", *ACTIONS)]
+        return [name for name, auth in self.auths() if auth.signed and name in ("DELETE", *ACTIONS)]
 
     def list_off(self) -> list[str]:
         """The methods of which `auth` says who may send them, and which `methods` leaves out."""
@@ -197,7 +198,7 @@ class Write(Part):
         may_be_action = {"DELETE"} if self.stage else frozenset()
         return [method for method in named if method not in self.methods and method not in may_be_action]
 
-    def _auths(self) -> list[tuple[str, AuthMethod]]:
+    def auths(self) -> list[tuple[str, AuthMethod]]:
         """Who may send which method or action, as far as somebody may."""
         names = [*self.open_methods, *(ACTIONS if self.stage else ())]
         return [(name, auth) for name in names if (auth := self.auth.of(name)) is not None]

@@ -53,11 +53,15 @@ class Mount:
     handler: Handler
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)  # by method
     cors: Cors | None = None  # for the endpoints; None: no page of another site may use them from a script
+    serves: bool = True  # pictures, to GET and HEAD
 
     @property
     def methods(self) -> str:
         """The value of Allow."""
-        return ", ".join(dict.fromkeys((*READ_METHODS, *self.endpoints)))
+        return ", ".join(dict.fromkeys((*(READ_METHODS if self.serves else ()), *self.endpoints)))
+
+    def takes(self, method: str) -> bool:
+        return method in self.endpoints or (self.serves and method in READ_METHODS)
 
 
 class Route(NamedTuple):
@@ -79,15 +83,16 @@ class Mounts:
     def find(self, raw_path: bytes, method: str) -> tuple[Mount | None, str]:
         """The mount with the longest prefix, and the key in it. Raises BadRequest.
 
-        A prefix itself, without a key, is found only for what is written to it.
+        A prefix itself, without a key, is found only for what is written to it, and where nothing is served.
         """
         path = decode_path(raw_path)
         if method not in READ_METHODS:
             route = self._routes.get(path)
             if route is not None and method in (route.method, "OPTIONS"):
                 return route.mount, route.key
-            if path in self.by_prefix:
-                return self.by_prefix[path], ""
+        mount = self.by_prefix.get(path)
+        if mount is not None and (method not in READ_METHODS or not mount.takes(method)):
+            return mount, ""
         return find_mount(path, self.by_prefix) or (None, "")
 
     def find_route(self, raw_path: bytes) -> Route | None:

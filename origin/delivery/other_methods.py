@@ -40,14 +40,14 @@ class OtherMethods:
             return self._refuse_path(error, request)
         if mount is None:
             return None
-        if request.method == "OPTIONS" and b"access-control-request-method" in request.headers:
+        if request.method == "OPTIONS" and _is_preflight(mount, request):
             return _preflight(mount, request)
         endpoint = mount.endpoints.get(request.method)
         refused = self.refuse_route(request) if endpoint is None else None
         if refused is not None:
             return refused
         if endpoint is None:
-            response = text_response(405, "method not allowed", (b"allow", mount.methods.encode()))
+            response = refuse_method(mount)
         else:
             response = await self.ask(endpoint, mount, key, request)
         if mount.cors is not None:
@@ -92,6 +92,17 @@ class OtherMethods:
         if not self._bodies.admits(response.body, request.client):
             return text_response(503, "overloaded", RETRY_AFTER)
         return response
+
+
+def refuse_method(mount: Mount) -> Response:
+    """The answer to a method that nothing at the mount takes."""
+    return text_response(405, "method not allowed", (b"allow", mount.methods.encode()))
+
+
+def _is_preflight(mount: Mount, request: Request) -> bool:
+    """Where pages of other sites may write, whatever names its page: old clients say no more than that."""
+    asks = b"access-control-request-method" in request.headers
+    return asks or (mount.cors is not None and b"origin" in request.headers)
 
 
 def _preflight(mount: Mount, request: Request) -> Response:

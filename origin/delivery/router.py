@@ -24,6 +24,7 @@ from origin.delivery.mounts import Mount
 from origin.delivery.mounts import Mounts
 from origin.delivery.mounts import Route
 from origin.delivery.other_methods import OtherMethods
+from origin.delivery.other_methods import refuse_method
 from origin.delivery.request import ImageRequest
 from origin.errors import BadRequest
 from origin.errors import OriginError
@@ -204,6 +205,8 @@ class Router:
             if error is not None:
                 return text_response(400, "bad request")
             return await self._other_methods.ask(endpoint, mount, key, request)
+        if not mount.takes(request.method):
+            return refuse_method(mount)
         image = mount.handler.read(key, request.query, error, request.raw_path)
         response = await self._picture(mount.handler, image, request)
         if (

@@ -41,7 +41,7 @@ async def arriving(
     Raises TooLarge, TooSlow, Malformed and ClientGone.
     """
     check_length(request, max_bytes)
-    if request.header(b"content-encoding") not in (None, "identity"):
+    if (request.header(b"content-encoding") or "").lower() not in ("", "identity"):
         raise Malformed("Content-Encoding is not supported: send the body as it is")
     try:
         digests = BodyDigests(request.headers)

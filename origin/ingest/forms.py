@@ -32,10 +32,11 @@ logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # or strangers
 MULTIPART = b"multipart/form-data"
 URLENCODED = b"application/x-www-form-urlencoded"
 MAX_PARTS = 50
-MAX_TEXT = 8_192  # bytes of a field that is no picture
+MAX_TEXT = 8_192  # bytes of a field that is no picture; a longer one is as absent
 MAX_PREAMBLE = 8_192  # bytes before the first part, which count for nothing
 _EXTENDED_NAME = re.compile(r"""filename\*\s*=\s*utf-8'[^']*'([^\s;"]+)""", re.IGNORECASE)  # RFC 8187
-_DATA_URI = re.compile(rb"data:image/[\w.+-]{1,60}(?:;[\w.+=-]{1,60})*;base64,")
+# As the Fetch standard reads one (section 6): in any case, with spaces around it and before "base64".
+_DATA_URI = re.compile(rb"\s*data:image/[^,;]{1,60}(?:;[^,;]{0,60}){0,4};\s*base64\s*,", re.IGNORECASE)
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
 
 
@@ -233,8 +234,8 @@ class _Multipart:
             self._form.spool.write(data[start:end])
         elif self._text is not None:
             self._text += data[start:end]
-            if len(self._text) > MAX_TEXT:
-                raise Malformed(f"a field has more than {MAX_TEXT} bytes")
+            if len(self._text) > MAX_TEXT:  # nothing here needs one as long; its form may hold a picture
+                self._text = None
 
     def _end_part(self) -> None:
         if self._text is not None:

@@ -114,6 +114,10 @@ class Stage:
         check_upload_key(key)
         self._published.check_key(key)
 
+    async def find(self, key: str) -> StoredObject | None:
+        """What waits under the key, else what is published. Raises SourceUnavailable and SourceTimeout."""
+        return await self._staged.find(key) or await self._published.find(key)
+
     async def check(self, key: str, conditions: Preconditions) -> Preconditions:
         """The conditions, for what a write would take the place of: what waits, else what is published.
 

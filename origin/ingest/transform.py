@@ -62,9 +62,9 @@ class Transform:
         """What answers at the prefix, by method. `is_all`: the handler serves no pictures."""
         size = self._posted.max_body
         endpoints = {"POST": Endpoint(self._post, BodyLimit(size, seconds_for(size)))}
-        if is_all:
+        if is_all and self._v2ex.names:
             read = Endpoint(self._v2ex.usage, BodyLimit(0, 5.0))
-            endpoints |= {"GET": read, "HEAD": read}
+            endpoints = {"GET": read, "HEAD": read, **endpoints}
         return endpoints
 
     async def _post(self, key: str, request: Request) -> Response:

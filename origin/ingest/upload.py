@@ -201,8 +201,10 @@ class Uploads:
             except Exists:
                 if not self._template.is_of_content:
                     raise
-                found = await self._store.find(key)
-                return self._stored(key, picture, found.etag if found else None, is_new=False)
+                found = await self._current.find(key)
+                if found is None:  # another picture has the file names of this one
+                    raise
+                return self._stored(key, picture, found.etag, is_new=False)
 
         def moment() -> Moment:
             return Moment(self._clock(), picture.body, file_name)

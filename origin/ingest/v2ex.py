@@ -70,7 +70,7 @@ class V2ex:
 
     def __init__(self, handler: str, names: Collection[str], posted: PostedPictures) -> None:
         self._handler = handler
-        self._names = {OTHER_NAMES.get(name, name) for name in names}
+        self.names = {OTHER_NAMES.get(name, name) for name in names}.intersection(NAMES)
         self._posted = posted
         self._answer: Mapping[str, Callable[[str, Request], Awaitable[Response]]] = {
             "fit": self._fit,
@@ -99,7 +99,7 @@ class V2ex:
     def _find(self, key: str) -> str:
         """The endpoint at this path. Raises NotFound."""
         name = "fit" if _BOX.fullmatch(key) else OTHER_NAMES.get(key, key)
-        if name not in self._names or (name == "fit" and name == key):
+        if name not in self.names or (name == "fit" and name == key):
             raise NotFound(f"no endpoint {key!r}")
         return name
 

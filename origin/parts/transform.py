@@ -44,4 +44,5 @@ def transform_mount(
     posted = PostedPictures(config.name, pool, admission, settings, authorizer, max_bytes)
     statuses = config.error_status if isinstance(config.error_status, Mapping) else {}
     transform = Transform(config.name, config.transform, posted, defaults, statuses)
-    return Mount(handler, transform.endpoints(is_all=not config.has_source))
+    endpoints = transform.endpoints(is_all=not config.has_source)
+    return Mount(handler, endpoints, serves=config.has_source)

@@ -14,7 +14,7 @@ NAME_PARTS = ("yyyy", "mm", "uuid", "year", "month", "epoch", "rand31", "sha256"
 """What a name is made of: time of the upload (UTC), chance, the bytes, the client's name for the file."""
 REPLY_PARTS = ("key", "name", "stem", "ext", "url", "format", "bytes", "width", "height")
 """What an answer may tell of a picture that was stored."""
-REPLY_PLACEHOLDER = re.compile(r"\{([a-z]+)\}")
+REPLY_PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9]*)\}")
 
 
 def find_name_mistake(template: str) -> str:

@@ -45,6 +45,25 @@ def test_urls_are_added_blocked_and_listed(config: str) -> None:
     assert run("check") == ""
 
 
+def test_one_url_is_looked_up(config: str) -> None:
+    other = "https://example.com/b.jpg"
+
+    def check(*arguments: str) -> tuple[int, str]:
+        done = invoke("registry", "check", "-c", config, *arguments)
+        return done.exit_code, done.stdout
+
+    assert check(URL) == (1, "not registered\n")
+    for url in (URL, other):
+        invoke("registry", "add", "-c", config, url)
+    assert check("img", URL) == (0, "registered\n")
+    listed = invoke("registry", "list", "-c", config, "img", URL).stdout
+    assert listed.endswith(f"Z {URL}\n")
+    assert other not in listed
+    invoke("registry", "block", "-c", config, URL)
+    assert check("img", URL) == (1, "blocked\n")
+    assert check(other) == (0, "registered\n")
+
+
 def test_mistakes_are_listed_and_fail(tmp_path: Path, redis_server: RedisServer) -> None:
     redis_server.command("FLUSHALL")
     redis_server.command("HSET", f"img/{URL}", "type", "jpeg")
@@ -60,6 +79,8 @@ def test_mistakes_are_listed_and_fail(tmp_path: Path, redis_server: RedisServer)
         (("add", "a", "b", URL), "expected a URL"),
         (("add", "other", URL), "expected one with a registry (one, two), got other"),
         (("list",), "expected one with a registry (one, two), got none"),
+        (("check", URL), "expected one with a registry (one, two), got none"),
+        (("check", "one", "cat.jpg"), "is no URL"),
     ],
 )
 def test_wrong_use_is_told(tmp_path: Path, arguments: tuple[str, ...], told: str) -> None:

@@ -45,3 +45,11 @@ def test_an_output_format_of_the_old_server_is_honoured() -> None:
 
 def test_a_file_of_ours_is_not_legacy() -> None:
     assert not build_config(config()).legacy
+
+
+def test_an_empty_list_and_null_are_as_absent_as_in_go() -> None:
+    [handler] = build_config({"handlers": [{"name": "a", "aws": None, "allowed_formats": []}]}).handlers
+    [plain] = build_config({"handlers": [{"name": "a", "aws": {}}]}).handlers
+    assert (handler.source, handler.allowed_formats) == (plain.source, plain.allowed_formats)
+    assert isinstance(handler.source, S3Settings)
+    assert handler.source.bucket == ""

@@ -326,6 +326,37 @@ MISTAKES: list[tuple[Any, str, str]] = [
         'expected a path of its own, got "/status", which something else has',
     ),
     (
+        config(prefix="", write={"auth": "open", "stage": {"source": {"type": "local", "root": "/stage"}}}),
+        "handlers[0].write.routes.publish",
+        "expected a path such as /publish, since at the root /-/publish is for operators",
+    ),
+    (
+        config(
+            write={
+                "auth": {"post": "open", "publish": {"signed": True}},
+                "stage": {"source": {"type": "local", "root": "/stage"}},
+            }
+        ),
+        "handlers[0].write.auth",
+        "expected signing.keys in the handler, with which upload grants are made",
+    ),
+    (
+        config(write={"auth": "open", "max_bytes": 0}),
+        "handlers[0].write.max_bytes",
+        'expected a size of 1 byte or more, such as "20MB", got 0',
+    ),
+    (
+        config(write={"auth": "open", "reply": {"post": {"status": 404}}}),
+        "handlers[0].write.reply",
+        'expected templates such as {"post": {"status": 201, "json": {"key": "{key}", "url": "{url}"}}}, '
+        "got an object",
+    ),
+    (
+        config(write={"auth": "open", "reply": {"post": {"json": {"a": "{sha256}"}}}}),
+        "handlers[0].write.reply",
+        "expected placeholders of key, name, stem, ext, url, format, bytes, width, height, got {sha256}",
+    ),
+    (
         config(write={"auth": "open"}, source=HEX, signing={"keys": ["k" * 32]}),
         "handlers[0].write",
         "expected a source that can be written to, of type s3 or local",

@@ -152,6 +152,15 @@ def test_a_page_that_is_named_may_write(origin: Running, target: str) -> None:
     assert (refused.status, refused.headers["Access-Control-Allow-Origin"]) == (401, PAGE)
 
 
+@pytest.mark.parametrize("target", ["/up", "/upload"])
+def test_a_page_is_answered_that_says_no_more_than_its_name(origin: Running, target: str) -> None:
+    """As clients of c2corg's image service ask. Without a page it is another method."""
+    answer = send(origin.port, "OPTIONS", target, b"", {"Origin": PAGE})
+    assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (204, PAGE)
+    assert answer.headers["Access-Control-Allow-Methods"] == "GET, HEAD, POST, PUT, DELETE"
+    assert send(origin.port, "OPTIONS", target).status == 405
+
+
 def test_another_page_may_not(origin: Running) -> None:
     answer = preflight(origin, "/up", "https://evil.example")
     assert answer.headers["Access-Control-Allow-Origin"] is None

@@ -56,6 +56,18 @@ def origin(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
             "c2c", name="{epoch}_{rand31}", reply={"post": {"status": 200, "json": {"filename": "{name}"}}}
         ),
         handler("content", name="by/{sha256}"),
+        handler(
+            "staged",
+            name="{sha256}",
+            stage={"source": {"type": "local", "root": str(tmp_path_factory.mktemp("stage"))}},
+        ),
+        handler(
+            "twins",
+            name="{sha256}",
+            extensions={"png": "jpg", "jpg": "jpeg"},
+            normalise={"convert": {"png": "jpg"}},
+            derive={"WI": "web"},
+        ),
         handler("stem", name="s/{stem}"),
         handler(
             "replies",
@@ -74,7 +86,9 @@ def origin(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
     ]
     handlers.append({**handler("signed-reading"), "signing": {"keys": [KEY]}})
     cache = {"path": str(tmp_path_factory.mktemp("cache"))}
-    with Running({"handlers": handlers, "cache": cache, "renderers": 1}, clock=lambda: NOW) as it:
+    presets = {"web": {"w": 20, "f": "webp"}}
+    config = {"handlers": handlers, "cache": cache, "renderers": 1, "presets": presets}
+    with Running(config, clock=lambda: NOW) as it:
         yield it
 
 
@@ -156,6 +170,40 @@ def test_a_data_uri_is_stored(origin: Running, folder: Path, encoded: str, paddi
     assert (folder / answer.json["key"]).read_bytes() == RED
 
 
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"DATA:IMAGE/PNG;BASE64,",
+        b"data:image/png;charset=utf-8;base64,",
+        b'data:image/png;name="my picture.png";base64,',
+        b"data:image/*;base64,",
+        b" data:image/png; base64, ",
+    ],
+)
+def test_a_data_uri_is_read_as_browsers_read_one(origin: Running, folder: Path, start: bytes) -> None:
+    """Fetch standard, section 6."""
+    uri = start + base64.b64encode(RED)
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    sent = [form(origin, "uris", ("image", None, uri))]
+    sent.append(post(origin, "uris", urlencode({"image": uri}).encode(), kind))
+    assert [(folder / answer.json["key"]).read_bytes() for answer in sent] == [RED, RED]
+
+
+def test_a_long_text_beside_the_picture_is_ignored(origin: Running, folder: Path) -> None:
+    """As webcompat.com's form sends the console of a page."""
+    log = ("console_logs", None, b"x" * 100_000)
+    for parts in [[log, ("image", "a.png", RED)], [("image", "a.png", RED), log]]:
+        answer = form(origin, "uris", *parts)
+        assert (folder / answer.json["key"]).read_bytes() == RED
+    assert form(origin, "uris", log).kind == "nothing-sent"
+
+
+@pytest.mark.parametrize("coding", ["", "identity", "Identity"])
+def test_a_body_that_is_not_encoded_may_say_so(origin: Running, coding: str) -> None:
+    """RFC 9110 section 8.4.1: names of codings have no case."""
+    assert post(origin, "plain", RED, {"Content-Encoding": coding}).status == 201
+
+
 def test_a_file_counts_for_more_than_a_data_uri(origin: Running, folder: Path) -> None:
     uri = b"data:image/png;base64," + base64.b64encode(BLUE)
     for parts in (
@@ -219,6 +267,22 @@ def test_the_same_content_has_the_same_name(origin: Running, folder: Path) -> No
     assert first.json == second.json
     assert first.json["key"] == f"by/{hashlib.sha256(RED).hexdigest()}.png"
     assert first.headers["ETag"] == second.headers["ETag"]
+
+
+def test_the_same_content_in_the_stage_has_the_same_version(origin: Running) -> None:
+    first, second = post(origin, "staged", RED), post(origin, "staged", RED)
+    assert (second.status, second.json) == (201, first.json)
+    assert second.headers["ETag"] == first.headers["ETag"]
+    assert first.headers["ETag"]
+
+
+def test_nothing_is_told_to_be_stored_that_is_not(origin: Running, folder: Path) -> None:
+    """The bytes of one are stored under two names, of which `derive` makes files of one name."""
+    key = post(origin, "twins", RED).json["key"]
+    twin = post(origin, "twins", (folder / key).read_bytes())
+    assert (twin.status, twin.kind) == (412, "exists")
+    assert key in twin.json["message"]
+    assert not (folder / key).with_suffix(".jpeg").exists()
 
 
 @pytest.mark.parametrize(

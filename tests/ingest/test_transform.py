@@ -254,15 +254,14 @@ def test_a_compressed_body_is_not_unpacked(origin: Running) -> None:
 
 
 def test_other_methods_are_refused(origin: Running) -> None:
-    for method in ("PUT", "DELETE", "PATCH"):
-        answer = origin.get("/images", method)
-        assert answer.status == 405
-        assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "POST"}
+    for method in ("PUT", "DELETE", "PATCH", "GET", "HEAD"):
+        for path in ("/images", "/images?w=9", "/images/", "/images/cat.jpg"):
+            answer = origin.get(path, method)
+            assert (answer.status, answer.headers["Allow"]) == (405, "POST"), (method, path)
 
 
 def test_endpoints_that_are_not_named_are_not_there(origin: Running) -> None:
     assert posted(origin, "/images/info", pictures.small()).status == 404
-    assert origin.get("/images/info").status == 404
 
 
 @pytest.mark.slow
