@@ -6,9 +6,11 @@ import io
 import re
 import subprocess
 import sys
+import tomllib
 
 import json5
 import pytest
+from packaging.requirements import Requirement
 from PIL import Image
 
 from origin.signing import Verifier
@@ -26,7 +28,8 @@ README = page("README.md")
 HERE = "http://127.0.0.1:8080"
 DEMO = "python3 -m venv .venv && .venv/bin/pip install '.[server]' && .venv/bin/origin demo"
 TESTS = (
-    "python3 -m venv .venv && .venv/bin/pip install --no-compile -e '.[test]' && .venv/bin/python -m pytest"
+    "python3 -m venv .venv && .venv/bin/pip install -U pip"
+    " && .venv/bin/pip install --no-compile -e '.[test]' && .venv/bin/python -m pytest"
 )
 
 
@@ -49,6 +52,16 @@ def test_ci_runs_the_test_line_of_the_readme() -> None:
         ["grep", "-m", "1", "-x", pattern, "README.md"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert found.stdout == f"{TESTS}\n"
+
+
+@pytest.mark.parametrize("file", [".ci/run", "docs/architecture.md"])
+def test_what_reads_the_code_is_installed_where_it_is_called(file: str) -> None:
+    text = (ROOT / file).read_text()
+    before = text.partition(".venv/bin/ruff")[0]
+    assert "lint" in re.findall(r"pip install .*'\.\[(.*)\]'", before)[-1].split(",")
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    names = {Requirement(each).name for each in extras["lint"]}
+    assert names >= set(re.findall(r"\.venv/bin/(ruff|mypy)", text)) == {"ruff", "mypy"}
 
 
 def test_the_smallest_configuration_is_one() -> None:

@@ -142,7 +142,8 @@ def test_next(origin: Running, project: Path, chromium: Chromium) -> None:
     grant = UrlSigner("", "s", [KEY]).grant("été/*", w={"min": 1}, q=[75])
     at = json.dumps(base(origin))
     files = {
-        "next.config.mjs": 'export default { output: "export", experimental: { turbopackMinify: false },'
+        "next.config.mjs": 'export default { output: "export",'
+        " experimental: { turbopackMinify: false, turbopackSourceMaps: false },"
         ' images: { loader: "custom", loaderFile: "./image-loader.js" } };',
         "image-loader.js": 'import { createLoader } from "image-origin/next";\n'
         f'export default createLoader({{ baseUrl: {at}, prefix: "h" }});',
