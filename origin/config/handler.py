@@ -149,7 +149,7 @@ class Handler(Part):
     signing: Annotated[Signing | None, meaning("signed URLs; without it, every URL is answered")] = None
     dialect: Annotated[
         DialectName | None,
-        meaning("the system whose URLs are understood here, in place of ours: `imgix`"),
+        meaning("the system whose URLs are understood here, in place of ours: `imgix` or `thumbor`"),
     ] = None
     debug: Annotated[
         Flag,

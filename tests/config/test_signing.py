@@ -50,8 +50,8 @@ def test_the_token_comes_from_the_environment_and_is_never_shown(monkeypatch: py
 
 
 MISTAKES = [
-    ({"dialect": "thumbor2"}, 'dialect: expected imgix, got "thumbor2"'),
-    ({"dialect": True}, "dialect: expected imgix, got true"),
+    ({"dialect": "thumbor2"}, 'dialect: expected imgix or thumbor, got "thumbor2"'),
+    ({"dialect": True}, "dialect: expected imgix or thumbor, got true"),
     (
         {"dialect": "imgix", "signing": {"keys": [KEY]}},
         "signing: expected imgix_token, with which imgix signs",
@@ -71,6 +71,22 @@ MISTAKES = [
     (
         {"dialect": "imgix", "signing": {"imgix_token": TOKEN, "signed_path": "prefix"}},
         'signing.signed_path: expected full or key, got "prefix"',
+    ),
+    (
+        {"dialect": "thumbor", "signing": {"imgix_token": TOKEN}},
+        'signing.imgix_token: expected "dialect": "imgix" beside signing',
+    ),
+    (
+        {"dialect": "thumbor", "signing": {"keys": [KEY]}},
+        "signing: expected thumbor_key, with which thumbor signs",
+    ),
+    (
+        {"dialect": "thumbor", "signing": {"thumbor_key": "short-key"}},
+        "signing.thumbor_key: expected a key of 16 characters or more, got a value that is not shown here",
+    ),
+    (
+        {"dialect": "thumbor", "signing": {"thumbor_key": TOKEN, "signed_path": "key"}},
+        'signing.signed_path: expected "dialect": "imgix" beside signing',
     ),
     (
         {"dialect": "imgix", "signing": {}},

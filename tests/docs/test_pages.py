@@ -49,6 +49,7 @@ SITES = {
     "github.com",
     "keepachangelog.com",
     "pypi.org",
+    "thumbor.readthedocs.io",
 }
 
 

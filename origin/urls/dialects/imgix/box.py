@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from origin.urls.dialects.imgix.query import ImgixQuery
 from origin.urls.dialects.imgix.query import Refusal
-from origin.urls.dialects.imgix.query import read_number
+from origin.urls.dialects.numbers import read_number
 
 # `crop` and `scale` enlarge at imgix, and `min` does not. Here none does, so `crop` is `min`.
 _FITS = {
