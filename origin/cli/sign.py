@@ -14,6 +14,7 @@ import click
 from origin.cli.common import end_as_misused
 from origin.cli.common import read_config
 from origin.signing import UrlSigner
+from origin.urls.dialects import SIGNING
 from origin.urls.options import Option
 from origin.urls.path import find_mount
 from origin.urls.writing import find_picture_option
@@ -155,7 +156,7 @@ def _find_signer(path: str, config_path: str, prefix: str | None, base_url: str)
     else:
         handlers = read_config(config_path).handlers
         foreign = find_mount(path, {h.prefix: h.dialect for h in handlers})
-        if foreign is not None and foreign[0] is not None:
+        if foreign is not None and foreign[0] in SIGNING:
             end_as_misused(f"{path} is signed as {foreign[0]} signs, by the libraries of {foreign[0]}")
         signing = {h.prefix: h.signing.keys for h in handlers if h.signing and h.signing.keys}
         mounts = {mount: [key.get_secret_value() for key in keys] for mount, keys in signing.items()}

@@ -17,7 +17,7 @@ from origin.config.types import expected
 from origin.config.types import expects
 from origin.signing.foreign import MIN_SECRET
 from origin.signing.foreign import ForeignVerifier
-from origin.urls.dialects import DIALECTS
+from origin.urls.dialects import SIGNING
 
 MIN_KEY = 32  # characters of a signing key
 
@@ -61,10 +61,10 @@ class Signing(Part):
 
     def check_dialect(self, dialect: str | None) -> None:
         """Raise what is wrong with these secrets in a handler with that dialect."""
-        if dialect is None and (self.imgix_token is not None or self.signed_path != "full"):
+        if dialect not in SIGNING and (self.imgix_token is not None or self.signed_path != "full"):
             key = "signing.signed_path" if self.imgix_token is None else "signing.imgix_token"
             raise expected('"dialect": "imgix" beside signing', key=key, got="")
-        if dialect is not None and not self.secrets(dialect):
+        if dialect is not None and dialect in SIGNING and not self.secrets(dialect):
             raise expected(f"{dialect}_token, with which {dialect} signs", key="signing", got="")
 
     def secrets(self, dialect: str) -> tuple[str, ...]:
@@ -74,6 +74,6 @@ class Signing(Part):
 
 
 def foreign_verifier(signing: Signing | None, dialect: str) -> ForeignVerifier:
-    """What judges the URLs of a handler with that dialect."""
+    """What judges the URLs of a handler with that dialect, whose system signs."""
     secrets = () if signing is None else signing.secrets(dialect)
-    return ForeignVerifier(DIALECTS[dialect], secrets, signing is not None and signing.required)
+    return ForeignVerifier(SIGNING[dialect], secrets, signing is not None and signing.required)

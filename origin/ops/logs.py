@@ -15,7 +15,7 @@ from typing import TextIO
 from urllib.parse import unquote_to_bytes
 
 from origin.http.message import Response
-from origin.urls.dialects import DIALECTS
+from origin.urls.dialects import SIGNING
 from origin.urls.options import TOKEN
 
 access = logging.getLogger("origin.access")
@@ -30,7 +30,7 @@ _SIGNATURE_LENGTH = 43
 _TOKEN_NAMES = tuple(name.encode() for name in TOKEN.names)
 # By the name of a pair of the query, what its value is where it is hidden.
 _HIDDEN = {
-    **{each.signature_name.encode(): each.signature_form for each in DIALECTS.values()},
+    **{each.signature_name.encode(): each.signature_form for each in SIGNING.values()},
     **dict.fromkeys(_TOKEN_NAMES, re.compile(rb".+", re.DOTALL)),
 }
 # What is in a query that has one of these names: the end of the name, or an escape.

@@ -29,8 +29,10 @@ from origin.signing import Pair
 from origin.signing import decode_query
 from origin.sources import make_key_reader
 from origin.urls.dialects import DIALECTS
+from origin.urls.dialects import SIGNING
 from origin.urls.dialects.dialect import Translation
 from origin.urls.dialects.dialect import keep_words
+from origin.urls.options import BY_NAME
 from origin.urls.parsing import OptionDefaults
 from origin.urls.parsing import parse_options
 from origin.urls.path import decode_path
@@ -83,7 +85,8 @@ def _explain_signed(
     lines: list[str] = []
     if handler.dialect is not None:
         translation = DIALECTS[handler.dialect].translate(key, pairs)
-        lines += _describe_translation(handler.dialect, translation)
+        lines += _describe_translation(handler.dialect, key, translation)
+    if handler.dialect is not None and handler.dialect in SIGNING:
         signature, accepted = describe_foreign_signature(handler, handler.dialect, raw_path, raw_query, now)
     else:
         base = f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
@@ -156,8 +159,10 @@ def _describe_name(key: str, named: NamedPreset, alone: str) -> Iterator[str]:
     yield f"  but where the source has {key} itself, that one, {alone}"
 
 
-def _describe_translation(dialect: str, translation: Translation) -> Iterator[str]:
-    """What a query is in our words, and what of it is not."""
+def _describe_translation(dialect: str, key: str, translation: Translation) -> Iterator[str]:
+    """What a URL is in our words, and what of it is not."""
+    if translation.key != key:
+        yield f"key of the original: {translation.key}"
     yield f"dialect: {dialect}; in our words: " + ("&".join(_spell_pairs(translation)) or "no option")
     for name in translation.unknown:
         yield f"ignored: {show(name)}: neither an option of {dialect} nor p"
@@ -167,6 +172,8 @@ def _describe_translation(dialect: str, translation: Translation) -> Iterator[st
 
 def _spell_pairs(translation: Translation) -> Iterator[str]:
     for name, text in translation.pairs:
+        if (option := BY_NAME.get(name)) and option.of_token:
+            continue
         yield f"{name.decode('latin-1')}={show(text.decode('utf-8', 'replace'))}"
 
 

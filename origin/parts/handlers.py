@@ -49,6 +49,7 @@ from origin.sources.base import no_limit
 from origin.sources.http import HttpSettings
 from origin.sources.watched_registry import WatchedRegistry
 from origin.urls.dialects import DIALECTS
+from origin.urls.dialects import SIGNING
 from origin.urls.dialects.dialect import keep_words
 from origin.urls.path import ROOT
 
@@ -207,13 +208,15 @@ class HandlerBuilder:
     def _authorizer(self, config: HandlerConfig) -> Authorizer:
         if self._verify is not None:
             return EmbeddedAuthorizer(self._verify, self._clock)
-        if config.dialect is not None:
+        if config.dialect is not None and config.dialect in SIGNING:
             behind = config.prefix if config.signing and config.signing.signed_path == "key" else ROOT
             return ForeignAuthorizer(foreign_verifier(config.signing, config.dialect), behind, self._clock)
         if config.signing is None:
             return allow_all
         keys = [key.get_secret_value() for key in config.signing.keys]
-        return TokenAuthorizer(Verifier(config.prefix, keys, config.signing.required), self._clock)
+        verifier = Verifier(config.prefix, keys, config.signing.required)
+        translated = None if config.dialect is None else config.prefix
+        return TokenAuthorizer(verifier, self._clock, translated=translated)
 
 
 class _Lent:

@@ -52,7 +52,7 @@ from origin.signing.uploads import UploadVerifier
 from origin.sources import Store
 from origin.sources import make_store
 from origin.sources.base import ObjectSettings
-from origin.urls.dialects import DIALECTS
+from origin.urls.dialects import SIGNING
 from origin.urls.parsing import OptionDefaults
 from origin.urls.path import ROOT
 
@@ -292,7 +292,7 @@ def make_authorizer(auth: AuthMethod, config: HandlerConfig, clock: Callable[[],
 def _write_url(config: HandlerConfig, clock: Callable[[], float]) -> Callable[[str], str]:
     if config.signing is None or not config.signing.required:
         return lambda key: path_of(config.prefix, key)
-    if config.dialect is not None:
+    if config.dialect is not None and config.dialect in SIGNING:
         return _write_foreign_url(config, config.signing, config.dialect, clock)
     signer = UrlSigner("", config.prefix, _keys(config), bucket=1)
     return lambda key: signer.url(key, expires_in=LINK_SECONDS, now=clock())
@@ -302,7 +302,7 @@ def _write_foreign_url(
     config: HandlerConfig, signing: Signing, name: str, clock: Callable[[], float]
 ) -> Callable[[str], str]:
     """URLs as the other system signs them."""
-    dialect, (secret, *_) = DIALECTS[name], signing.secrets(name)
+    dialect, (secret, *_) = SIGNING[name], signing.secrets(name)
     signed = ROOT if signing.signed_path == "key" else config.prefix
 
     def write_url(key: str) -> str:

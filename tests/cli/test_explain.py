@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -614,6 +615,39 @@ def test_an_expiry_of_a_dialect_counts_without_signing() -> None:
     told = explained("/cat.jpg?expires=1789999000", imgix())
     assert told["signature"][-1] == "verdict: expired, 1000 s ago"
     assert told["answer"] == ["404, the fallback image, class forbidden"]
+
+
+def test_the_path_of_cloudflare_is_told_in_our_words() -> None:
+    config = configured(dialect="cloudflare", signing={"keys": [KEY]})
+    path = "width=300,height=200,fit=cover,g=0.3x0.5,trim=1;2;3;4,metadata=none,foo=1/a/cat.jpg"
+    told = explained(UrlSigner("", "photos", [KEY]).url(path), config)
+    assert told["key of the original"] == ["a/cat.jpg"]
+    assert told["dialect"] == ["cloudflare; in our words: w=300&h=200&fit=cover&enlarge=true&g=0.3,0.5"]
+    assert told["ignored"] == [
+        "foo: neither an option of cloudflare nor p",
+        "metadata: changes no pixel that anybody asked for",
+    ]
+    assert told["signature"][-1] == "verdict: signed, with key 1"
+    assert told["edges"] == ["1, 2, 3, 4 pixels of the original are cut off: top, right, bottom, left"]
+    assert "with that point of it on the point 0.3,0.5" in told["size"][0]
+    assert explained(f"/photos/{path}", config)["answer"] == ["404, the fallback image, class forbidden"]
+    refused = explained("/photos/width=300,segment=foreground/cat.jpg", configured(dialect="cloudflare"))
+    assert refused["refused"] == [
+        "cloudflare option segment: not available here, got 'foreground'",
+    ]
+
+
+def test_both_spellings_of_camo_are_told_alike() -> None:
+    source = {"type": "http", "camo_key": "a-key-of-camo"}
+    url = "https://example.com/a.jpg"
+    digest = hmac.digest(b"a-key-of-camo", url.encode(), "sha1").hex()
+    for target in (f"/photos/{digest}/{url.encode().hex()}?w=30", f"/photos/{digest}?w=30&url={url}"):
+        told = explained(target, configured(source={**source, "keys": "camo"}))
+        in_dialect = explained(target, configured(source=source, dialect="camo"))
+        assert in_dialect["original"] == told["original"] == [f"{url} (not looked at here)"]
+        assert in_dialect["options"] == told["options"] == ["w=30"]
+        assert in_dialect.pop("dialect")[0].startswith("camo; in our words: w=30")
+        assert in_dialect == told
 
 
 def test_of_avifs_that_are_made_later_it_tells_what_comes_until_then() -> None:

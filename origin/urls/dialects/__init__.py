@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from origin.urls.dialects.camo import Camo
+from origin.urls.dialects.cloudflare.dialect import Cloudflare
 from origin.urls.dialects.dialect import Dialect
+from origin.urls.dialects.dialect import SigningDialect
 from origin.urls.dialects.imgix.dialect import Imgix
 
-DIALECTS: Mapping[str, Dialect] = {dialect.name: dialect for dialect in (Imgix(),)}
+SIGNING: Mapping[str, SigningDialect] = {dialect.name: dialect for dialect in (Imgix(),)}
+"""Those of systems that sign URLs, by name."""
+_UNSIGNED: Mapping[str, Dialect] = {dialect.name: dialect for dialect in (Cloudflare(), Camo())}
+DIALECTS: Mapping[str, Dialect] = {**SIGNING, **_UNSIGNED}
 """By what stands under `dialect` in a handler."""

@@ -1,8 +1,8 @@
 """What a dialect is: the way in which another system writes what a picture is to become into its URLs.
 
 A dialect is a file or folder beside this one and a line of `DIALECTS`. It translates a URL into options of
-ours, so all that holds for these holds for it: limits, presets, names of results. It says how that system
-signs, and `origin.signing.foreign` checks that.
+ours, so all that holds for these holds for it: limits, presets, names of results. Where that system signs, it
+says how, and `origin.signing.foreign` checks that. Where it does not, our tokens sign the URL as it stands.
 """
 
 from __future__ import annotations
@@ -54,11 +54,17 @@ class Dialect(Protocol):
     """One other system."""
 
     name: str  # in the configuration
+
+    @property
+    def translate(self) -> Translate:
+        """What a key and a query in the words of that system mean in ours."""
+
+
+class SigningDialect(Dialect, Protocol):
+    """One other system that signs its URLs."""
+
     signature_name: str  # of a pair of the query
     signature_form: re.Pattern[bytes]  # its value, which no log shows
-
-    def translate(self, key: str, pairs: Sequence[Pair]) -> Translation:
-        """What a key and a query in the words of that system mean in ours."""
 
     def read_signature(self, raw_path: bytes, query: bytes) -> Signature:
         """The signature of a URL. `raw_path` is the path that was signed, with its leading slash.
