@@ -25,6 +25,7 @@ MENU = {
         "docs/front-ends",
         "docs/gallery",
         "docs/imgix",
+        "docs/cloudflare",
         "npm package <clients/js/README>",
     ],
     "Applications": [

@@ -72,6 +72,13 @@ SIZES = {
     "width=216,height=216,fit=contain": (216, 144),  # the example has no size; twice the original's
     "width=216,fit=contain": (216, 144),
     "width=50,height=50,fit=cover": (50, 50),
+    "width=50,height=50,fit=aspect-crop": (50, 50),
+    "width=50,height=50,fit=pad": (50, 50),
+    "width=50,height=50,fit=squeeze": (50, 50),
+    "width=216,height=216,fit=scale-down": TENTH,
+    "width=216,height=216,fit=crop": TENTH,
+    "width=216,height=216,fit=aspect-crop": (72, 72),
+    "width=216,height=216,fit=squeeze": (216, 216),
     "width=216,height=216,fit=cover": (216, 216),
     "width=130,height=130,fit=crop": TENTH,
     "width=50,height=50,fit=crop": (50, 50),
