@@ -190,6 +190,7 @@ REFUSALS = {
     "trim.width=0": "trim.width",
     "trim.width=1,trim.height=1": "trim",
     "upscale=generate,w=3,fit=contain": "upscale",
+    f"background=rgb({'1 ' * 60})": "background",
 }
 
 

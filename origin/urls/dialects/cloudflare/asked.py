@@ -13,6 +13,7 @@ from origin.urls.options import quote_value
 from origin.urls.query import Pair
 
 MAX_OPTIONS = 100  # of a URL; Cloudflare has some 30
+MAX_TEXT = 100  # characters of a value
 _OURS = ("p", "preset")  # names that Cloudflare does not have, so they keep our meaning
 _NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?|\.[0-9]{1,9}")
 # Commas divide options, but not the numbers of a colour: `background=rgb(255,0,0)`.
@@ -59,6 +60,8 @@ class Asked:
         self.has_options = True
         if name in self.given:
             self.note(Refusal(name, "comes twice"))
+        elif len(text) > MAX_TEXT:
+            self.note(Refusal(name, f"expected {MAX_TEXT} characters or fewer"))
         elif text and name not in LOOKED_AT and name not in WITHOUT_EFFECT:
             self.note(Refusal(name, "not available here", text))
         elif text:
