@@ -201,11 +201,7 @@ class Options:
 
     def other_spellings(self) -> list[str]:
         """`field=value` of the fields that are not neutral and that no option sets."""
-        return [
-            f"{field}={spell(value)}"
-            for field in BEYOND_OPTIONS
-            if (value := getattr(self, field)) != _NEUTRAL[field]
-        ]
+        return _spell(self, _BEYOND)
 
 
 _Row = tuple[str, Callable[[Any], str], str, Any]  # how the value of a field is written, and its neutral one
@@ -234,6 +230,7 @@ BEYOND_OPTIONS: Mapping[str, str] = {
 """Fields of `Options` that a dialect alone sets, and the option that a handler has to take for each."""
 _NEUTRAL: Mapping[str, Any] = {field.name: field.default for field in fields(Options)}
 _WRITTEN = _rows(OPTIONS)
+_BEYOND: list[_Row] = [(f"{field}=", spell, field, _NEUTRAL[field]) for field in BEYOND_OPTIONS]
 _OF_PICTURE = _rows(option for option in OPTIONS if not option.of_answer)
 
 BY_NAME: Mapping[bytes, Option] = {name.encode(): option for option in OPTIONS for name in option.names}
