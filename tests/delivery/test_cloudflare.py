@@ -219,6 +219,7 @@ def test_originals_of_other_sites_are_named_by_their_urls(served: Running) -> No
     assert served.get("/sites/width=30/https://example.org/cat.png").kind == "forbidden"
     assert served.get("/sites/width=30/https://user@example.com/cat.png").kind == "forbidden"
     assert served.get("/cdn-cgi/image/width=30/https://example.com/cat.png").kind == "bad-request"
+    assert served.get("/sites/width=30/cat.png").kind == "bad-request"
 
 
 # Tokens: Cloudflare has none, and ours sign the path and the query as they stand
