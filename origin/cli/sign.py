@@ -15,7 +15,8 @@ import click
 from origin.cli.common import end_as_misused
 from origin.cli.common import read_config
 from origin.signing import UrlSigner
-from origin.urls.dialects import DIALECTS
+from origin.urls.dialects import SIGNING
+from origin.urls.dialects import signs_in_path
 from origin.urls.options import Option
 from origin.urls.path import find_mount
 from origin.urls.writing import find_picture_option
@@ -166,7 +167,7 @@ def _find_signer(path: str, config_path: str, prefix: str | None, base_url: str)
     else:
         handlers = read_config(config_path).handlers
         foreign = find_mount(path, {h.prefix: h.dialect for h in handlers})
-        if foreign is not None and foreign[0] is not None:
+        if foreign is not None and foreign[0] in SIGNING:
             end_as_misused(f"{path} is signed as {foreign[0]} signs, by the libraries of {foreign[0]}")
         signing = {h.prefix: h.signing.keys for h in handlers if h.signing and h.signing.keys}
         mounts = {mount: [key.get_secret_value() for key in keys] for mount, keys in signing.items()}
@@ -184,7 +185,7 @@ def _sign_in_dialect(
     """The path with its signature, where the handler's dialect has both in the path."""
     path = path.removeprefix("/")
     found = find_mount(path, {handler.prefix: handler for handler in read_config(config_path).handlers})
-    if found is None or found[0].dialect is None or not DIALECTS[found[0].dialect].signs_in_path:
+    if found is None or not signs_in_path(found[0].dialect):
         return None
     handler, rest = found
     name = handler.dialect or ""
@@ -193,7 +194,7 @@ def _sign_in_dialect(
     secrets = handler.signing.secrets(name) if handler.signing is not None else ()
     if not secrets:
         end_as_misused(f"{handler.name} has no signing")
-    return quote(handler.path_above.removesuffix("/")) + DIALECTS[name].sign_url(
+    return quote(handler.path_above.removesuffix("/")) + SIGNING[name].sign_url(
         secrets[0], "/" + quote(rest, safe=_AS_IT_IS)
     )
 

@@ -21,6 +21,8 @@ from origin.sources.http import HttpSettings
 from origin.sources.s3 import S3Settings
 from origin.sources.types import SOURCES
 from origin.sources.types import type_name
+from origin.urls.dialects.camo import Camo
+from origin.urls.dialects.cloudflare.dialect import Cloudflare
 from origin.urls.parsing import parse_options
 from origin.urls.path import ROOT
 from origin.urls.path import find_mount
@@ -57,6 +59,7 @@ def check_together(config: Config) -> Iterator[str]:
     yield from _shared_ports(config)
     yield from _open_proxies(config)
     yield from _names_of_no_files(config)
+    yield from _dialects(config)
     yield from _unknown_names(config)
     yield from _watermark_files(config)
     yield from _impossible_presets(config)
@@ -209,6 +212,22 @@ def _open_proxies(config: Config) -> Iterator[str]:
             yield (
                 f"handlers[{i}].source: expected hosts, registry, signing of the handler, "
                 'or "open": true to let anybody fetch any URL through this origin'
+            )
+
+
+def _dialects(config: Config) -> Iterator[str]:
+    """Handlers whose dialect needs or excludes other keys."""
+    for i, handler in enumerate(config.handlers):
+        place, source = f"handlers[{i}].dialect", handler.source
+        if handler.dialect == Camo.name and not (isinstance(source, HttpSettings) and source.keys == "camo"):
+            there = type_name(source) if handler.has_source else "none"
+            if isinstance(source, HttpSettings):
+                there += " with " + ("base_url" if source.keys is None else f'"keys": "{source.keys}"')
+            yield f"{place}: expected a source of type http with camo_key beside camo, got {there}"
+        if handler.dialect == Cloudflare.name and handler.write is not None:
+            yield (
+                f"{place}: expected another handler for write, since URLs of cloudflare begin with options, "
+                "and those of what is stored do not"
             )
 
 

@@ -46,6 +46,7 @@ from origin.formats import DEFAULT_ORIGINALS
 from origin.formats import FORMATS
 from origin.formats import QUALITY
 from origin.sources.none import NoSettings
+from origin.urls.dialects import DIALECTS
 from origin.urls.parsing import OptionDefaults
 from origin.urls.path import path_above
 from origin.urls.presets import ORIGINAL_EXTENSIONS
@@ -149,7 +150,10 @@ class Handler(Part):
     signing: Annotated[Signing | None, meaning("signed URLs; without it, every URL is answered")] = None
     dialect: Annotated[
         DialectName | None,
-        meaning("the system whose URLs are understood here, in place of ours: `imgix` or `thumbor`"),
+        meaning(
+            "the system whose URLs are understood here, in place of ours: "
+            + " ".join(f"`{name}`" for name in DIALECTS)
+        ),
     ] = None
     debug: Annotated[
         Flag,

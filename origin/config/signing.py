@@ -18,7 +18,7 @@ from origin.config.types import expected
 from origin.config.types import expects
 from origin.signing.foreign import MIN_SECRET
 from origin.signing.foreign import ForeignVerifier
-from origin.urls.dialects import DIALECTS
+from origin.urls.dialects import SIGNING
 
 MIN_KEY = 32  # characters of a signing key
 # By dialect, the keys of the configuration that hold the secrets with which that system signs.
@@ -81,8 +81,8 @@ class Signing(Part):
         if dialect != _WITH_SIGNED_PATH and self.signed_path != "full":
             wanted = f'"dialect": "{_WITH_SIGNED_PATH}" beside signing'
             raise expected(wanted, key="signing.signed_path", got="")
-        if dialect is not None and not self.secrets(dialect):
-            keys = FOREIGN_SECRETS.get(dialect, ())
+        if dialect is not None and dialect in SIGNING and not self.secrets(dialect):
+            keys = FOREIGN_SECRETS[dialect]
             raise expected(f"{' and '.join(keys)}, with which {dialect} signs", key="signing", got="")
 
     def secrets(self, dialect: str) -> tuple[str, ...]:
@@ -94,6 +94,6 @@ class Signing(Part):
 
 
 def foreign_verifier(signing: Signing | None, dialect: str) -> ForeignVerifier:
-    """What judges the URLs of a handler with that dialect."""
+    """What judges the URLs of a handler with that dialect, whose system signs."""
     secrets = () if signing is None else signing.secrets(dialect)
-    return ForeignVerifier(DIALECTS[dialect], secrets, signing is not None and signing.required)
+    return ForeignVerifier(SIGNING[dialect], secrets, signing is not None and signing.required)

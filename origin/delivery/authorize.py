@@ -17,10 +17,14 @@ from origin.errors import Forbidden
 from origin.http.message import Request
 from origin.signing import Pair
 from origin.signing import Verifier
+from origin.signing import decode_query
 from origin.signing.foreign import ForeignVerifier
 from origin.signing.message import find_token
 from origin.urls.path import ROOT
+from origin.urls.path import decode_path
+from origin.urls.path import path_above
 from origin.urls.path import raw_key
+from origin.urls.query import MAX_PAIRS
 
 log = logging.getLogger(__name__)
 
@@ -55,15 +59,29 @@ allow_all: Authorizer = _AllowAll()
 
 
 class TokenAuthorizer:
-    """Admits the URLs that a token signs."""
+    """Admits the URLs that a token signs.
+
+    `translated` is the prefix of a handler whose dialect puts options into the path. There the key and the
+    pairs of a request are no longer what the URL says, and what the URL says is signed.
+    """
 
     lasts = True
 
-    def __init__(self, verifier: Verifier, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        verifier: Verifier,
+        clock: Callable[[], float] = time.time,
+        *,
+        translated: str | None = None,
+    ) -> None:
         self._verifier = verifier
         self._clock = clock
+        self._above = None if translated is None else path_above(translated).removeprefix("/")
 
     def authorize(self, key: str, pairs: Pairs, request: Request) -> int | None:
+        if self._above is not None:
+            key = decode_path(request.raw_path).removeprefix(self._above)
+            pairs = [] if request.query.count(b"&") > MAX_PAIRS else decode_query(request.query)
         verdict = self._verifier.verify(key, pairs, self._clock())
         if not verdict.accepted:
             raise Forbidden(str(verdict))

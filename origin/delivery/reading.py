@@ -28,6 +28,7 @@ from origin.urls.parsing import OptionDefaults
 from origin.urls.parsing import find_ignored
 from origin.urls.parsing import parse_options
 from origin.urls.parsing import parse_options_leniently
+from origin.urls.query import MAX_PAIRS
 from origin.urls.query import Pair
 from origin.urls.query import decode_query
 from origin.urls.url_keys import ReadKey
@@ -36,7 +37,6 @@ MAX_PARSED = 512  # queries, of which is remembered what they ask for, with thei
 MAX_PARSED_QUERY = 256  # bytes
 _LATELY_ASKED = 1 << 11  # queries of which is told whether they come again
 RESERVED = "-/"  # the keys below it, where pictures come in, are actions and no pictures
-MAX_PAIRS = 100  # of a query; each costs microseconds before a token is looked at
 
 
 class _Query(NamedTuple):

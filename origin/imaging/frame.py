@@ -106,19 +106,30 @@ def settle(header: Header, job: Job, region: Region | None = None) -> tuple[Fram
 
 
 def find_region(header: Header, job: Job) -> Region:
-    """The part that the job and then `rect` leave, as the file lies.
+    """The part that the job, then `inset`, then `rect` leave, as the file lies.
 
     Raises BadRequest where one of them misses the picture.
     """
-    if job.options.rect is None and job.part is None:
+    if job.options.rect is None and job.options.inset is None and job.part is None:
         return Region(0, 0, header.width, header.height)
     part = find_part(header, job)
+    if job.options.inset is not None:
+        part = _without_edges(part, job.options.inset)
     if job.options.rect is not None:
         inner = part_of(job.options.rect, part.width, part.height)
         if inner is None:
             raise BadRequest(f"option rect: misses the picture, which is {part.width}x{part.height}")
         part = replace(inner, left=part.left + inner.left, top=part.top + inner.top)
     return part.turned(*header.upright, header.orientation)
+
+
+def _without_edges(part: Region, inset: tuple[int, int, int, int]) -> Region:
+    """What is left once so many pixels are cut off: top, right, bottom, left. Raises BadRequest."""
+    top, right, bottom, left = inset
+    width, height = part.width - left - right, part.height - top - bottom
+    if width < 1 or height < 1:
+        raise BadRequest(f"the edges that are cut off leave nothing of {part.width}x{part.height}")
+    return Region(part.left + left, part.top + top, width, height)
 
 
 def find_part(header: Header, job: Job) -> Region:

@@ -44,6 +44,7 @@ class Geometry:
     cut_width: int
     cut_height: int
     focus: Focus = (0.5, 0.5)  # of the cut
+    aligned: bool = False  # that point of the cut lies on that of the picture; else the cut's middle does
     canvas: Region | None = (
         None  # the box of `contain`: its size, and where in it the picture is put; upright
     )
@@ -107,9 +108,12 @@ class Geometry:
         return min(1.0, max(self.width / width, self.height / height))
 
     def place_cut(self, width: int, height: int) -> tuple[int, int]:
-        """Left and top of the cut in a picture of that size, centred on the focus as far as it reaches."""
+        """Left and top of the cut in a picture of that size, centred on the focus as far as it reaches, or
+        aligned with it."""
         assert not isinstance(self.focus, str), "the place is not found yet"
         x, y = self.focus
+        if self.aligned:
+            return _half_down(x * (width - self.cut_width)), _half_down(y * (height - self.cut_height))
         return _centred(width, self.cut_width, x), _centred(height, self.cut_height, y)
 
     def with_cut_at(self, left: int, top: int) -> Geometry:
@@ -135,7 +139,8 @@ def fit(width: int, height: int, options: Options, limit: int) -> Geometry:
     else:
         scale = _scale(width, height, options, mode, limit)
         wide, high = _scaled(width, scale), _scaled(height, scale)
-        geometry = Geometry(wide, high, *_cut(wide, high, options, mode), focus=options.gravity)
+        cut = _cut(wide, high, options, mode)
+        geometry = Geometry(wide, high, *cut, focus=options.gravity, aligned=options.aligned)
         if mode == "contain":
             geometry = replace(geometry, canvas=_canvas(wide, high, options))
     if not options.rotate:

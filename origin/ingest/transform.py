@@ -9,7 +9,6 @@ from dataclasses import replace
 
 from origin.delivery.mounts import BodyLimit
 from origin.delivery.mounts import Endpoint
-from origin.delivery.reading import MAX_PAIRS
 from origin.delivery.rendering import TRIAL
 from origin.delivery.request import job_format
 from origin.errors import BadRequest
@@ -30,6 +29,7 @@ from origin.render.pool import Rendered
 from origin.urls.options import Options
 from origin.urls.parsing import OptionDefaults
 from origin.urls.parsing import parse_options
+from origin.urls.query import MAX_PAIRS
 from origin.urls.query import decode_query
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from typing import TextIO
 from urllib.parse import unquote_to_bytes
 
 from origin.http.message import Response
-from origin.urls.dialects import DIALECTS
+from origin.urls.dialects import SIGNING
 from origin.urls.options import TOKEN
 
 access = logging.getLogger("origin.access")
@@ -28,7 +28,7 @@ _MAX_TEXT = 2000  # characters of a path or reason
 _TOKEN_RUN = re.compile(rb"(?>[A-Za-z0-9_.-]{43,})")
 _SIGNATURE_LENGTH = 43
 _TOKEN_NAMES = tuple(name.encode() for name in TOKEN.names)
-_IN_QUERY = [each for each in DIALECTS.values() if each.signature_name]
+_IN_QUERY = [each for each in SIGNING.values() if each.signature_name]
 # By the name of a pair of the query, what its value is where it is hidden.
 _HIDDEN = {
     **{each.signature_name.encode(): each.signature_form for each in _IN_QUERY},
@@ -37,7 +37,7 @@ _HIDDEN = {
 # What is in a query that has one of these names: the end of the name, or an escape.
 _SIGNS = (b"%", *{name[-1:] + b"=" for name in _HIDDEN})
 # Signatures that are a segment of a path, wherever that stands.
-_SIGNED_SEGMENTS = tuple(each.signature_form for each in DIALECTS.values() if each.signs_in_path)
+_SIGNED_SEGMENTS = tuple(each.signature_form for each in SIGNING.values() if each.signs_in_path)
 # Tokens where they should not be, in URLs that were put together wrongly: `;t=`, `%3Ft=`, `T=`, `&amp;t=`.
 _MISPLACED = re.compile(rb"(?i)((?:[;&?+]|%%3f|%%26|%%3b)(?:%b)(?:=|%%3d))[^;&?]*" % b"|".join(_TOKEN_NAMES))
 

@@ -53,6 +53,9 @@ def explain_options(handler: Handler, options: Options, defaults: OptionDefaults
     if find_description(options.format) is not None:
         yield f"format: {options.format}, of the upright original; no other option counts"
     else:
+        if options.inset is not None:
+            edges = ", ".join(map(str, options.inset))
+            yield f"edges: {edges} pixels of the original are cut off: top, right, bottom, left"
         yield f"size: {_describe_size(options)}"
         yield from _describe_format(handler, options.format)
 
@@ -84,6 +87,8 @@ def _around(options: Options) -> str:
     if options.gravity == CENTER and options.zoom == 1:
         return "at the centre"
     x, y = options.gravity
+    if options.aligned:
+        return f"with that point of it on the point {x:g},{y:g}"
     zoomed = "" if options.zoom == 1 else f", {options.zoom:g} times as near"
     return f"around the point {x:g},{y:g}{zoomed}"
 

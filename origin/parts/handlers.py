@@ -49,7 +49,8 @@ from origin.sources.base import CheckResult
 from origin.sources.base import no_limit
 from origin.sources.http import HttpSettings
 from origin.sources.watched_registry import WatchedRegistry
-from origin.urls.dialects import DIALECTS
+from origin.urls.dialects import SIGNING
+from origin.urls.dialects import signs_in_path
 
 Clock = Callable[[], float]
 
@@ -143,7 +144,7 @@ class HandlerBuilder:
             authorizer=self._authorizer(config),
             translate=make_translate(config),
             read_key=make_reader(config, signed=bool(config.signing or self._verify)),
-            signs_in_path=config.dialect is not None and DIALECTS[config.dialect].signs_in_path,
+            signs_in_path=signs_in_path(config.dialect),
             registry=registry,
             later=LaterAvif(renditions, self._idle, pool) if config.avif == "later" else None,
             passthrough=config.passthrough,
@@ -207,12 +208,14 @@ class HandlerBuilder:
     def _authorizer(self, config: HandlerConfig) -> Authorizer:
         if self._verify is not None:
             return EmbeddedAuthorizer(self._verify, self._clock)
-        if config.dialect is not None:
+        if config.dialect is not None and config.dialect in SIGNING:
             return ForeignAuthorizer(*make_verifier(config, config.dialect), self._clock)
         if config.signing is None:
             return allow_all
         keys = [key.get_secret_value() for key in config.signing.keys]
-        return TokenAuthorizer(Verifier(config.prefix, keys, config.signing.required), self._clock)
+        verifier = Verifier(config.prefix, keys, config.signing.required)
+        translated = None if config.dialect is None else config.prefix
+        return TokenAuthorizer(verifier, self._clock, translated=translated)
 
 
 class _Lent:

@@ -12,6 +12,7 @@ from origin.pages.playground import Playground
 from origin.parts.explain import explain_url
 from origin.parts.listing import list_keys
 from origin.sources.types import is_store
+from origin.urls.dialects.camo import Camo
 from origin.urls.options import OPTIONS
 from origin.urls.presets import Preset
 from origin.urls.values import spell
@@ -50,7 +51,7 @@ def make_playground(
 
 def _has_our_options(own: Handler) -> bool:
     """Whether what the page writes is a URL of a picture. In a dialect the same names mean something else."""
-    return own.has_source and own.dialect is None
+    return own.has_source and own.dialect in (None, Camo.name)
 
 
 def _spelled(preset: Preset) -> dict[str, str]:

@@ -52,7 +52,7 @@ from origin.signing.uploads import UploadVerifier
 from origin.sources import Store
 from origin.sources import make_store
 from origin.sources.base import ObjectSettings
-from origin.urls.dialects import DIALECTS
+from origin.urls.dialects import SIGNING
 from origin.urls.parsing import OptionDefaults
 from origin.urls.path import ROOT
 
@@ -290,7 +290,7 @@ def make_authorizer(auth: AuthMethod, config: HandlerConfig, clock: Callable[[],
 
 
 def _write_url(config: HandlerConfig, clock: Callable[[], float]) -> Callable[[str], str]:
-    if config.dialect is not None:
+    if config.dialect is not None and config.dialect in SIGNING:
         return _write_foreign_url(config, config.dialect, clock)
     if config.signing is None or not config.signing.required:
         return lambda key: path_of(config.prefix, key)
@@ -307,7 +307,7 @@ def _write_foreign_url(config: HandlerConfig, name: str, clock: Callable[[], flo
 
     def write_url(key: str) -> str:
         expires = int(clock()) + LINK_SECONDS
-        return above + DIALECTS[name].write_url(secret, path_of(signed, key), expires)
+        return above + SIGNING[name].write_url(secret, path_of(signed, key), expires)
 
     return write_url
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from origin.signing.verdict import Reason
 from origin.signing.verdict import Verdict
 from origin.signing.verifier import LEEWAY
-from origin.urls.dialects.dialect import Dialect
+from origin.urls.dialects.dialect import SigningDialect
 
 MIN_SECRET = 16  # characters: the other system made them, and shorter than ours
 
@@ -19,7 +19,7 @@ class ForeignVerifier:
     Raises ValueError for a secret that is too short; the error does not repeat it.
     """
 
-    def __init__(self, dialect: Dialect, secrets: Sequence[str], required: bool = True) -> None:
+    def __init__(self, dialect: SigningDialect, secrets: Sequence[str], required: bool = True) -> None:
         if any(len(secret) < MIN_SECRET for secret in secrets):
             raise ValueError(f"a secret has fewer than {MIN_SECRET} characters")
         self._dialect = dialect

@@ -61,7 +61,8 @@ class HttpSettings:
     keys: Annotated[
         Literal["hex", "base64url", "url", "camo"] | None,
         Setting(
-            "the key is the original's URL: in `hex`, `base64url`, percent-encoded (`url`), or as `camo`"
+            "the key is the original's URL: in `hex`, `base64url`, percent-encoded (`url`), or as `camo`, "
+            "which `camo_key` alone says too"
         ),
     ] = None
     camo_key: Annotated[Secret | None, Setting("key of the digests in URLs of `camo`")] = None
@@ -108,8 +109,10 @@ class HttpSettings:
     ] = False
 
     def __post_init__(self) -> None:
+        if self.camo_key is not None and self.keys is None and self.base_url is None:
+            object.__setattr__(self, "keys", "camo")
         if (self.base_url is None) == (self.keys is None):
-            raise ValueError("either base_url or keys")
+            raise ValueError('either base_url or keys (camo_key alone is "keys": "camo")')
         if (self.camo_key is not None) != (self.keys == "camo"):
             raise ValueError('camo_key with "keys": "camo", and only there')
         if self.camo_key is not None and not self.camo_key.reveal():

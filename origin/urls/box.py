@@ -75,6 +75,10 @@ def _settle_beyond(fields: dict[str, Any], beyond: Mapping[str, Any]) -> None:
         fields["zoom"] = beyond["zoom"]
     if not (fields["width"] or fields["height"]) and beyond.get("scale", 1.0) < 1:
         fields["scale"] = beyond["scale"]
+    if fields["crop"] and beyond.get("aligned") and not isinstance(fields.get("gravity", ""), str):
+        fields["aligned"] = True
+    if any(beyond.get("inset", ())):
+        fields["inset"] = beyond["inset"]
 
 
 def settle_surroundings(fields: dict[str, Any], ratio: float) -> None:

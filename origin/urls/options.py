@@ -180,6 +180,9 @@ class Options:
     keeps_shape: bool = False  # a box that is larger than the picture is lowered in proportion
     zoom: float = 1.0  # into the point where a cut is centred; 1 or more
     scale: float = 1.0  # of the original's size; only where there is no side, and never above 1
+    # Pixels of the upright original that are cut off before `rect` counts: top, right, bottom, left.
+    inset: tuple[int, int, int, int] | None = None
+    aligned: bool = False  # a cut puts its own point at `gravity` on the picture's, as CSS places backgrounds
 
     def passes(self, original: Format) -> bool:
         """Whether an original in that format is answered as it is: a preset is for others (`only`)."""
@@ -198,11 +201,7 @@ class Options:
 
     def other_spellings(self) -> list[str]:
         """`field=value` of the fields that are not neutral and that no option sets."""
-        return [
-            f"{field}={spell(value)}"
-            for field in BEYOND_OPTIONS
-            if (value := getattr(self, field)) != _NEUTRAL[field]
-        ]
+        return _spell(self, _BEYOND)
 
 
 _Row = tuple[str, Callable[[Any], str], str, Any]  # how the value of a field is written, and its neutral one
@@ -224,10 +223,14 @@ def _rows(options: Iterable[Option]) -> list[_Row]:
     ]
 
 
-BEYOND_OPTIONS: Mapping[str, str] = {"keeps_shape": "fit", "zoom": "g", "scale": "w"}
+BEYOND_OPTIONS: Mapping[str, str] = {
+    **{"keeps_shape": "fit", "zoom": "g", "scale": "w"},
+    **{"inset": "rect", "aligned": "g"},
+}
 """Fields of `Options` that a dialect alone sets, and the option that a handler has to take for each."""
 _NEUTRAL: Mapping[str, Any] = {field.name: field.default for field in fields(Options)}
 _WRITTEN = _rows(OPTIONS)
+_BEYOND: list[_Row] = [(f"{field}=", spell, field, _NEUTRAL[field]) for field in BEYOND_OPTIONS]
 _OF_PICTURE = _rows(option for option in OPTIONS if not option.of_answer)
 
 BY_NAME: Mapping[bytes, Option] = {name.encode(): option for option in OPTIONS for name in option.names}

@@ -8,6 +8,7 @@ from urllib.parse import quote_from_bytes
 from urllib.parse import unquote_to_bytes
 
 Pair = tuple[bytes, bytes]
+MAX_PAIRS = 100  # of a query; each costs microseconds before a token is looked at
 
 
 def decode_query(query: bytes) -> list[Pair]:

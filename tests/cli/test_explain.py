@@ -644,6 +644,39 @@ def test_a_dialect_in_the_path_is_told_without_its_signature() -> None:
     assert explained("/a/b/unsafe/cat.jpg", config)["signature"][-1].startswith("verdict: missing")
 
 
+def test_the_path_of_cloudflare_is_told_in_our_words() -> None:
+    config = configured(dialect="cloudflare", signing={"keys": [KEY]})
+    path = "width=300,height=200,fit=cover,g=0.3x0.5,trim=1;2;3;4,metadata=none,foo=1/a/cat.jpg"
+    told = explained(UrlSigner("", "photos", [KEY]).url(path), config)
+    assert told["key of the original"] == ["a/cat.jpg"]
+    assert told["dialect"] == ["cloudflare; in our words: w=300&h=200&fit=cover&enlarge=true&g=0.3,0.5"]
+    assert told["ignored"] == [
+        "foo: neither an option of cloudflare nor p",
+        "metadata: changes no pixel that anybody asked for",
+    ]
+    assert told["signature"][-1] == "verdict: signed, with key 1"
+    assert told["edges"] == ["1, 2, 3, 4 pixels of the original are cut off: top, right, bottom, left"]
+    assert "with that point of it on the point 0.3,0.5" in told["size"][0]
+    assert explained(f"/photos/{path}", config)["answer"] == ["404, the fallback image, class forbidden"]
+    refused = explained("/photos/width=300,segment=foreground/cat.jpg", configured(dialect="cloudflare"))
+    assert refused["refused"] == [
+        "cloudflare option segment: not available here, got 'foreground'",
+    ]
+
+
+def test_both_spellings_of_camo_are_told_alike() -> None:
+    source = {"type": "http", "camo_key": "a-key-of-camo"}
+    url = "https://example.com/a.jpg"
+    digest = hmac.digest(b"a-key-of-camo", url.encode(), "sha1").hex()
+    for target in (f"/photos/{digest}/{url.encode().hex()}?w=30", f"/photos/{digest}?w=30&url={url}"):
+        told = explained(target, configured(source={**source, "keys": "camo"}))
+        in_dialect = explained(target, configured(source=source, dialect="camo"))
+        assert in_dialect["original"] == told["original"] == [f"{url} (not looked at here)"]
+        assert in_dialect["options"] == told["options"] == ["w=30"]
+        assert in_dialect.pop("dialect")[0].startswith("camo; in our words: w=30")
+        assert in_dialect == told
+
+
 def test_of_avifs_that_are_made_later_it_tells_what_comes_until_then() -> None:
     told = explained("/photos/a.jpg?f=auto", configured(avif="later"))["format"]
     assert told[1].endswith("and until the avif has been made in idle time")

@@ -13,6 +13,7 @@ from origin.errors import ConfigError
 LOCAL = {"type": "local", "root": "/srv/photos"}
 TOKEN = "an-imgix-token-1"
 KEY = "k" * 32
+CAMO_SOURCE = "a source of type http with camo_key beside camo"
 
 
 def handler(**own: Any) -> Handler:
@@ -49,9 +50,48 @@ def test_the_token_comes_from_the_environment_and_is_never_shown(monkeypatch: py
     assert TOKEN not in repr(config)
 
 
+def test_camo_is_one_thing_in_both_spellings() -> None:
+    camo = {"type": "http", "camo_key": "a-key-of-camo"}
+    spellings: list[dict[str, Any]] = [
+        {"source": {**camo, "keys": "camo"}},
+        {"source": camo},
+        {"source": camo, "dialect": "camo"},
+        {"source": {**camo, "keys": "camo"}, "dialect": "camo"},
+    ]
+    sources = [handler(**each).source for each in spellings]
+    assert sources == [sources[0]] * len(spellings)
+    named = {"sources": {"sites": camo}, "handlers": [{"name": "a", "source": "sites", "dialect": "camo"}]}
+    assert build_config(named).handlers[0].source == sources[0]
+
+
+def test_tokens_of_ours_sign_where_the_other_system_does_not() -> None:
+    assert handler(dialect="cloudflare", signing={"keys": [KEY]}).signing is not None
+
+
 MISTAKES = [
-    ({"dialect": "thumbor2"}, 'dialect: expected imgix or thumbor, got "thumbor2"'),
-    ({"dialect": True}, "dialect: expected imgix or thumbor, got true"),
+    *(
+        ({"dialect": "camo", "source": source}, f"dialect: expected {CAMO_SOURCE}, got {there}")
+        for source, there in (
+            (LOCAL, "local"),
+            ({"type": "http", "base_url": "https://example.com"}, "http with base_url"),
+            ({"type": "http", "keys": "hex", "open": True}, 'http with "keys": "hex"'),
+        )
+    ),
+    (
+        {"dialect": "camo", "source": {"type": "http"}},
+        'source: expected either base_url or keys (camo_key alone is "keys": "camo")',
+    ),
+    (
+        {"dialect": "cloudflare", "write": {"auth": "open"}},
+        "dialect: expected another handler for write, since URLs of cloudflare begin with options, "
+        "and those of what is stored do not",
+    ),
+    (
+        {"dialect": "cloudflare", "signing": {"imgix_token": TOKEN}},
+        'signing.imgix_token: expected "dialect": "imgix" beside signing',
+    ),
+    ({"dialect": "thumbor2"}, 'dialect: expected imgix, thumbor, cloudflare or camo, got "thumbor2"'),
+    ({"dialect": True}, "dialect: expected imgix, thumbor, cloudflare or camo, got true"),
     (
         {"dialect": "imgix", "signing": {"keys": [KEY]}},
         "signing: expected imgix_token, with which imgix signs",

@@ -43,6 +43,7 @@ _MADE_BY_A_RUN = re.compile(r"benchmarks/(?:results|\.work|\.peers)/.*|build/sit
 # Whose pages the documents link, by https. Links on 127.0.0.1 are for what the reader has started.
 SITES = {
     "blurha.sh",
+    "developers.cloudflare.com",
     "docs.astral.sh",
     "docs.imgix.com",
     "evanw.github.io",

@@ -158,6 +158,35 @@ def test_rect_counts_pixels_of_the_upright_original(orientation: int, kind: str)
         assert_field(small, 0.1, 0.5, 0.8, 0.9)
 
 
+@pytest.mark.many
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_edges_are_cut_off_the_upright_original(orientation: int) -> None:
+    original = pictures.turned(orientation, "PNG")
+    inset = (60, 200, 120, 100)  # of 1000 x 600: top, right, bottom, left
+    assert_field(shown(original, "RGB", inset=inset), 0.1, 0.1, 0.8, 0.8)
+    assert_field(shown(original, "RGB", inset=inset, width=70), 0.1, 0.1, 0.8, 0.8)
+    inner = shown(original, "RGB", inset=inset, rect=(0.5, 0, 0.5, 1))
+    assert inner.shape[:2] == (420, 350)
+    assert_field(inner, 0.45, 0.1, 0.8, 0.8)
+
+
+@pytest.mark.parametrize("inset", [(300, 0, 300, 0), (0, 999, 0, 1), (0, 10**9, 0, 0)])
+def test_edges_that_leave_nothing_are_refused(inset: tuple[int, int, int, int]) -> None:
+    with pytest.raises(BadRequest, match="leave nothing of 1000x600"):
+        render(pictures.land(), job(inset=inset))
+
+
+@pytest.mark.many
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_an_aligned_cut_lies_as_css_places_a_background(orientation: int) -> None:
+    """`background-position: 25% 75%`: that point of the cut lies on that point of the picture."""
+    original = pictures.turned(orientation, "PNG")
+    square = shown(original, "RGB", width=600, height=600, crop=True, gravity=(0.25, 0.75), aligned=True)
+    assert_field(square, 0.1, 0, 0.7, 1)
+    flat = shown(original, "RGB", width=1000, height=200, crop=True, gravity=(0.25, 0.75), aligned=True)
+    assert_field(flat, 0, 0.5, 1, 5 / 6)
+
+
 def test_rect_is_clipped_to_the_picture() -> None:
     got = shown(pictures.land(), "RGB", rect=(900, 500, 5000, 5000))
     assert got.shape[:2] == (100, 100)

@@ -21,8 +21,8 @@ from origin.errors import OriginError
 from origin.errors import SourceUnavailable
 from origin.http.message import Response
 from origin.ops import logs
-from origin.urls.dialects import DIALECTS
-from origin.urls.dialects.dialect import Dialect
+from origin.urls.dialects import SIGNING
+from origin.urls.dialects.dialect import SigningDialect
 
 SPACES_AND_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (info|warning|error) ")
 
@@ -324,8 +324,8 @@ def test_a_signature_of_imgix_is_not_written_and_other_values_of_its_name_are() 
     assert logs.redact_url(b"/cat.jpg", b"s=small&w=3") == "/cat.jpg?s=small&w=3"
 
 
-@pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda dialect: dialect.name)
-def test_what_a_dialect_signs_is_not_written(dialect: Dialect) -> None:
+@pytest.mark.parametrize("dialect", SIGNING.values(), ids=lambda dialect: dialect.name)
+def test_what_a_dialect_signs_is_not_written(dialect: SigningDialect) -> None:
     url = dialect.write_url("a-secret-of-another-system", "/cat.jpg", 1_700_000_000)
     path, _, query = url.encode().partition(b"?")
     signature = dialect.read_signature(path, query).text

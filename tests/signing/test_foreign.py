@@ -8,10 +8,10 @@ import pytest
 
 from origin.signing import Reason
 from origin.signing.foreign import ForeignVerifier
-from origin.urls.dialects import DIALECTS
+from origin.urls.dialects import SIGNING
 from tests.support.documents import need
 
-IMGIX = DIALECTS["imgix"]
+IMGIX = SIGNING["imgix"]
 TOKEN = "an-imgix-token-1"
 NOW = 1_790_000_000
 SHORT = "FOO123bar"  # of the blueprint; no handler takes one so short

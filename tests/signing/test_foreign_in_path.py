@@ -10,12 +10,12 @@ import pytest
 
 from origin.signing import Reason
 from origin.signing.foreign import ForeignVerifier
-from origin.urls.dialects import DIALECTS
+from origin.urls.dialects import SIGNING
 from tests.support.documents import need
 
 KEY = "a-thumbor-key-16"
 NOW = 1_790_000_000
-THUMBOR = DIALECTS["thumbor"]
+THUMBOR = SIGNING["thumbor"]
 
 # With the key "KEY": what the thumbor package of npm writes, as https://github.com/PolicyMic/thumbor/pull/11
 # shows it.

@@ -62,6 +62,7 @@ SAME = {
     "w=300&fit=fill&ar=3:2": "w=300&h=200&fit=contain",
     "w=300&ar=3:2": "w=300",  # counts with crop and fill alone
     "fit=crop&ar=1.5": "ar=3:2",
+    "fit=crop&ar=.5": "ar=1:2",
     "w=300&fit=crop": "w=300",
     "w=300&dpr=2": "w=600",
     "w=100&dpr=9": "w=500",  # imgix has 5 as the most
@@ -74,6 +75,8 @@ SAME = {
     "auto=format,compress": "f=auto",
     "auto=compress": "",
     "auto=format&fm=jpg": "f=auto",
+    "auto=compress&auto=format": "f=auto",  # the one name that may come again
+    "auto=false": "",
     "q=75": "q=75",
     "fm=webp&lossless=1": "f=webp&lossless=true",
     "rect=10,20,300,200": "rect=10,20,300,200",
@@ -113,6 +116,9 @@ SAME = {
     "cs=strip&dpi=72&ch=Width&svg-sanitize=true&iptc=allow&jpg-progressive=false": "",
     "mark-x=10&txt-size=3&blend-mode=overlay&border-radius=4": "",  # without mark, txt, blend, border
     "sepia=0&invert=false&loop=0": "",
+    "sepia=0.0&exp=-0&usm=.0": "",
+    "rect=.1,0,.5,1": "rect=0.1,0,0.5,1",
+    "w=300&dpr=.5": "w=150",
     "expires=1790000000&s=6797c24146142d5b40bde3141fd3600c": "",
     "max-w=300&min-h=20": "",  # with fit=crop alone
     "W=300&Fit=crop": "",  # names have a case
@@ -144,6 +150,7 @@ SHAPED = {
     "w=300&h=200&fit=crop&crop=auto": "w=300&h=200&fit=cover&g=smart",
     "w=300&h=200&fit=crop&crop=focalpoint": "w=300&h=200&fit=cover",
     "w=300&h=200&fit=crop&crop=focalpoint&fp-x=0.25&fp-z=1": "w=300&h=200&fit=cover&g=0.25,0.5",
+    "w=300&h=200&fit=crop&crop=focalpoint&fp-x=.825&fp-y=.35": "w=300&h=200&fit=cover&g=0.825,0.35",
     "w=300&h=200&fit=crop&fp-x=0.25&fp-y=0.1": "w=300&h=200&fit=cover",  # needs crop=focalpoint
     "w=300&h=300&fit=crop&mask=ellipse": "w=300&h=300&fit=cover&radius=max",
     "w=300&ar=1:1&fit=crop&mask=ellipse": "w=300&h=300&fit=cover&radius=max",
@@ -213,6 +220,9 @@ REFUSALS = {
     "fm=jp2": "fm",
     "fm=json": "fm",
     "auto=enhance": "auto",
+    "auto=format&auto=enhance": "auto",
+    "auto=true": "auto",
+    "sepia=.5": "sepia",
     "auto=format,redeye": "auto",
     "q=101": "q",
     "q=high": "q",

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from origin.urls.dialects.imgix.query import ImgixQuery
 from origin.urls.dialects.imgix.query import Refusal
 from origin.urls.dialects.numbers import read_number
+from origin.urls.dialects.numbers import write_number
 
 # `crop` and `scale` enlarge at imgix, and `min` does not. Here none does, so `crop` is `min`.
 _FITS = {
@@ -143,7 +144,7 @@ def _complete(
         return wide or (high or 0) * ratio, high or (wide or 0) / ratio
     if fit != "crop":
         raise Refusal("ar", f"with fit={fit} only beside w or h", text)
-    query.set("ar", text)
+    query.set("ar", ":".join(map(write_number, terms)))
     return None, None
 
 
@@ -223,4 +224,5 @@ def settle_rect(query: ImgixQuery) -> None:
     if not in_shares and set(values) <= {"0", "1"}:
         raise Refusal("rect", "expected more than a pixel", text)
     whole = "1" if in_shares else _WHOLE
-    query.set("rect", ",".join(whole if value == "full" else value for value in values))
+    pairs = zip(values, numbers, strict=True)
+    query.set("rect", ",".join(whole if value == "full" else write_number(number) for value, number in pairs))

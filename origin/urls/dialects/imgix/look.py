@@ -116,7 +116,7 @@ def _radius(query: ImgixQuery) -> Decimal:
 
 def encode(query: ImgixQuery) -> None:
     automatic = set(query.list("auto"))
-    if others := automatic - {"format", "compress"}:
+    if others := automatic - {"format", "compress", "false"}:
         raise Refusal("auto", "expected format or compress", ",".join(sorted(others)))
     format = query.given.get("fm")
     if format is not None and format not in _FORMATS:

@@ -20,6 +20,7 @@ from origin.urls.dialects.numbers import write_number
 from origin.urls.options import quote_value
 from origin.urls.query import Pair
 
+_JOINED = "auto"  # the only name that imgix joins where it comes again
 _OURS = {b"p", b"preset"}  # names that imgix does not have, so they keep our meaning
 _HEXADECIMAL = re.compile(r"[0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8}")
 
@@ -54,6 +55,8 @@ class ImgixQuery:
             self.note(Refusal(spelled, "base64 is not read here"))
         elif name is None:
             self.unknown[spelled] = None
+        elif name in self.given and name == _JOINED:
+            self.given[name] += f",{text}"
         elif name in self.given:
             self.note(Refusal(name, "comes twice"))
         elif text and name not in (SIGNATURE, EXPIRES):
@@ -107,4 +110,5 @@ class ImgixQuery:
 
 
 def _asks_for_nothing(name: str, text: str) -> bool:
-    return name in WITHOUT_EFFECT or text in REFUSED.get(name, ())
+    neutral = REFUSED.get(name, ())
+    return name in WITHOUT_EFFECT or text in neutral or ("0" in neutral and read_number(text) == 0)

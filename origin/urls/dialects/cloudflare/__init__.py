@@ -1,0 +1,1 @@
+"""Cloudflare's words: image transformations via URL (https://developers.cloudflare.com/images/url-format/)."""
