@@ -26,6 +26,7 @@ MENU = {
         "docs/gallery",
         "docs/imgix",
         "docs/thumbor",
+        "docs/imgproxy",
         "docs/cloudflare",
         "npm package <clients/js/README>",
     ],

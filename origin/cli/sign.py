@@ -65,9 +65,9 @@ def sign_url(
     base_url: str,
     expires_in: float | None,
 ) -> None:
-    """One URL with its own token; in a handler with dialect thumbor, with thumbor's signature.
+    """One URL with its own token; in a handler with dialect thumbor or imgproxy, with their signature.
 
-    PATH then has prefix, options and original as thumbor has them: photos/300x200/cat.jpg.
+    PATH then has prefix, options and original as they have them: photos/300x200/cat.jpg.
     """
     with _errors_as_misuse():
         if prefix is None and (url := _sign_in_dialect(path, options, config_path, expires_in)) is not None:

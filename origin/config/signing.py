@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated
 from typing import Any
 from typing import Literal
 
+from pydantic import AfterValidator
+from pydantic import BeforeValidator
 from pydantic import Field
 from pydantic import SecretStr
 from pydantic import model_validator
@@ -14,17 +17,41 @@ from pydantic import model_validator
 from origin.config.part import Part
 from origin.config.part import meaning
 from origin.config.types import Flag
+from origin.config.types import Strict
 from origin.config.types import expected
 from origin.config.types import expects
+from origin.config.types import parse_number
 from origin.signing.foreign import MIN_SECRET
 from origin.signing.foreign import ForeignVerifier
 from origin.urls.dialects import SIGNING
+from origin.urls.dialects.imgproxy.dialect import DIGEST_SIZE
+from origin.urls.dialects.imgproxy.dialect import join_secret
 
 MIN_KEY = 32  # characters of a signing key
 # By dialect, the keys of the configuration that hold the secrets with which that system signs.
-FOREIGN_SECRETS: Mapping[str, tuple[str, ...]] = {"imgix": ("imgix_token",), "thumbor": ("thumbor_key",)}
+FOREIGN_SECRETS: Mapping[str, tuple[str, ...]] = {
+    "imgix": ("imgix_token",),
+    "thumbor": ("thumbor_key",),
+    "imgproxy": ("imgproxy_key", "imgproxy_salt"),
+}
 _FOREIGN_KEYS = tuple(key for keys in FOREIGN_SECRETS.values() for key in keys)
 _WITH_SIGNED_PATH = "imgix"
+LEAST_DIGEST = 8  # bytes of one in a URL
+_HEX = re.compile("(?:[0-9A-Fa-f]{2})+")
+
+
+def _check_hex(secret: SecretStr) -> SecretStr:
+    if not _HEX.fullmatch(secret.get_secret_value()):
+        raise ValueError("not hex")
+    return secret
+
+
+_Hex = Annotated[
+    SecretStr,
+    Field(min_length=MIN_SECRET),
+    AfterValidator(_check_hex),
+    expects(f"{MIN_SECRET} hexadecimal digits or more, in pairs"),
+]
 
 
 class Signing(Part):
@@ -54,6 +81,16 @@ class Signing(Part):
         | None,
         meaning("with `dialect` `thumbor`: the security key of thumbor, with which pages sign"),
     ] = None
+    imgproxy_key: Annotated[_Hex | None, meaning("with `dialect` `imgproxy`: its key, in hex")] = None
+    imgproxy_salt: Annotated[_Hex | None, meaning("with `dialect` `imgproxy`: its salt, in hex")] = None
+    imgproxy_signature_size: Annotated[
+        int,
+        Strict,
+        Field(ge=LEAST_DIGEST, le=DIGEST_SIZE),
+        BeforeValidator(parse_number),
+        expects(f"a whole number from {LEAST_DIGEST} to {DIGEST_SIZE}"),
+        meaning("with `dialect` `imgproxy`: bytes of the digest that stand in a URL"),
+    ] = DIGEST_SIZE
     signed_path: Annotated[
         Literal["full", "key"],
         expects("full or key"),
@@ -90,7 +127,11 @@ class Signing(Part):
         given = [getattr(self, key) for key in FOREIGN_SECRETS.get(dialect, ())]
         if not given or None in given:
             return ()
-        return (given[0].get_secret_value(),)
+        texts = [secret.get_secret_value() for secret in given]
+        if len(texts) == 1:
+            return (texts[0],)
+        key, salt = texts
+        return (join_secret(key, salt, self.imgproxy_signature_size),)
 
 
 def foreign_verifier(signing: Signing | None, dialect: str) -> ForeignVerifier:

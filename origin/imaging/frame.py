@@ -116,7 +116,7 @@ def find_region(header: Header, job: Job) -> Region:
     if job.options.inset is not None:
         part = _without_edges(part, job.options.inset)
     if job.options.rect is not None:
-        inner = part_of(job.options.rect, part.width, part.height)
+        inner = part_of(job.options.rect, part.width, part.height, job.options.rect_at or (0.0, 0.0))
         if inner is None:
             raise BadRequest(f"option rect: misses the picture, which is {part.width}x{part.height}")
         part = replace(inner, left=part.left + inner.left, top=part.top + inner.top)

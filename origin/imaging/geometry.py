@@ -161,11 +161,17 @@ def rotated_size(width: int, height: int, degrees: float) -> tuple[int, int]:
     return math.ceil(width * cosine + height * sine) + 1, math.ceil(width * sine + height * cosine) + 1
 
 
-def part_of(rect: tuple[float, float, float, float], width: int, height: int) -> Region | None:
-    """The part of an upright picture that `rect` names: whole pixels, clipped to it; None where it misses."""
+def part_of(
+    rect: tuple[float, float, float, float], width: int, height: int, at: tuple[float, float] = (0.0, 0.0)
+) -> Region | None:
+    """The part of an upright picture that `rect` names: whole pixels, clipped to it; None where it misses.
+
+    It counts from `at`, shares of what it leaves of the sides.
+    """
     x, y, across, down = rect
     if max(rect) <= 1:
         x, across, y, down = x * width, across * width, y * height, down * height
+    x, y = x + at[0] * max(0, width - across), y + at[1] * max(0, height - down)
     if x >= width or y >= height:
         return None
     left, top = min(_rounded(x), width - 1), min(_rounded(y), height - 1)

@@ -56,6 +56,9 @@ def explain_options(handler: Handler, options: Options, defaults: OptionDefaults
         if options.inset is not None:
             edges = ", ".join(map(str, options.inset))
             yield f"edges: {edges} pixels of the original are cut off: top, right, bottom, left"
+        if options.rect_at is not None:
+            x, y = options.rect_at
+            yield f"rect: counts from {x:g} and {y:g} of what it leaves of the sides"
         yield f"size: {_describe_size(options)}"
         yield from _describe_format(handler, options.format)
 

@@ -182,6 +182,8 @@ class Options:
     scale: float = 1.0  # of the original's size; only where there is no side, and never above 1
     # Pixels of the upright original that are cut off before `rect` counts: top, right, bottom, left.
     inset: tuple[int, int, int, int] | None = None
+    # Where in the original `rect` counts from: that share of what it leaves of each side.
+    rect_at: tuple[float, float] | None = None
     aligned: bool = False  # a cut puts its own point at `gravity` on the picture's, as CSS places backgrounds
 
     def passes(self, original: Format) -> bool:
@@ -225,7 +227,7 @@ def _rows(options: Iterable[Option]) -> list[_Row]:
 
 BEYOND_OPTIONS: Mapping[str, str] = {
     **{"keeps_shape": "fit", "zoom": "g", "scale": "w"},
-    **{"inset": "rect", "aligned": "g"},
+    **{"inset": "rect", "rect_at": "rect", "aligned": "g"},
 }
 """Fields of `Options` that a dialect alone sets, and the option that a handler has to take for each."""
 _NEUTRAL: Mapping[str, Any] = {field.name: field.default for field in fields(Options)}

@@ -644,6 +644,30 @@ def test_a_dialect_in_the_path_is_told_without_its_signature() -> None:
     assert explained("/a/b/unsafe/cat.jpg", config)["signature"][-1].startswith("verdict: missing")
 
 
+def test_imgproxy_is_told_without_its_signature() -> None:
+    signing = {"imgproxy_key": "ab" * 32, "imgproxy_salt": "cd" * 32, "imgproxy_signature_size": 8}
+    config = configured(dialect="imgproxy", source=BUCKET, signing=signing)
+    rest = "/rs:fill:300:200/c:400:300/cb:1/made_up:2/plain/s3://my-photos/2024/cat.jpg@webp"
+    digest = hmac.digest(b"\xab" * 32, b"\xcd" * 32 + rest.encode(), "sha256")
+    signature = base64.urlsafe_b64encode(digest[:8]).decode().rstrip("=")
+    told = explained(f"/photos/{signature}{rest}", config)
+    assert told["key"] == ["s3://my-photos/2024/cat.jpg"]
+    assert told["dialect"] == ["imgproxy; in our words: w=300&h=200&fit=cover&rect=0,0,400,300&f=webp"]
+    assert told["ignored"] == [
+        "made_up: no option of imgproxy",
+        "cachebuster: changes no pixel that anybody asked for",
+    ]
+    assert told["signature"][-1] == "verdict: signed, with key 1"
+    assert told["rect"] == ["counts from 0.5 and 0.5 of what it leaves of the sides"]
+    assert told["original"][0].startswith("s3://my-photos/originals/2024/cat.jpg")
+    refused = explained(f"/photos/{signature}{rest}x", config)
+    assert refused["answer"] == ["404, the fallback image, class forbidden"]
+    for lines in (told, refused, explained(f"/photos/{signature}", config)):
+        assert signature not in str(lines)
+    other = explained("/photos/_/plain/s3://other/cat.jpg", configured(dialect="imgproxy", source=BUCKET))
+    assert other["refused"] == ["imgproxy option source: this handler has another bucket"]
+
+
 def test_the_path_of_cloudflare_is_told_in_our_words() -> None:
     config = configured(dialect="cloudflare", signing={"keys": [KEY]})
     path = "width=300,height=200,fit=cover,g=0.3x0.5,trim=1;2;3;4,metadata=none,foo=1/a/cat.jpg"

@@ -207,3 +207,16 @@ def test_a_path_of_thumbor_gets_its_signature(tmp_path: Path) -> None:
     ):
         done = invoke("sign", "url", "-c", path, *arguments)
         assert (done.exit_code, done.stderr) == (2, f"origin: {message}\n")
+
+
+def test_a_path_of_imgproxy_gets_its_signature(tmp_path: Path) -> None:
+    """The example of https://docs.imgproxy.net/usage/signing_url has shorter secrets than are taken here."""
+    key, salt, rest = "ab" * 32, "cd" * 32, "rs:fill:300:400:0/g:sm/plain/s3://my-photos/a%20cat.jpg@png"
+    signing = {"imgproxy_key": key, "imgproxy_salt": salt, "imgproxy_signature_size": 20}
+    source = {"type": "s3", "bucket": "my-photos"}
+    handlers = [{"name": "i", "source": source, "dialect": "imgproxy", "signing": signing, "prefix": ""}]
+    path = write_config(tmp_path, {"handlers": handlers})
+    digest = hmac.digest(bytes.fromhex(key), bytes.fromhex(salt) + f"/{rest}".encode(), "sha256")
+    signature = base64.urlsafe_b64encode(digest[:20]).decode().rstrip("=")
+    done = invoke("sign", "url", "-c", path, rest)
+    assert (done.exit_code, done.stdout) == (0, f"/{signature}/{rest}\n")

@@ -13,6 +13,7 @@ from origin.errors import ConfigError
 LOCAL = {"type": "local", "root": "/srv/photos"}
 TOKEN = "an-imgix-token-1"
 KEY = "k" * 32
+IMGPROXY = {"imgproxy_key": "ab" * 32, "imgproxy_salt": "cd" * 32}
 CAMO_SOURCE = "a source of type http with camo_key beside camo"
 
 
@@ -48,6 +49,16 @@ def test_the_token_comes_from_the_environment_and_is_never_shown(monkeypatch: py
     assert signing.secrets("imgix") == (TOKEN,)
     assert signing.signed_path == "key"
     assert TOKEN not in repr(config)
+
+
+def test_the_secret_of_imgproxy_has_three_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMGPROXY_KEY", "AB" * 32)
+    given = {"imgproxy_key": "env:IMGPROXY_KEY", "imgproxy_salt": "cd" * 32, "imgproxy_signature_size": 16}
+    config = handler(dialect="imgproxy", signing=given)
+    assert config.signing is not None
+    assert config.signing.secrets("imgproxy") == (f"{'AB' * 32}:{'cd' * 32}:16",)
+    assert "cdcd" not in repr(config)
+    assert handler(dialect="imgproxy").signing is None
 
 
 def test_camo_is_one_thing_in_both_spellings() -> None:
@@ -90,8 +101,11 @@ MISTAKES = [
         {"dialect": "cloudflare", "signing": {"imgix_token": TOKEN}},
         'signing.imgix_token: expected "dialect": "imgix" beside signing',
     ),
-    ({"dialect": "thumbor2"}, 'dialect: expected imgix, thumbor, cloudflare or camo, got "thumbor2"'),
-    ({"dialect": True}, "dialect: expected imgix, thumbor, cloudflare or camo, got true"),
+    (
+        {"dialect": "thumbor2"},
+        'dialect: expected imgix, thumbor, imgproxy, cloudflare or camo, got "thumbor2"',
+    ),
+    ({"dialect": True}, "dialect: expected imgix, thumbor, imgproxy, cloudflare or camo, got true"),
     (
         {"dialect": "imgix", "signing": {"keys": [KEY]}},
         "signing: expected imgix_token, with which imgix signs",
@@ -123,6 +137,28 @@ MISTAKES = [
     (
         {"dialect": "thumbor", "signing": {"thumbor_key": "short-key"}},
         "signing.thumbor_key: expected a key of 16 characters or more, got a value that is not shown here",
+    ),
+    (
+        {"dialect": "imgproxy", "signing": {"imgproxy_key": "ab" * 32}},
+        "signing: expected imgproxy_key and imgproxy_salt, with which imgproxy signs",
+    ),
+    (
+        {"dialect": "imgproxy", "signing": {"imgproxy_key": "ab" * 32, "imgproxy_salt": "not-hex-at-all!!"}},
+        "signing.imgproxy_salt: expected 16 hexadecimal digits or more, in pairs, "
+        "got a value that is not shown here",
+    ),
+    (
+        {"dialect": "imgproxy", "signing": {"imgproxy_key": "abc" * 9, "imgproxy_salt": "cd" * 32}},
+        "signing.imgproxy_key: expected 16 hexadecimal digits or more, in pairs, "
+        "got a value that is not shown here",
+    ),
+    (
+        {"dialect": "imgproxy", "signing": {**IMGPROXY, "imgproxy_signature_size": 33}},
+        "signing.imgproxy_signature_size: expected a whole number from 8 to 32, got 33",
+    ),
+    (
+        {"dialect": "thumbor", "signing": {**IMGPROXY, "thumbor_key": TOKEN}},
+        'signing.imgproxy_key: expected "dialect": "imgproxy" beside signing',
     ),
     (
         {"dialect": "thumbor", "signing": {"thumbor_key": TOKEN, "signed_path": "key"}},

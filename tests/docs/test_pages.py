@@ -46,6 +46,7 @@ SITES = {
     "developers.cloudflare.com",
     "docs.astral.sh",
     "docs.imgix.com",
+    "docs.imgproxy.net",
     "evanw.github.io",
     "github.com",
     "keepachangelog.com",

@@ -1,4 +1,4 @@
-"""Signatures that stand in the path: thumbor's, with URLs that its libraries and openssl have signed."""
+"""Signatures that stand in the path, thumbor's and imgproxy's: URLs of their makers, and of openssl."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from urllib.parse import quote
 import pytest
 
 from origin.signing import Reason
+from origin.signing import UrlSigner
 from origin.signing.foreign import ForeignVerifier
 from origin.urls.dialects import SIGNING
+from origin.urls.dialects.imgproxy.dialect import join_secret
 from tests.support.documents import need
 
 KEY = "a-thumbor-key-16"
@@ -93,3 +95,87 @@ def test_an_account_of_a_signature_has_neither_it_nor_the_key() -> None:
         "signed text: the secret, then 300x/cat.jpg",
         "verdict: wrong, no secret made this signature for this URL",
     ]
+
+
+# imgproxy
+
+IMGPROXY = SIGNING["imgproxy"]
+# Of https://docs.imgproxy.net/usage/signing_url, and of the tests of a library that has imgproxy's example.
+IMGPROXY_EXAMPLES = [
+    (
+        *("736563726574", "68656C6C6F"),
+        "oKfUtW34Dvo2BGQehJFR4Nr0_rIjOtdtzJ3QFsUcXH8",
+        "/rs:fill:300:400:0/g:sm/aHR0cDovL2V4YW1w/bGUuY29tL2ltYWdl/cy9jdXJpb3NpdHku/anBn.png",
+    ),
+    (
+        "943b421c9eb07c830af81030552c86009268de4e532ba2ee2eab8247c6da0881",
+        "520f986b998545b4785e0defbc4f3c1203f22de2374a3d53cb7a7fe9fea309c5",
+        "_PQ4ytCQMMp-1w1m_vP6g8Qb-Q7yF9mwghf6PddqxLw",
+        "/fill/300/300/no/1/aHR0cDovL2ltZy5leGFtcGxlLmNvbS9wcmV0dHkvaW1hZ2UuanBn.png",
+    ),
+]
+IMGPROXY_KEY, IMGPROXY_SALT = IMGPROXY_EXAMPLES[1][:2]
+SECRET = join_secret(IMGPROXY_KEY, IMGPROXY_SALT, 32)
+
+
+@pytest.mark.parametrize(("key", "salt", "signature", "path"), IMGPROXY_EXAMPLES)
+def test_the_examples_of_imgproxy_have_their_signatures(
+    key: str, salt: str, signature: str, path: str
+) -> None:
+    text, message, expires = IMGPROXY.read_signature(f"/{signature}{path}".encode(), b"w=300")
+    assert (text, expires) == (signature, None)
+    secret = join_secret(key, salt, 32)
+    assert IMGPROXY.sign(secret, message) == signature
+    assert IMGPROXY.sign_url(secret, path) == f"/{signature}{path}"
+
+
+@pytest.mark.parametrize("size", [8, 16, 31])
+def test_a_signature_of_imgproxy_may_be_the_beginning_of_a_digest(size: int) -> None:
+    need("openssl", "openssl")
+    command = ["openssl", "dgst", "-sha256", "-mac", "HMAC", "-macopt", f"hexkey:{IMGPROXY_KEY}", "-binary"]
+    message = bytes.fromhex(IMGPROXY_SALT) + b"/w:300/plain/cat.jpg"
+    done = subprocess.run(command, input=message, capture_output=True, check=True)
+    short = base64.urlsafe_b64encode(done.stdout[:size]).decode().rstrip("=")
+    secret = join_secret(IMGPROXY_KEY, IMGPROXY_SALT, size)
+    assert IMGPROXY.sign_url(secret, "/w:300/plain/cat.jpg") == f"/{short}/w:300/plain/cat.jpg"
+    verifier = ForeignVerifier(IMGPROXY, [secret])
+    for text, reason in ((short, Reason.SIGNED), (short[:-1], Reason.WRONG), (short + "A", Reason.WRONG)):
+        assert verifier.verify(f"/{text}/w:300/plain/cat.jpg".encode(), b"", NOW).reason is reason
+
+
+def test_an_expiry_of_imgproxy_counts_with_leeway() -> None:
+    for secrets in ([SECRET], []):
+        verifier = ForeignVerifier(IMGPROXY, secrets)
+        for ends, accepted in ((NOW, True), (NOW - 30, True), (NOW - 31, False)):
+            path = IMGPROXY.sign_url(SECRET, f"/exp:{ends}/plain/cat.jpg")
+            verdict = verifier.verify(path.encode(), b"", NOW)
+            assert verdict.accepted is accepted
+            assert not accepted or verdict.expires == ends
+    for path, reason in (
+        ("/plain/exp:1/cat.jpg", Reason.SIGNED),  # behind plain nothing is an option
+        ("/exp:/plain/cat.jpg", Reason.SIGNED),
+        ("/exp:1e9/plain/cat.jpg", Reason.MALFORMED),
+        ("/w:1" * 101 + "/plain/cat.jpg", Reason.MALFORMED),
+    ):
+        signed = IMGPROXY.sign_url(SECRET, path).encode()
+        assert ForeignVerifier(IMGPROXY, [SECRET]).verify(signed, b"", NOW).reason is reason, path
+
+
+@pytest.mark.parametrize("word", ["unsafe", "insecure", "_", ""])
+def test_words_in_place_of_a_signature_of_imgproxy(word: str) -> None:
+    path = f"/{word}/w:300/plain/cat.jpg".encode()
+    assert ForeignVerifier(IMGPROXY, [SECRET]).verify(path, b"", NOW).reason is Reason.MISSING
+    assert ForeignVerifier(IMGPROXY, [SECRET], False).verify(path, b"", NOW).reason is Reason.UNSIGNED
+    assert ForeignVerifier(IMGPROXY, []).verify(path, b"", NOW).reason is Reason.UNSIGNED
+
+
+def test_a_signature_of_one_system_is_none_of_another() -> None:
+    """With the same secret, where a handler changes its dialect."""
+    signed = THUMBOR.sign_url(SECRET, "/w:300/plain/cat.jpg").encode()
+    assert ForeignVerifier(IMGPROXY, [SECRET]).verify(signed, b"", NOW).reason is Reason.WRONG
+    token = UrlSigner("", "", [SECRET]).url("cat.jpg").partition("t=")[2]
+    for dialect in (THUMBOR, IMGPROXY):
+        path = f"/{token}/plain/cat.jpg".encode()
+        assert ForeignVerifier(dialect, [SECRET]).verify(path, b"", NOW).reason is Reason.WRONG
+        path = f"/_/plain/cat.jpg?t={token}".encode()
+        assert not ForeignVerifier(dialect, [SECRET]).verify(path, f"t={token}".encode(), NOW).accepted
