@@ -42,6 +42,7 @@ _SIGNED_SEGMENTS = tuple(each.signature_form for each in SIGNING.values() if eac
 _MISPLACED = re.compile(rb"(?i)((?:[;&?+]|%%3f|%%26|%%3b)(?:%b)(?:=|%%3d))[^;&?]*" % b"|".join(_TOKEN_NAMES))
 
 _SHORT_SIGNATURE = re.compile(rb"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{27}=")  # too short for `_TOKEN_RUN`
+_SHORTEST_SIGNATURE = 28  # characters of one that has a form
 _SLASHES = re.compile(rb"(/|%2[Ff])")
 _NO_SIGNATURES = (b"unsafe", b"insecure", b"_")  # which stand in place of one
 
@@ -200,6 +201,8 @@ def redact_path(raw_path: bytes, prefix: str | None) -> bytes:
         behind = 2 * (prefix.count("/") + 1 + bool(prefix))
         first = next((at for at in range(behind, len(pieces), 2) if pieces[at]), -1)
     for at in range(0, len(pieces), 2):
+        if at != first and len(pieces[at]) < _SHORTEST_SIGNATURE:
+            continue
         segment = unquote_to_bytes(pieces[at])
         if (at == first and segment not in _NO_SIGNATURES) or any(
             form.fullmatch(segment) for form in _SIGNED_SEGMENTS

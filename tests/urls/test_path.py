@@ -14,6 +14,7 @@ from origin.urls.path import MAX_KEY
 from origin.urls.path import check_key
 from origin.urls.path import decode_path
 from origin.urls.path import find_mount
+from origin.urls.path import raw_key
 
 MOUNTS = {
     "img": "img",
@@ -160,3 +161,21 @@ def test_any_bytes_are_decoded_or_refused(raw: bytes) -> None:
     assert len(path.encode()) <= MAX_KEY
     assert not {"", ".", ".."} & set(path.split("/"))
     assert "\0" not in path
+
+
+@pytest.mark.parametrize(
+    ("raw_path", "prefix", "key"),
+    [
+        (b"/a/b/c%2Fd", "a/b", b"/c%2Fd"),
+        (b"/%61/%62/c", "a/b", b"/c"),
+        (b"/%61%2F%62/c", "a/b", b"/c"),
+        (b"/%C3%A9/c", "\u00e9", b"/c"),
+        (b"/a/b", "", b"/a/b"),
+        (b"/a/b%2Fc", "a/b", None),
+        (b"/a%2Fc/a/d", "a", None),  # what is looked for is no longer than the prefix
+        (b"/a%2F" + b"/%41" * 2000, "a", None),
+        (b"", "a", None),
+    ],
+)
+def test_the_key_as_it_came(raw_path: bytes, prefix: str, key: bytes | None) -> None:
+    assert raw_key(raw_path, prefix) == key

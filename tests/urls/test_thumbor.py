@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from origin.errors import BadRequest
-from origin.urls.dialects import DIALECTS
+from origin.urls.dialects import SIGNING
+from origin.urls.dialects.dialect import SourceNames
 from origin.urls.dialects.dialect import Translation
 from origin.urls.dialects.segments import MAX_OPTIONS
 from origin.urls.dialects.thumbor.filters import IN_SIZE
@@ -23,9 +24,10 @@ from origin.urls.parsing import OptionDefaults
 from origin.urls.parsing import parse_options
 from origin.urls.parsing import parse_options_leniently
 from origin.urls.query import decode_query
+from origin.urls.url_keys import read_plain_key
 from tests.support.cases import check_each
 
-THUMBOR = DIALECTS["thumbor"]
+THUMBOR = SIGNING["thumbor"]
 SIGNATURE = "1234567890123456789012345-_="  # of the form that thumbor documents: 28 characters
 
 
@@ -191,6 +193,20 @@ def test_the_original_is_what_stands_behind_the_options(path: str, key: str) -> 
 def test_a_key_that_is_not_raw_is_read_all_the_same() -> None:
     said = THUMBOR.translate("unsafe/300x/été cat.jpg", [])
     assert (said.key, said.pairs) == ("été cat.jpg", [(b"w", b"300")])
+
+
+def test_an_original_named_by_its_url_needs_no_scheme() -> None:
+    """As thumbor's own loader for HTTP has it. What pages escape twice is decoded by the source."""
+    read_key = THUMBOR.key_reader(lambda key, pairs, raw_path: key, SourceNames(takes_urls=True))
+    for key, asked in {
+        "example.com/cat.jpg": "http://example.com/cat.jpg",
+        "https://example.com/cat.jpg": "https://example.com/cat.jpg",
+        "HTTP://example.com/cat.jpg": "HTTP://example.com/cat.jpg",
+        "https%3A%2F%2Fexample.com%2Fcat.jpg": "https%3A%2F%2Fexample.com%2Fcat.jpg",
+        "": "",
+    }.items():
+        assert read_key(key, [], b"") == asked
+    assert THUMBOR.key_reader(read_plain_key, SourceNames("a-bucket"))("a/cat.jpg", [], b"") == "a/cat.jpg"
 
 
 # The name that the log has to hold, by what is refused.

@@ -29,9 +29,9 @@ class Source(NamedTuple):
 
 def split_options(segments: Sequence[bytes]) -> tuple[Sequence[bytes], Sequence[bytes]]:
     """The options behind the signature, and what stands behind them: the first segment without a colon
-    begins the source."""
-    end = 0
-    while end < len(segments) and ":" in decode(segments[end : end + 1]):
+    begins the source. Of too many options one more than is taken is found."""
+    end, most = 0, min(len(segments), MAX_OPTIONS + 1)
+    while end < most and ":" in decode(segments[end : end + 1]):
         end += 1
     return segments[:end], segments[end:]
 
@@ -58,7 +58,7 @@ def read_source(segments: Sequence[bytes]) -> Source:
         return Source(decode([plain]), decode(extensions))
     if first == _ENCRYPTED and len(segments) > 1:
         raise Refusal("source", "an encrypted one is not read here")
-    encoded, _, extension = "".join(decode([segment]) for segment in segments).partition(".")
+    encoded, _, extension = decode([b"".join(segments)]).partition(".")
     if not _BASE64URL.fullmatch(encoded):
         raise Refusal("source", "expected plain/ and the source, or the source in base64url")
     text = encoded.rstrip("=")

@@ -24,7 +24,7 @@ from origin.urls.dialects.thumbor.path import read_path
 from origin.urls.query import Pair
 from origin.urls.url_keys import ReadKey
 
-_SCHEME = re.compile("https?:", re.IGNORECASE)
+_SCHEME = re.compile("https?(?::|%3a)", re.IGNORECASE)
 _STEPS = (
     size.settle_part,
     size.settle_size,
