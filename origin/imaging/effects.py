@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from origin.imaging.frame import Frame
 from origin.imaging.resize import enlarge
+from origin.imaging.surround import make_opaque
 from origin.imaging.vendor import pyvips
 from origin.urls.options import Options
 
@@ -72,10 +73,12 @@ def round_corners(image: pyvips.Image, options: Options, frame: Frame) -> pyvips
     radius = longest if isinstance(options.radius, str) else min(options.radius, longest)
     mask = _rounded(image.width, image.height, radius)
     if not image.hasalpha():
-        return image.bandjoin(mask)
+        rounded = image.bandjoin(mask)
+        return make_opaque(rounded, options, frame) if options.opaque_corners else rounded
     opaque = [255] * (image.bands - 1)
     masks = (mask.new_from_image(opaque).bandjoin(mask)).cast("uchar")
-    return _to_bytes((image * masks).linear(1 / 255, 0)).copy(interpretation=image.interpretation)
+    rounded = _to_bytes((image * masks).linear(1 / 255, 0)).copy(interpretation=image.interpretation)
+    return make_opaque(rounded, options, frame) if options.opaque_corners else rounded
 
 
 def _levels(options: Options, bands: int, alpha: bool) -> pyvips.Image:

@@ -140,7 +140,8 @@ def fit(width: int, height: int, options: Options, limit: int) -> Geometry:
         scale = _scale(width, height, options, mode, limit)
         wide, high = _scaled(width, scale), _scaled(height, scale)
         cut = _cut(wide, high, options, mode)
-        geometry = Geometry(wide, high, *cut, focus=options.gravity, aligned=options.aligned)
+        focus = options.gravity if options.focus is None else _share_of(options.focus, width, height)
+        geometry = Geometry(wide, high, *cut, focus=focus, aligned=options.aligned)
         if mode == "contain":
             geometry = replace(geometry, canvas=_canvas(wide, high, options))
     if not options.rotate:
@@ -177,6 +178,12 @@ def part_of(
     left, top = min(_rounded(x), width - 1), min(_rounded(y), height - 1)
     right, bottom = min(_rounded(x + across), width), min(_rounded(y + down), height)
     return Region(left, top, max(1, right - left), max(1, bottom - top))
+
+
+def _share_of(point: tuple[int, int], width: int, height: int) -> tuple[float, float]:
+    """A point in shares of the sides; one beside the picture is on its edge."""
+    x, y = point
+    return min(x / width, 1.0), min(y / height, 1.0)
 
 
 def _mode(options: Options) -> str:

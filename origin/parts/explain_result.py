@@ -85,6 +85,8 @@ def _describe_size(options: Options) -> str:
 
 
 def _around(options: Options) -> str:
+    if options.focus is not None:
+        return f"around the pixel {options.focus[0]},{options.focus[1]} of the original"
     if isinstance(options.gravity, str):
         return "around what is found by " + options.gravity
     if options.gravity == CENTER and options.zoom == 1:

@@ -77,8 +77,12 @@ def _settle_beyond(fields: dict[str, Any], beyond: Mapping[str, Any]) -> None:
         fields["scale"] = beyond["scale"]
     if fields["crop"] and beyond.get("aligned") and not isinstance(fields.get("gravity", ""), str):
         fields["aligned"] = True
+    if fields["crop"] and beyond.get("focus"):
+        fields["focus"] = beyond["focus"]
     if beyond.get("rect_at") and "rect" in fields:
         fields["rect_at"] = beyond["rect_at"]
+    if beyond.get("opaque_corners") and "radius" in fields:
+        fields["opaque_corners"] = True
     if any(beyond.get("inset", ())):
         fields["inset"] = beyond["inset"]
 

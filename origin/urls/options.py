@@ -184,6 +184,9 @@ class Options:
     inset: tuple[int, int, int, int] | None = None
     # Where in the original `rect` counts from: that share of what it leaves of each side.
     rect_at: tuple[float, float] | None = None
+    # Pixels of what counts of the original, in which a cut is centred, in place of `gravity`.
+    focus: tuple[int, int] | None = None
+    opaque_corners: bool = False  # the background shows behind round corners in every format
     aligned: bool = False  # a cut puts its own point at `gravity` on the picture's, as CSS places backgrounds
 
     def passes(self, original: Format) -> bool:
@@ -227,7 +230,7 @@ def _rows(options: Iterable[Option]) -> list[_Row]:
 
 BEYOND_OPTIONS: Mapping[str, str] = {
     **{"keeps_shape": "fit", "zoom": "g", "scale": "w"},
-    **{"inset": "rect", "rect_at": "rect", "aligned": "g"},
+    **{"inset": "rect", "rect_at": "rect", "focus": "g", "opaque_corners": "radius", "aligned": "g"},
 }
 """Fields of `Options` that a dialect alone sets, and the option that a handler has to take for each."""
 _NEUTRAL: Mapping[str, Any] = {field.name: field.default for field in fields(Options)}

@@ -87,7 +87,7 @@ def signed(path: str, *, before: str = "/a/signed", key: str = KEY) -> str:
     return f"{before}/{base64.urlsafe_b64encode(digest).decode()}/{path}"
 
 
-# Sizes, by the rules of https://thumbor.readthedocs.io/en/latest/usage.html, of 1000 x 600
+# Of 1000 x 600. Apart from what thumbor enlarges, thumbor 7.8.0 itself answers with these sizes.
 SIZES = {
     "": (1000, 600),
     "300x": (300, 180),
@@ -111,6 +111,8 @@ SIZES = {
     "2000x": (1000, 600),
     "2000x2000": (600, 600),
     "2000x300": (1000, 150),
+    "2000x2000/filters:no_upscale()": (1000, 600),
+    "2000x300/filters:no_upscale()": (1000, 300),
     "fit-in/2000x2000": (1000, 600),
     "full-fit-in/2000x2000": (1000, 600),
     "fit-in/2000x2000/filters:fill(blue)": (2000, 2000),
@@ -138,7 +140,11 @@ SHOWN = {
     "300x300/right/bottom": (0.4, 0, 1, 1),
     "1000x300/top": (0, 0, 1, 0.5),
     "1000x300/left/bottom": (0, 0.5, 1, 1),
-    "300x300/filters:focal(0.3x0.1:0.5x0.9)": (0.1, 0, 0.7, 1),
+    "600x600/filters:focal(400x100:500x300)": (0.15, 0, 0.75, 1),
+    "600x600/filters:focal(100x100:300x300)": (0, 0, 0.6, 1),
+    "600x600/filters:focal(900x100:1000x300)": (0.4, 0, 1, 1),
+    "1000x300/filters:focal(100x300:300x400)": (0, 1 / 3, 1, 5 / 6),
+    "100x0:900x600/600x600/filters:focal(400x100:500x300)": (0.15, 0, 0.75, 1),
     "300xorig": (0.35, 0, 0.65, 1),
     "300x300/filters:stretch()": (0, 0, 1, 1),
     "500x300:1000x600/250x": (0.5, 0.5, 1, 1),
@@ -169,6 +175,14 @@ def test_what_is_filled_has_its_colour(served: Served) -> None:
     assert (got[:15] == (255, 0, 0)).all()
     assert (got[-15:] == (255, 0, 0)).all()
     assert_field(got[20:80], 0, 0, 1, 1)
+
+
+def test_round_corners_have_their_colour_or_none(served: Served) -> None:
+    solid = opened(served.get("/unsafe/100x/filters:round_corner(20,0,0,255)/cat.jpg").body)
+    clear = opened(served.get("/unsafe/100x/filters:round_corner(20,0,0,255,1)/cat.jpg").body)
+    assert (solid.mode, solid.getpixel((0, 0)), solid.getpixel((99, 59))) == ("RGB", (0, 0, 255), (0, 0, 255))
+    assert clear.getchannel("A").getpixel((0, 0)) == 0
+    assert clear.convert("RGB").getpixel((50, 30)) == solid.getpixel((50, 30))
 
 
 def test_formats_and_names(served: Served) -> None:

@@ -53,6 +53,6 @@ def test_the_numbers_are_those_of_the_translation() -> None:
 
 def test_what_is_ignored_and_refused_is_said_so() -> None:
     (ignored,) = re.findall(r"- `strip_icc`.*?results are anyway", PAGE.line)
-    assert set(code(ignored)) == WITHOUT_EFFECT | {"no_upscale"}
+    assert set(code(ignored)) == WITHOUT_EFFECT
     (refused,) = re.findall(r"the log names all of it: (.*?) and the rest", PAGE.line)
     assert set(code(refused)) - {"meta", "debug"} <= REFUSED

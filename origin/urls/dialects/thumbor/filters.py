@@ -53,6 +53,8 @@ def settle_flips(path: ThumborPath, asked: Asked) -> None:
     if "rotate" in path.filters:
         degrees = _number("rotate", path.filters["rotate"][:1], -3600, 3600)
         turned = (degrees if len(flips) == 1 else -degrees) % 360  # thumbor turns counter-clockwise
+        if turned % 90:
+            raise Refusal("rotate", "expected a multiple of 90 degrees", path.filters["rotate"][0])
         if turned:
             asked.set("rotate", turned if turned > 0 else turned + 360)
 
@@ -162,6 +164,7 @@ def _round_corner(asked: Asked, given: Arguments) -> None:
         if not transparent and given[1:]:
             levels = [int(_number("round_corner", (level,), 0, 255)) for level in given[1:4]]
             asked.set("bg", "".join(f"{level:02x}" for level in levels))
+            asked.beyond["opaque_corners"] = True
 
 
 _BESIDE = "background_color fill focal no_upscale proportion rotate stretch upscale"

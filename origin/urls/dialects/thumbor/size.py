@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 from origin.urls.dialects.asked import Asked
@@ -13,6 +14,7 @@ _WHOLE = 999_999  # px: the original's own side, since nothing is enlarged
 _ORIGINAL = "orig"
 _STEP = Decimal(3).sqrt()  # a grey that differs by one level is so far away, and tolerance is that distance
 _HIGHEST = 100  # of our `trim`
+_AREA = re.compile("([0-9]{1,9})x([0-9]{1,9}):([0-9]{1,9})x([0-9]{1,9})")
 Side = int | str | None  # pixels, _ORIGINAL, or none
 
 
@@ -113,13 +115,13 @@ def _fill_box(path: ThumborPath, asked: Asked, sides: _Sides) -> None:
     else:
         asked.set("fit", "cover")
         _settle_gravity(path, asked)
-    if sides.in_pixels:
+    if sides.in_pixels and "no_upscale" not in path.filters:  # beside which each side is lowered on its own
         asked.beyond["keeps_shape"] = True
 
 
 def _settle_gravity(path: ThumborPath, asked: Asked) -> None:
     if "focal" in path.filters:
-        asked.set("g", _read_focus(",".join(path.filters["focal"])))
+        asked.beyond["focus"] = _read_focus(path)
         return
     if "smart" in path.parts:
         asked.set("g", "smart")
@@ -130,10 +132,15 @@ def _settle_gravity(path: ThumborPath, asked: Asked) -> None:
         asked.set("g", "-".join(map(str, edges)))
 
 
-def _read_focus(text: str) -> str:
-    """The middle of an area given in shares of the sides."""
-    numbers = [read_number(number) for number in text.replace("x", ":").split(":")]
-    known = [number for number in numbers if number is not None and 0 <= number <= 1]
-    if len(known) != 4 or len(numbers) != 4:
-        raise Refusal("focal", "expected an area in shares of the sides, such as 0.1x0.2:0.5x0.6", text)
-    return f"{format((known[0] + known[2]) / 2, 'f')},{format((known[1] + known[3]) / 2, 'f')}"
+def _read_focus(path: ThumborPath) -> tuple[int, int]:
+    """The middle of an area in pixels of the original, in what `AxB:CxD` leaves of that."""
+    text = ",".join(path.filters["focal"])
+    match = _AREA.fullmatch(text)
+    if match is None:
+        raise Refusal("focal", "expected an area in pixels, such as 146x206:279x360", text)
+    if "trim" in path.parts:
+        raise Refusal("focal", "not available here beside trim", text)
+    left, top, right, bottom = map(int, match.groups())
+    edges = path.parts.get("crop") or ("0", "0")
+    x, y = (left + right) // 2 - int(edges[0] or 0), (top + bottom) // 2 - int(edges[1] or 0)
+    return max(x, 0), max(y, 0)
