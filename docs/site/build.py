@@ -25,6 +25,7 @@ MENU = {
         "docs/front-ends",
         "docs/gallery",
         "docs/imgix",
+        "docs/thumbor",
         "docs/cloudflare",
         "npm package <clients/js/README>",
     ],

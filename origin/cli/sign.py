@@ -8,6 +8,7 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
 from typing import TypeVar
+from urllib.parse import quote
 
 import click
 
@@ -21,6 +22,9 @@ from origin.urls.writing import find_picture_option
 from origin.urls.writing import write_value
 
 KEYS_VARIABLE = "ORIGIN_SIGNING_KEYS"
+
+# What a path of another system is signed with as it stands: RFC 3986 section 3.3, and escapes.
+_AS_IT_IS = "/%:@!$&'()*+,;=-._~|"
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -60,8 +64,14 @@ def sign_url(
     base_url: str,
     expires_in: float | None,
 ) -> None:
-    """One URL with its own token."""
+    """One URL with its own token; in a handler with dialect thumbor, with thumbor's signature.
+
+    PATH then has prefix, options and original as thumbor has them: photos/300x200/cat.jpg.
+    """
     with _errors_as_misuse():
+        if prefix is None and (url := _sign_in_dialect(path, options, config_path, expires_in)) is not None:
+            click.echo(base_url.rstrip("/") + url)
+            return
         signer, key = _find_signer(path, config_path, prefix, base_url)
         click.echo(signer.url(key, expires_in=expires_in, **_split_options(options)))
 
@@ -166,6 +176,26 @@ def _find_signer(path: str, config_path: str, prefix: str | None, base_url: str)
         end_as_misused(f"no handler with signing is mounted above {path}{there_are}")
     keys, key = mounted
     return UrlSigner(base_url, path[: -len(key) - 1], keys), key
+
+
+def _sign_in_dialect(
+    path: str, options: tuple[str, ...], config_path: str, expires_in: float | None
+) -> str | None:
+    """The path with its signature, where the handler's dialect has both in the path."""
+    path = path.removeprefix("/")
+    found = find_mount(path, {handler.prefix: handler for handler in read_config(config_path).handlers})
+    name = "" if found is None else found[0].dialect or ""
+    if found is None or name not in SIGNING or not SIGNING[name].signs_in_path:
+        return None
+    handler, rest = found
+    if options or expires_in is not None:
+        end_as_misused(f"what {name} can say stands in PATH")
+    secrets = handler.signing.secrets(name) if handler.signing is not None else ()
+    if not secrets:
+        end_as_misused(f"{handler.name} has no signing")
+    return quote(handler.path_above.removesuffix("/")) + SIGNING[name].sign_url(
+        secrets[0], "/" + quote(rest, safe=_AS_IT_IS)
+    )
 
 
 def _split_options(texts: tuple[str, ...]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 from typing import Any
 from typing import Literal
@@ -20,6 +21,10 @@ from origin.signing.foreign import ForeignVerifier
 from origin.urls.dialects import SIGNING
 
 MIN_KEY = 32  # characters of a signing key
+# By dialect, the keys of the configuration that hold the secrets with which that system signs.
+FOREIGN_SECRETS: Mapping[str, tuple[str, ...]] = {"imgix": ("imgix_token",), "thumbor": ("thumbor_key",)}
+_FOREIGN_KEYS = tuple(key for keys in FOREIGN_SECRETS.values() for key in keys)
+_WITH_SIGNED_PATH = "imgix"
 
 
 class Signing(Part):
@@ -42,6 +47,13 @@ class Signing(Part):
         | None,
         meaning("with `dialect` `imgix`: the secure URL token of the imgix source, with which pages sign"),
     ] = None
+    thumbor_key: Annotated[
+        Annotated[
+            SecretStr, Field(min_length=MIN_SECRET), expects(f"a key of {MIN_SECRET} characters or more")
+        ]
+        | None,
+        meaning("with `dialect` `thumbor`: the security key of thumbor, with which pages sign"),
+    ] = None
     signed_path: Annotated[
         Literal["full", "key"],
         expects("full or key"),
@@ -51,7 +63,8 @@ class Signing(Part):
     @model_validator(mode="before")
     @classmethod
     def _check_keys(cls, data: Any) -> Any:
-        if isinstance(data, dict) and data.get("imgix_token") is None and data.get("keys", []) == []:
+        is_foreign = isinstance(data, dict) and any(data.get(key) is not None for key in _FOREIGN_KEYS)
+        if isinstance(data, dict) and not is_foreign and data.get("keys", []) == []:
             raise expected("at least one key in `keys`; without one nothing is signed", got="")
         keys = data.get("keys") if isinstance(data, dict) else None
         for number, key in enumerate(keys if isinstance(keys, list) else []):
@@ -61,16 +74,23 @@ class Signing(Part):
 
     def check_dialect(self, dialect: str | None) -> None:
         """Raise what is wrong with these secrets in a handler with that dialect."""
-        if dialect not in SIGNING and (self.imgix_token is not None or self.signed_path != "full"):
-            key = "signing.signed_path" if self.imgix_token is None else "signing.imgix_token"
-            raise expected('"dialect": "imgix" beside signing', key=key, got="")
+        for owner, keys in FOREIGN_SECRETS.items():
+            for key in keys:
+                if owner != dialect and getattr(self, key) is not None:
+                    raise expected(f'"dialect": "{owner}" beside signing', key=f"signing.{key}", got="")
+        if dialect != _WITH_SIGNED_PATH and self.signed_path != "full":
+            wanted = f'"dialect": "{_WITH_SIGNED_PATH}" beside signing'
+            raise expected(wanted, key="signing.signed_path", got="")
         if dialect is not None and dialect in SIGNING and not self.secrets(dialect):
-            raise expected(f"{dialect}_token, with which {dialect} signs", key="signing", got="")
+            keys = FOREIGN_SECRETS.get(dialect, ())
+            raise expected(f"{' and '.join(keys)}, with which {dialect} signs", key="signing", got="")
 
     def secrets(self, dialect: str) -> tuple[str, ...]:
-        """The secrets with which that system signs: its own key of the configuration."""
-        token: SecretStr | None = getattr(self, f"{dialect}_token", None)
-        return () if token is None else (token.get_secret_value(),)
+        """The secrets with which that system signs: its own keys of the configuration."""
+        given = [getattr(self, key) for key in FOREIGN_SECRETS.get(dialect, ())]
+        if not given or None in given:
+            return ()
+        return (given[0].get_secret_value(),)
 
 
 def foreign_verifier(signing: Signing | None, dialect: str) -> ForeignVerifier:

@@ -62,9 +62,10 @@ class Handler:
 
     `source_id` tells the source from any other one in the names of the cache. `read_key` turns the key of a
     URL into the one that the source is asked for; `translate` turns its words into ours, where they are those
-    of another system. With `later`, AVIFs for `f=auto` are made in idle time. With a `registry` each request
-    asks whether the original is blocked. `refuses_loops` is for sources that may lead back here. With a
-    `fleet`, purges reach all its origins.
+    of another system. With `signs_in_path` the first segment behind the prefix is that system's signature.
+    With `later`, AVIFs for `f=auto` are made in idle time. With a `registry` each request asks whether the
+    original is blocked. `refuses_loops` is for sources that may lead back here. With a `fleet`, purges reach
+    all its origins.
     """
 
     methods = ("GET", "HEAD")
@@ -80,6 +81,7 @@ class Handler:
         defaults: OptionDefaults,
         authorizer: Authorizer = allow_all,
         translate: Translate = keep_words,
+        signs_in_path: bool = False,
         read_key: ReadKey = read_plain_key,
         registry: WatchedRegistry | None = None,
         later: LaterAvif | None = None,
@@ -91,6 +93,7 @@ class Handler:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.name = name
+        self.signs_in_path = signs_in_path  # so that no log has that segment
         self.source_id = source_id  # what tells its source from others in the names of the cache
         self.renditions = renditions
         self._kept = renditions.kept

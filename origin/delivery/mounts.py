@@ -78,6 +78,7 @@ class Mounts:
     def __init__(self, by_prefix: Mapping[str, Mount], routes: Mapping[str, Route] | None = None) -> None:
         """`routes` are other paths for what is written, decoded and without the leading slash."""
         self.by_prefix = by_prefix
+        self.signs_in_path = any(mount.handler.signs_in_path for mount in by_prefix.values())
         self._routes = {} if routes is None else routes
 
     def find(self, raw_path: bytes, method: str) -> tuple[Mount | None, str]:
@@ -107,6 +108,14 @@ class Mounts:
         can be read."""
         path = unquote(raw_path.decode("latin-1"), errors="replace").removeprefix("/")
         return find_mount(path, self.by_prefix) or (None, "")
+
+    def find_signed_prefix(self, raw_path: bytes) -> str | None:
+        """The prefix that a path leads to, where what stands behind it is a signature."""
+        path = unquote(raw_path.decode("latin-1"), errors="replace").removeprefix("/")
+        found = find_mount(path, self.by_prefix)
+        if found is None or not found[0].handler.signs_in_path:
+            return None
+        return path[: len(path) - len(found[1])].removesuffix("/")
 
     def body_limit(self, method: str, target: bytes) -> BodyLimit:
         """What the body of this request may cost."""

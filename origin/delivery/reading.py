@@ -90,7 +90,7 @@ class UrlReader:
                 return self._read_known(key, known, raw_path)
         many = query.count(b"&") > MAX_PAIRS
         pairs = [] if many else decode_query(query)
-        translation = self._translate(key, pairs)
+        translation = self._translate(key, pairs, raw_path)
         source_key, passes, failure = translation.key, False, None
         parse: Callable[..., Options] = parse_options
         try:
@@ -99,6 +99,7 @@ class UrlReader:
             if translation.mistakes:
                 raise BadRequest("; ".join(translation.mistakes))
             source_key = self._read_key(translation.key, translation.pairs, raw_path)
+            self._check_reserved(key)
             self._check_reserved(translation.key)
             passes = passes_through(self._passthrough, translation.pairs, self._defaults)
             options = Options() if passes else self._parse(translation, len(query) <= MAX_PARSED_QUERY)
@@ -107,7 +108,7 @@ class UrlReader:
             parse = parse_options_leniently  # for the fallback image
             options = parse(translation.pairs, self._defaults, None, translation.beyond)
         image = ImageRequest(
-            key,
+            translation.key,
             translation.pairs,
             options,
             self._name(source_key),

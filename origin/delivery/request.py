@@ -92,7 +92,7 @@ class ImageRequest:
     """What a URL asks of a handler, for every client that asks for it. The router remembers it while the URL
     is in use, so that only the first request of many reads the URL."""
 
-    key: str  # as the URL has it: what a token signs
+    key: str  # as the URL has it: what a token signs; in a dialect, the part that names the original
     pairs: Pairs
     options: Options
     original: str  # the original's name in the cache

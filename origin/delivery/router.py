@@ -139,7 +139,7 @@ class Router:
         if self._tracer is None or is_probe(request.raw_path):
             await self._answer(scope, request, receive, send)
             return
-        with self._tracer.request(request, logs.redact_url(request.raw_path, b"")) as answered:
+        with self._tracer.request(request, self._redact(request.raw_path, b"")) as answered:
             answered.append(await self._answer(scope, request, receive, send))
 
     async def _answer(self, scope: Scope, request: Request, receive: Receive, send: Send) -> Response:
@@ -166,7 +166,7 @@ class Router:
         redacted = ""
         if self._log_probes or not is_probe(request.raw_path):
             query = b"" if request.raw_path == S3_EVENTS.encode() else request.query  # it may be the token
-            redacted = logs.redact_url(request.raw_path, query)
+            redacted = self._redact(request.raw_path, query)
         self._record(request.method, redacted, response, start, request.client, request.headers)
         return response
 
@@ -214,7 +214,7 @@ class Router:
             and self._asked.again(request.target)  # a miss counts: the first hit behind it is remembered
             and response.cache == "hit"
         ):
-            redacted = logs.redact_url(request.raw_path, request.query)
+            redacted = self._redact(request.raw_path, request.query)
             self._remembered.put(request.target, _Remembered(mount.handler, image, redacted))
         return response
 
@@ -243,6 +243,12 @@ class Router:
 
         await self._app(scope, receive, note_status)
         return response
+
+    def _redact(self, raw_path: bytes, query: bytes) -> str:
+        """Path and query for logs and traces."""
+        if self.mounts.signs_in_path:
+            raw_path = logs.redact_path(raw_path, self.mounts.find_signed_prefix(raw_path))
+        return logs.redact_url(raw_path, query)
 
     def _record(
         self,

@@ -28,15 +28,22 @@ _MAX_TEXT = 2000  # characters of a path or reason
 _TOKEN_RUN = re.compile(rb"(?>[A-Za-z0-9_.-]{43,})")
 _SIGNATURE_LENGTH = 43
 _TOKEN_NAMES = tuple(name.encode() for name in TOKEN.names)
+_IN_QUERY = [each for each in SIGNING.values() if each.signature_name]
 # By the name of a pair of the query, what its value is where it is hidden.
 _HIDDEN = {
-    **{each.signature_name.encode(): each.signature_form for each in SIGNING.values()},
+    **{each.signature_name.encode(): each.signature_form for each in _IN_QUERY},
     **dict.fromkeys(_TOKEN_NAMES, re.compile(rb".+", re.DOTALL)),
 }
 # What is in a query that has one of these names: the end of the name, or an escape.
 _SIGNS = (b"%", *{name[-1:] + b"=" for name in _HIDDEN})
+# Signatures that are a segment of a path, wherever that stands.
+_SIGNED_SEGMENTS = tuple(each.signature_form for each in SIGNING.values() if each.signs_in_path)
 # Tokens where they should not be, in URLs that were put together wrongly: `;t=`, `%3Ft=`, `T=`, `&amp;t=`.
 _MISPLACED = re.compile(rb"(?i)((?:[;&?+]|%%3f|%%26|%%3b)(?:%b)(?:=|%%3d))[^;&?]*" % b"|".join(_TOKEN_NAMES))
+
+_SHORT_SIGNATURE = re.compile(rb"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{27}=")  # too short for `_TOKEN_RUN`
+_SLASHES = re.compile(rb"(/|%2[Ff])")
+_NO_SIGNATURES = (b"unsafe", b"insecure", b"_")  # which stand in place of one
 
 Fields = dict[str, object]
 
@@ -184,6 +191,23 @@ def _milliseconds(seconds: float) -> float:
     return round(seconds * 1000, 2)
 
 
+def redact_path(raw_path: bytes, prefix: str | None) -> bytes:
+    """A path as it came, where handlers have signatures in theirs: without the first segment behind
+    `prefix`, where that is the prefix of such a handler, and without whatever looks like a signature."""
+    pieces = _SLASHES.split(raw_path)  # segments, with what separates them in between
+    first = -1
+    if prefix is not None:
+        behind = 2 * (prefix.count("/") + 1 + bool(prefix))
+        first = next((at for at in range(behind, len(pieces), 2) if pieces[at]), -1)
+    for at in range(0, len(pieces), 2):
+        segment = unquote_to_bytes(pieces[at])
+        if (at == first and segment not in _NO_SIGNATURES) or any(
+            form.fullmatch(segment) for form in _SIGNED_SEGMENTS
+        ):
+            pieces[at] = b"[signature]"
+    return b"".join(pieces)
+
+
 def redact_url(raw_path: bytes, query: bytes) -> str:
     """Path and query as they came, without the value of a token under any spelling of its name."""
     text = _MISPLACED.sub(rb"\1[token]", raw_path) if b"=" in raw_path or b"%" in raw_path else raw_path
@@ -197,9 +221,11 @@ def redact_url(raw_path: bytes, query: bytes) -> str:
 
 
 def redact_text(text: str) -> str:
-    """Text without anything that could be a token."""
+    """Text without anything that could be a token or a signature of a path."""
     encoded = text.encode("utf-8", "backslashreplace")
-    return _TOKEN_RUN.sub(_redact_run, encoded).decode("utf-8") if len(encoded) >= _SIGNATURE_LENGTH else text
+    if b"=" in encoded:
+        encoded = _SHORT_SIGNATURE.sub(b"[signature]", encoded)
+    return (_TOKEN_RUN.sub(_redact_run, encoded) if len(encoded) >= _SIGNATURE_LENGTH else encoded).decode()
 
 
 def _redact_pair(pair: bytes) -> bytes:

@@ -13,6 +13,8 @@ from origin.delivery.settings import passes_through
 from origin.errors import BadRequest
 from origin.errors import Forbidden
 from origin.errors import OriginError
+from origin.parts.dialects import make_reader
+from origin.parts.dialects import make_translate
 from origin.parts.explain_hints import describe_ignored
 from origin.parts.explain_hints import hint_at_address
 from origin.parts.explain_hints import hint_at_options
@@ -27,11 +29,9 @@ from origin.parts.explain_signature import describe_signature
 from origin.parts.other_paths import explain_other_path
 from origin.signing import Pair
 from origin.signing import decode_query
-from origin.sources import make_key_reader
 from origin.urls.dialects import DIALECTS
 from origin.urls.dialects import SIGNING
 from origin.urls.dialects.dialect import Translation
-from origin.urls.dialects.dialect import keep_words
 from origin.urls.options import BY_NAME
 from origin.urls.parsing import OptionDefaults
 from origin.urls.parsing import parse_options
@@ -66,50 +66,50 @@ def explain_url(config: Config, url: str, now: float) -> tuple[list[str], bool]:
     if handler.transform is not None and not (key and handler.has_source):
         pairs = decode_query(parts.query.encode("utf-8", "surrogateescape"))
         return _explain_posted(handler, key, pairs, defaults, lines)
-    lines += [f"key: {key}", *hint_at_address(parts.fragment, key)]
+    pairs = decode_query(parts.query.encode("utf-8", "surrogateescape"))
+    translation = make_translate(handler)(key, pairs, raw_path)
+    # In the words of the dialect the key may begin with a signature, which is not shown.
+    lines += [f"key: {translation.key}", *hint_at_address(parts.fragment, translation.key)]
     if handler.write is not None and key.startswith(RESERVED):
         reserved = BadRequest(f"keys below {RESERVED} are reserved")
         return [*lines, f"refused: {reserved}", _describe_failure(handler, reserved)], False
-    explained, passes = _explain_signed(config, handler, key, parts, defaults, now)
+    explained, passes = _explain_signed(config, handler, key, parts, translation, now)
     return [*lines, *explained], passes
 
 
 def _explain_signed(
-    config: Config, handler: Handler, key: str, parts: SplitResult, defaults: OptionDefaults, now: float
+    config: Config, handler: Handler, key: str, parts: SplitResult, translation: Translation, now: float
 ) -> tuple[list[str], bool]:
     """What a URL says in the handler's own words, whether its token admits it, and what becomes of it."""
     raw_path = parts.path.encode("utf-8", "surrogateescape")
     raw_query = parts.query.encode("utf-8", "surrogateescape")
-    pairs = decode_query(raw_query)
-    translation = keep_words(key, pairs)
+    defaults = config.option_defaults(handler)
     lines: list[str] = []
     if handler.dialect is not None:
-        translation = DIALECTS[handler.dialect].translate(key, pairs)
-        lines += _describe_translation(handler.dialect, key, translation)
+        lines += _describe_translation(handler.dialect, translation)
     if handler.dialect is not None and handler.dialect in SIGNING:
         signature, accepted = describe_foreign_signature(handler, handler.dialect, raw_path, raw_query, now)
     else:
         base = f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
-        signature, accepted = describe_signature(config, handler, key, pairs, now, base)
+        signature, accepted = describe_signature(config, handler, key, decode_query(raw_query), now, base)
     lines += describe_ignored(list(translation.pairs), defaults)
     lines += signature
     if not accepted:
         return [*lines, _describe_failure(handler, Forbidden())], False
     try:
-        return [*lines, *_explain_picture(handler, key, translation, raw_path, defaults)], True
+        return [*lines, *_explain_picture(handler, translation, raw_path, defaults)], True
     except OriginError as error:
         return [*lines, f"refused: {error}", _describe_failure(handler, error)], False
 
 
 def _explain_picture(
-    handler: Handler, key: str, translation: Translation, raw_path: bytes, defaults: OptionDefaults
+    handler: Handler, translation: Translation, raw_path: bytes, defaults: OptionDefaults
 ) -> list[str]:
     """What is made of a URL that may be answered. Raises OriginError."""
     if translation.mistakes:
         raise BadRequest("; ".join(translation.mistakes))
-    pairs = list(translation.pairs)
-    read_key = make_key_reader(handler.source, signed=handler.signing is not None)
-    source_key = read_key(translation.key, pairs, raw_path)
+    key, pairs = translation.key, list(translation.pairs)
+    source_key = make_reader(handler, signed=handler.signing is not None)(key, pairs, raw_path)
     named = defaults.preset_names.read(key) if source_key == key else None
     passes = passes_through(handler.passthrough, pairs, defaults)
     is_derived = named is not None and named.is_derived
@@ -159,13 +159,12 @@ def _describe_name(key: str, named: NamedPreset, alone: str) -> Iterator[str]:
     yield f"  but where the source has {key} itself, that one, {alone}"
 
 
-def _describe_translation(dialect: str, key: str, translation: Translation) -> Iterator[str]:
+def _describe_translation(dialect: str, translation: Translation) -> Iterator[str]:
     """What a URL is in our words, and what of it is not."""
-    if translation.key != key:
-        yield f"key of the original: {translation.key}"
     yield f"dialect: {dialect}; in our words: " + ("&".join(_spell_pairs(translation)) or "no option")
     for name in translation.unknown:
-        yield f"ignored: {show(name)}: neither an option of {dialect} nor p"
+        nor = "no option of {}" if DIALECTS[dialect].signs_in_path else "neither an option of {} nor p"
+        yield f"ignored: {show(name)}: {nor.format(dialect)}"
     for name in translation.without_effect:
         yield f"ignored: {name}: changes no pixel that anybody asked for"
 

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 
 from origin.config.handler import Handler
 from origin.config.model import Config
-from origin.config.signing import foreign_verifier
+from origin.parts.dialects import make_verifier
 from origin.signing import Pair
 from origin.signing import Reason
 from origin.signing import Verifier
-from origin.urls.path import ROOT
 from origin.urls.path import raw_key
 
 NOT_NEEDED = "signature: not needed here"
@@ -61,14 +60,12 @@ def describe_foreign_signature(
     handler: Handler, dialect: str, raw_path: bytes, query: bytes, now: float
 ) -> tuple[list[str], bool]:
     """The same for a signature as the system of a dialect writes it."""
-    signing = handler.signing
-    behind = handler.prefix if signing is not None and signing.signed_path == "key" else ROOT
+    verifier, behind = make_verifier(handler, dialect)
     path = raw_key(raw_path, behind)
     if path is None:
         return ["signature: the slash behind the prefix is escaped"], False
-    verifier = foreign_verifier(signing, dialect)
     lines = [f"  {line}" for line in verifier.describe(path, query, now)]
     accepted = verifier.verify(path, query, now).accepted
-    if signing is None and accepted:
+    if handler.signing is None and accepted:
         return [NOT_NEEDED], True
     return ["signature:", *lines], accepted

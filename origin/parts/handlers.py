@@ -9,7 +9,6 @@ from collections.abc import Mapping
 
 from origin.config.handler import Handler as HandlerConfig
 from origin.config.model import Config
-from origin.config.signing import foreign_verifier
 from origin.delivery.admission import FetchAdmission
 from origin.delivery.authorize import Authorizer
 from origin.delivery.authorize import EmbeddedAuthorizer
@@ -32,6 +31,9 @@ from origin.delivery.watermarks import load_watermarks
 from origin.errors import ConfigError
 from origin.imaging.protocol import Watermark
 from origin.parts.caches import Caches
+from origin.parts.dialects import make_reader
+from origin.parts.dialects import make_translate
+from origin.parts.dialects import make_verifier
 from origin.parts.machine import OwnMachine
 from origin.parts.rendering import render_settings
 from origin.parts.shared import Fleet
@@ -40,7 +42,6 @@ from origin.signing import Verifier
 from origin.sources import Original
 from origin.sources import ReserveMemory
 from origin.sources import Source
-from origin.sources import make_key_reader
 from origin.sources import make_server_of
 from origin.sources import make_source
 from origin.sources import make_store
@@ -50,8 +51,6 @@ from origin.sources.http import HttpSettings
 from origin.sources.watched_registry import WatchedRegistry
 from origin.urls.dialects import DIALECTS
 from origin.urls.dialects import SIGNING
-from origin.urls.dialects.dialect import keep_words
-from origin.urls.path import ROOT
 
 Clock = Callable[[], float]
 
@@ -143,8 +142,9 @@ class HandlerBuilder:
             fallback=fallbacks.of(config),
             defaults=whole.option_defaults(config),
             authorizer=self._authorizer(config),
-            translate=keep_words if config.dialect is None else DIALECTS[config.dialect].translate,
-            read_key=make_key_reader(config.source, signed=bool(config.signing or self._verify)),
+            translate=make_translate(config),
+            read_key=make_reader(config, signed=bool(config.signing or self._verify)),
+            signs_in_path=config.dialect is not None and DIALECTS[config.dialect].signs_in_path,
             registry=registry,
             later=LaterAvif(renditions, self._idle, pool) if config.avif == "later" else None,
             passthrough=config.passthrough,
@@ -209,8 +209,7 @@ class HandlerBuilder:
         if self._verify is not None:
             return EmbeddedAuthorizer(self._verify, self._clock)
         if config.dialect is not None and config.dialect in SIGNING:
-            behind = config.prefix if config.signing and config.signing.signed_path == "key" else ROOT
-            return ForeignAuthorizer(foreign_verifier(config.signing, config.dialect), behind, self._clock)
+            return ForeignAuthorizer(*make_verifier(config, config.dialect), self._clock)
         if config.signing is None:
             return allow_all
         keys = [key.get_secret_value() for key in config.signing.keys]

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from origin.config.authentication import AuthMethod
 from origin.config.handler import Handler as HandlerConfig
 from origin.config.limits import Limits
-from origin.config.signing import Signing
 from origin.config.write import ACTIONS
 from origin.config.write import StagePart
 from origin.config.write import Write
@@ -46,6 +45,7 @@ from origin.ingest.store import PictureStore
 from origin.ingest.store import Purge
 from origin.ingest.upload import Uploads
 from origin.ingest.upload import path_of
+from origin.parts.dialects import make_verifier
 from origin.render.pool import RenderPool
 from origin.signing import UrlSigner
 from origin.signing.uploads import UploadVerifier
@@ -290,24 +290,24 @@ def make_authorizer(auth: AuthMethod, config: HandlerConfig, clock: Callable[[],
 
 
 def _write_url(config: HandlerConfig, clock: Callable[[], float]) -> Callable[[str], str]:
+    if config.dialect is not None and config.dialect in SIGNING:
+        return _write_foreign_url(config, config.dialect, clock)
     if config.signing is None or not config.signing.required:
         return lambda key: path_of(config.prefix, key)
-    if config.dialect is not None and config.dialect in SIGNING:
-        return _write_foreign_url(config, config.signing, config.dialect, clock)
     signer = UrlSigner("", config.prefix, _keys(config), bucket=1)
     return lambda key: signer.url(key, expires_in=LINK_SECONDS, now=clock())
 
 
-def _write_foreign_url(
-    config: HandlerConfig, signing: Signing, name: str, clock: Callable[[], float]
-) -> Callable[[str], str]:
+def _write_foreign_url(config: HandlerConfig, name: str, clock: Callable[[], float]) -> Callable[[str], str]:
     """URLs as the other system signs them."""
-    dialect, (secret, *_) = SIGNING[name], signing.secrets(name)
-    signed = ROOT if signing.signed_path == "key" else config.prefix
+    signing, (_, behind) = config.signing, make_verifier(config, name)
+    secret = signing.secrets(name)[0] if signing is not None and signing.required else None
+    above = path_of(behind, "").removesuffix("/")
+    signed = ROOT if behind else config.prefix
 
     def write_url(key: str) -> str:
-        query = dialect.write_signed(secret, path_of(signed, key), int(clock()) + LINK_SECONDS)
-        return f"{path_of(config.prefix, key)}?{query}"
+        expires = int(clock()) + LINK_SECONDS
+        return above + SIGNING[name].write_url(secret, path_of(signed, key), expires)
 
     return write_url
 

@@ -67,8 +67,8 @@ def raw_key(raw_path: bytes, prefix: str) -> bytes | None:
     """
     if prefix == ROOT:
         return raw_path
-    end = 0
-    while (end := raw_path.find(b"/", end + 1)) > 0:
+    end, longest = 0, 3 * len(prefix.encode()) + 2  # with all of it escaped
+    while (end := raw_path.find(b"/", end + 1, longest)) > 0:
         if unquote_to_bytes(raw_path[1:end]) == prefix.encode():
             return raw_path[end:]
     return None

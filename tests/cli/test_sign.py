@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import hmac
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -184,3 +186,24 @@ def test_a_short_key_is_refused_and_not_shown() -> None:
     assert done.exit_code == 2
     assert "fewer than 32 characters" in done.stderr
     assert "hunter2" not in done.stderr
+
+
+def test_a_path_of_thumbor_gets_its_signature(tmp_path: Path) -> None:
+    key, source = "a-thumbor-key-16", {"type": "local", "root": "."}
+    handlers = [
+        {"name": "a/b", "source": source, "dialect": "thumbor", "signing": {"thumbor_key": key}},
+        {"name": "free", "source": source, "dialect": "thumbor"},
+    ]
+    path = write_config(tmp_path, {"handlers": handlers})
+    rest = "300x200/smart/a%20c%C3%A4t.jpg"
+    signature = base64.urlsafe_b64encode(hmac.digest(key.encode(), rest.encode(), "sha1")).decode()
+    for given in ("a/b/300x200/smart/a cät.jpg", "/a/b/300x200/smart/a%20c%C3%A4t.jpg"):
+        done = invoke("sign", "url", "-c", path, "--base-url", "https://img.example.com/", given)
+        assert (done.exit_code, done.stdout) == (0, f"https://img.example.com/a/b/{signature}/{rest}\n")
+    for arguments, message in (
+        (["a/b/300x/cat.jpg", "w=300"], "what thumbor can say stands in PATH"),
+        (["a/b/300x/cat.jpg", "--expires-in", "60"], "what thumbor can say stands in PATH"),
+        (["free/300x/cat.jpg"], "free has no signing"),
+    ):
+        done = invoke("sign", "url", "-c", path, *arguments)
+        assert (done.exit_code, done.stderr) == (2, f"origin: {message}\n")

@@ -90,8 +90,8 @@ MISTAKES = [
         {"dialect": "cloudflare", "signing": {"imgix_token": TOKEN}},
         'signing.imgix_token: expected "dialect": "imgix" beside signing',
     ),
-    ({"dialect": "thumbor2"}, 'dialect: expected imgix, cloudflare or camo, got "thumbor2"'),
-    ({"dialect": True}, "dialect: expected imgix, cloudflare or camo, got true"),
+    ({"dialect": "thumbor2"}, 'dialect: expected imgix, thumbor, cloudflare or camo, got "thumbor2"'),
+    ({"dialect": True}, "dialect: expected imgix, thumbor, cloudflare or camo, got true"),
     (
         {"dialect": "imgix", "signing": {"keys": [KEY]}},
         "signing: expected imgix_token, with which imgix signs",
@@ -111,6 +111,22 @@ MISTAKES = [
     (
         {"dialect": "imgix", "signing": {"imgix_token": TOKEN, "signed_path": "prefix"}},
         'signing.signed_path: expected full or key, got "prefix"',
+    ),
+    (
+        {"dialect": "thumbor", "signing": {"imgix_token": TOKEN}},
+        'signing.imgix_token: expected "dialect": "imgix" beside signing',
+    ),
+    (
+        {"dialect": "thumbor", "signing": {"keys": [KEY]}},
+        "signing: expected thumbor_key, with which thumbor signs",
+    ),
+    (
+        {"dialect": "thumbor", "signing": {"thumbor_key": "short-key"}},
+        "signing.thumbor_key: expected a key of 16 characters or more, got a value that is not shown here",
+    ),
+    (
+        {"dialect": "thumbor", "signing": {"thumbor_key": TOKEN, "signed_path": "key"}},
+        'signing.signed_path: expected "dialect": "imgix" beside signing',
     ),
     (
         {"dialect": "imgix", "signing": {}},

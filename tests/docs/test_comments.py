@@ -17,7 +17,6 @@ OF_OTHERS = {
     "blendmode",
     "exe.jpg",
     "gpj.exe",
-    "grayscale",
     "is_global",
     "ps",
     "purge_select",

@@ -50,6 +50,7 @@ SITES = {
     "github.com",
     "keepachangelog.com",
     "pypi.org",
+    "thumbor.readthedocs.io",
 }
 
 

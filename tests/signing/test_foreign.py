@@ -98,8 +98,9 @@ def test_an_expiry_counts_with_leeway(tokens: tuple[str, ...]) -> None:
 
 
 def test_what_an_answer_to_an_upload_holds_may_be_read() -> None:
-    query = IMGIX.write_signed(TOKEN, "/a/my%20cat.jpg", NOW)
-    assert query == sign("/a/my%20cat.jpg", f"expires={NOW}")
+    url = IMGIX.write_url(TOKEN, "/a/my%20cat.jpg", NOW)
+    assert url == "/a/my%20cat.jpg?" + sign("/a/my%20cat.jpg", f"expires={NOW}")
+    assert IMGIX.write_url(None, "/a/my%20cat.jpg", NOW) == "/a/my%20cat.jpg"
 
 
 def test_a_short_secret_is_refused_and_not_repeated() -> None:

@@ -9,8 +9,9 @@ from origin.urls.dialects.cloudflare.dialect import Cloudflare
 from origin.urls.dialects.dialect import Dialect
 from origin.urls.dialects.dialect import SigningDialect
 from origin.urls.dialects.imgix.dialect import Imgix
+from origin.urls.dialects.thumbor.dialect import Thumbor
 
-SIGNING: Mapping[str, SigningDialect] = {dialect.name: dialect for dialect in (Imgix(),)}
+SIGNING: Mapping[str, SigningDialect] = {dialect.name: dialect for dialect in (Imgix(), Thumbor())}
 """Those of systems that sign URLs, by name."""
 _UNSIGNED: Mapping[str, Dialect] = {dialect.name: dialect for dialect in (Cloudflare(), Camo())}
 DIALECTS: Mapping[str, Dialect] = {**SIGNING, **_UNSIGNED}

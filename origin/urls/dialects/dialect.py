@@ -17,7 +17,9 @@ from typing import NamedTuple
 from typing import Protocol
 
 from origin.urls.box import NOTHING
+from origin.urls.path import raw_key
 from origin.urls.query import Pair
+from origin.urls.url_keys import ReadKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Translation:
     mistakes: Sequence[str] = ()  # what cannot be done here, each with its name, for the log
 
 
-def keep_words(key: str, pairs: Sequence[Pair]) -> Translation:
+def keep_words(key: str, pairs: Sequence[Pair], raw_path: bytes) -> Translation:
     """What a URL says without a dialect."""
     return Translation(key, pairs, NOTHING)
 
@@ -45,29 +47,41 @@ class Signature(NamedTuple):
     expires: int | None  # Unix second
 
 
-Translate = Callable[[str, Sequence[Pair]], Translation]
-"""What the decoded path behind the prefix, and the decoded query, ask for. What cannot be done is among the
-mistakes; the pairs hold the rest, for the fallback image."""
+Translate = Callable[[str, Sequence[Pair], bytes], Translation]
+"""What the decoded path behind the prefix, the decoded query and the raw path ask for. What cannot be done is
+among the mistakes; the pairs hold the rest, for the fallback image."""
+
+
+class SourceNames(NamedTuple):
+    """How other systems may name what is in the source of a handler."""
+
+    bucket: str | None = None  # that of S3
+    takes_urls: bool = False  # whether a key is the URL of the original
 
 
 class Dialect(Protocol):
     """One other system."""
 
     name: str  # in the configuration
+    signs_in_path: bool  # whether the first segment behind the prefix is the signature
 
-    @property
-    def translate(self) -> Translate:
-        """What a key and a query in the words of that system mean in ours."""
+    def translate(self, key: str, pairs: Sequence[Pair], raw_key: bytes = b"") -> Translation:
+        """What a key and a query in the words of that system mean in ours. `raw_key` is the key as it came,
+        with the slash before it; where it is empty, the decoded one has to do."""
+
+    def key_reader(self, read: ReadKey, source: SourceNames) -> ReadKey:
+        """The reader of keys that that system writes, for a source whose own keys `read` reads."""
 
 
 class SigningDialect(Dialect, Protocol):
     """One other system that signs its URLs."""
 
-    signature_name: str  # of a pair of the query
-    signature_form: re.Pattern[bytes]  # its value, which no log shows
+    signature_name: str  # of a pair of the query; empty where that is not the signature
+    signature_form: re.Pattern[bytes]  # its value or that segment, decoded, which no log shows
 
     def read_signature(self, raw_path: bytes, query: bytes) -> Signature:
-        """The signature of a URL. `raw_path` is the path that was signed, with its leading slash.
+        """The signature of a URL. `raw_path` is the path that was signed, with its leading slash; where the
+        signature is in the path, all that stands behind the prefix.
 
         Raises ValueError where nobody signs so.
         """
@@ -75,5 +89,19 @@ class SigningDialect(Dialect, Protocol):
     def sign(self, secret: str, message: bytes) -> str:
         """The signature that the message has to have."""
 
-    def write_signed(self, secret: str, path: str, expires: int) -> str:
-        """The query that signs the path, which is escaped, until that Unix second."""
+    def sign_url(self, secret: str, raw_path: str) -> str:
+        """Path and query with their signature. `raw_path` is escaped, and where the signature is in the path,
+        it is what stands behind that."""
+
+    def write_url(self, secret: str | None, path: str, expires: int) -> str:
+        """Path and query of the original at that escaped path: without a secret unsigned, else signed until
+        that Unix second, where the system has an end of URLs."""
+
+
+def translate_behind(dialect: Dialect, prefix: str) -> Translate:
+    """The translation of URLs of a handler with that prefix."""
+
+    def translate(key: str, pairs: Sequence[Pair], raw_path: bytes) -> Translation:
+        return dialect.translate(key, pairs, raw_key(raw_path, prefix) or b"")
+
+    return translate

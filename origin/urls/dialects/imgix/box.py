@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from origin.urls.dialects.imgix.query import ImgixQuery
 from origin.urls.dialects.imgix.query import Refusal
-from origin.urls.dialects.imgix.query import read_number
-from origin.urls.dialects.imgix.query import write_number
+from origin.urls.dialects.numbers import read_number
+from origin.urls.dialects.numbers import write_number
 
 # `crop` and `scale` enlarge at imgix, and `min` does not. Here none does, so `crop` is `min`.
 _FITS = {

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 
 from origin.urls.dialects.dialect import Signature
+from origin.urls.dialects.dialect import SourceNames
 from origin.urls.dialects.dialect import Translation
 from origin.urls.dialects.imgix import box
 from origin.urls.dialects.imgix import look
@@ -16,6 +17,7 @@ from origin.urls.dialects.imgix.query import ImgixQuery
 from origin.urls.dialects.imgix.query import Refusal
 from origin.urls.query import Pair
 from origin.urls.query import decode_query
+from origin.urls.url_keys import ReadKey
 
 _SECONDS = re.compile(rb"[0-9]{1,15}")
 _STEPS = (
@@ -36,10 +38,11 @@ class Imgix:
     or stretched, its shape stays and the box is lowered."""
 
     name = "imgix"
+    signs_in_path = False
     signature_name = SIGNATURE
     signature_form = re.compile(rb"[0-9a-f]{32}")
 
-    def translate(self, key: str, pairs: Sequence[Pair]) -> Translation:
+    def translate(self, key: str, pairs: Sequence[Pair], raw_key: bytes = b"") -> Translation:
         query = ImgixQuery(pairs)
         query.refuse()
         for step in _STEPS:
@@ -50,6 +53,9 @@ class Imgix:
         return Translation(
             key, query.pairs, query.beyond, query.without_effect(), list(query.unknown), list(query.mistakes)
         )
+
+    def key_reader(self, read: ReadKey, source: SourceNames) -> ReadKey:
+        return read
 
     def read_signature(self, raw_path: bytes, query: bytes) -> Signature:
         """`s` beside what it signs: the path and the rest of the query, as they stand in the URL.
@@ -70,6 +76,10 @@ class Imgix:
         """MD5, as imgix defined it, of the token with the message behind it."""
         return hashlib.md5(secret.encode() + message, usedforsecurity=False).hexdigest()
 
-    def write_signed(self, secret: str, path: str, expires: int) -> str:
-        query = f"{EXPIRES}={expires}"
-        return f"{query}&{SIGNATURE}={self.sign(secret, f'{path}?{query}'.encode())}"
+    def sign_url(self, secret: str, raw_path: str) -> str:
+        """`raw_path` may have a query."""
+        sign = "&" if "?" in raw_path else "?"
+        return f"{raw_path}{sign}{SIGNATURE}={self.sign(secret, raw_path.encode())}"
+
+    def write_url(self, secret: str | None, path: str, expires: int) -> str:
+        return path if secret is None else self.sign_url(secret, f"{path}?{EXPIRES}={expires}")

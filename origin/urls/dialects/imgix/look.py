@@ -15,8 +15,8 @@ from origin.urls.dialects.imgix.box import read_padding
 from origin.urls.dialects.imgix.box import shorter_side
 from origin.urls.dialects.imgix.query import ImgixQuery
 from origin.urls.dialects.imgix.query import Refusal
-from origin.urls.dialects.imgix.query import read_number
-from origin.urls.dialects.imgix.query import write_number
+from origin.urls.dialects.numbers import read_number
+from origin.urls.dialects.numbers import write_number
 
 _FORMATS = {
     **{name: name for name in ("avif", "blurhash", "gif", "jpg", "png", "webp")},

@@ -15,12 +15,13 @@ from origin.urls.dialects.imgix.names import REFUSED
 from origin.urls.dialects.imgix.names import SIGNATURE
 from origin.urls.dialects.imgix.names import WITHOUT_EFFECT
 from origin.urls.dialects.imgix.names import find_name
+from origin.urls.dialects.numbers import read_number
+from origin.urls.dialects.numbers import write_number
 from origin.urls.options import quote_value
 from origin.urls.query import Pair
 
 _JOINED = "auto"  # the only name that imgix joins where it comes again
 _OURS = {b"p", b"preset"}  # names that imgix does not have, so they keep our meaning
-_NUMBER = re.compile(r"-?(?:[0-9]{1,9}(?:\.[0-9]{1,9})?|\.[0-9]{1,9})")
 _HEXADECIMAL = re.compile(r"[0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8}")
 
 
@@ -106,18 +107,6 @@ class ImgixQuery:
     def list(self, name: str) -> Iterator[str]:
         """The values of a list that are not empty."""
         return (value for value in self.given.get(name, "").split(",") if value)
-
-
-def read_number(text: str) -> Decimal | None:
-    """None for what is no plain number."""
-    return Decimal(text) if _NUMBER.fullmatch(text) else None
-
-
-def write_number(value: object) -> str:
-    """A number as options of ours have it; text as it is."""
-    if not isinstance(value, Decimal):
-        return str(value)
-    return format(round(value, 6).normalize(), "f")
 
 
 def _asks_for_nothing(name: str, text: str) -> bool:

@@ -1,0 +1,42 @@
+"""What a handler does with URLs in the words of another system."""
+
+from __future__ import annotations
+
+from origin.config.handler import Handler
+from origin.config.signing import foreign_verifier
+from origin.signing.foreign import ForeignVerifier
+from origin.sources import make_key_reader
+from origin.sources.http import HttpSettings
+from origin.urls.dialects import DIALECTS
+from origin.urls.dialects.camo import Camo
+from origin.urls.dialects.dialect import SourceNames
+from origin.urls.dialects.dialect import Translate
+from origin.urls.dialects.dialect import keep_words
+from origin.urls.dialects.dialect import translate_behind
+from origin.urls.path import ROOT
+from origin.urls.url_keys import ReadKey
+
+
+def make_translate(handler: Handler) -> Translate:
+    """What turns URLs of this handler into our words."""
+    if handler.dialect is None or handler.dialect == Camo.name:  # whose words are ours
+        return keep_words
+    return translate_behind(DIALECTS[handler.dialect], handler.prefix)
+
+
+def make_reader(handler: Handler, *, signed: bool) -> ReadKey:
+    """What turns the key in a URL of this handler into the key that its source is asked for."""
+    read = make_key_reader(handler.source, signed=signed)
+    if handler.dialect is None:
+        return read
+    takes_urls = isinstance(handler.source, HttpSettings) and handler.source.keys == "url"
+    names = SourceNames(getattr(handler.source, "bucket", None), takes_urls)
+    return DIALECTS[handler.dialect].key_reader(read, names)
+
+
+def make_verifier(handler: Handler, dialect: str) -> tuple[ForeignVerifier, str]:
+    """What judges the signatures of a handler with that dialect, and the prefix behind which the path is
+    signed."""
+    signing = handler.signing
+    behind = DIALECTS[dialect].signs_in_path or (signing is not None and signing.signed_path == "key")
+    return foreign_verifier(signing, dialect), handler.prefix if behind else ROOT

@@ -1,0 +1,139 @@
+"""thumbor's crop, trim, `fit-in`, size and alignment, and the filters that change what they mean."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from origin.urls.dialects.asked import Asked
+from origin.urls.dialects.asked import Refusal
+from origin.urls.dialects.numbers import read_number
+from origin.urls.dialects.thumbor.path import ThumborPath
+
+_WHOLE = 999_999  # px: the original's own side, since nothing is enlarged
+_ORIGINAL = "orig"
+_STEP = Decimal(3).sqrt()  # a grey that differs by one level is so far away, and tolerance is that distance
+_HIGHEST = 100  # of our `trim`
+Side = int | str | None  # pixels, _ORIGINAL, or none
+
+
+def settle_part(path: ThumborPath, asked: Asked) -> None:
+    """What of the original counts."""
+    trim, crop = path.parts.get("trim"), path.parts.get("crop")
+    if trim is not None:
+        if trim[0] == "bottom-right":
+            raise Refusal("trim", "not available here by the colour at the bottom right", "bottom-right")
+        tolerance = round(int(trim[1] or 0) / _STEP)
+        asked.set("trim", min(max(tolerance, 1), _HIGHEST))
+    if crop is None:
+        return
+    left, top, right, bottom = (int(number or 0) for number in crop)
+    if not any((left, top, right, bottom)):
+        return  # as libraries write where nothing is cut
+    if trim is not None:
+        raise Refusal("AxB:CxD", "not available here beside trim, which thumbor does first")
+    if right <= left or bottom <= top:
+        raise Refusal("AxB:CxD", "expected the left and top edge, and then the right and bottom one")
+    asked.set("rect", f"{left},{top},{right - left},{bottom - top}")
+
+
+def settle_size(path: ThumborPath, asked: Asked) -> None:
+    _, wide_text, _, high_text = path.parts.get("size", (None,) * 4)
+    sides = _Sides(_side(wide_text), _side(high_text), _proportion(path))
+    fit_in = path.parts.get("fit-in")
+    if fit_in is None:
+        _fill_box(path, asked, sides)
+    else:
+        _fit_in(path, asked, sides, *(word is not None for word in fit_in))
+    if sides.wide is None and sides.high is None and 0 < sides.proportion < 1:
+        asked.beyond["scale"] = float(sides.proportion)
+    if "upscale" in path.filters and (asked.has("w") or asked.has("h")):
+        asked.set("enlarge", "true")
+        asked.beyond.pop("keeps_shape", None)
+
+
+class _Sides:
+    """Both sides that are asked for."""
+
+    def __init__(self, wide: Side, high: Side, proportion: Decimal) -> None:
+        self.wide, self.high, self.proportion = wide, high, proportion
+
+    @property
+    def both(self) -> bool:
+        return self.wide is not None and self.high is not None
+
+    @property
+    def in_pixels(self) -> bool:
+        """Whether both are known."""
+        return isinstance(self.wide, int) and isinstance(self.high, int)
+
+    def set(self, asked: Asked, *, with_original: bool) -> None:
+        for name, side in (("w", self.wide), ("h", self.high)):
+            if isinstance(side, int):
+                asked.set(name, max(side * self.proportion, Decimal(1)))
+            elif side is not None and with_original:
+                asked.set(name, _WHOLE)
+
+
+def _side(text: str | None) -> Side:
+    return text if text == _ORIGINAL else int(text or 0) or None
+
+
+def _proportion(path: ThumborPath) -> Decimal:
+    if "proportion" not in path.filters:
+        return Decimal(1)
+    text = ",".join(path.filters["proportion"])
+    number = read_number(text)
+    if number is None or not 0 < number <= 1:
+        raise Refusal("proportion", "expected a number above 0, and 1 at most", text)
+    return number
+
+
+def _fit_in(path: ThumborPath, asked: Asked, sides: _Sides, adaptive: bool, full: bool) -> None:
+    """All of the picture is shown. `orig` bounds nothing, since nothing is enlarged."""
+    if adaptive and sides.both and sides.wide != sides.high:
+        raise Refusal("adaptive-fit-in", "available here for a square alone, since it turns the box")
+    if full and sides.both and not sides.in_pixels:
+        return  # covers a side of the original, so it has the original's size
+    sides.set(asked, with_original=False)
+    if sides.in_pixels:
+        pads = "fill" in path.filters and not full
+        asked.set("fit", "outside" if full else "contain" if pads else "inside")
+
+
+def _fill_box(path: ThumborPath, asked: Asked, sides: _Sides) -> None:
+    """The box is filled and the rest cut, or the picture stretched."""
+    if not sides.both:
+        sides.set(asked, with_original=False)
+        return
+    if sides.wide == sides.high == _ORIGINAL:
+        return
+    sides.set(asked, with_original=True)
+    if "stretch" in path.filters:
+        asked.set("fit", "fill")
+    else:
+        asked.set("fit", "cover")
+        _settle_gravity(path, asked)
+    if sides.in_pixels:
+        asked.beyond["keeps_shape"] = True
+
+
+def _settle_gravity(path: ThumborPath, asked: Asked) -> None:
+    if "focal" in path.filters:
+        asked.set("g", _read_focus(",".join(path.filters["focal"])))
+        return
+    if "smart" in path.parts:
+        asked.set("g", "smart")
+        return
+    aligned = [*path.parts.get("valign", ()), *path.parts.get("halign", ())]
+    edges = [name for name in aligned if name not in (None, "middle", "center")]
+    if edges:
+        asked.set("g", "-".join(map(str, edges)))
+
+
+def _read_focus(text: str) -> str:
+    """The middle of an area given in shares of the sides."""
+    numbers = [read_number(number) for number in text.replace("x", ":").split(":")]
+    known = [number for number in numbers if number is not None and 0 <= number <= 1]
+    if len(known) != 4 or len(numbers) != 4:
+        raise Refusal("focal", "expected an area in shares of the sides, such as 0.1x0.2:0.5x0.6", text)
+    return f"{format((known[0] + known[2]) / 2, 'f')},{format((known[1] + known[3]) / 2, 'f')}"
