@@ -16,6 +16,7 @@ from origin.cli.common import end_as_misused
 from origin.cli.common import read_config
 from origin.signing import UrlSigner
 from origin.urls.dialects import SIGNING
+from origin.urls.dialects import signs_in_path
 from origin.urls.options import Option
 from origin.urls.path import find_mount
 from origin.urls.writing import find_picture_option
@@ -184,10 +185,10 @@ def _sign_in_dialect(
     """The path with its signature, where the handler's dialect has both in the path."""
     path = path.removeprefix("/")
     found = find_mount(path, {handler.prefix: handler for handler in read_config(config_path).handlers})
-    name = "" if found is None else found[0].dialect or ""
-    if found is None or name not in SIGNING or not SIGNING[name].signs_in_path:
+    if found is None or not signs_in_path(found[0].dialect):
         return None
     handler, rest = found
+    name = handler.dialect or ""
     if options or expires_in is not None:
         end_as_misused(f"what {name} can say stands in PATH")
     secrets = handler.signing.secrets(name) if handler.signing is not None else ()

@@ -82,7 +82,7 @@ class Signing(Part):
             wanted = f'"dialect": "{_WITH_SIGNED_PATH}" beside signing'
             raise expected(wanted, key="signing.signed_path", got="")
         if dialect is not None and dialect in SIGNING and not self.secrets(dialect):
-            keys = FOREIGN_SECRETS.get(dialect, ())
+            keys = FOREIGN_SECRETS[dialect]
             raise expected(f"{' and '.join(keys)}, with which {dialect} signs", key="signing", got="")
 
     def secrets(self, dialect: str) -> tuple[str, ...]:

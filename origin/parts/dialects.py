@@ -8,7 +8,7 @@ from origin.signing.foreign import ForeignVerifier
 from origin.sources import make_key_reader
 from origin.sources.http import HttpSettings
 from origin.urls.dialects import DIALECTS
-from origin.urls.dialects.camo import Camo
+from origin.urls.dialects import SIGNING
 from origin.urls.dialects.dialect import SourceNames
 from origin.urls.dialects.dialect import Translate
 from origin.urls.dialects.dialect import keep_words
@@ -19,7 +19,7 @@ from origin.urls.url_keys import ReadKey
 
 def make_translate(handler: Handler) -> Translate:
     """What turns URLs of this handler into our words."""
-    if handler.dialect is None or handler.dialect == Camo.name:  # whose words are ours
+    if handler.dialect is None:
         return keep_words
     return translate_behind(DIALECTS[handler.dialect], handler.prefix)
 
@@ -27,16 +27,16 @@ def make_translate(handler: Handler) -> Translate:
 def make_reader(handler: Handler, *, signed: bool) -> ReadKey:
     """What turns the key in a URL of this handler into the key that its source is asked for."""
     read = make_key_reader(handler.source, signed=signed)
-    if handler.dialect is None:
+    if handler.dialect is None or handler.dialect not in SIGNING:
         return read
     takes_urls = isinstance(handler.source, HttpSettings) and handler.source.keys == "url"
     names = SourceNames(getattr(handler.source, "bucket", None), takes_urls)
-    return DIALECTS[handler.dialect].key_reader(read, names)
+    return SIGNING[handler.dialect].key_reader(read, names)
 
 
 def make_verifier(handler: Handler, dialect: str) -> tuple[ForeignVerifier, str]:
     """What judges the signatures of a handler with that dialect, and the prefix behind which the path is
     signed."""
     signing = handler.signing
-    behind = DIALECTS[dialect].signs_in_path or (signing is not None and signing.signed_path == "key")
+    behind = SIGNING[dialect].signs_in_path or (signing is not None and signing.signed_path == "key")
     return foreign_verifier(signing, dialect), handler.prefix if behind else ROOT

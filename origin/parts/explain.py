@@ -29,8 +29,8 @@ from origin.parts.explain_signature import describe_signature
 from origin.parts.other_paths import explain_other_path
 from origin.signing import Pair
 from origin.signing import decode_query
-from origin.urls.dialects import DIALECTS
 from origin.urls.dialects import SIGNING
+from origin.urls.dialects import signs_in_path
 from origin.urls.dialects.dialect import Translation
 from origin.urls.options import BY_NAME
 from origin.urls.parsing import OptionDefaults
@@ -68,8 +68,9 @@ def explain_url(config: Config, url: str, now: float) -> tuple[list[str], bool]:
         return _explain_posted(handler, key, pairs, defaults, lines)
     pairs = decode_query(parts.query.encode("utf-8", "surrogateescape"))
     translation = make_translate(handler)(key, pairs, raw_path)
-    # In the words of the dialect the key may begin with a signature, which is not shown.
-    lines += [f"key: {translation.key}", *hint_at_address(parts.fragment, translation.key)]
+    # In a dialect the key may begin with a signature, which is not shown.
+    shown = translation.key if signs_in_path(handler.dialect) else key
+    lines += [f"key: {shown}", *hint_at_address(parts.fragment, shown)]
     if handler.write is not None and key.startswith(RESERVED):
         reserved = BadRequest(f"keys below {RESERVED} are reserved")
         return [*lines, f"refused: {reserved}", _describe_failure(handler, reserved)], False
@@ -86,7 +87,8 @@ def _explain_signed(
     defaults = config.option_defaults(handler)
     lines: list[str] = []
     if handler.dialect is not None:
-        lines += _describe_translation(handler.dialect, translation)
+        shown = translation.key if signs_in_path(handler.dialect) else key
+        lines += _describe_translation(handler.dialect, shown, translation)
     if handler.dialect is not None and handler.dialect in SIGNING:
         signature, accepted = describe_foreign_signature(handler, handler.dialect, raw_path, raw_query, now)
     else:
@@ -159,11 +161,13 @@ def _describe_name(key: str, named: NamedPreset, alone: str) -> Iterator[str]:
     yield f"  but where the source has {key} itself, that one, {alone}"
 
 
-def _describe_translation(dialect: str, translation: Translation) -> Iterator[str]:
+def _describe_translation(dialect: str, key: str, translation: Translation) -> Iterator[str]:
     """What a URL is in our words, and what of it is not."""
+    if translation.key != key:
+        yield f"key of the original: {translation.key}"
     yield f"dialect: {dialect}; in our words: " + ("&".join(_spell_pairs(translation)) or "no option")
     for name in translation.unknown:
-        nor = "no option of {}" if DIALECTS[dialect].signs_in_path else "neither an option of {} nor p"
+        nor = "no option of {}" if signs_in_path(dialect) else "neither an option of {} nor p"
         yield f"ignored: {show(name)}: {nor.format(dialect)}"
     for name in translation.without_effect:
         yield f"ignored: {name}: changes no pixel that anybody asked for"

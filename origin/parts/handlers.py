@@ -49,8 +49,8 @@ from origin.sources.base import CheckResult
 from origin.sources.base import no_limit
 from origin.sources.http import HttpSettings
 from origin.sources.watched_registry import WatchedRegistry
-from origin.urls.dialects import DIALECTS
 from origin.urls.dialects import SIGNING
+from origin.urls.dialects import signs_in_path
 
 Clock = Callable[[], float]
 
@@ -144,7 +144,7 @@ class HandlerBuilder:
             authorizer=self._authorizer(config),
             translate=make_translate(config),
             read_key=make_reader(config, signed=bool(config.signing or self._verify)),
-            signs_in_path=config.dialect is not None and DIALECTS[config.dialect].signs_in_path,
+            signs_in_path=signs_in_path(config.dialect),
             registry=registry,
             later=LaterAvif(renditions, self._idle, pool) if config.avif == "later" else None,
             passthrough=config.passthrough,

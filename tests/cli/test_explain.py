@@ -618,11 +618,37 @@ def test_an_expiry_of_a_dialect_counts_without_signing() -> None:
     assert told["answer"] == ["404, the fallback image, class forbidden"]
 
 
+THUMBOR_KEY = "a-thumbor-key-16"
+
+
+def test_a_dialect_in_the_path_is_told_without_its_signature() -> None:
+    config = configured(dialect="thumbor", prefix="a/b", signing={"thumbor_key": THUMBOR_KEY}, debug=True)
+    rest = "300x200/left/filters:strip_icc():made_up()/2024/cat.jpg"
+    digest = hmac.digest(THUMBOR_KEY.encode(), rest.encode(), "sha1")
+    signature = base64.urlsafe_b64encode(digest).decode()
+    told = explained(f"/a/b/{signature}/{rest}?utm=1", config)
+    assert told["key"] == ["2024/cat.jpg"]
+    assert told["dialect"] == ["thumbor; in our words: w=300&h=200&fit=cover&g=left"]
+    assert told["ignored"] == [
+        "made_up: no option of thumbor",
+        "utm: no option of thumbor",
+        "strip_icc: changes no pixel that anybody asked for",
+    ]
+    assert told["signature"][1:] == [f"signed text: the secret, then {rest}", "verdict: signed, with key 1"]
+    assert told["options"] == ["w=300 h=200 c=true g=left"]
+    assert told["original"][0].startswith("/srv/photos/2024/cat.jpg")
+    refused = explained(f"/a/b/{signature}/{rest[1:]}", config)
+    assert refused["answer"] == ["404, the fallback image, class forbidden"]
+    for lines in (told, refused, explained(f"/a/b/{signature}", config)):
+        assert signature not in str(lines)
+    assert explained("/a/b/unsafe/cat.jpg", config)["signature"][-1].startswith("verdict: missing")
+
+
 def test_the_path_of_cloudflare_is_told_in_our_words() -> None:
     config = configured(dialect="cloudflare", signing={"keys": [KEY]})
     path = "width=300,height=200,fit=cover,g=0.3x0.5,trim=1;2;3;4,metadata=none,foo=1/a/cat.jpg"
     told = explained(UrlSigner("", "photos", [KEY]).url(path), config)
-    assert told["key"] == ["a/cat.jpg"]
+    assert told["key of the original"] == ["a/cat.jpg"]
     assert told["dialect"] == ["cloudflare; in our words: w=300&h=200&fit=cover&enlarge=true&g=0.3,0.5"]
     assert told["ignored"] == [
         "foo: neither an option of cloudflare nor p",
@@ -649,32 +675,6 @@ def test_both_spellings_of_camo_are_told_alike() -> None:
         assert in_dialect["options"] == told["options"] == ["w=30"]
         assert in_dialect.pop("dialect")[0].startswith("camo; in our words: w=30")
         assert in_dialect == told
-
-
-THUMBOR_KEY = "a-thumbor-key-16"
-
-
-def test_a_dialect_in_the_path_is_told_without_its_signature() -> None:
-    config = configured(dialect="thumbor", prefix="a/b", signing={"thumbor_key": THUMBOR_KEY}, debug=True)
-    rest = "300x200/left/filters:strip_icc():made_up()/2024/cat.jpg"
-    digest = hmac.digest(THUMBOR_KEY.encode(), rest.encode(), "sha1")
-    signature = base64.urlsafe_b64encode(digest).decode()
-    told = explained(f"/a/b/{signature}/{rest}?utm=1", config)
-    assert told["key"] == ["2024/cat.jpg"]
-    assert told["dialect"] == ["thumbor; in our words: w=300&h=200&fit=cover&g=left"]
-    assert told["ignored"] == [
-        "made_up: no option of thumbor",
-        "utm: no option of thumbor",
-        "strip_icc: changes no pixel that anybody asked for",
-    ]
-    assert told["signature"][1:] == [f"signed text: the secret, then {rest}", "verdict: signed, with key 1"]
-    assert told["options"] == ["w=300 h=200 c=true g=left"]
-    assert told["original"][0].startswith("/srv/photos/2024/cat.jpg")
-    refused = explained(f"/a/b/{signature}/{rest[1:]}", config)
-    assert refused["answer"] == ["404, the fallback image, class forbidden"]
-    for lines in (told, refused, explained(f"/a/b/{signature}", config)):
-        assert signature not in str(lines)
-    assert explained("/a/b/unsafe/cat.jpg", config)["signature"][-1].startswith("verdict: missing")
 
 
 def test_of_avifs_that_are_made_later_it_tells_what_comes_until_then() -> None:

@@ -16,3 +16,8 @@ SIGNING: Mapping[str, SigningDialect] = {dialect.name: dialect for dialect in (I
 _UNSIGNED: Mapping[str, Dialect] = {dialect.name: dialect for dialect in (Cloudflare(), Camo())}
 DIALECTS: Mapping[str, Dialect] = {**SIGNING, **_UNSIGNED}
 """By what stands under `dialect` in a handler."""
+
+
+def signs_in_path(dialect: str | None) -> bool:
+    """Whether the first segment behind the prefix of a handler with that dialect is a signature."""
+    return dialect in SIGNING and SIGNING[str(dialect)].signs_in_path

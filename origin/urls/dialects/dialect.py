@@ -8,7 +8,6 @@ says how, and `origin.signing.foreign` checks that. Where it does not, our token
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,7 +33,7 @@ class Translation:
     mistakes: Sequence[str] = ()  # what cannot be done here, each with its name, for the log
 
 
-def keep_words(key: str, pairs: Sequence[Pair], raw_path: bytes) -> Translation:
+def keep_words(key: str, pairs: Sequence[Pair], raw_path: bytes = b"", /) -> Translation:
     """What a URL says without a dialect."""
     return Translation(key, pairs, NOTHING)
 
@@ -47,9 +46,11 @@ class Signature(NamedTuple):
     expires: int | None  # Unix second
 
 
-Translate = Callable[[str, Sequence[Pair], bytes], Translation]
-"""What the decoded path behind the prefix, the decoded query and the raw path ask for. What cannot be done is
-among the mistakes; the pairs hold the rest, for the fallback image."""
+class Translate(Protocol):
+    """What the decoded path behind the prefix, the decoded query and the raw path ask for. What cannot be
+    done is among the mistakes; the pairs hold the rest, for the fallback image."""
+
+    def __call__(self, key: str, pairs: Sequence[Pair], raw: bytes = b"", /) -> Translation: ...
 
 
 class SourceNames(NamedTuple):
@@ -63,21 +64,22 @@ class Dialect(Protocol):
     """One other system."""
 
     name: str  # in the configuration
-    signs_in_path: bool  # whether the first segment behind the prefix is the signature
 
-    def translate(self, key: str, pairs: Sequence[Pair], raw_key: bytes = b"") -> Translation:
-        """What a key and a query in the words of that system mean in ours. `raw_key` is the key as it came,
-        with the slash before it; where it is empty, the decoded one has to do."""
-
-    def key_reader(self, read: ReadKey, source: SourceNames) -> ReadKey:
-        """The reader of keys that that system writes, for a source whose own keys `read` reads."""
+    @property
+    def translate(self) -> Translate:
+        """What a key and a query in the words of that system mean in ours. The third argument is the key as
+        it came, with the slash before it; where it is empty, the decoded one has to do."""
 
 
 class SigningDialect(Dialect, Protocol):
     """One other system that signs its URLs."""
 
+    signs_in_path: bool  # whether the first segment behind the prefix is the signature
     signature_name: str  # of a pair of the query; empty where that is not the signature
     signature_form: re.Pattern[bytes]  # its value or that segment, decoded, which no log shows
+
+    def key_reader(self, read: ReadKey, source: SourceNames) -> ReadKey:
+        """The reader of keys that that system writes, for a source whose own keys `read` reads."""
 
     def read_signature(self, raw_path: bytes, query: bytes) -> Signature:
         """The signature of a URL. `raw_path` is the path that was signed, with its leading slash; where the
@@ -99,9 +101,11 @@ class SigningDialect(Dialect, Protocol):
 
 
 def translate_behind(dialect: Dialect, prefix: str) -> Translate:
-    """The translation of URLs of a handler with that prefix."""
+    """The translation of whole URLs of a handler with that prefix."""
+    if dialect.translate is keep_words:
+        return keep_words
 
-    def translate(key: str, pairs: Sequence[Pair], raw_path: bytes) -> Translation:
+    def translate(key: str, pairs: Sequence[Pair], raw_path: bytes = b"", /) -> Translation:
         return dialect.translate(key, pairs, raw_key(raw_path, prefix) or b"")
 
     return translate

@@ -14,13 +14,11 @@ from origin.urls.dialects.asked import Refusal
 from origin.urls.dialects.cloudflare import box
 from origin.urls.dialects.cloudflare import look
 from origin.urls.dialects.cloudflare.asked import CloudflareOptions
-from origin.urls.dialects.dialect import SourceNames
 from origin.urls.dialects.dialect import Translation
 from origin.urls.options import BY_NAME
 from origin.urls.query import Pair
 from origin.urls.query import escape_pairs
 from origin.urls.query import join_pairs
-from origin.urls.url_keys import ReadKey
 
 PREFIX = "cdn-cgi/image/"
 """What the path begins with at Cloudflare; a part of the key where the handler is mounted at the root."""
@@ -42,9 +40,8 @@ class Cloudflare:
     """See `Dialect`."""
 
     name = "cloudflare"
-    signs_in_path = False
 
-    def translate(self, key: str, pairs: Sequence[Pair], raw_key: bytes = b"") -> Translation:
+    def translate(self, key: str, pairs: Sequence[Pair], raw_key: bytes = b"", /) -> Translation:
         text, slash, source = _split(key.removeprefix(PREFIX))
         asked = CloudflareOptions(text)
         for step in _STEPS:
@@ -58,9 +55,6 @@ class Cloudflare:
         original = _with_query(_URL.sub(r"\1://", source, count=1), query) if is_url else source
         said = asked.translated(original.removeprefix("/"))
         return replace(said, pairs=[*said.pairs, *token])
-
-    def key_reader(self, read: ReadKey, source: SourceNames) -> ReadKey:
-        return read
 
 
 def _split(path: str) -> tuple[str, str, str]:

@@ -42,7 +42,7 @@ class Imgix:
     signature_name = SIGNATURE
     signature_form = re.compile(rb"[0-9a-f]{32}")
 
-    def translate(self, key: str, pairs: Sequence[Pair], raw_key: bytes = b"") -> Translation:
+    def translate(self, key: str, pairs: Sequence[Pair], raw_key: bytes = b"", /) -> Translation:
         query = ImgixQuery(pairs)
         query.refuse()
         for step in _STEPS:

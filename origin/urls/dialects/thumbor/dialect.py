@@ -43,7 +43,7 @@ class Thumbor:
     signature_name = ""
     signature_form = FORM
 
-    def translate(self, key: str, pairs: Sequence[Pair], raw_key: bytes = b"") -> Translation:
+    def translate(self, key: str, pairs: Sequence[Pair], raw_key: bytes = b"", /) -> Translation:
         path = read_path(split_key(key, raw_key))
         asked = Asked(self.name)
         if not path.is_signed:
