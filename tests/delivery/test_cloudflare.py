@@ -35,6 +35,7 @@ HANDLERS: dict[str, dict[str, Any]] = {
     "signed": {"signing": {"keys": [KEY]}},
     "bounded": {"options": ["w", "h", "fit"]},
     "plain": {"passthrough": "plain"},
+    "named": {"preset_names": {"MI": "medium"}},
     "sites": {"source": {"type": "http", "keys": "url", "hosts": ["example.com"]}},
 }
 
@@ -45,6 +46,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     own = {"source": {"type": "local", "root": str(folder)}, "dialect": "cloudflare"}
     config = {
         "handlers": [{"name": name, **own, **more} for name, more in HANDLERS.items()],
+        "presets": {"medium": {"w": 40}},
         "cache": {"path": str(folder / "cache")},
         "renderers": 1,
     }
@@ -274,6 +276,13 @@ def test_the_bounds_of_a_handler_hold_in_its_dialect(served: Running) -> None:
 
 def test_a_url_that_asks_for_nothing_passes_through(served: Running) -> None:
     assert served.get("/plain/metadata=keep,onerror=redirect/cat.png").body == encoded(FIELD, "PNG")
+
+
+def test_presets_are_named_in_options_and_in_file_names(served: Running) -> None:
+    assert size(served, "/cdn-cgi/image/p=medium/cat.png") == (40, 27)
+    assert size(served, "/cdn-cgi/image/p=medium,width=30/cat.png") == (30, 20)
+    answer = served.get("/named/metadata=none/catMI.webp")
+    assert (answer.type, opened(answer.body).size) == ("image/webp", (40, 27))
 
 
 def test_formats_follow_the_browser_where_auto_says_so(served: Running) -> None:

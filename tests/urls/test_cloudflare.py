@@ -244,16 +244,16 @@ def test_a_path_without_options_or_original_is_refused() -> None:
         "/w=3/cat.jpg",
         "https://example.com/a.jpg",
     ):
-        assert mistake(path) == "the path has no option of cloudflare in its first segment", path
-    assert mistake("w=300") == "the path has nothing behind the options of cloudflare"
+        assert mistake(path) == "cloudflare option path: expected an option in the first segment", path
+    assert mistake("w=300") == "cloudflare option path: expected an original behind the options"
     for path in ("w=3(00/cat.jpg", "w=3)/cat.jpg", "background=rgb((1)/cat.jpg"):
-        assert mistake(path) == "the options of cloudflare have a bracket without its other half", path
+        assert mistake(path) == "cloudflare option path: expected the other half of each bracket", path
 
 
 def test_more_options_than_there_are_are_not_read() -> None:
     many = ",".join(["w=3"] * (MAX_OPTIONS + 1))
     assert translate(f"{many}/cat.jpg").mistakes == [
-        f"the path has more than {MAX_OPTIONS} options of cloudflare"
+        f"cloudflare option path: expected {MAX_OPTIONS} options or fewer"
     ]
 
 

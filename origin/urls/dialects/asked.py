@@ -38,6 +38,10 @@ class Asked:
         """Whether that option of ours is asked for."""
         return name in self._ours
 
+    @property
+    def has_mistakes(self) -> bool:
+        return bool(self._mistakes)
+
     def note(self, refusal: Refusal) -> None:
         """Keep what is wrong, once."""
         self._mistakes[f"{self._system} {refusal}"] = None

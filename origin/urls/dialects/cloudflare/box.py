@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from origin.urls.dialects.cloudflare.asked import Asked
-from origin.urls.dialects.cloudflare.asked import Refusal
-from origin.urls.dialects.cloudflare.asked import read_number
+from origin.urls.dialects.asked import Refusal
+from origin.urls.dialects.cloudflare.asked import CloudflareOptions
+from origin.urls.dialects.numbers import read_number
 
 Point = tuple[Decimal, Decimal]
 """Shares of the sides, from the top left."""
@@ -63,7 +63,7 @@ _TRIM_SIDES = ("top", "right", "bottom", "left")
 _TRIM_TOLERANCE = 10  # levels, of `trim=border`; Cloudflare tells none
 
 
-def settle_box(asked: Asked) -> None:
+def settle_box(asked: CloudflareOptions) -> None:
     wide, high = _read_width(asked), _read_height(asked)
     if _degrees(asked) in (90, 270):
         wide, high = high, wide
@@ -86,7 +86,7 @@ def settle_box(asked: Asked) -> None:
         raise Refusal("upscale", "expected interpolate", "generate")
 
 
-def settle_gravity(asked: Asked) -> None:
+def settle_gravity(asked: CloudflareOptions) -> None:
     """What a cut keeps. The point of the cut lies on that of the picture, so 0 and 1 are its edges."""
     text = asked.given.get("gravity")
     if text is None or _read_fit(asked).fit != "cover":
@@ -103,7 +103,7 @@ def settle_gravity(asked: Asked) -> None:
         asked.beyond["aligned"] = True
 
 
-def settle_turn(asked: Asked) -> None:
+def settle_turn(asked: CloudflareOptions) -> None:
     degrees, flip = _degrees(asked), _flip(asked)
     if degrees:
         asked.set("rotate", degrees)
@@ -111,7 +111,7 @@ def settle_turn(asked: Asked) -> None:
         asked.set("flip", _OTHER_FLIPS[flip] if degrees in (90, 270) else flip)
 
 
-def settle_trim(asked: Asked) -> None:
+def settle_trim(asked: CloudflareOptions) -> None:
     """The part that is left: pixels from the edges of the original, or its size. `dpr` multiplies all."""
     text = asked.given.get("trim")
     if text == "border":
@@ -138,29 +138,29 @@ def settle_trim(asked: Asked) -> None:
     asked.set("rect", ",".join(map(str, rect)))
 
 
-def _read_fit(asked: Asked) -> _Fit:
+def _read_fit(asked: CloudflareOptions) -> _Fit:
     return _FITS[asked.choice("fit", *_FITS) or "scale-down"]
 
 
-def pads_to_box(asked: Asked) -> bool:
+def pads_to_box(asked: CloudflareOptions) -> bool:
     return _read_fit(asked).fit == "contain"
 
 
-def _read_width(asked: Asked) -> Decimal | None:
+def _read_width(asked: CloudflareOptions) -> Decimal | None:
     if asked.given.get("width") == "auto":
         return Decimal(_WIDEST_OF_AUTO)
     return asked.number("width", 0, _LARGEST)
 
 
-def _read_height(asked: Asked) -> Decimal | None:
+def _read_height(asked: CloudflareOptions) -> Decimal | None:
     return None if asked.given.get("height") == "auto" else asked.number("height", 0, _LARGEST)
 
 
-def _degrees(asked: Asked) -> int:
+def _degrees(asked: CloudflareOptions) -> int:
     return int(asked.choice("rotate", "0", "90", "180", "270", "360") or 0) % 360
 
 
-def _flip(asked: Asked) -> str:
+def _flip(asked: CloudflareOptions) -> str:
     return asked.choice("flip", "h", "v", "hv") or ""
 
 
@@ -168,18 +168,18 @@ def _read_point(text: str) -> Point:
     if text in _SIDES:
         return _SIDES[text]
     x, y = (read_number(share) for share in text.partition("x")[::2])
-    if x is None or y is None or max(x, y) > 1:
+    if x is None or y is None or not (0 <= x <= 1 and 0 <= y <= 1):
         names = ", ".join((*_SIDES, *_SEARCHES))
         raise Refusal("gravity", f"expected {names}, or shares such as 0.5x0.33", text)
     return x, y
 
 
-def _read_edges(asked: Asked, text: str | None) -> tuple[Decimal, ...]:
+def _read_edges(asked: CloudflareOptions, text: str | None) -> tuple[Decimal, ...]:
     """Top, right, bottom and left of `trim=20;30;20;0`."""
     if text is None or text == "border":
         return (_NONE,) * len(_TRIM_SIDES)
     edges = [read_number(edge) for edge in text.split(";")]
-    numbers = tuple(edge for edge in edges if edge is not None and edge <= _LARGEST)
+    numbers = tuple(edge for edge in edges if edge is not None and 0 <= edge <= _LARGEST)
     if len(numbers) != len(_TRIM_SIDES) or len(edges) != len(_TRIM_SIDES):
         raise Refusal("trim", "expected border, or pixels as top;right;bottom;left", text)
     return numbers

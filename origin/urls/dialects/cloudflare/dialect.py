@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 
+from origin.urls.dialects.asked import Refusal
 from origin.urls.dialects.cloudflare import box
 from origin.urls.dialects.cloudflare import look
-from origin.urls.dialects.cloudflare.asked import Asked
-from origin.urls.dialects.cloudflare.asked import Refusal
+from origin.urls.dialects.cloudflare.asked import CloudflareOptions
 from origin.urls.dialects.dialect import Translation
 from origin.urls.options import BY_NAME
 from origin.urls.query import Pair
@@ -41,27 +43,18 @@ class Cloudflare:
 
     def translate(self, key: str, pairs: Sequence[Pair], raw_key: bytes = b"", /) -> Translation:
         text, slash, source = _split(key.removeprefix(PREFIX))
-        asked = Asked(text)
+        asked = CloudflareOptions(text)
         for step in _STEPS:
-            try:
-                step(asked)
-            except Refusal as refusal:
-                asked.note(refusal)
-        if not (asked.has_options or asked.mistakes):
-            asked.mistakes["the path has no option of cloudflare in its first segment"] = None
-        elif not slash:
-            asked.mistakes["the path has nothing behind the options of cloudflare"] = None
+            asked.attempt(partial(step, asked))
+        if not (slash or asked.has_mistakes):
+            asked.note(Refusal("path", "expected an original behind the options"))
         token, query = _divide(pairs)
         is_url = _URL.match(source)
-        names = [] if is_url else [name.decode("utf-8", "replace") for name, _ in query]
-        return Translation(
-            _with_query(_URL.sub(r"\1://", source, count=1), query) if is_url else source.removeprefix("/"),
-            [*asked.pairs, *token],
-            asked.beyond,
-            asked.without_effect(),
-            list(dict.fromkeys([*asked.unknown, *names])),
-            list(asked.mistakes),
-        )
+        for name, _ in () if is_url else query:
+            asked.ignore_unknown(name.decode("utf-8", "replace"))
+        original = _with_query(_URL.sub(r"\1://", source, count=1), query) if is_url else source
+        said = asked.translated(original.removeprefix("/"))
+        return replace(said, pairs=[*said.pairs, *token])
 
 
 def _split(path: str) -> tuple[str, str, str]:

@@ -6,10 +6,10 @@ import re
 from decimal import Decimal
 
 from origin.urls.colours import NAMED
-from origin.urls.dialects.cloudflare.asked import Asked
-from origin.urls.dialects.cloudflare.asked import Refusal
-from origin.urls.dialects.cloudflare.asked import read_number
+from origin.urls.dialects.asked import Refusal
+from origin.urls.dialects.cloudflare.asked import CloudflareOptions
 from origin.urls.dialects.cloudflare.box import pads_to_box
+from origin.urls.dialects.numbers import read_number
 
 _FORMATS = {
     **{name: name for name in ("auto", "avif", "webp", "png")},
@@ -26,7 +26,7 @@ _SEPARATORS = re.compile(r"[ ,/]+")
 _OPAQUE = 255
 
 
-def tone(asked: Asked) -> None:
+def tone(asked: CloudflareOptions) -> None:
     """Factors as in CSS. 0 is as absent, but of `saturation`."""
     for name in ("brightness", "contrast", "saturation"):
         factor = asked.number(name, 0, _STRONGEST)
@@ -43,7 +43,7 @@ def tone(asked: Asked) -> None:
         asked.set("sharpen", max(sharpen, _LEAST_SHARPENING))
 
 
-def surround(asked: Asked) -> None:
+def surround(asked: CloudflareOptions) -> None:
     text = asked.given.get("background")
     if text is not None:
         asked.set("bg", _read_colour(text))
@@ -51,7 +51,7 @@ def surround(asked: Asked) -> None:
         asked.set("bg", "fff")  # Cloudflare's default
 
 
-def encode(asked: Asked) -> None:
+def encode(asked: CloudflareOptions) -> None:
     format = asked.choice("format", *_FORMATS)
     if format is not None:
         asked.set("f", _FORMATS[format])
@@ -89,7 +89,7 @@ def _read_colour(text: str) -> str:
 def _read_level(text: str, whole: int) -> int | None:
     """A number up to `whole`, or per cent, as 0 to 255; what is more counts as that."""
     number = read_number(text.removesuffix("%"))
-    if number is None:
+    if number is None or number < 0:
         return None
     share = number / (100 if text.endswith("%") else whole)
     return min(int(share * _OPAQUE + Decimal("0.5")), _OPAQUE)
