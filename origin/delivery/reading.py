@@ -101,7 +101,7 @@ class UrlReader:
             source_key = self._read_key(translation.key, translation.pairs, raw_path)
             self._check_reserved(key)
             self._check_reserved(translation.key)
-            passes = passes_through(self._passthrough, translation.pairs, self._defaults)
+            passes = passes_through(self._passthrough, translation.pairs, self._defaults, translation.beyond)
             options = Options() if passes else self._parse(translation, len(query) <= MAX_PARSED_QUERY)
         except OriginError as exc:
             failure = error or exc

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
+from typing import Any
 from typing import Literal
 
 from origin.errors import UnsupportedFormat
@@ -17,6 +18,9 @@ from origin.formats import sniff
 from origin.imaging.protocol import Job
 from origin.imaging.protocol import Watermark
 from origin.sources.object_metadata import Crop
+from origin.urls.box import NOTHING
+from origin.urls.options import BEYOND_OPTIONS
+from origin.urls.options import BY_NAME
 from origin.urls.options import Options
 from origin.urls.parsing import OptionDefaults
 from origin.urls.query import Pair
@@ -24,17 +28,27 @@ from origin.writers import EffortLevel
 
 Passthrough = Literal["never", "plain", "always"]
 """When the answer is the original's own bytes: never, where a URL has no options, always."""
+_ALONE = ("scale", "inset")  # of what no option says, what changes a picture without any option
 
 
-def passes_through(passthrough: Passthrough, pairs: Iterable[Pair], defaults: OptionDefaults) -> bool:
+def passes_through(
+    passthrough: Passthrough,
+    pairs: Iterable[Pair],
+    defaults: OptionDefaults,
+    beyond: Mapping[str, Any] = NOTHING,
+) -> bool:
     """Whether a URL with these pairs in its query is answered with the original's own bytes.
 
     A preset that every URL has leaves none without options. A token and its end say nothing of the picture.
+    `beyond` is what no option says, as in `parse_options`.
     """
     if passthrough == "plain":
         taken = (defaults.by_name.get(name) for name, value in pairs if value)
         has_options = any(option is not None and not option.of_token for option in taken)
-        return defaults.preset is None and not has_options
+        has_more = any(
+            name in beyond and defaults.takes(BY_NAME[BEYOND_OPTIONS[name].encode()]) for name in _ALONE
+        )
+        return defaults.preset is None and not (has_options or has_more)
     return passthrough == "always"
 
 

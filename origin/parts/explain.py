@@ -113,7 +113,7 @@ def _explain_picture(
     key, pairs = translation.key, list(translation.pairs)
     source_key = make_reader(handler, signed=handler.signing is not None)(key, pairs, raw_path)
     named = defaults.preset_names.read(key) if source_key == key else None
-    passes = passes_through(handler.passthrough, pairs, defaults)
+    passes = passes_through(handler.passthrough, pairs, defaults, translation.beyond)
     is_derived = named is not None and named.is_derived
     if passes and (named is None or (handler.passthrough == "always" and not is_derived)):
         return list(explain_passthrough(handler, source_key))

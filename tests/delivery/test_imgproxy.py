@@ -39,6 +39,8 @@ HANDLERS: dict[str, dict[str, Any]] = {
     "signed": {"prefix": "a/signed", "dialect": "imgproxy", "signing": SIGNING, "error_status": "exact"},
     "short": {"dialect": "imgproxy", "signing": {**SIGNING, "imgproxy_signature_size": 8}},
     "optional": {"dialect": "imgproxy", "signing": {**SIGNING, "required": False}},
+    "plain": {"dialect": "imgproxy", "passthrough": "plain"},
+    "narrow": {"dialect": "imgproxy", "passthrough": "plain", "options": ["h"]},
     "bucket": {"dialect": "imgproxy", "source": {"type": "s3", "bucket": "my-photos"}},
 }
 
@@ -180,6 +182,13 @@ def test_formats_and_names(served: Served) -> None:
     assert served.get("/_/w:30/f:best/plain/cat.jpg", Accept="image/avif").type == "image/avif"
     answer = served.get("/_/w:30/att:1/fn:holiday/plain/cat.jpg@png")
     assert answer.headers["Content-Disposition"] == 'attachment; filename="holiday.png"'
+
+
+def test_a_url_that_asks_for_nothing_passes_through(served: Served) -> None:
+    original = encoded(field(WIDTH, HEIGHT), "PNG")
+    assert served.get("/plain/_/cb:1/el:1/plain/cat.jpg").body == original
+    assert served.size("/plain/_/z:0.5/plain/cat.jpg") == (500, 300)  # which no option of ours says
+    assert served.get("/narrow/_/z:0.5/plain/cat.jpg").body == original
 
 
 def test_sources(served: Served) -> None:
