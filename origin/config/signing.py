@@ -52,6 +52,8 @@ _Hex = Annotated[
     AfterValidator(_check_hex),
     expects(f"{MIN_SECRET} hexadecimal digits or more, in pairs"),
 ]
+_Salt = Annotated[SecretStr, AfterValidator(_check_hex), expects("hexadecimal digits, in pairs")]
+"""However short: it is beside the key, and it is the key that has to be hard to guess."""
 
 
 class Signing(Part):
@@ -82,7 +84,7 @@ class Signing(Part):
         meaning("with `dialect` `thumbor`: the security key of thumbor, with which pages sign"),
     ] = None
     imgproxy_key: Annotated[_Hex | None, meaning("with `dialect` `imgproxy`: its key, in hex")] = None
-    imgproxy_salt: Annotated[_Hex | None, meaning("with `dialect` `imgproxy`: its salt, in hex")] = None
+    imgproxy_salt: Annotated[_Salt | None, meaning("with `dialect` `imgproxy`: its salt, in hex")] = None
     imgproxy_signature_size: Annotated[
         int,
         Strict,

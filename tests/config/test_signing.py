@@ -53,11 +53,11 @@ def test_the_token_comes_from_the_environment_and_is_never_shown(monkeypatch: py
 
 def test_the_secret_of_imgproxy_has_three_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMGPROXY_KEY", "AB" * 32)
-    given = {"imgproxy_key": "env:IMGPROXY_KEY", "imgproxy_salt": "cd" * 32, "imgproxy_signature_size": 16}
+    given = {"imgproxy_key": "env:IMGPROXY_KEY", "imgproxy_salt": "cdef", "imgproxy_signature_size": 16}
     config = handler(dialect="imgproxy", signing=given)
     assert config.signing is not None
-    assert config.signing.secrets("imgproxy") == (f"{'AB' * 32}:{'cd' * 32}:16",)
-    assert "cdcd" not in repr(config)
+    assert config.signing.secrets("imgproxy") == (f"{'AB' * 32}:cdef:16",)
+    assert "cdef" not in repr(config)
     assert handler(dialect="imgproxy").signing is None
 
 
@@ -144,8 +144,7 @@ MISTAKES = [
     ),
     (
         {"dialect": "imgproxy", "signing": {"imgproxy_key": "ab" * 32, "imgproxy_salt": "not-hex-at-all!!"}},
-        "signing.imgproxy_salt: expected 16 hexadecimal digits or more, in pairs, "
-        "got a value that is not shown here",
+        "signing.imgproxy_salt: expected hexadecimal digits, in pairs, got a value that is not shown here",
     ),
     (
         {"dialect": "imgproxy", "signing": {"imgproxy_key": "abc" * 9, "imgproxy_salt": "cd" * 32}},
