@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from origin.urls.dialects.dialect import Translation
+from origin.urls.dialects.numbers import read_number
 from origin.urls.dialects.numbers import write_number
 from origin.urls.options import quote_value
 from origin.urls.query import Pair
@@ -17,6 +19,14 @@ class Refusal(Exception):
     def __init__(self, name: str, reason: str, text: str = "") -> None:
         got = f", got {quote_value(text.encode('utf-8', 'replace'))}" if text else ""
         super().__init__(f"option {name}: {reason}{got}")
+
+
+def read_bounded(name: str, text: str, lowest: int, highest: int) -> Decimal:
+    """The number that an option has. Raises Refusal for none, and for one that is out of bounds."""
+    number = read_number(text)
+    if number is None or not lowest <= number <= highest:
+        raise Refusal(name, f"expected a number from {lowest} to {highest}", text)
+    return number
 
 
 class Asked:

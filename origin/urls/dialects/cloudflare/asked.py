@@ -7,10 +7,10 @@ from decimal import Decimal
 
 from origin.urls.dialects.asked import Asked
 from origin.urls.dialects.asked import Refusal
+from origin.urls.dialects.asked import read_bounded
 from origin.urls.dialects.cloudflare.names import LOOKED_AT
 from origin.urls.dialects.cloudflare.names import WITHOUT_EFFECT
 from origin.urls.dialects.cloudflare.names import find_name
-from origin.urls.dialects.numbers import read_number
 
 MAX_OPTIONS = 100  # of a URL; Cloudflare has some 30
 MAX_TEXT = 100  # characters of a value
@@ -62,12 +62,7 @@ class CloudflareOptions(Asked):
 
     def number(self, name: str, lowest: int, highest: int) -> Decimal | None:
         text = self.given.get(name)
-        if text is None:
-            return None
-        number = read_number(text)
-        if number is None or not lowest <= number <= highest:
-            raise Refusal(name, f"expected a number from {lowest} to {highest}", text)
-        return number
+        return None if text is None else read_bounded(name, text, lowest, highest)
 
     def choice(self, name: str, *choices: str) -> str | None:
         text = self.given.get(name)

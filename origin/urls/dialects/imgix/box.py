@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from origin.urls.dialects.asked import Refusal
 from origin.urls.dialects.imgix.query import ImgixQuery
-from origin.urls.dialects.imgix.query import Refusal
 from origin.urls.dialects.numbers import read_number
 from origin.urls.dialects.numbers import write_number
 

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 
+from origin.urls.dialects.asked import Refusal
 from origin.urls.dialects.dialect import Signature
 from origin.urls.dialects.dialect import SourceNames
 from origin.urls.dialects.dialect import Translation
@@ -14,7 +15,6 @@ from origin.urls.dialects.imgix import look
 from origin.urls.dialects.imgix.names import EXPIRES
 from origin.urls.dialects.imgix.names import SIGNATURE
 from origin.urls.dialects.imgix.query import ImgixQuery
-from origin.urls.dialects.imgix.query import Refusal
 from origin.urls.query import Pair
 from origin.urls.query import decode_query
 from origin.urls.url_keys import ReadKey

@@ -8,13 +8,13 @@ from __future__ import annotations
 from decimal import Decimal
 
 from origin.urls.colours import NAMED
+from origin.urls.dialects.asked import Refusal
 from origin.urls.dialects.imgix.box import is_square
 from origin.urls.dialects.imgix.box import pads_to_box
 from origin.urls.dialects.imgix.box import read_fit
 from origin.urls.dialects.imgix.box import read_padding
 from origin.urls.dialects.imgix.box import shorter_side
 from origin.urls.dialects.imgix.query import ImgixQuery
-from origin.urls.dialects.imgix.query import Refusal
 from origin.urls.dialects.numbers import read_number
 from origin.urls.dialects.numbers import write_number
 

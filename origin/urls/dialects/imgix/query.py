@@ -9,6 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 from origin.urls.colours import NAMED
+from origin.urls.dialects.asked import Refusal
+from origin.urls.dialects.asked import read_bounded
 from origin.urls.dialects.imgix.names import EXPIRES
 from origin.urls.dialects.imgix.names import LOOKED_AT
 from origin.urls.dialects.imgix.names import REFUSED
@@ -17,20 +19,11 @@ from origin.urls.dialects.imgix.names import WITHOUT_EFFECT
 from origin.urls.dialects.imgix.names import find_name
 from origin.urls.dialects.numbers import read_number
 from origin.urls.dialects.numbers import write_number
-from origin.urls.options import quote_value
 from origin.urls.query import Pair
 
 _JOINED = "auto"  # the only name that imgix joins where it comes again
 _OURS = {b"p", b"preset"}  # names that imgix does not have, so they keep our meaning
 _HEXADECIMAL = re.compile(r"[0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8}")
-
-
-class Refusal(Exception):
-    """What cannot be done: the name, and why, for the log."""
-
-    def __init__(self, name: str, reason: str, text: str = "") -> None:
-        got = f", got {quote_value(text.encode('utf-8', 'replace'))}" if text else ""
-        super().__init__(f"imgix option {name}: {reason}{got}")
 
 
 class ImgixQuery:
@@ -64,7 +57,7 @@ class ImgixQuery:
 
     def note(self, refusal: Refusal) -> None:
         """Keep what is wrong, once."""
-        self.mistakes[str(refusal)] = None
+        self.mistakes[f"imgix {refusal}"] = None
 
     def refuse(self) -> None:
         """Note what cannot be done whatever its value is, all of it, so that the log has each name."""
@@ -87,12 +80,7 @@ class ImgixQuery:
 
     def number(self, name: str, lowest: int, highest: int) -> Decimal | None:
         text = self.given.get(name)
-        if text is None:
-            return None
-        number = read_number(text)
-        if number is None or not lowest <= number <= highest:
-            raise Refusal(name, f"expected a number from {lowest} to {highest}", text)
-        return number
+        return None if text is None else read_bounded(name, text, lowest, highest)
 
     def colour(self, name: str) -> str | None:
         """A colour as we write it; imgix has the alpha in front."""

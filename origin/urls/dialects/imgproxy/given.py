@@ -8,11 +8,11 @@ from decimal import Decimal
 
 from origin.urls.dialects.asked import Asked
 from origin.urls.dialects.asked import Refusal
+from origin.urls.dialects.asked import read_bounded
 from origin.urls.dialects.imgproxy.names import REFUSED
 from origin.urls.dialects.imgproxy.names import WITHOUT_EFFECT
 from origin.urls.dialects.imgproxy.path import Arguments
 from origin.urls.dialects.imgproxy.path import read_options
-from origin.urls.dialects.numbers import read_number
 
 _ON = frozenset({"1", "t", "true"})
 _OFF = frozenset({"", "0", "f", "false"})
@@ -86,10 +86,3 @@ def read_flag(name: str, text: str) -> bool:
     if text not in _ON and text not in _OFF:
         raise Refusal(name, "expected 1 or 0, t or f, true or false", text)
     return text in _ON
-
-
-def read_bounded(name: str, text: str, lowest: int, highest: int) -> Decimal:
-    number = read_number(text)
-    if number is None or not lowest <= number <= highest:
-        raise Refusal(name, f"expected a number from {lowest} to {highest}", text)
-    return number

@@ -10,8 +10,8 @@ from itertools import pairwise
 
 from origin.urls.dialects.asked import Asked
 from origin.urls.dialects.asked import Refusal
+from origin.urls.dialects.asked import read_bounded
 from origin.urls.dialects.imgproxy.given import Given
-from origin.urls.dialects.imgproxy.given import read_bounded
 from origin.urls.dialects.imgproxy.given import read_flag
 from origin.urls.dialects.imgproxy.path import Source
 from origin.urls.dialects.numbers import write_number

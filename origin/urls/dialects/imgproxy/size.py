@@ -10,8 +10,8 @@ from decimal import Decimal
 
 from origin.urls.dialects.asked import Asked
 from origin.urls.dialects.asked import Refusal
+from origin.urls.dialects.asked import read_bounded
 from origin.urls.dialects.imgproxy.given import Given
-from origin.urls.dialects.imgproxy.given import read_bounded
 from origin.urls.dialects.imgproxy.given import read_flag
 from origin.urls.dialects.imgproxy.path import Arguments
 from origin.urls.dialects.numbers import read_number
