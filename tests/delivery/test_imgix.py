@@ -9,16 +9,15 @@ from collections.abc import Iterator
 from email.message import Message
 from pathlib import Path
 from typing import Any
-from typing import NamedTuple
 
 import pytest
 
 from tests.support import pictures
+from tests.support.dialects import Served
 from tests.support.pictures import assert_shows
 from tests.support.pictures import encoded
 from tests.support.pictures import field
 from tests.support.pictures import opened
-from tests.support.running import Answer
 from tests.support.running import Clock
 from tests.support.running import Running
 from tests.support.running import Shelf
@@ -46,19 +45,6 @@ UPLOADS = {  # each with a folder of its own
     "full": {"dialect": "imgix", "signing": {"imgix_token": TOKEN}},
     "cdn": {"dialect": "imgix", "signing": {"imgix_token": TOKEN, "signed_path": "key"}},
 }
-
-
-class Served(NamedTuple):
-    origin: Running
-    clock: Clock
-
-    def get(self, target: str, **headers: str) -> Answer:
-        return self.origin.get(target, headers=headers)
-
-    def size(self, target: str) -> tuple[int, int]:
-        answer = self.get(target)
-        assert (answer.status, answer.kind) == (200, None), target
-        return opened(answer.body).size
 
 
 @pytest.fixture(scope="module")

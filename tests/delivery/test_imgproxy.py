@@ -10,18 +10,17 @@ import urllib.request
 from collections.abc import Iterator
 from email.message import Message
 from typing import Any
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 
+from tests.support.dialects import Served
 from tests.support.pictures import assert_field
 from tests.support.pictures import assert_shows
 from tests.support.pictures import encoded
 from tests.support.pictures import field
 from tests.support.pictures import opened
 from tests.support.pictures import pixels
-from tests.support.running import Answer
 from tests.support.running import Clock
 from tests.support.running import Running
 from tests.support.running import Shelf
@@ -43,19 +42,6 @@ HANDLERS: dict[str, dict[str, Any]] = {
     "narrow": {"dialect": "imgproxy", "passthrough": "plain", "options": ["h"]},
     "bucket": {"dialect": "imgproxy", "source": {"type": "s3", "bucket": "my-photos"}},
 }
-
-
-class Served(NamedTuple):
-    origin: Running
-    clock: Clock
-
-    def get(self, target: str, **headers: str) -> Answer:
-        return self.origin.get(target, headers=headers)
-
-    def size(self, target: str) -> tuple[int, int]:
-        answer = self.get(target)
-        assert (answer.status, answer.kind) == (200, None), target
-        return opened(answer.body).size
 
 
 @pytest.fixture(scope="module")

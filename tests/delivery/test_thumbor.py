@@ -10,18 +10,18 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 
+from tests.support.dialects import Served
 from tests.support.pictures import assert_field
 from tests.support.pictures import assert_shows
 from tests.support.pictures import encoded
 from tests.support.pictures import field
 from tests.support.pictures import opened
 from tests.support.pictures import pixels
-from tests.support.running import Answer
+from tests.support.running import Clock
 from tests.support.running import Running
 from tests.support.running import Shelf
 from tests.support.running import wait_until
@@ -44,19 +44,6 @@ HANDLERS: dict[str, dict[str, Any]] = {
 }
 
 
-class Served(NamedTuple):
-    origin: Running
-    folder: Path
-
-    def get(self, target: str, **headers: str) -> Answer:
-        return self.origin.get(target, headers=headers)
-
-    def size(self, target: str) -> tuple[int, int]:
-        answer = self.get(target)
-        assert (answer.status, answer.kind) == (200, None), target
-        return opened(answer.body).size
-
-
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder: Path = tmp_path_factory.mktemp("thumbor")
@@ -77,8 +64,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     }
     picture = encoded(field(WIDTH, HEIGHT), "PNG")
     shelf = Shelf(**dict.fromkeys(KEYS, picture))
-    with Running(config, sources=dict.fromkeys(HANDLERS, shelf)) as origin:
-        yield Served(origin, folder)
+    clock = Clock()
+    with Running(config, sources=dict.fromkeys(HANDLERS, shelf), clock=clock) as origin:
+        yield Served(origin, clock)
 
 
 def signed(path: str, *, before: str = "/a/signed", key: str = KEY) -> str:
