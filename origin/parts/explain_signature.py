@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from origin.config.handler import Handler
 from origin.config.model import Config
+from origin.parts.dialects import make_token_verifier
 from origin.parts.dialects import make_verifier
 from origin.signing import Pair
 from origin.signing import Reason
@@ -22,8 +23,7 @@ def describe_signature(
     """Lines on the token, and whether it admits the request. `base`: scheme and host of the URL, if known."""
     if handler.signing is None:
         return [NOT_NEEDED], True
-    keys = _keys(handler)
-    verifier = Verifier(handler.prefix, keys, handler.signing.required)
+    verifier = make_token_verifier(handler)
     verdict = verifier.verify(key, pairs, now)
     lines = verifier.describe(key, pairs, now, base)
     if verdict.reason is Reason.WRONG:
