@@ -44,6 +44,14 @@ def make_token_verifier(handler: Handler) -> Verifier:
     return Verifier(handler.prefix, keys, signing.required, without_query=with_query)
 
 
+def begins_with_key(handler: Handler) -> bool:
+    """Whether what stands behind the prefix of a handler's URLs is the key that its source is asked for, so
+    that a CDN finds a picture by its path."""
+    if isinstance(handler.source, HttpSettings) and handler.source.keys is not None:
+        return False
+    return handler.dialect is None or DIALECTS[handler.dialect].begins_with_key
+
+
 def make_verifier(handler: Handler, dialect: str) -> tuple[ForeignVerifier, str]:
     """What judges the signatures of a handler with that dialect, and the prefix behind which the path is
     signed."""

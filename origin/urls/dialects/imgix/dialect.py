@@ -38,6 +38,7 @@ class Imgix:
     or stretched, its shape stays and the box is lowered."""
 
     name = "imgix"
+    begins_with_key = True
     signs_in_path = False
     signature_name = SIGNATURE
     signature_form = re.compile(rb"[0-9a-f]{32}")

@@ -48,6 +48,7 @@ class Imgproxy:
     """See `SigningDialect`. Nothing is enlarged without `enlarge`, as at imgproxy."""
 
     name = "imgproxy"
+    begins_with_key = False
     signs_in_path = True
     signature_name = ""
     signature_form = re.compile(
