@@ -97,8 +97,8 @@ def check_cdn(config: Config) -> list[Finding]:
     if by_path:
         return [
             (
-                f"handler {handler.name}: warning: its URLs do not begin with the key, so that cdn cloudfront "
-                'purges the whole handler for each key; with "by": "tags" that key alone',
+                f"handler {handler.name}: warning: its URLs do not begin with the key: cdn cloudfront "
+                'purges all of it for each key, or with "by": "tags" that key alone',
                 True,
             )
             for handler in config.handlers

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
+from functools import partial
 
-from origin.urls.dialects.asked import Refusal
 from origin.urls.dialects.dialect import Signature
 from origin.urls.dialects.dialect import SourceNames
 from origin.urls.dialects.dialect import Translation
@@ -45,15 +45,9 @@ class Imgix:
 
     def translate(self, key: str, pairs: Sequence[Pair], raw_key: bytes = b"", /) -> Translation:
         query = ImgixQuery(pairs)
-        query.refuse()
         for step in _STEPS:
-            try:
-                step(query)
-            except Refusal as refusal:
-                query.note(refusal)
-        return Translation(
-            key, query.pairs, query.beyond, query.without_effect(), list(query.unknown), list(query.mistakes)
-        )
+            query.attempt(partial(step, query))
+        return query.translated(key)
 
     def key_reader(self, read: ReadKey, source: SourceNames) -> ReadKey:
         return read
