@@ -92,7 +92,8 @@ STEPS: tuple[Step[pyvips.Image], ...] = (
         Charge("flip",                                   Price(0.010, 4),     Price(0.010, 4)),
     )),
     Step(tone, (
-        Charge("brightness",                             Price(0.004),        Price(0.004)),
+        Charge("brightness",                             Price(0.004),        Price(0.004),
+               when=lambda options: options.brightness != 1 or options.lift != 0),
         Charge("contrast",                               Price(0.004),        Price(0.004)),
         Charge("saturation",                             Price(0.012),        Price(0.015)),
         Charge("gray",                                   Price(0.006),        Price(0.008)),

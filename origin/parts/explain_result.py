@@ -59,6 +59,8 @@ def explain_options(handler: Handler, options: Options, defaults: OptionDefaults
         if options.rect_at is not None:
             x, y = options.rect_at
             yield f"rect: counts from {x:g} and {y:g} of what it leaves of the sides"
+        if options.lift:
+            yield f"tone: {options.lift:+g} levels of 255 for each colour"
         yield f"size: {_describe_size(options)}"
         yield from _describe_format(handler, options.format)
 

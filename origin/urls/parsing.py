@@ -212,6 +212,8 @@ def _settle(
     if beyond:
         beyond = _find_allowed(beyond, defaults, find_locked(presets))
     settle_box(fields, ratio, defaults.crop, defaults.max_dimension, widths, beyond)
+    if beyond.get("lift"):
+        fields["lift"] = beyond["lift"]
     settle_surroundings(fields, ratio)
     if isinstance(fields.get("radius"), float):
         fields["radius"] = min(round(fields["radius"] * ratio, 2), float(defaults.max_dimension))

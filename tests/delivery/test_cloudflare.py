@@ -54,6 +54,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         "presets": {"medium": {"w": 40}},
         "cache": {"path": str(folder / "cache")},
         "renderers": 1,
+        "limits": {"render_timeout": 60},  # of a machine that others keep busy, too
     }
     keys = ("cat.png", "a/my cat.png", URL, f"{URL}?v=1", "-/cat.png")
     shelf = Shelf(

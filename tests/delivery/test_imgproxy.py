@@ -58,6 +58,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         "presets": {"medium": {"w": 40}},
         "cache": {"path": str(folder / "cache")},
         "renderers": 1,
+        "limits": {"render_timeout": 60},  # of a machine that others keep busy, too
     }
     shelf = Shelf(**dict.fromkeys(KEYS, encoded(field(WIDTH, HEIGHT), "PNG")))
     clock = Clock()

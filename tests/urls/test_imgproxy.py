@@ -123,8 +123,6 @@ SAME = {
     "bg:": "",
     "bg:ffcc00/bga:0.5": "bg=ffcc0080",
     "bga:0.5": "",
-    "br:51/co:0.5/sa:1.5": "brightness=1.2&contrast=0.5&saturation=1.5",
-    "a:51:0.5:1.5": "brightness=1.2&contrast=0.5&saturation=1.5",
     "br:0/co:1/sa:1": "",
     "bl:3": "blur=3",
     "bl:0": "",
@@ -174,6 +172,8 @@ def test_options_mean_what_our_query_means() -> None:
 BEYOND: dict[str, tuple[str, dict[str, object]]] = {
     "rs:fill-down:300:200": ("w=300&h=200&fit=cover", {"keeps_shape": True}),
     "rs:fill-down:300:200:1": ("w=300&h=200&fit=cover&enlarge=true", {}),
+    "br:51/co:0.5/sa:1.5": ("contrast=0.5&saturation=1.5", {"lift": 51.0}),
+    "a:-51:0.5:1.5": ("contrast=0.5&saturation=1.5", {"lift": -51.0}),
     "z:0.5": ("", {"scale": 0.5}),
     "z:0.25/dpr:2": ("", {"scale": 0.5}),
     "c:400:300": ("rect=0,0,400,300", {"rect_at": (0.5, 0.5)}),

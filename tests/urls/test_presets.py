@@ -102,7 +102,7 @@ def test_a_locked_preset_of_a_handler_holds_for_every_url() -> None:
 
 BEYOND: dict[str, Any] = {
     **{"keeps_shape": True, "zoom": 3.0, "inset": (1, 2, 3, 4), "rect_at": (1.0, 1.0)},
-    **{"focus": (5, 5), "opaque_corners": True, "aligned": True},
+    **{"focus": (5, 5), "opaque_corners": True, "aligned": True, "lift": 9.0},
 }
 """What only the words of other systems say, but for `scale`, which counts without a size alone."""
 
@@ -110,6 +110,7 @@ BEYOND: dict[str, Any] = {
 @pytest.mark.parametrize("field", sorted(BEYOND_OPTIONS.keys() - {"scale"}))
 def test_a_locked_preset_holds_against_what_only_other_systems_can_say(field: str) -> None:
     values: dict[str, Any] = {"w": 200, "h": 100, "fit": "cover", "g": "top", "rect": (0, 0, 500, 500)}
+    values["brightness"] = 1.5
     for locked in (False, True):
         presets = {"all": preset(locked=locked, radius=10, **values)}
         defaults = OptionDefaults(presets=presets, preset="all")

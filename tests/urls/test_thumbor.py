@@ -101,9 +101,9 @@ SAME = {
     "filters:blur(0)/cat.jpg": "",
     "filters:sharpen(2,1.0,true)/cat.jpg": "sharpen=2",
     "filters:sharpen(0,1.0,true)/cat.jpg": "",
-    "filters:brightness(40)/cat.jpg": "brightness=1.4",
-    "filters:brightness(-100)/cat.jpg": "brightness=0",
-    "filters:contrast(-40)/cat.jpg": "contrast=0.6",
+    "filters:contrast(-40)/cat.jpg": "contrast=0.36",
+    "filters:contrast(40)/cat.jpg": "contrast=1.96",
+    "filters:contrast(100)/cat.jpg": "contrast=3",
     "filters:saturation(40)/cat.jpg": "saturation=1.4",
     "filters:saturation(-40)/cat.jpg": "saturation=0.6",
     "filters:saturation(0.5)/cat.jpg": "saturation=0.5",
@@ -131,6 +131,14 @@ def test_a_path_means_what_our_query_means() -> None:
         assert read("/".join(quote(segment, safe="") for segment in path.split("/"))) == ours(SAME[path])
 
     check_each({path: path for path in SAME}, check)
+
+
+def test_brightness_adds_levels_which_no_option_of_ours_says() -> None:
+    assert read("filters:brightness(40)/cat.jpg") == Options(lift=102.0)
+    assert read("filters:brightness(-100):contrast(40)/cat.jpg") == replace(
+        ours("contrast=1.96"), lift=-255.0
+    )
+    assert read("filters:brightness(0)/cat.jpg") == ours("")
 
 
 # Cuts and stretched pictures keep the shape of their box, which no option of ours says.
