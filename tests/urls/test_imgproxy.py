@@ -251,8 +251,8 @@ def test_a_source_is_named_by_its_key_or_as_imgproxy_names_it() -> None:
         ("s3://my-bucket/../cat.jpg", r"\.\. segment"),
         ("s3://my-bucket//cat.jpg", "no slash at an end"),
         ("s3://my-bucket/", "at least one character"),
-        ("http://example.com/cat.jpg", "none of http"),
-        ("gs://my-bucket/cat.jpg", "none of gs"),
+        ("http://example.com/cat.jpg", "expected a key, local:/// or s3://, since .* got one of http"),
+        ("gs://my-bucket/cat.jpg", "got one of gs"),
         ("local:///../cat.jpg", r"\.\. segment"),
         ("", "at least one character"),
     ],
@@ -261,13 +261,14 @@ def test_a_source_of_another_place_is_refused(key: str, reason: str) -> None:
     with pytest.raises(BadRequest, match=reason):
         BUCKET(key, [], b"")
     if key.startswith(("s3", "gs")):
-        for read_key in (PLAIN, URLS):
-            with pytest.raises(BadRequest, match="imgproxy option source: this handler has none of"):
+        for read_key, wanted in ((PLAIN, "a key or local:///"), (URLS, "a URL of http or https")):
+            with pytest.raises(BadRequest, match=f"imgproxy option source: expected {wanted}"):
                 read_key(key, [], b"")
 
 
 # The name that the log has to hold, by what is refused.
 REFUSALS = {
+    "thumb/plain/cat.jpg": "path",
     **{f"{name}:x/plain/cat.jpg": name for name in REFUSED},
     "pix:5/plain/cat.jpg": "pixelate",
     "wm:0.5:ce/plain/cat.jpg": "watermark",

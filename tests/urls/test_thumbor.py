@@ -252,6 +252,8 @@ REFUSALS = {
     "filters:blur(-1)/cat.jpg": "blur",
     "filters:blur()/cat.jpg": "blur",
     "filters:brightness(101)/cat.jpg": "brightness",
+    "filters:curve([(0,0),(255,255)],[(0,50),(16,51)],[],[])/cat.jpg": "curve",
+    "filters:watermark(a(1).png,0,0,50)/cat.jpg": "watermark",
     "filters:rotate(x)/cat.jpg": "rotate",
     "filters:rotate(30)/cat.jpg": "rotate",  # cut to the size there, and grown here
     "fit-in/30x20/filters:fill(auto)/cat.jpg": "fill",
@@ -267,7 +269,7 @@ REFUSALS = {
     "filters:blur/cat.jpg": "filters",
     "filters:blur(1)x/cat.jpg": "filters",
     "filters:blur(1)x)/cat.jpg": "filters",
-    "filters:blur((1))/cat.jpg": "filters",
+    "filters:blur((1))/cat.jpg": "blur",
     "filters:watermark(http://my.site.com/img.png,-10,-10,50)/cat.jpg": "watermark",
     "filters:" + ":".join(f"f{number}()" for number in range(MAX_OPTIONS + 1)) + "/cat.jpg": "filters",
 }
