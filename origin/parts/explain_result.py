@@ -77,7 +77,13 @@ def _describe_size(options: Options) -> str:
     if options.width and options.height:
         how = _FITS[options.fit or ("cover" if options.crop else "inside")].format(around=_around(options))
         size = f"{options.width}x{options.height}, {how}, {grows}"
-        return f"{size}; lowered in proportion for a smaller original" if options.keeps_shape else size
+        if options.keeps_shape:
+            size += "; lowered in proportion for a smaller original"
+        if options.turns_box:
+            size += "; the sides are exchanged for an original that lies the other way"
+        if options.fills_alike:
+            size += "; all of it is shown where the original lies the other way"
+        return size
     if options.width or options.height:
         side = f"{options.width} wide" if options.width else f"{options.height} high"
         return f"{side}, in proportion, {grows}"

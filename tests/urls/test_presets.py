@@ -103,6 +103,7 @@ def test_a_locked_preset_of_a_handler_holds_for_every_url() -> None:
 BEYOND: dict[str, Any] = {
     **{"keeps_shape": True, "zoom": 3.0, "inset": (1, 2, 3, 4), "rect_at": (1.0, 1.0)},
     **{"focus": (5, 5), "opaque_corners": True, "aligned": True, "lift": 9.0},
+    **{"turns_box": True, "fills_alike": True},
 }
 """What only the words of other systems say, but for `scale`, which counts without a size alone."""
 

@@ -141,6 +141,16 @@ def test_brightness_adds_levels_which_no_option_of_ours_says() -> None:
     assert read("filters:brightness(0)/cat.jpg") == ours("")
 
 
+def test_an_adaptive_box_is_turned_which_no_option_of_ours_says() -> None:
+    for path, same in (
+        ("adaptive-fit-in/300x200/cat.jpg", "w=300&h=200&fit=inside"),
+        ("adaptive-full-fit-in/300x200/cat.jpg", "w=300&h=200&fit=outside"),
+        ("adaptive-fit-in/300x200/filters:fill(red)/cat.jpg", "w=300&h=200&fit=contain&bg=ff0000"),
+    ):
+        assert read(path) == replace(ours(same), turns_box=True)
+    assert read("adaptive-fit-in/300x0/cat.jpg") == ours("w=300")
+
+
 # Cuts and stretched pictures keep the shape of their box, which no option of ours says.
 SHAPED = {
     "300x200/cat.jpg": "w=300&h=200&fit=cover",
@@ -237,8 +247,8 @@ REFUSALS = {
     "trim:bottom-right/cat.jpg": "trim",
     "trim/1x1:5x5/cat.jpg": "AxB:CxD",
     "10x10:5x20/cat.jpg": "AxB:CxD",
-    "adaptive-fit-in/300x200/cat.jpg": "adaptive-fit-in",
-    "adaptive-full-fit-in/300x200/cat.jpg": "adaptive-fit-in",
+    "adaptive-fit-in/origx200/cat.jpg": "adaptive-fit-in",
+    "adaptive-full-fit-in/300xorig/cat.jpg": "adaptive-fit-in",
     "300x200/filters:focal(0.1x0.2:0.5x0.6)/cat.jpg": "focal",
     "300x200/filters:focal(1x2)/cat.jpg": "focal",
     "trim/300x200/filters:focal(1x1:3x3)/cat.jpg": "focal",
