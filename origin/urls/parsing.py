@@ -33,6 +33,7 @@ from origin.urls.presets import NamedPreset
 from origin.urls.presets import Preset
 from origin.urls.presets import PresetNames
 from origin.urls.presets import apply_presets
+from origin.urls.presets import find_locked
 from origin.urls.presets import intersect_formats
 from origin.urls.query import Pair
 from origin.urls.query import decode_query
@@ -209,9 +210,10 @@ def _settle(
     is_free = any(given.get(option) is not None and given[option] == values[option] for option in _SIZES)
     widths = defaults.widths if is_free else ()
     if beyond:
-        needs = {field: BY_NAME[BEYOND_OPTIONS[field].encode()] for field in beyond}
-        beyond = {field: value for field, value in beyond.items() if defaults.takes(needs[field])}
+        beyond = _find_allowed(beyond, defaults, find_locked(presets))
     settle_box(fields, ratio, defaults.crop, defaults.max_dimension, widths, beyond)
+    if beyond.get("lift"):
+        fields["lift"] = beyond["lift"]
     settle_surroundings(fields, ratio)
     if isinstance(fields.get("radius"), float):
         fields["radius"] = min(round(fields["radius"] * ratio, 2), float(defaults.max_dimension))
@@ -221,6 +223,18 @@ def _settle(
         fields.setdefault("frame", 0)
     _settle_quality(fields, defaults)
     return Options(**fields, only=intersect_formats(presets))
+
+
+def _find_allowed(
+    beyond: Mapping[str, Any], defaults: OptionDefaults, locked: Collection[Option]
+) -> Mapping[str, Any]:
+    """What no option says, as far as URLs may use the options that say the most of it."""
+    needs = {field: BY_NAME[BEYOND_OPTIONS[field].encode()] for field in beyond}
+    return {
+        field: value
+        for field, value in beyond.items()
+        if defaults.takes(needs[field]) and needs[field] not in locked
+    }
 
 
 def _find_presets(values: _Values, defaults: OptionDefaults, named: NamedPreset | None) -> Sequence[Preset]:
