@@ -43,8 +43,8 @@ def passes_through(
     `beyond` is what no option says, as in `parse_options`.
     """
     if passthrough == "plain":
-        taken = (defaults.by_name.get(name) for name, value in pairs if value)
-        has_options = any(option is not None and not option.of_token for option in taken)
+        taken = ((defaults.by_name.get(name), value) for name, value in pairs)
+        has_options = any(option is not None and option.is_set(value) for option, value in taken)
         has_more = any(
             name in beyond and defaults.takes(BY_NAME[BEYOND_OPTIONS[name].encode()]) for name in _ALONE
         )

@@ -156,7 +156,7 @@ def _request_text(line: RequestLine) -> str:
     method, target, response, seconds, client, id, forwarded = line
     handler = f" handler={response.handler}" if response.handler else ""
     cache = f" cache={response.cache}" if response.cache else ""
-    size = len(response.body)
+    size = 0 if method == "HEAD" else len(response.body)
     text = (
         f"{method} {_printable(target)} {response.status}{handler}{cache} bytes={size}"
         f" ms={1000 * seconds:.2f} client={client} id={id}"
@@ -180,7 +180,7 @@ def _request_fields(line: RequestLine) -> Fields:
         "status": response.status,
         "handler": response.handler,
         "cache": response.cache,
-        "bytes": len(response.body),
+        "bytes": 0 if line.method == "HEAD" else len(response.body),
         "ms": _milliseconds(line.seconds),
         "client": line.client,
         "id": line.id,

@@ -59,7 +59,8 @@ class Verifier:
     def verify(self, key: str, pairs: Sequence[Pair], now: float) -> Verdict:
         """Judges a request by its decoded key, its `decode_query` and the time, and by nothing else.
 
-        The key has passed the checks of every path: no empty or dotted segment, no control character.
+        The key has passed the checks of every path: no control character, and unless it is a URL no empty or
+        dotted segment.
         """
         try:
             token = _find_token(pairs)

@@ -64,6 +64,16 @@ class Option:
     def names(self) -> tuple[str, ...]:
         return (self.name,) if self.alias is None else (self.name, self.alias)
 
+    def is_set(self, text: bytes) -> bool:
+        """Whether a text says something of the picture: it is not as absent, and the option is none of the
+        token's."""
+        if not text or self.of_token:
+            return False
+        try:
+            return self.kind.parse(text) is not None
+        except ValueError:
+            return True  # what is refused is not absent
+
     def describe_refusal(self, text: bytes) -> str:
         """Why this value is refused, for the log."""
         return f"option {self.name}: expected {self.kind.expected}, got {quote_value(text)}"

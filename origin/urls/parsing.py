@@ -153,6 +153,7 @@ class Ignored(NamedTuple):
     unknown: list[str]  # no option has them
     not_taken: list[str]  # the handler does not take them
     empty: list[str]  # options without a value, which count as absent
+    locked: list[str]  # options that a locked preset has settled
 
 
 def find_ignored(pairs: Iterable[Pair], defaults: OptionDefaults) -> Ignored:
@@ -160,6 +161,9 @@ def find_ignored(pairs: Iterable[Pair], defaults: OptionDefaults) -> Ignored:
     unknown: dict[str, None] = {}
     not_taken: dict[str, None] = {}
     empty: dict[str, None] = {}
+    locked: dict[str, None] = {}
+    pairs = list(pairs)
+    settled = find_locked(_find_presets(_read_preset(pairs, defaults), defaults, None))
     for raw_name, text in pairs:
         option = BY_NAME.get(raw_name)
         if option is None:
@@ -168,7 +172,20 @@ def find_ignored(pairs: Iterable[Pair], defaults: OptionDefaults) -> Ignored:
             not_taken[raw_name.decode()] = None
         elif not text and not option.of_token:
             empty[raw_name.decode()] = None
-    return Ignored(list(unknown), list(not_taken), list(empty))
+        elif option in settled:
+            locked[raw_name.decode()] = None
+    return Ignored(list(unknown), list(not_taken), list(empty), list(locked))
+
+
+def _read_preset(pairs: Iterable[Pair], defaults: OptionDefaults) -> _Values:
+    """What a query says of presets; nothing where that is refused."""
+    for name, text in pairs:
+        if defaults.by_name.get(name) is _PRESET:
+            try:
+                return {_PRESET: defaults.parse(_PRESET, text)}
+            except ValueError:
+                break
+    return {}
 
 
 def spell_options(options: Options, defaults: OptionDefaults) -> list[str]:

@@ -278,6 +278,26 @@ def _now() -> float:
 # What is refused, and what a handler settles
 
 
+def test_a_grant_for_urls_of_another_site_is_for_these_alone(served: Running) -> None:
+    def get(grant: str, name: str, query: str = "") -> str | None:
+        target = f"/shown/width=30/https:/example.com/%C3%A9t%C3%A9/{name}?{query}t={grant}"
+        return served.get(target).kind
+
+    signer = UrlSigner("", "shown", [KEY])
+    folder, one = (
+        signer.grant(f"width=30/https:/example.com/été/{name}", expires_in=3600, now=_now())
+        for name in ("*", "a cat.png")
+    )
+    assert (get(folder, "a%20cat.png"), get(folder, "a%20cat.png", "v=1&")) == (None, "forbidden")
+    for left in ("../%C3%A9t%C3%A9/a%20cat.png", "%252e%252e/%C3%A9t%C3%A9/a%20cat.png"):
+        assert get(folder, left) == "forbidden", left
+    # The query is part of the URL that is asked for.
+    assert (get(one, "a%20cat.png"), get(one, "a%20cat.png", "v=1&")) == (None, "forbidden")
+    url = signer.url("width=30/https:/example.com/été/a cat.png", expires_in=3600, now=_now())
+    assert served.get(url).status == 200
+    assert served.get(f"{url}&v=1").kind == "forbidden"
+
+
 def test_what_cannot_be_done_is_refused_and_logged_by_its_name(served: Running, caplog: Any) -> None:
     with caplog.at_level(logging.INFO, "origin"):
         answer = served.get("/cdn-cgi/image/width=30,segment=foreground,gamma=2,format=png/cat.png")

@@ -173,6 +173,7 @@ def test_what_is_told_in_their_place(server: RecordingServer) -> None:
         ((404, {}, b""), False, None, False),
         ((302, {"Location": "http://127.0.0.1:9/"}, b""), False, None, False),
         ((200, {}, b'{"success": false, "errors": [{"code": 1012}]}'), False, None, True),
+        ((200, {}, b"[" * 5000), False, None, True),
     ],
 )
 async def test_an_answer_says_whether_another_try_may_succeed(
@@ -208,7 +209,7 @@ class Target:
 
     name, batch = "a target", 3
 
-    def __init__(self, *failures: CdnFailed | None) -> None:
+    def __init__(self, *failures: Exception | None) -> None:
         self.failures = list(failures)
         self.batches: list[list[CdnPurge]] = []
         self.told = asyncio.Event()
@@ -295,6 +296,19 @@ async def test_what_no_try_helps_is_named_in_the_log(caplog: pytest.LogCaptureFi
         assert CAT_TAG in line
         assert "purge there" in line
         await queue.close()
+
+
+async def test_a_mistake_of_ours_costs_one_batch(caplog: pytest.LogCaptureFixture) -> None:
+    target = Target(ArithmeticError("of ours"))
+    queue = CdnQueue(target, pause=Pauses())
+    for purge in (CAT, DOG):
+        queue.add(purge)
+        async with asyncio.timeout(30):
+            await settle(queue)
+    assert (target.batches, queue.sent, queue.lost) == ([[DOG]], 1, 1)
+    assert CAT_TAG in caplog.text
+    assert "ArithmeticError: of ours" in caplog.text
+    await queue.close()
 
 
 async def test_what_a_cdn_refuses_takes_nothing_else_with_it(caplog: pytest.LogCaptureFixture) -> None:

@@ -120,12 +120,24 @@ def test_a_locked_preset_holds_against_what_only_other_systems_can_say(field: st
         assert changed is not locked
 
 
+def test_what_a_locked_preset_says_already_is_told() -> None:
+    def locked(query: bytes, **settings: Any) -> list[str]:
+        return find_ignored(decode_query(query), OptionDefaults(presets=PRESETS, **settings)).locked
+
+    assert locked(b"width=3000&h=100&width=", preset="fixed") == ["width"]
+    assert locked(b"w=3000&p=fixed") == ["w"]
+    assert locked(b"fit=inside&p=filled") == ["fit"]
+    assert locked(b"w=3000&p=fixed,no-such") == []
+    assert locked(b"w=3000&p=thumb") == []
+
+
 def test_presets_are_exempt_from_the_options_that_a_handler_takes() -> None:
     only_presets: Any = {"names": frozenset({"p"})}
     assert read("p=thumb&w=300&q=1&dpr=5", **only_presets) == read("p=thumb")
     assert find_ignored(decode_query(b"p=thumb&w=300&utm=1"), OptionDefaults(**only_presets)) == (
         ["utm"],
         ["w"],
+        [],
         [],
     )
     assert read("p=thumb", names=frozenset({"w"}), preset="big") == read("w=1500")

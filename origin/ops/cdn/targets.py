@@ -61,7 +61,7 @@ class Cloudflare:
         answer = await _ask(self._http, "POST", self._url, self._headers, {name: values})
         try:
             succeeded = json.loads(answer.text).get("success") is True
-        except (ValueError, AttributeError):
+        except (ValueError, AttributeError, RecursionError):
             succeeded = False
         if not succeeded:
             raise CdnFailed(f"answered {answer.status}: {answer.text[:300]}", passes=False, of_content=True)
