@@ -192,11 +192,17 @@ def hasty() -> Iterator[Door]:
 
 
 @pytest.fixture(scope="module")
-def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Door, ssl.SSLContext]]:
-    """The same with TLS, and what a client needs to trust it."""
+def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate and its key."""
     cert, key = certificate(tmp_path_factory.mktemp("tls"))
-    with door(HASTY, (Path(cert), Path(key))) as opened:
-        yield opened, ssl.create_default_context(cafile=cert)
+    return Path(cert), Path(key)
+
+
+@pytest.fixture(scope="module")
+def secure(pair: tuple[Path, Path]) -> Iterator[tuple[Door, ssl.SSLContext]]:
+    """The same with TLS, and what a client needs to trust it."""
+    with door(HASTY, pair) as opened:
+        yield opened, ssl.create_default_context(cafile=pair[0])
 
 
 # Heads
@@ -477,6 +483,17 @@ def test_a_slow_answer_is_waited_for() -> None:
 def test_slow_loris_that_never_shakes_hands(secure: tuple[Door, ssl.SSLContext]) -> None:
     with Raw(secure[0].port) as raw:
         assert raw.send(b"\x16\x03\x01").is_closed()
+
+
+def test_silent_clients_leave_handshakes_to_others(pair: tuple[Path, Path]) -> None:
+    with door(Bounds(handshakes=5, arrival=600), pair) as app, ExitStack() as stack:
+        silent = [stack.enter_context(Raw(app.port)) for _ in range(12)]
+        assert all(raw.is_closed() for raw in silent[:7])
+        client = ssl.create_default_context(cafile=pair[0])
+        with Raw(app.port, context=client) as raw:
+            assert raw.send(STATUS).answer()[0] == 200
+        assert silent[7].is_closed()
+        assert silent[-1].is_quiet(0)
 
 
 # Slow readers
