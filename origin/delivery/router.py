@@ -156,7 +156,7 @@ class Router:
                 await response.send(send, request.method)
             else:
                 with self._bodies.sending(response.body, request.client, request.cut):
-                    await response.send(send, request.method)
+                    await response.send(send, request.method, in_pieces=scope.get("scheme") == "https")
         except ClientGone:
             response = Response(CLIENT_GONE_STATUS, [], b"")
         finally:

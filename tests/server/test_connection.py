@@ -24,6 +24,7 @@ from typing import BinaryIO
 import pytest
 import uvloop
 
+from origin.http.message import Response
 from origin.server import listener
 from origin.server.bounds import Bounds
 from origin.server.bounds import default_body_limit
@@ -101,7 +102,7 @@ class Raw:
 
 class Door:
     """An app behind the listener of the origin: `/big` is big, `/host` tells the host, `/held` waits for
-    `opened`."""
+    `opened`, `/sent` is as big and sent as pictures are."""
 
     def __init__(self) -> None:
         self.port = 0
@@ -119,6 +120,10 @@ class Door:
         return size, seconds / 5
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/sent":
+            answer = Response(200, [(b"content-length", b"%d" % BIG)], b"x" * BIG)
+            await answer.send(send, "GET", in_pieces=scope["scheme"] == "https")
+            return
         body = b"x" * BIG if scope["path"] == "/big" else scope["path"].encode()
         if scope["path"] == "/host":
             body = b" ".join(value for name, value in scope["headers"] if name == b"host")
@@ -559,6 +564,18 @@ def test_a_reader_over_tls_that_takes_its_time_gets_everything(
     app, context = secure
     with Raw(app.port, window=65_536, context=context) as raw:
         assert take_slowly(raw, last) >= BIG
+
+
+def test_a_slow_reader_over_tls_has_no_copy_of_a_large_body(pair: tuple[Path, Path]) -> None:
+    client = ssl.create_default_context(cafile=pair[0])
+    with door(Bounds(), pair) as app, Raw(app.port, window=4096, context=client) as raw:
+        raw.send(b"GET /sent HTTP/1.1\r\nHost: x\r\n\r\n")
+        wait_until(lambda: app.connections == 1, "the handshake is done")
+        (connection,) = app.listener.server_state.connections
+        wait_until(lambda: connection.flow.write_paused, "the client does not take all of it")
+        assert connection.transport.get_write_buffer_size() < BIG // 4
+        status, _, body = raw.answer()
+        assert (status, len(body)) == (200, BIG)
 
 
 def test_a_client_that_leaves_is_noticed(hasty: Door) -> None:
