@@ -20,15 +20,11 @@ from origin.signing import Verifier
 from origin.signing import decode_query
 from origin.signing.foreign import ForeignVerifier
 from origin.signing.message import find_token
-from origin.urls.options import BY_NAME
-from origin.urls.options import TOKEN
 from origin.urls.path import ROOT
 from origin.urls.path import decode_path
 from origin.urls.path import path_above
 from origin.urls.path import raw_key
 from origin.urls.query import MAX_PAIRS
-from origin.urls.query import escape_pairs
-from origin.urls.query import join_pairs
 
 log = logging.getLogger(__name__)
 
@@ -84,30 +80,12 @@ class TokenAuthorizer:
 
     def authorize(self, key: str, pairs: Pairs, request: Request) -> int | None:
         if self._above is not None:
-            path = decode_path(request.raw_path).removeprefix(self._above)
+            key = decode_path(request.raw_path).removeprefix(self._above)
             pairs = [] if request.query.count(b"&") > MAX_PAIRS else decode_query(request.query)
-            key = judged_key(path, pairs, key)
         verdict = self._verifier.verify(key, pairs, self._clock())
         if not verdict.accepted:
             raise Forbidden(str(verdict))
         return verdict.expires
-
-
-def judged_key(path: str, pairs: Pairs, original: str) -> str:
-    """The key that a token has to be for, in a handler whose dialect puts options into the path. `path` is
-    what stands behind the prefix, `original` the key behind the options.
-
-    Where that is the URL of another site, the rest of the query is a part of it. An exact token signs that
-    anyway, and a grant has to be for it.
-    """
-    rest = join_pairs(escape_pairs(pair for pair in pairs if not _is_of_token(pair)))
-    is_granted = any(b"." in value for name, value in pairs if BY_NAME.get(name) is TOKEN)
-    return f"{path}?{rest}" if rest and is_granted and "://" in original else path
-
-
-def _is_of_token(pair: Pair) -> bool:
-    option = BY_NAME.get(pair[0])
-    return option is not None and option.of_token
 
 
 class ForeignAuthorizer:

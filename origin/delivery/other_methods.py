@@ -121,9 +121,11 @@ def _preflight(mount: Mount, request: Request) -> Response:
         *SECURITY_HEADERS,
     ]
     response = Response(204, headers, b"", mount.handler.name)
-    if mount.cors is None:
+    method = request.header(b"access-control-request-method")
+    reads = method in READ_METHODS
+    if mount.cors is None or (reads and not mount.cors.admits(request, method)):
         # Browsers let POST pass whatever the methods are, and only headers that are not admitted stop it.
-        if request.header(b"access-control-request-method") in READ_METHODS:
+        if reads:
             response.headers += _ANY_PAGE.preflight_headers(request, READ_METHODS)
         return response
     mount.cors.apply(request, response)

@@ -239,15 +239,17 @@ class Router:
         return response
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> Response:
-        """Let the app behind answer; its status is noted for the log."""
+        """Let the app behind answer; its status and body are noted for the log and the metrics."""
         response = Response(500, [], b"")
 
-        async def note_status(message: Message) -> None:
+        async def note(message: Message) -> None:
             if message["type"] == "http.response.start":
                 response.status = message["status"]
+            else:
+                response.body += message.get("body", b"")
             await send(message)
 
-        await self._app(scope, receive, note_status)
+        await self._app(scope, receive, note)
         return response
 
     def _redact(self, raw_path: bytes, query: bytes) -> str:

@@ -50,7 +50,7 @@ _SLOPE, _BRIGHTEST, _DARKEST = 2.0, 10.0, 20.0  # for strength 1
 
 def tone(image: pyvips.Image, options: Options, frame: Frame) -> pyvips.Image:
     """Brightness, contrast, then saturation or grey; each clips what the one before it gave."""
-    if options.brightness != 1 or options.contrast != 1:
+    if options.brightness != 1 or options.lift or options.contrast != 1:
         image = image.maplut(_levels(options, image.bands, bool(image.hasalpha())))
     if not (options.gray or options.saturation != 1) or image.bands < 3:
         return image  # as it is, or grey already
@@ -124,7 +124,8 @@ STEPS: tuple[Step[pyvips.Image], ...] = (
         Charge("flip",                                   Price(0.010, 4),     Price(0.010, 4)),
     )),
     Step(tone, (
-        Charge("brightness",                             Price(0.004),        Price(0.004)),
+        Charge("brightness",                             Price(0.004),        Price(0.004),
+               when=lambda options: options.brightness != 1 or options.lift != 0),
         Charge("contrast",                               Price(0.004),        Price(0.004)),
         Charge("saturation",                             Price(0.012),        Price(0.015)),
         Charge("gray",                                   Price(0.006),        Price(0.008)),
@@ -159,7 +160,7 @@ def _levels(options: Options, bands: int, alpha: bool) -> pyvips.Image:
     """The table of brightness and contrast for each level of each band; alpha stays."""
     table = bytearray()
     for level in range(256):
-        bright = min(level * options.brightness, 255.0)
+        bright = min(max(level * options.brightness + options.lift, 0.0), 255.0)
         changed = (bright - 127.5) * options.contrast + 127.5
         table += bytes([round(min(max(changed, 0.0), 255.0))] * (bands - alpha) + [level] * alpha)
     return pyvips.Image.new_from_memory(bytes(table), 256, 1, bands, "uchar")

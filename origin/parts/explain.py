@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 from origin.config.handler import Handler
 from origin.config.model import Config
-from origin.delivery.authorize import judged_key
 from origin.delivery.reading import RESERVED
 from origin.delivery.settings import passes_through
 from origin.errors import BadRequest
@@ -94,9 +93,7 @@ def _explain_signed(
         signature, accepted = describe_foreign_signature(handler, handler.dialect, raw_path, raw_query, now)
     else:
         base = f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
-        pairs = decode_query(raw_query)
-        judged = key if handler.dialect is None else judged_key(key, pairs, translation.key)
-        signature, accepted = describe_signature(config, handler, judged, pairs, now, base)
+        signature, accepted = describe_signature(config, handler, key, decode_query(raw_query), now, base)
     lines += describe_ignored(list(translation.pairs), defaults)
     lines += signature
     if not accepted:

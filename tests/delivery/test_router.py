@@ -208,6 +208,26 @@ def test_a_page_that_cors_does_not_name_writes_with_no_header_of_its_own(origin:
     assert answer.headers["Access-Control-Allow-Methods"] is None
 
 
+def test_what_belongs_to_no_handler_is_counted_with_its_bytes(
+    origin: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    def metrics() -> tuple[float, int]:
+        """The bytes that were sent before, and those of the metrics themselves."""
+        body = origin.get("/-/metrics").body
+        [sent] = re.findall(rb'^origin_sent_bytes_total\{handler=""\} (.+)$', body, re.MULTILINE)
+        return float(sent), len(body)
+
+    origin.get("/status")
+    before, size = metrics()
+    with caplog.at_level(logging.INFO, "origin"):
+        missing = origin.get("/%2d/purge").body
+        bodies = len(origin.get("/status").body) + len(missing) + size
+        assert origin.get("/%2d/purge", "HEAD").body == b""
+    assert metrics()[0] - before == bodies
+    assert f"GET /%2d/purge 404 bytes={len(missing)} " in caplog.text
+    assert "HEAD /%2d/purge 404 bytes=0 " in caplog.text
+
+
 # What a front-end developer may see
 
 

@@ -8,6 +8,7 @@ import json
 import logging
 from collections.abc import Iterator
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -135,6 +136,26 @@ async def test_cloudfront_is_told_paths_or_tags() -> None:
         ["/img/photos/2024/%C3%BC%20cat.jpg*", "/img/photos/2024/*", "/img/photos/*"],
         [f"#{CAT_TAG}", f"#{HANDLER_TAG}"],
     ]
+
+
+async def test_where_urls_do_not_begin_with_the_key_no_path_tells_one_picture() -> None:
+    """The options of thumbor stand before the key, so that what `cat.jpg*` names is nothing at all."""
+    cat, year = (replace(purge, begins_with_key=False) for purge in (CAT, YEAR))
+    distribution = Invalidated()
+    await CloudFront(distribution, by_tags=False).purge([cat, year])
+    await CloudFront(distribution, by_tags=True).purge([cat, year])
+    assert distribution.items == [["/img/photos/*"], [f"#{CAT_TAG}", f"#{HANDLER_TAG}"]]
+
+
+def test_what_is_told_in_their_place(server: RecordingServer) -> None:
+    cat, year = (replace(purge, begins_with_key=False) for purge in (CAT, YEAR))
+    hosts = ["img.example.com"]
+    cdn = {"type": "cloudflare", "zone": "z", "token": "t0k", "api": server.url, "hosts": hosts}
+    (tags,) = send(server, cdn, cat, year)
+    assert json.loads(tags.body) == {"tags": [CAT_TAG, HANDLER_TAG]}
+    (request,) = send(server, {"type": "http", "url": server.url}, cat)
+    told = {"handler": "photos", "tag": CAT_TAG, "path": "/img/photos/", "prefix": True}
+    assert json.loads(request.body) == {"purges": [told]}
 
 
 # --- Answers ---------------------------------------------------------------------------------------

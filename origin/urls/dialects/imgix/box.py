@@ -191,7 +191,8 @@ def _settle_gravity(query: ImgixQuery, has_both: bool) -> None:
             continue
         return
     if set(names) - {"faces"}:
-        raise Refusal("crop", "expected what can be found here, or what comes next", query.given["crop"])
+        known = ", ".join((*SIDES, *_SEARCHES, "focalpoint", "faces"))
+        raise Refusal("crop", f"expected one of {known}", query.given["crop"])
 
 
 def _corner(names: Sequence[str]) -> str:
