@@ -377,6 +377,23 @@ MISTAKES: list[tuple[Any, str, str]] = [
         "expected signing.keys in the handler, with which upload grants are made",
     ),
     (
+        config(
+            {"cache": {"path": "/srv/photos/cache"}},
+            source={"type": "local", "root": "/srv/photos"},
+            write={"auth": "open"},
+        ),
+        "handlers[0].write",
+        "expected a folder without a cache in it",
+    ),
+    (
+        config(
+            cache_path="/srv/stage",
+            write={"auth": "open", "stage": {"source": {"type": "local", "root": "/srv/stage"}}},
+        ),
+        "handlers[0].write",
+        "expected a folder without a cache in it",
+    ),
+    (
         config(write={"auth": "open", "max_bytes": 0}),
         "handlers[0].write.max_bytes",
         'expected a size of 1 byte or more, such as "20MB", got 0',
