@@ -87,11 +87,17 @@ class OtherMethods:
             raise
         except Exception as exc:
             log.exception("unexpected error; the client gets a 500")
-            response = text_response(500, "internal server error")
-            response.handler, response.error = mount.handler.name, exc
+            response = answer_mistake(mount, exc)
         if not self._bodies.admits(response.body, request.client):
             return text_response(503, "overloaded", RETRY_AFTER)
         return response
+
+
+def answer_mistake(mount: Mount, error: Exception) -> Response:
+    """The answer to a request at which a mistake of ours has come up."""
+    response = text_response(500, "internal server error")
+    response.handler, response.error = mount.handler.name, error
+    return response
 
 
 def refuse_method(mount: Mount) -> Response:

@@ -28,7 +28,7 @@ from origin.writers import EffortLevel
 
 Passthrough = Literal["never", "plain", "always"]
 """When the answer is the original's own bytes: never, where a URL has no options, always."""
-_ALONE = ("scale", "inset")  # of what no option says, what changes a picture without any option
+_ALONE = ("scale", "inset", "lift")  # of what no option says, what changes a picture without any option
 
 
 def passes_through(

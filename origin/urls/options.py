@@ -198,6 +198,11 @@ class Options:
     focus: tuple[int, int] | None = None
     opaque_corners: bool = False  # the background shows behind round corners in every format
     aligned: bool = False  # a cut puts its own point at `gravity` on the picture's, as CSS places backgrounds
+    turns_box: bool = (
+        False  # for a picture that lies the other way, high and not wide, the sides are exchanged
+    )
+    fills_alike: bool = False  # a cut is for pictures that lie as the box does; others are fitted inside it
+    lift: float = 0.0  # levels of 255 that are added to each colour, between `brightness` and `contrast`
 
     def passes(self, original: Format) -> bool:
         """Whether an original in that format is answered as it is: a preset is for others (`only`)."""
@@ -241,6 +246,7 @@ def _rows(options: Iterable[Option]) -> list[_Row]:
 BEYOND_OPTIONS: Mapping[str, str] = {
     **{"keeps_shape": "fit", "zoom": "g", "scale": "w"},
     **{"inset": "rect", "rect_at": "rect", "focus": "g", "opaque_corners": "radius", "aligned": "g"},
+    **{"turns_box": "fit", "fills_alike": "fit", "lift": "brightness"},
 }
 """Fields of `Options` that a dialect alone sets, and the option that a handler has to take for each."""
 _NEUTRAL: Mapping[str, Any] = {field.name: field.default for field in fields(Options)}

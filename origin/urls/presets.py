@@ -57,17 +57,17 @@ def apply_presets(presets: Iterable[Preset], values: Mapping[Option, Exact | Non
 
     What a locked preset has set, no value of the URL changes.
     """
-    presets = list(presets)
+    presets = tuple(presets)
     merged: Values = {}
     for preset in presets:
         merged = _lay_over(merged, preset.values)
-    locked = list_locked(presets)
+    locked = find_locked(presets)
     own = {option: value for option, value in values.items() if value is not None and option not in locked}
     return _lay_over(merged, own)
 
 
-def list_locked(presets: Iterable[Preset]) -> set[Option]:
-    """The options of which a URL says nothing beside these presets."""
+def find_locked(presets: Iterable[Preset]) -> set[Option]:
+    """What locked presets have set, so that no URL changes it."""
     return {option for preset in presets if preset.locked for option in _with_rivals(preset.values)}
 
 

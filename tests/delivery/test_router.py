@@ -7,6 +7,8 @@ import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from typing import cast
 
 import pytest
 
@@ -259,3 +261,25 @@ def test_a_browser_may_see_how_long_a_picture_took(origin: Running) -> None:
         r"source;dur=[\d.]+, queue;dur=[\d.]+, render;dur=[\d.]+", made.headers["Server-Timing"]
     )
     assert made.headers["Timing-Allow-Origin"] == "*"
+
+
+class _Broken:
+    """A handler with a mistake in it."""
+
+    name = "broken"
+
+    def read(self, *_: object) -> object:
+        raise ArithmeticError("no such number")
+
+
+def test_a_mistake_of_ours_is_answered_and_told(origin: Running, caplog: pytest.LogCaptureFixture) -> None:
+    mounts = origin.app.image_router.mounts.by_prefix
+    assert isinstance(mounts, dict)
+    mounts["h/inner"], kept = Mount(cast(Any, _Broken()), {}), mounts["h/inner"]
+    try:
+        answer = origin.get("/h/inner/a.jpg")
+    finally:
+        mounts["h/inner"] = kept
+    assert (answer.status, answer.headers["Cache-Control"]) == (500, "no-store")
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "no such number" in caplog.text
