@@ -532,6 +532,13 @@ def test_a_url_that_is_not_fetched_is_told_with_its_answer(
     assert (lines[-1], goes_on) == (f"answer: {answer}", False)
 
 
+def test_what_a_locked_preset_has_settled_is_told() -> None:
+    presets = {"small": {"w": 100, "locked": True}}
+    handlers = [{"name": "photos", "source": LOCAL, "preset": "small"}]
+    told = explained("/photos/cat.jpg?w=300&h=9", build_config({"handlers": handlers, "presets": presets}))
+    assert (told["ignored"], told["options"]) == (["w: a locked preset says it"], ["w=100 h=9 c=true"])
+
+
 def test_what_passes_through_is_told_so() -> None:
     config = configured(passthrough="plain")
     told = "none count; the answer is the original's own bytes (passthrough: plain)"
