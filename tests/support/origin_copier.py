@@ -23,7 +23,7 @@ _ahead = 0.0  # seconds
 
 
 def _wait_for_request(
-    requests: socket.socket, prepare: Callable[[bytes], None]
+    requests: socket.socket, prepare: Callable[[str], None]
 ) -> tuple[dict[str, Any], list[int]] | None:
     """Copy this process whenever it is asked for, prepared for what the copy will read. Returns what is asked
     for in a copy, with its files, and in this process None, once nobody will ask any more."""
@@ -41,7 +41,8 @@ def _wait_for_request(
         request, files, _, _ = socket.recv_fds(requests, _MAX_REQUEST, 3)
         if not request:
             return None
-        prepare(os.pread(files[0], _MAX_REQUEST, 0))
+        about = json.loads(request)
+        prepare(about["config"])
         gc.freeze()
         number = os.fork()
         if number == 0:
@@ -49,7 +50,7 @@ def _wait_for_request(
             for descriptor, (_, messages) in running.items():
                 os.close(descriptor)
                 messages.close()
-            return json.loads(request), files
+            return about, files
         messages = socket.socket(fileno=files.pop())
         for file in files:
             os.close(file)

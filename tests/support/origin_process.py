@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.support import warm_origins
+from tests.support.running import PATIENCE
 from tests.support.running import Client
 from tests.support.running import settings
 from tests.support.running import wait_until
@@ -56,7 +57,7 @@ class Process(Client):
 
     def ended(self) -> int:
         """Its exit code."""
-        return self.process.wait()
+        return self.process.wait(PATIENCE)
 
     def pause(self) -> None:
         """Let it stand still. The system takes connections and requests for it meanwhile."""

@@ -30,10 +30,10 @@ _WHERE = {
 }
 
 
-def load_for(config: bytes) -> None:
+def load_for(config: str) -> None:
     """Import what an origin of this configuration will."""
     for word, modules in _WHERE.items():
-        if word.encode() in config:
+        if word in config:
             for module in modules:
                 importlib.import_module(module)
 

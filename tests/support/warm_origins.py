@@ -19,10 +19,11 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 from origin.render.environment import environment
-from tests.support.running import PATIENCE
 
 _NUMBER = 16  # bytes that the number of a process has at most
 
@@ -30,10 +31,18 @@ _NUMBER = 16  # bytes that the number of a process has at most
 class Started:
     """An origin, as `subprocess.Popen` would show it. It is a child of the copier, which says how it ends."""
 
-    def __init__(self, arguments: tuple[str, ...], given: bytes, log: Path, ahead: float) -> None:
+    def __init__(
+        self, arguments: Sequence[str], given: bytes, log: Path, ahead: float, variables: Mapping[str, str]
+    ) -> None:
         self.returncode: int | None = None
         self._messages, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        about = {"arguments": arguments, "variables": dict(os.environ), "folder": os.getcwd(), "ahead": ahead}
+        about = {
+            "arguments": arguments,
+            "variables": {**os.environ, **variables},
+            "folder": os.getcwd(),
+            "ahead": ahead,
+            "config": (given or Path(arguments[-1]).read_bytes()).decode(),
+        }
         with theirs, log.open("ab") as written, tempfile.TemporaryFile() as stdin:
             stdin.write(given)
             stdin.seek(0)
@@ -45,9 +54,10 @@ class Started:
     def poll(self) -> int | None:
         return self._ended(0)
 
-    def wait(self, timeout: float = PATIENCE) -> int:
+    def wait(self, timeout: float | None = None) -> int:
         code = self._ended(timeout)
-        assert code is not None, "the origin does not end"
+        if code is None:
+            raise subprocess.TimeoutExpired("origin", timeout or 0)
         return code
 
     def send_signal(self, number: int) -> None:
@@ -55,10 +65,13 @@ class Started:
             if self.returncode is None:
                 signal.pidfd_send_signal(self._descriptor, number)
 
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
 
-    def _ended(self, timeout: float) -> int | None:
+    def _ended(self, timeout: float | None) -> int | None:
         if self.returncode is None and select.select([self._messages], [], [], timeout)[0]:
             self.returncode = int(self._messages.recv(_NUMBER))
             self._messages.close()
@@ -69,7 +82,12 @@ class Started:
 def start(*arguments: str, given: bytes = b"", log: Path, ahead: float = 0.0) -> Started:
     """`origin ...` with `given` as its stdin; what it writes to stderr is added to `log`. Its clock is ahead
     by so many seconds."""
-    return Started(arguments, given, log, ahead)
+    return Started(arguments, given, log, ahead, {})
+
+
+def serve(config: Path, log: Path, variables: Mapping[str, str]) -> Started:
+    """The same with a configuration file, as benchmarks start it (`benchmarks.origins`)."""
+    return Started(("serve", "-c", str(config)), b"", log, 0.0, variables)
 
 
 def close() -> None:
