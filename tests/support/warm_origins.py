@@ -4,7 +4,7 @@ of the CPU.
 They are processes of their own, with renderers of their own, to be paused and killed like any other. How the
 program itself starts is tested in tests/cli/test_serve.py, and by all else that runs `python -m origin`. What
 is drawn by lot at the import is the same in all copies: the name in `Via`, the first half of the ids of
-requests.
+requests. The built-in fallback image is another, small one (`tests.support.origin_program`).
 """
 
 from __future__ import annotations
