@@ -86,23 +86,23 @@ def wanted(asked: dict[str, Any], **changes: Any) -> Job:
     return job(watermark=mark() if "options_watermark" in asked else None, **{**asked, **changes})
 
 
-def shown(original: bytes, asked: dict[str, Any]) -> NDArray[np.int_]:
+def shown(original: bytes, asked: dict[str, Any]) -> NDArray[np.int32]:
     return seen(pictures.opened(render(original, wanted(asked)).body))
 
 
-def assert_alike(got: NDArray[np.int_], expected: NDArray[np.int_], mean: float = 0.5) -> None:
+def assert_alike(got: NDArray[np.int32], expected: NDArray[np.int32], mean: float = 0.5) -> None:
     assert got.shape == expected.shape
     assert np.abs(got - expected).mean() <= mean
 
 
-def seen(image: Image.Image) -> NDArray[np.int_]:
+def seen(image: Image.Image) -> NDArray[np.int32]:
     """Pixels, in which what is transparent has no colour."""
     pixels = np.asarray(image.convert("RGBA")).astype(int)
     pixels[pixels[..., 3] == 0] = 0
     return pixels
 
 
-def plain(asked: dict[str, Any], number: int = 0) -> NDArray[np.int_]:
+def plain(asked: dict[str, Any], number: int = 0) -> NDArray[np.int32]:
     return shown(pictures.encoded(scene(number), "PNG"), asked)
 
 
