@@ -662,7 +662,7 @@ def test_a_dialect_in_the_path_is_told_without_its_signature() -> None:
     signature = base64.urlsafe_b64encode(digest).decode()
     told = explained(f"/a/b/{signature}/{rest}?utm=1", config)
     assert told["key"] == ["2024/cat.jpg"]
-    assert told["dialect"] == ["thumbor; in our words: w=300&h=200&fit=cover&g=left"]
+    assert told["dialect"] == ["thumbor; in our words: w=300&h=200&fit=cover&g=left&enlarge=true"]
     assert told["ignored"] == [
         "made_up: no option of thumbor",
         "utm: no option of thumbor",
