@@ -669,7 +669,7 @@ def test_a_dialect_in_the_path_is_told_without_its_signature() -> None:
         "strip_icc: changes no pixel that anybody asked for",
     ]
     assert told["signature"][1:] == [f"signed text: the secret, then {rest}", "verdict: signed, with key 1"]
-    assert told["options"] == ["w=300 h=200 c=true g=left"]
+    assert told["options"] == ["w=300 h=200 c=true g=left enlarge=true"]
     assert told["original"][0].startswith("/srv/photos/2024/cat.jpg")
     refused = explained(f"/a/b/{signature}/{rest[1:]}", config)
     assert refused["answer"] == ["404, the fallback image, class forbidden"]
