@@ -21,6 +21,9 @@ from _pytest.runner import runtestprotocol
 from hypothesis import settings
 
 if TYPE_CHECKING:
+    from xdist.remote import Producer
+    from xdist.scheduler.protocol import Scheduling
+
     from origin.cache.valkey import Valkey
     from tests.support.browser import Chromium
     from tests.support.redis_servers import RedisServer
@@ -78,13 +81,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             seen[name] += 1
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:
+    """Share out the tests as xdist does, in less time."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from tests.support.sharing import Files
+
+    return Files(config, log)
+
+
 @pytest.hookimpl
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
     """What pytest does itself, but that a process of several tells of no setup and no teardown that went
-    well: to tell the one that writes it all takes longer than most tests do."""
+    well, and of no beginning that nobody reads: to tell the one that writes it all takes longer than most
+    tests do."""
     if not hasattr(item.config, "workerinput"):  # the only process there is
         return None
-    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    if item.config.get_verbosity() > 0:
+        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     for report in runtestprotocol(item, log=False, nextitem=nextitem):
         if report.when == "call" or not report.passed:
             item.ihook.pytest_runtest_logreport(report=report)

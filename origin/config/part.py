@@ -21,7 +21,14 @@ class Part(BaseModel):
     `$schema` may stand in each of them, for editors, and means nothing.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        # Or each builds what checks it when it is imported, and builds it anew for each that holds it: a
+        # fifth of what a start costs, that of `origin --help` as well.
+        defer_build=True,
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -12,6 +12,7 @@ from pydantic import Field
 from pydantic import WithJsonSchema
 from pydantic import model_validator
 
+from origin.config.answers import WITHOUT_CONTENT
 from origin.config.authentication import AnyAuth
 from origin.config.authentication import AuthMethod
 from origin.config.part import Part
@@ -95,8 +96,11 @@ def _read_replies(value: Any) -> Any:
     for reply in value.values():
         if not isinstance(reply, dict) or not reply.keys() <= {"status", "json"}:
             raise ValueError(value)
-        if reply.get("status", 201) not in _REPLY_STATUSES or type(reply.get("status", 201)) is not int:
+        status = reply.get("status", 201)
+        if status not in _REPLY_STATUSES or type(status) is not int:
             raise ValueError(value)
+        if status in WITHOUT_CONTENT and "json" in reply:
+            raise expected(f"no json beside a status of {status}, whose answer has no content", got="")
     return value
 
 

@@ -24,6 +24,7 @@ from origin.delivery.mounts import Mount
 from origin.delivery.mounts import Mounts
 from origin.delivery.mounts import Route
 from origin.delivery.other_methods import OtherMethods
+from origin.delivery.other_methods import answer_mistake
 from origin.delivery.other_methods import refuse_method
 from origin.delivery.request import ImageRequest
 from origin.errors import BadRequest
@@ -207,7 +208,11 @@ class Router:
             return await self._other_methods.ask(endpoint, mount, key, request)
         if not mount.takes(request.method):
             return refuse_method(mount)
-        image = mount.handler.read(key, request.query, error, request.raw_path)
+        try:
+            image = mount.handler.read(key, request.query, error, request.raw_path)
+        except Exception as exc:
+            log.exception("unexpected error; the client gets a 500")
+            return answer_mistake(mount, exc)
         response = await self._picture(mount.handler, image, request)
         if (
             _is_worth_remembering(request, image)
@@ -233,15 +238,17 @@ class Router:
         return response
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> Response:
-        """Let the app behind answer; its status is noted for the log."""
+        """Let the app behind answer; its status and body are noted for the log and the metrics."""
         response = Response(500, [], b"")
 
-        async def note_status(message: Message) -> None:
+        async def note(message: Message) -> None:
             if message["type"] == "http.response.start":
                 response.status = message["status"]
+            else:
+                response.body += message.get("body", b"")
             await send(message)
 
-        await self._app(scope, receive, note_status)
+        await self._app(scope, receive, note)
         return response
 
     def _redact(self, raw_path: bytes, query: bytes) -> str:

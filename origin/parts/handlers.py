@@ -32,13 +32,13 @@ from origin.errors import ConfigError
 from origin.imaging.protocol import Watermark
 from origin.parts.caches import Caches
 from origin.parts.dialects import make_reader
+from origin.parts.dialects import make_token_verifier
 from origin.parts.dialects import make_translate
 from origin.parts.dialects import make_verifier
 from origin.parts.machine import OwnMachine
 from origin.parts.rendering import render_settings
 from origin.parts.shared import Fleet
 from origin.render.pool import RenderPool
-from origin.signing import Verifier
 from origin.sources import Original
 from origin.sources import ReserveMemory
 from origin.sources import Source
@@ -212,10 +212,8 @@ class HandlerBuilder:
             return ForeignAuthorizer(*make_verifier(config, config.dialect), self._clock)
         if config.signing is None:
             return allow_all
-        keys = [key.get_secret_value() for key in config.signing.keys]
-        verifier = Verifier(config.prefix, keys, config.signing.required)
         translated = None if config.dialect is None else config.prefix
-        return TokenAuthorizer(verifier, self._clock, translated=translated)
+        return TokenAuthorizer(make_token_verifier(config), self._clock, translated=translated)
 
 
 class _Lent:

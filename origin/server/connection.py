@@ -33,6 +33,7 @@ from origin.server.last_answer import LingeringTransport
 from origin.server.refusals import WITHOUT_BODY
 from origin.server.refusals import Refusal
 from origin.server.refusals import check_fields
+from origin.server.refusals import has_unknown_method
 from origin.server.refusals import head_size
 from origin.server.refusals import serialize_refusal
 from origin.server.refusals import split_whole_url
@@ -185,7 +186,7 @@ class HttpConnection(HttpToolsProtocol):
             cause = exc.__context__
             self._refuse(cause if isinstance(cause, Refusal) else Refusal(400, "the URL cannot be parsed"))
         except httptools.HttpParserError as exc:
-            self._refuse(Refusal(400, str(exc)))
+            self._refuse(Refusal(501 if has_unknown_method(data) else 400, str(exc)))
         else:
             if self._arriving:
                 self._count(len(data))

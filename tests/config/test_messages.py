@@ -111,6 +111,16 @@ MISTAKES: list[tuple[Any, str, str]] = [
         "answers./x.status",
         "expected a status of 200 to 599, got 99",
     ),
+    (
+        config({"answers": {"/x": {"status": 204, "text": "x"}}}),
+        "answers./x",
+        "expected no text and no json: an answer of 204 has no content",
+    ),
+    (
+        config({"answers": {"/x": {"status": 304, "json": {}}}}),
+        "answers./x",
+        "expected no text and no json: an answer of 304 has no content",
+    ),
     (config({"drain": -1}), "drain", "expected seconds >= 0 and <= 3600, got -1"),
     (config({"drain": "15"}), "drain", 'expected seconds >= 0 and <= 3600, got "15"'),
     (config({"log": {"level": "warn"}}), "log.level", 'expected debug, info, warning or error, got "warn"'),
@@ -355,6 +365,11 @@ MISTAKES: list[tuple[Any, str, str]] = [
         "handlers[0].write.reply",
         'expected templates such as {"post": {"status": 201, "json": {"key": "{key}", "url": "{url}"}}}, '
         "got an object",
+    ),
+    (
+        config(write={"auth": "open", "reply": {"delete": {"status": 204, "json": {}}}}),
+        "handlers[0].write.reply",
+        "expected no json beside a status of 204, whose answer has no content",
     ),
     (
         config(write={"auth": "open", "reply": {"post": {"json": {"a": "{sha256}"}}}}),

@@ -73,6 +73,8 @@ def small(original: bytes) -> Pixels:
 TONES: list[tuple[dict[str, Any], Callable[[Pixels], Pixels]]] = [
     ({"brightness": 1.5}, lambda rgb: brightness(rgb, 1.5)),
     ({"brightness": 0.0}, lambda rgb: rgb * 0),
+    ({"lift": 102.0}, lambda rgb: np.clip(rgb + 102, 0, 255)),
+    ({"lift": -102.0, "contrast": 0.5}, lambda rgb: contrast(np.clip(rgb - 102, 0, 255), 0.5)),
     ({"contrast": 0.4}, lambda rgb: contrast(rgb, 0.4)),
     ({"contrast": 3.0}, lambda rgb: contrast(rgb, 3)),
     ({"saturation": 0.3}, lambda rgb: saturate(rgb, 0.3)),

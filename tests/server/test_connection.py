@@ -249,6 +249,7 @@ def test_a_url_under_8_kb_is_served(origin: Running) -> None:
         (b"CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n", "a proxy is meant"),
         (ONE_LINE + b"X: a\r\n b\r\n\r\n", "a folded field: RFC 9112 section 5.2"),
         (ONE_LINE + b"X : a\r\n\r\n", "space before the colon: RFC 9112 section 5.1"),
+        (b"G{T /status HTTP/1.1\r\nHost: x\r\n\r\n", "no token: RFC 9110 section 9.1"),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "TLS on the plain port"),
     ],
 )
@@ -257,6 +258,12 @@ def test_cpdos_by_a_head_that_makes_no_sense_is_not_cacheable(
 ) -> None:
     with Raw(origin.port) as raw:
         assert raw.send(request_text).refused() == 400, why
+
+
+@pytest.mark.parametrize("method", [b"UNKNOWN", b"get", b"X-PURGE", b"GETX"])
+def test_a_method_that_nobody_knows_is_not_implemented(origin: Running, method: bytes) -> None:
+    with Raw(origin.port) as raw:
+        assert raw.send(method + b" /h/a.jpg HTTP/1.1\r\nHost: x\r\n\r\n").refused() == 501
 
 
 def test_http_1_0_needs_no_host(origin: Running) -> None:

@@ -39,6 +39,7 @@ class Thumbor:
     filled stays, and it is lowered."""
 
     name = "thumbor"
+    begins_with_key = False
     signs_in_path = True
     signature_name = ""
     signature_form = FORM

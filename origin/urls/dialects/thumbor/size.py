@@ -92,8 +92,11 @@ def _proportion(path: ThumborPath) -> Decimal:
 
 def _fit_in(path: ThumborPath, asked: Asked, sides: _Sides, adaptive: bool, full: bool) -> None:
     """All of the picture is shown. `orig` bounds nothing, since nothing is enlarged."""
-    if adaptive and sides.both and sides.wide != sides.high:
-        raise Refusal("adaptive-fit-in", "available here for a square alone, since it turns the box")
+    if adaptive and sides.both:
+        if not sides.in_pixels:
+            raise Refusal("adaptive-fit-in", "not available here beside orig")
+        if sides.wide != sides.high:
+            asked.beyond["turns_box"] = True
     if full and sides.both and not sides.in_pixels:
         return  # covers a side of the original, so it has the original's size
     sides.set(asked, with_original=False)
