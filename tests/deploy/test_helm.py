@@ -11,7 +11,6 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
 import pytest
 import yaml
 
@@ -35,9 +34,17 @@ def of_kind(kind: str) -> dict[str, Any]:
     return next(each for each in RENDERED if each["kind"] == kind)
 
 
+def check_shape(document: dict[str, Any]) -> None:
+    """Raise unless Kubernetes would take the object. The schemas take long to import, and every process that
+    shares the tests would."""
+    import kubernetes_validate
+
+    kubernetes_validate.validate(document, KUBERNETES, strict=True)
+
+
 @pytest.mark.parametrize("document", RENDERED, ids=lambda each: f"{each['kind']}-{each['metadata']['name']}")
 def test_each_object_has_the_shape_that_kubernetes_wants(document: dict[str, Any]) -> None:
-    kubernetes_validate.validate(document, KUBERNETES, strict=True)
+    check_shape(document)
 
 
 def test_the_configuration_of_the_chart_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +119,7 @@ def test_other_values_make_what_kubernetes_takes_too(
 ) -> None:
     documents = list(filter(None, yaml.safe_load_all(helm(*TEMPLATE, *values))))
     for document in documents:
-        kubernetes_validate.validate(document, KUBERNETES, strict=True)
+        check_shape(document)
     (text,) = [each["data"]["config.json"] for each in documents if each["kind"] == "ConfigMap"]
     load(json.loads(text), monkeypatch)
 
@@ -133,7 +140,7 @@ def test_the_values_of_the_page_make_what_kubernetes_takes(
         filter(None, yaml.safe_load_all(helm(*TEMPLATE, "-f", str(tmp_path / "my-values.yaml"))))
     )
     for document in documents:
-        kubernetes_validate.validate(document, KUBERNETES, strict=True)
+        check_shape(document)
     (text,) = [each["data"]["config.json"] for each in documents if each["kind"] == "ConfigMap"]
     config = json.loads(text)
     load(config, monkeypatch)
