@@ -4,7 +4,7 @@
     python -m benchmarks.costs blur webp   # what has these words in its name
 
 The figures stand in FORMATS (`origin/formats.py`), of decoders and encoders, and in STEPS
-(`origin/imaging/pipeline.py`). Seconds are CPU time for a megapixel of a photograph with grain, the mean of
+(`origin/imaging/steps.py`). Seconds are CPU time for a megapixel of a photograph with grain, the mean of
 two runs. Bytes are what the process maps more for each pixel of a larger picture than of a smaller one. Each
 is measured in a process of its own. Noise, which is harder than any photograph, is beside it.
 """

@@ -46,7 +46,7 @@ HOMES = {
     "django": "client.django client.django.apps client.django.templatetags.image_origin",
     "flask": "client.flask",
     "jinja2": "client.jinja",
-    "py_svg_hush": "ingest.svg",
+    "py_svg_hush": "imaging.svg",
     "pillow_heif": "imaging.heif",
     "pillow_jxl": "imaging.jxl",
     "pypdfium2": "imaging.pdf",

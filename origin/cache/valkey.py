@@ -152,6 +152,8 @@ class Valkey:
                 log.debug("what Valkey keeps is not read yet: %s", error)
             except (RedisError, OSError, TimeoutError) as error:
                 self._failed(error, CONNECT_SECONDS)
+            except Exception:  # a mistake of ours must not end it: purges would be heard of late, for good
+                log.exception("listening to Valkey failed, and is tried again")
             await asyncio.sleep(self._pause)
 
     async def _hear_all(self, channel: Any, hear: Callable[[str], object]) -> None:
@@ -199,6 +201,7 @@ def _make_pool(url: str) -> Any:
         pool: Any = BlockingConnectionPool.from_url(
             url,
             decode_responses=True,
+            encoding_errors="replace",  # others may write there, and what they write is no text of ours
             max_connections=CONNECTIONS,
             timeout=CONNECT_SECONDS,
             socket_connect_timeout=CONNECT_SECONDS,

@@ -8,6 +8,7 @@ from origin.config.cdn import CloudFrontCdn
 from origin.config.handler import Handler
 from origin.config.model import Config
 from origin.config.write import Write
+from origin.parts.dialects import begins_with_key
 from origin.sources.http import HttpSettings
 
 
@@ -88,11 +89,21 @@ def check_writing(handler: Handler, write: Write) -> list[Finding]:
 
 
 def check_cdn(config: Config) -> list[Finding]:
-    """Handlers whose pictures carry no tag that the CDN looks for."""
+    """Handlers whose pictures carry no tag that the CDN looks for, or no path that it could be told."""
     if config.cdn is None:
         return []
     wanted = TAG_HEADERS.get(config.cdn.type)
     by_path = isinstance(config.cdn, CloudFrontCdn) and config.cdn.by == "paths"
+    if by_path:
+        return [
+            (
+                f"handler {handler.name}: warning: its URLs do not begin with the key: cdn cloudfront "
+                'purges all of it for each key, or with "by": "tags" that key alone',
+                True,
+            )
+            for handler in config.handlers
+            if not begins_with_key(handler)
+        ]
     return [
         (
             f"handler {handler.name}: warning: cdn {config.cdn.type} purges by tag; set tag_header"
@@ -100,7 +111,6 @@ def check_cdn(config: Config) -> list[Finding]:
             True,
         )
         for handler in config.handlers
-        if not by_path
-        and config.cdn.type != "http"
+        if config.cdn.type != "http"
         and (handler.tag_header is None or (wanted and handler.tag_header.lower() != wanted.lower()))
     ]

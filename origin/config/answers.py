@@ -16,6 +16,9 @@ from origin.config.types import Flag
 from origin.config.types import expected
 from origin.config.types import expects
 
+# Their answers have no content (RFC 9110 sections 15.3.5, 15.3.6, 15.4.5): clients would read on in it.
+WITHOUT_CONTENT = (204, 205, 304)
+
 
 class OnError(Part):
     """What a failure is answered with; one of the keys."""
@@ -66,4 +69,6 @@ class FixedAnswer(Part):
     def _check_one(self) -> FixedAnswer:
         if self.text is not None and self.json_ is not None:
             raise expected("either text or json", got="")
+        if self.status in WITHOUT_CONTENT and (self.text or self.json_ is not None):
+            raise expected(f"no text and no json: an answer of {self.status} has no content", got="")
         return self

@@ -7,11 +7,13 @@ from typing import Annotated
 from typing import Any
 from typing import Literal
 
+from pydantic import AfterValidator
 from pydantic import BeforeValidator
 from pydantic import Field
 from pydantic import WithJsonSchema
 from pydantic import model_validator
 
+from origin.config.answers import WITHOUT_CONTENT
 from origin.config.authentication import AnyAuth
 from origin.config.authentication import AuthMethod
 from origin.config.part import Part
@@ -45,21 +47,30 @@ _REPLY_STATUSES = range(200, 300)
 _REPLIES = 'templates such as {"post": {"status": 201, "json": {"key": "{key}", "url": "{url}"}}}'
 
 
+_Origin = Annotated[
+    str,
+    Field(pattern=r"^(\*|https?://[^/\s*]+)$"),
+    AfterValidator(str.lower),  # as browsers write it (Fetch standard, section 3.1)
+    expects('"https://www.example.com" or "*"'),
+]
+_Method = Annotated[str, Field(pattern=r"^(\*|[A-Z-]+)$"), expects("a method such as POST")]
+_FieldName = Annotated[
+    str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"), expects("the name of a header such as X-Request-Id")
+]
+
+
 class WriteCors(Part):
     """Pages of other sites that may write from a script."""
 
     origins: Annotated[
-        tuple[
-            Annotated[
-                str, Field(pattern=r"^(\*|https?://[^/\s*]+)$"), expects('"https://www.example.com" or "*"')
-            ],
-            ...,
-        ],
+        tuple[_Origin, ...],
         Field(min_length=1),
         meaning('their origins, such as `"https://www.example.com"`; `"*"` for all'),
     ]
-    methods: Annotated[tuple[Text, ...], meaning("methods; without a list those of the handler")] = ()
-    headers: Annotated[tuple[Text, ...], meaning("headers of requests; without a list those asked for")] = ()
+    methods: Annotated[tuple[_Method, ...], meaning("methods; without a list those of the handler")] = ()
+    headers: Annotated[
+        tuple[_FieldName, ...], meaning("headers of requests; without a list those asked for")
+    ] = ()
     max_age: Annotated[Seconds, meaning("seconds for which browsers need not ask again")] = 86_400
 
 
@@ -95,8 +106,11 @@ def _read_replies(value: Any) -> Any:
     for reply in value.values():
         if not isinstance(reply, dict) or not reply.keys() <= {"status", "json"}:
             raise ValueError(value)
-        if reply.get("status", 201) not in _REPLY_STATUSES or type(reply.get("status", 201)) is not int:
+        status = reply.get("status", 201)
+        if status not in _REPLY_STATUSES or type(status) is not int:
             raise ValueError(value)
+        if status in WITHOUT_CONTENT and "json" in reply:
+            raise expected(f"no json beside a status of {status}, whose answer has no content", got="")
     return value
 
 

@@ -18,6 +18,7 @@ from origin.http.message import Response
 from origin.urls.path import decode_path
 
 UPTIME = "{uptime}"  # in an answer: seconds since the start
+WITHOUT_LENGTH = (204, 304)  # these end with their head (RFC 9110 section 8.6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +78,12 @@ class FixedAnswers:
         if answer.json is not None:
             type, body = b"application/json", json.dumps(_fill_in(answer.json, uptime)).encode()
         headers: RawHeaders = [
-            (b"content-length", b"%d" % len(body)),
             (b"cache-control", NO_STORE.encode()),
             (b"cache-status", cache_status(detail="fixed").encode()),
             *SECURITY_HEADERS,
         ]
+        if answer.status not in WITHOUT_LENGTH:
+            headers.insert(0, (b"content-length", b"%d" % len(body)))
         if body:
             headers.insert(0, (b"content-type", type))
         if answer.location is not None:

@@ -28,6 +28,10 @@ class Cors:
         origin = request.headers.get(b"origin", b"")
         return origin if origin.decode("latin-1") in self.origins else None
 
+    def admits(self, request: Request, method: str | None) -> bool:
+        """Whether what is said here is for the page that asks and for this method."""
+        return self.origin_for(request) is not None and (not self.methods or method in self.methods)
+
     def apply(self, request: Request, response: Response) -> None:
         """Put what the browser needs into the answer to a write."""
         response.headers = [pair for pair in response.headers if pair[0] != ALLOW_ORIGIN]

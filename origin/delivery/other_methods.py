@@ -87,11 +87,17 @@ class OtherMethods:
             raise
         except Exception as exc:
             log.exception("unexpected error; the client gets a 500")
-            response = text_response(500, "internal server error")
-            response.handler, response.error = mount.handler.name, exc
+            response = answer_mistake(mount, exc)
         if not self._bodies.admits(response.body, request.client):
             return text_response(503, "overloaded", RETRY_AFTER)
         return response
+
+
+def answer_mistake(mount: Mount, error: Exception) -> Response:
+    """The answer to a request at which a mistake of ours has come up."""
+    response = text_response(500, "internal server error")
+    response.handler, response.error = mount.handler.name, error
+    return response
 
 
 def refuse_method(mount: Mount) -> Response:
@@ -115,9 +121,11 @@ def _preflight(mount: Mount, request: Request) -> Response:
         *SECURITY_HEADERS,
     ]
     response = Response(204, headers, b"", mount.handler.name)
-    if mount.cors is None:
+    method = request.header(b"access-control-request-method")
+    reads = method in READ_METHODS
+    if mount.cors is None or (reads and not mount.cors.admits(request, method)):
         # Browsers let POST pass whatever the methods are, and only headers that are not admitted stop it.
-        if request.header(b"access-control-request-method") in READ_METHODS:
+        if reads:
             response.headers += _ANY_PAGE.preflight_headers(request, READ_METHODS)
         return response
     mount.cors.apply(request, response)

@@ -165,11 +165,14 @@ class UrlReader:
 
     def _list_ignored(self, translation: Translation) -> tuple[str, ...]:
         """The names in a query that change nothing."""
-        return (
+        names = [
             *translation.unknown,
             *translation.without_effect,
             *chain(*find_ignored(translation.pairs, self._defaults)),
-        )
+        ]
+        if self._passthrough == "always" and not self._defaults.preset_names.derived:
+            names += [name.decode() for name, _ in translation.pairs if _is_of_picture(name)]
+        return tuple(dict.fromkeys(names))
 
     def _read_name(
         self,
@@ -211,6 +214,12 @@ class UrlReader:
             return key
 
 
+def _is_of_picture(name: bytes) -> bool:
+    """Whether an option has this name that is not one of the token."""
+    option = BY_NAME.get(name)
+    return option is not None and not option.of_token
+
+
 def _has_options(pairs: Pairs) -> bool:
     """Whether a query says what the picture is to look like."""
-    return any(value and (option := BY_NAME.get(name)) and not option.of_token for name, value in pairs)
+    return any((option := BY_NAME.get(name)) is not None and option.is_set(value) for name, value in pairs)

@@ -24,12 +24,14 @@ from origin.delivery.mounts import Mount
 from origin.delivery.mounts import Mounts
 from origin.delivery.mounts import Route
 from origin.delivery.other_methods import OtherMethods
+from origin.delivery.other_methods import answer_mistake
 from origin.delivery.other_methods import refuse_method
 from origin.delivery.request import ImageRequest
 from origin.errors import BadRequest
 from origin.errors import OriginError
 from origin.errors import Overloaded
 from origin.http.message import LARGE_BODY
+from origin.http.message import PIECE
 from origin.http.message import ClientGone
 from origin.http.message import Message
 from origin.http.message import RawHeaders
@@ -118,8 +120,8 @@ class Router:
         except Exception:
             log.exception("unexpected error in a hit in memory; the request is answered the ordinary way")
             return None
-        if response is None or len(response.body) >= LARGE_BODY:
-            return None  # large bodies are counted, on the way through ASGI
+        if response is None or len(response.body) >= (PIECE if scheme == "https" else LARGE_BODY):
+            return None  # large bodies are counted, or sent in pieces, on the way through ASGI
         self._record(method, remembered.redacted, response, start, client, folded)
         return response
 
@@ -155,7 +157,7 @@ class Router:
                 await response.send(send, request.method)
             else:
                 with self._bodies.sending(response.body, request.client, request.cut):
-                    await response.send(send, request.method)
+                    await response.send(send, request.method, in_pieces=scope.get("scheme") == "https")
         except ClientGone:
             response = Response(CLIENT_GONE_STATUS, [], b"")
         finally:
@@ -207,7 +209,11 @@ class Router:
             return await self._other_methods.ask(endpoint, mount, key, request)
         if not mount.takes(request.method):
             return refuse_method(mount)
-        image = mount.handler.read(key, request.query, error, request.raw_path)
+        try:
+            image = mount.handler.read(key, request.query, error, request.raw_path)
+        except Exception as exc:
+            log.exception("unexpected error; the client gets a 500")
+            return answer_mistake(mount, exc)
         response = await self._picture(mount.handler, image, request)
         if (
             _is_worth_remembering(request, image)
@@ -233,15 +239,17 @@ class Router:
         return response
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> Response:
-        """Let the app behind answer; its status is noted for the log."""
+        """Let the app behind answer; its status and body are noted for the log and the metrics."""
         response = Response(500, [], b"")
 
-        async def note_status(message: Message) -> None:
+        async def note(message: Message) -> None:
             if message["type"] == "http.response.start":
                 response.status = message["status"]
+            else:
+                response.body += message.get("body", b"")
             await send(message)
 
-        await self._app(scope, receive, note_status)
+        await self._app(scope, receive, note)
         return response
 
     def _redact(self, raw_path: bytes, query: bytes) -> str:

@@ -28,7 +28,7 @@ from origin.writers import EffortLevel
 
 Passthrough = Literal["never", "plain", "always"]
 """When the answer is the original's own bytes: never, where a URL has no options, always."""
-_ALONE = ("scale", "inset")  # of what no option says, what changes a picture without any option
+_ALONE = ("scale", "inset", "lift")  # of what no option says, what changes a picture without any option
 
 
 def passes_through(
@@ -43,8 +43,8 @@ def passes_through(
     `beyond` is what no option says, as in `parse_options`.
     """
     if passthrough == "plain":
-        taken = (defaults.by_name.get(name) for name, value in pairs if value)
-        has_options = any(option is not None and not option.of_token for option in taken)
+        taken = ((defaults.by_name.get(name), value) for name, value in pairs)
+        has_options = any(option is not None and option.is_set(value) for option, value in taken)
         has_more = any(
             name in beyond and defaults.takes(BY_NAME[BEYOND_OPTIONS[name].encode()]) for name in _ALONE
         )

@@ -4,6 +4,7 @@ for a second look at GIFs."""
 from __future__ import annotations
 
 import importlib
+from collections.abc import Collection
 from collections.abc import Iterable
 from contextlib import suppress
 from types import ModuleType
@@ -16,6 +17,7 @@ from origin.imaging.gif import images
 from origin.imaging.vendor import pyvips
 from origin.imaging.vips import load
 
+_MAKES_SVG_SAFE = "origin.imaging.svg"
 _blocked: set[Format] = set()
 _modules: dict[Format, ModuleType] = {}
 
@@ -37,8 +39,12 @@ def allow_only(formats: Iterable[Format]) -> frozenset[Format]:
     return frozenset(format for format in formats if format.loader is None) - _modules.keys()
 
 
-def load_decoders(formats: Iterable[Format]) -> None:
-    """Import what decodes these formats in the place of libvips, as far as it is installed."""
+def load_decoders(formats: Collection[Format]) -> None:
+    """Import what decodes these formats in the place of libvips, and what makes SVGs safe, as far as it is
+    installed."""
+    if Format.SVG in formats:
+        with suppress(ImportError):
+            importlib.import_module(_MAKES_SVG_SAFE)
     for format in formats:
         if format.loader is None or format is Format.GIF:
             with suppress(Unprocessable):

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from dataclasses import replace
 
+from origin.urls.geometry_values import CENTER
 from origin.urls.options import Options
 
 _RIGHT_ANGLE = 90  # degrees
@@ -128,6 +129,7 @@ def fit(width: int, height: int, options: Options, limit: int) -> Geometry:
     Nothing is enlarged where the options do not ask for it. What grows, and the canvas of a picture that is
     rotated askew, has sides of at most `limit`.
     """
+    options = _suiting(width, height, options)
     mode = _mode(options)
     if options.keeps_shape and not options.enlarge:
         options = _with_box_within(width, height, options)
@@ -190,6 +192,18 @@ def _mode(options: Options) -> str:
     if options.width is None or options.height is None:
         return "inside"
     return options.fit or ("cover" if options.crop else "inside")
+
+
+def _suiting(width: int, height: int, options: Options) -> Options:
+    """The options where they depend on whether the picture lies as the box does, wide or high. A square lies
+    as either does."""
+    if not (options.turns_box or options.fills_alike) or options.width is None or options.height is None:
+        return options
+    if (width - height) * (options.width - options.height) >= 0:
+        return options
+    if options.turns_box:
+        return replace(options, width=options.height, height=options.width)
+    return replace(options, crop=False, gravity=CENTER, keeps_shape=False)
 
 
 def _with_box_within(width: int, height: int, options: Options) -> Options:

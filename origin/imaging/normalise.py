@@ -1,4 +1,5 @@
-"""A picture that comes in: decoded to its last pixel, and put in order before it is stored.
+"""A picture that comes in: decoded to its last pixel, and put in order before it is stored. An SVG is first
+made safe.
 
 Its pixels are encoded anew only where they have to be: turned upright, made smaller, or in another format.
 """
@@ -38,6 +39,10 @@ def normalise(original: bytes, job: Job, memory: int | None = None) -> Rendered:
     assert normalisation is not None
     format = load.identify(original, job.allowed)
     forget_messages()
+    if format is Format.SVG:
+        from origin.imaging.svg import sanitise_svg  # which `load_decoders` has imported, outside the sandbox
+
+        original = sanitise_svg(original)
     width, height, orientation = _decode(original, format, job, memory)
     stored = normalised_format(normalisation, format)
     turned = normalisation.orient and orientation > 1

@@ -1,8 +1,6 @@
 """The life of one render: the bytes of an original and a job go in, the bytes of a result come out.
 
 It knows pixels; no web, no configuration. libvips runs the steps in one pass when the encoder pulls lines.
-To add an effect, write a function `(image, options, frame) -> image` that returns the image itself where
-the options do not ask for it, and give it a row in STEPS with what it costs.
 """
 
 from __future__ import annotations
@@ -21,36 +19,25 @@ from origin.formats import find_description
 from origin.imaging import animation
 from origin.imaging import load
 from origin.imaging.apng import read_delays
-from origin.imaging.colour import to_srgb
 from origin.imaging.cost import Bounds
-from origin.imaging.cost import Charge
-from origin.imaging.cost import Step
 from origin.imaging.cost import afford
 from origin.imaging.cost import without_memory
 from origin.imaging.describe import SMALL_SIDE
 from origin.imaging.describe import Facts
 from origin.imaging.describe import describe
-from origin.imaging.effects import blur
-from origin.imaging.effects import round_corners
-from origin.imaging.effects import sharpen
-from origin.imaging.effects import tone
 from origin.imaging.encode import encode
 from origin.imaging.frame import Frame
 from origin.imaging.frame import Header
 from origin.imaging.frame import find_part
 from origin.imaging.frame import settle
-from origin.imaging.geometry import is_askew
 from origin.imaging.kept import KEPT
 from origin.imaging.protocol import MAX_RESULT
 from origin.imaging.protocol import Job
 from origin.imaging.resize import resize
-from origin.imaging.shape import cut
 from origin.imaging.shape import find_cut
-from origin.imaging.shape import place
 from origin.imaging.shape import select
-from origin.imaging.shape import turn
-from origin.imaging.shape import turn_upright
-from origin.imaging.surround import surround
+from origin.imaging.steps import CHARGES
+from origin.imaging.steps import STEPS
 from origin.imaging.trim import memory_of
 from origin.imaging.trim import trim
 from origin.imaging.vendor import pyvips
@@ -58,69 +45,10 @@ from origin.imaging.vips import damage
 from origin.imaging.vips import field
 from origin.imaging.vips import forget_messages
 from origin.imaging.vips import reason
-from origin.imaging.watermark import lay_watermark
 from origin.urls.options import Options
-from origin.writers import FREE
-from origin.writers import Price
 
 PIPELINE_VERSION = "5"
 """Part of every result's key: goes up whenever the bytes of results change."""
-
-# fmt: off
-STEPS: tuple[Step[pyvips.Image], ...] = (
-    #    function       option that costs               opaque               with alpha
-    Step(select, (
-        Charge("trim",                                   Price(0.014),        Price(0.020),    of="decoded"),
-    )),
-    Step(resize, (
-        Charge("enlarge",                                Price(0.050),        Price(0.075)),
-    )),
-    Step(cut, (
-        Charge("g",                                      Price(0.010, 4),     Price(0.045, 4), of="resized",
-               when=lambda options: options.crop and isinstance(options.gravity, str)),
-    )),
-    Step(to_srgb),
-    Step(turn_upright),
-    Step(place, (  # in the box of `contain`
-        Charge("fit",                                    Price(0.005),        Price(0.005),
-               when=lambda options: options.fit == "contain"),
-    )),
-    Step(turn, (
-        Charge("rotate",                                 Price(0.010, 4),     Price(0.010, 4)),
-        Charge("rotate",                                 Price(0.060),        Price(0.060),
-               when=lambda options: is_askew(options.rotate)),
-        Charge("flip",                                   Price(0.010, 4),     Price(0.010, 4)),
-    )),
-    Step(tone, (
-        Charge("brightness",                             Price(0.004),        Price(0.004)),
-        Charge("contrast",                               Price(0.004),        Price(0.004)),
-        Charge("saturation",                             Price(0.012),        Price(0.015)),
-        Charge("gray",                                   Price(0.006),        Price(0.008)),
-    )),
-    Step(blur, (
-        Charge("blur",                                   Price(0.120),        Price(0.230)),
-    )),
-    Step(sharpen, (
-        Charge("sharpen",                                Price(0.065),        Price(0.215, 4)),
-    )),
-    Step(surround, (
-        Charge("pad",                                    Price(0.003),        Price(0.003)),
-        Charge("bg",                                     FREE,                Price(0.007)),
-    )),
-    Step(round_corners, (
-        Charge("radius",                                 Price(0.010),        Price(0.010)),
-    )),
-    Step(lay_watermark, (
-        Charge("wm",                                     Price(0.025, 4),     Price(0.025, 4)),
-    )),
-)
-# fmt: on
-"""What happens to the pixels, in this order; to each page of an animation alone.
-
-To users the picture is upright from the beginning. It is turned where few pixels are left: a `Geometry` tells
-the steps before of the picture as it lies in its file. What they cost is measured by benchmarks/costs.py.
-"""
-CHARGES = tuple(charge for step in STEPS for charge in step.charges)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ async def arriving(
     try:
         digests = BodyDigests(request.headers)
     except ValueError:
-        raise Malformed("Content-Digest or Content-MD5 cannot be read") from None
+        raise Malformed("Content-Digest, Repr-Digest or Content-MD5 cannot be read") from None
     clock = clock or asyncio.get_running_loop().time
     pieces, size = aiter(request.body()), 0
     since, before = clock(), 0  # when the measuring began, and with how many bytes
@@ -58,7 +58,9 @@ async def arriving(
             raise TooSlow(f"no byte of the body came within {STALL:.0f} seconds") from None
         if piece is None:
             if not digests.match():
-                raise Malformed("the body is not the one that Content-Digest or Content-MD5 tells of")
+                raise Malformed(
+                    "the body is not the one that Content-Digest, Repr-Digest or Content-MD5 tells of"
+                )
             return
         digests.update(piece)
         size += len(piece)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from dataclasses import replace
 
 from origin.delivery.admission import FetchAdmission
 from origin.errors import EncodingFailed
+from origin.errors import OriginError
 from origin.errors import RenderFailed
 from origin.errors import RenderTimeout
 from origin.errors import TooLarge
@@ -22,13 +21,10 @@ from origin.formats import refusal
 from origin.formats import sniff
 from origin.imaging.protocol import Job
 from origin.ingest.settings import WriteSettings
-from origin.ingest.svg import sanitise_svg
 from origin.render.pool import Rendered
 from origin.render.pool import RenderPool
 
 _PLACES = " (uploads)"  # those that wait take no place from the fetches of their handler
-# One SVG at a time: most of that is C, during which no other thread of this process runs.
-_disarming = ThreadPoolExecutor(1, "origin-svg")
 TRIES = 2  # a renderer may have ended for reasons that lie outside of the picture
 
 
@@ -42,15 +38,6 @@ class CheckedPicture:
     width: int
     height: int
     is_changed: bool  # whether the bytes are others than those sent
-
-
-async def _disarm(svg: bytes) -> bytes:
-    try:
-        return await asyncio.get_running_loop().run_in_executor(_disarming, sanitise_svg, svg)
-    except UnsupportedFormat as error:
-        raise Unsupported(
-            "the SVG cannot be made safe: it is damaged, too large, or uses entities"
-        ) from error
 
 
 class PictureChecker:
@@ -84,9 +71,8 @@ class PictureChecker:
             raise Unsupported(f"{refusal(body)}; accepted are {', '.join(accept) or 'none'}")
         if len(body) > self._settings.limits.max_bytes:
             raise TooLarge(f"a picture may have {self._settings.limits.max_bytes} bytes")
-        safe = await _disarm(body) if sent is Format.SVG else body
         job, timeout = self._settings.job(accept), self._settings.limits.timeout
-        rendered = await render_what_comes_in(self._pool, safe, job, timeout, self._name)
+        rendered = await render_what_comes_in(self._pool, body, job, timeout, self._name)
         assert isinstance(rendered.format, Format)
         changed = rendered.body != body
         return CheckedPicture(rendered.body, sent, rendered.format, rendered.width, rendered.height, changed)
@@ -111,10 +97,16 @@ async def render_what_comes_in(
         try:
             return await pool.render(body, job, timeout, handler=handler)
         except (Unprocessable, UnsupportedFormat) as error:
-            raise Unsupported("the picture is damaged, or over a limit of this origin") from error
+            raise Unsupported(_why_refused(body, error)) from error
         except (RenderTimeout, EncodingFailed) as error:
             raise Unsupported("the picture takes more than this origin gives to one") from error
         except RenderFailed as error:
             tries -= 1
             if not tries:
                 raise Unsupported("the picture cannot be decoded") from error
+
+
+def _why_refused(body: bytes, error: OriginError) -> str:
+    if isinstance(error, UnsupportedFormat) and sniff(body) is Format.SVG:
+        return "the SVG cannot be made safe: it is damaged, too large, or uses entities"
+    return "the picture is damaged, or over a limit of this origin"

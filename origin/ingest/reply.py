@@ -82,6 +82,9 @@ def fill(template: Any, values: Mapping[str, str | int]) -> Any:
 
 
 def json_response(handler: str, status: int, content: Any, *more: tuple[bytes, bytes]) -> Response:
+    """The content as JSON; nothing where the status has no content (RFC 9110 sections 15.3.5 and 15.3.6)."""
+    if status in (204, 205):
+        return _response(handler, status, b"", *more)
     body = json.dumps(content, ensure_ascii=False).encode() + b"\n"
     return _response(handler, status, body, (b"content-type", b"application/json"), *more)
 

@@ -40,6 +40,14 @@ _SIGNS = (b"%", *{name[-1:] + b"=" for name in _HIDDEN})
 _SIGNED_SEGMENTS = tuple(each.signature_form for each in SIGNING.values() if each.signs_in_path)
 # Tokens where they should not be, in URLs that were put together wrongly: `;t=`, `%3Ft=`, `T=`, `&amp;t=`.
 _MISPLACED = re.compile(rb"(?i)((?:[;&?+]|%%3f|%%26|%%3b)(?:%b)(?:=|%%3d))[^;&?]*" % b"|".join(_TOKEN_NAMES))
+# Signatures in the same places, by their form: the names are short, and pages of other systems have them too.
+_MISPLACED_SIGNATURES = re.compile(
+    rb"(?i)((?:[;&?+]|%%3f|%%26|%%3b)(?:%b)(?:=|%%3d))(?:%b)"
+    % (
+        b"|".join(each.signature_name.encode() for each in _IN_QUERY),
+        b"|".join(each.signature_form.pattern for each in _IN_QUERY),
+    )
+)
 
 _SHORT_SIGNATURE = re.compile(rb"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{27}=")  # too short for `_TOKEN_RUN`
 _SHORTEST_SIGNATURE = 28  # characters of one that has a form
@@ -148,7 +156,7 @@ def _request_text(line: RequestLine) -> str:
     method, target, response, seconds, client, id, forwarded = line
     handler = f" handler={response.handler}" if response.handler else ""
     cache = f" cache={response.cache}" if response.cache else ""
-    size = len(response.body)
+    size = 0 if method == "HEAD" else len(response.body)
     text = (
         f"{method} {_printable(target)} {response.status}{handler}{cache} bytes={size}"
         f" ms={1000 * seconds:.2f} client={client} id={id}"
@@ -172,7 +180,7 @@ def _request_fields(line: RequestLine) -> Fields:
         "status": response.status,
         "handler": response.handler,
         "cache": response.cache,
-        "bytes": len(response.body),
+        "bytes": 0 if line.method == "HEAD" else len(response.body),
         "ms": _milliseconds(line.seconds),
         "client": line.client,
         "id": line.id,
@@ -220,6 +228,8 @@ def redact_url(raw_path: bytes, query: bytes) -> str:
                 query = b"&".join(map(_redact_pair, query.split(b"&")))
                 break
         text += b"?" + _TOKEN_RUN.sub(_redact_run, query)
+    if b"=" in text or b"%" in text:
+        text = _MISPLACED_SIGNATURES.sub(rb"\1[token]", text)
     return text[:_MAX_TEXT].decode("latin-1")
 
 

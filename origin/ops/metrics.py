@@ -80,7 +80,7 @@ class _Answers(Collector):
 
     def add(self, labels: tuple[str, int, str, str]) -> _Alike:
         handler, _, _, cache = labels
-        alike = self.alike[labels] = _Alike(_times(self.seconds, (handler, cache or "none")))
+        alike = self.alike[labels] = _Alike(_times(self.seconds, (handler, cache)))
         return alike
 
     def collect(self) -> Iterator[CounterMetricFamily | HistogramMetricFamily]:

@@ -35,6 +35,8 @@ def describe_ignored(pairs: list[Pair], defaults: OptionDefaults) -> Iterator[st
         yield f"ignored: {name}: not among the options that this handler takes"
     for name in ignored.empty:
         yield f"ignored: {name}: it has no value; write one behind ="
+    for name in ignored.locked:
+        yield f"ignored: {name}: a locked preset says it"
 
 
 def _suggest(name: str) -> str:

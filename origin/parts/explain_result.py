@@ -59,6 +59,8 @@ def explain_options(handler: Handler, options: Options, defaults: OptionDefaults
         if options.rect_at is not None:
             x, y = options.rect_at
             yield f"rect: counts from {x:g} and {y:g} of what it leaves of the sides"
+        if options.lift:
+            yield f"tone: {options.lift:+g} levels of 255 for each colour"
         yield f"size: {_describe_size(options)}"
         yield from _describe_format(handler, options.format)
 
@@ -75,7 +77,13 @@ def _describe_size(options: Options) -> str:
     if options.width and options.height:
         how = _FITS[options.fit or ("cover" if options.crop else "inside")].format(around=_around(options))
         size = f"{options.width}x{options.height}, {how}, {grows}"
-        return f"{size}; lowered in proportion for a smaller original" if options.keeps_shape else size
+        if options.keeps_shape:
+            size += "; lowered in proportion for a smaller original"
+        if options.turns_box:
+            size += "; the sides are exchanged for an original that lies the other way"
+        if options.fills_alike:
+            size += "; all of it is shown where the original lies the other way"
+        return size
     if options.width or options.height:
         side = f"{options.width} wide" if options.width else f"{options.height} high"
         return f"{side}, in proportion, {grows}"

@@ -31,14 +31,15 @@ from origin.delivery.watermarks import load_watermarks
 from origin.errors import ConfigError
 from origin.imaging.protocol import Watermark
 from origin.parts.caches import Caches
+from origin.parts.dialects import begins_with_signature
 from origin.parts.dialects import make_reader
+from origin.parts.dialects import make_token_verifier
 from origin.parts.dialects import make_translate
 from origin.parts.dialects import make_verifier
 from origin.parts.machine import OwnMachine
 from origin.parts.rendering import render_settings
 from origin.parts.shared import Fleet
 from origin.render.pool import RenderPool
-from origin.signing import Verifier
 from origin.sources import Original
 from origin.sources import ReserveMemory
 from origin.sources import Source
@@ -50,7 +51,6 @@ from origin.sources.base import no_limit
 from origin.sources.http import HttpSettings
 from origin.sources.watched_registry import WatchedRegistry
 from origin.urls.dialects import SIGNING
-from origin.urls.dialects import signs_in_path
 
 Clock = Callable[[], float]
 
@@ -144,7 +144,7 @@ class HandlerBuilder:
             authorizer=self._authorizer(config),
             translate=make_translate(config),
             read_key=make_reader(config, signed=bool(config.signing or self._verify)),
-            signs_in_path=signs_in_path(config.dialect),
+            signs_in_path=begins_with_signature(config),
             registry=registry,
             later=LaterAvif(renditions, self._idle, pool) if config.avif == "later" else None,
             passthrough=config.passthrough,
@@ -212,10 +212,8 @@ class HandlerBuilder:
             return ForeignAuthorizer(*make_verifier(config, config.dialect), self._clock)
         if config.signing is None:
             return allow_all
-        keys = [key.get_secret_value() for key in config.signing.keys]
-        verifier = Verifier(config.prefix, keys, config.signing.required)
         translated = None if config.dialect is None else config.prefix
-        return TokenAuthorizer(verifier, self._clock, translated=translated)
+        return TokenAuthorizer(make_token_verifier(config), self._clock, translated=translated)
 
 
 class _Lent:

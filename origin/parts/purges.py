@@ -21,6 +21,7 @@ from origin.ops.purge import SPREAD_SECONDS
 from origin.ops.purge import PurgeNotSpread
 from origin.ops.s3_events import ObjectChange
 from origin.parts.cdn import make_cdn
+from origin.parts.dialects import begins_with_key
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +108,8 @@ class Purges:
         if mount is None:  # a reload has taken the handler away meanwhile, and its URLs with it
             return
         source_key = "" if key is None else handler.source_key(key)
-        purge = CdnPurge(handler.name, mount, key, prefix, source_key)
+        config = next(each for each in self._config.handlers if each.prefix == mount)
+        purge = CdnPurge(handler.name, mount, key, prefix, source_key, begins_with_key(config))
         if not self._has_fleet:
             self.cdn.add(purge)
             return

@@ -21,6 +21,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from origin.http.message import CUT
+from origin.http.message import PIECE
 from origin.http.message import RawHeaders
 from origin.server.bounds import Bounds
 from origin.server.bounds import Connections
@@ -33,6 +34,7 @@ from origin.server.last_answer import LingeringTransport
 from origin.server.refusals import WITHOUT_BODY
 from origin.server.refusals import Refusal
 from origin.server.refusals import check_fields
+from origin.server.refusals import has_unknown_method
 from origin.server.refusals import head_size
 from origin.server.refusals import serialize_refusal
 from origin.server.refusals import split_whole_url
@@ -118,6 +120,8 @@ class HttpConnection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._client = SlowClientWatch(transport, self._bounds.stall)
+        if self.scheme == "https":  # or it would wait with half a megabyte, encrypted, for each client
+            transport.set_write_buffer_limits(high=PIECE)
         if len(self.connections) > self._bounds.connections:
             self._close_an_idle_one()
         self._late = self.loop.call_later(self._bounds.arrival, self._on_late)
@@ -185,7 +189,7 @@ class HttpConnection(HttpToolsProtocol):
             cause = exc.__context__
             self._refuse(cause if isinstance(cause, Refusal) else Refusal(400, "the URL cannot be parsed"))
         except httptools.HttpParserError as exc:
-            self._refuse(Refusal(400, str(exc)))
+            self._refuse(Refusal(501 if has_unknown_method(data) else 400, str(exc)))
         else:
             if self._arriving:
                 self._count(len(data))

@@ -13,6 +13,10 @@ from origin.http.message import text_response
 
 MAX_URL = 8192  # bytes; a head that is too large because of a longer URL is answered 414
 _WHOLE_URL = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)([^#]*).*", re.DOTALL)
+# A token (RFC 9110 section 5.6.2) that is none of the usual methods: behind those, something else was wrong.
+_UNKNOWN_METHOD = re.compile(
+    rb"(?!(?:GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH) )[!#$%&'*+.^_`|~0-9A-Za-z-]+ [!-~]+ HTTP/1\.[01]\r?\n"
+)
 WITHOUT_BODY = (b"GET", b"HEAD")
 
 
@@ -38,6 +42,12 @@ def serialize_refusal(status: int, headers: RawHeaders) -> bytes:
     response = text_response(status, phrase, (b"connection", b"close"))
     fields = serialize_headers([*headers, *response.headers])
     return b"HTTP/1.1 %d %s\r\n%s\r\n%s" % (status, phrase.encode(), fields, response.body)
+
+
+def has_unknown_method(data: bytes) -> bool:
+    """Whether what the parser has refused begins with a request whose method nobody knows, and is sound else
+    (RFC 9110 section 15.6.2)."""
+    return _UNKNOWN_METHOD.match(data) is not None
 
 
 def check_fields(line: RequestLine, headers: RawHeaders) -> None:

@@ -41,7 +41,7 @@ class ForeignVerifier:
                 return Verdict(Reason.WRONG, "no secret made this signature for this URL")
             reason, index = Reason.SIGNED, matches.index(True)
         elif self._required:
-            return Verdict(Reason.MISSING)
+            return Verdict(Reason.MISSING, "the URL has no signature")
         if expires is not None and now > expires + LEEWAY:
             return Verdict(Reason.EXPIRED, f"{now - expires:.0f} s ago")
         return Verdict(reason, "", index, expires)

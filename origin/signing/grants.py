@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+from urllib.parse import unquote
 
 from origin.signing.tokens import read_payload
 from origin.urls.options import BY_NAME
@@ -46,9 +48,12 @@ class Grant:
         `values` are those of `read_values`. An option that the grant names has to be there: leaving out `w`
         would ask for the original's size.
         """
-        matches = key.startswith(self.key[:-1]) if self.key.endswith("/*") else key == self.key
+        prefix = self.key[:-1] if self.key.endswith("/*") else None
+        matches = key == self.key if prefix is None else key.startswith(prefix)
         if not matches:
             return f"it is for {self.key!r}"
+        if prefix is not None and _has_dots(key.removeprefix(prefix)):
+            return f"it is for {self.key!r}, which . and .. may leave"
         for name in sorted(self.bounds.keys() | values.keys()):
             if name not in self.bounds:
                 return f"it does not name {name}"
@@ -61,6 +66,17 @@ class Grant:
     def admits(self, values: Mapping[str, Exact]) -> bool:
         """Whether it names all of these options and bounds none of them to another value."""
         return all(name in self.bounds and self.bounds[name](value) for name, value in values.items())
+
+
+def _has_dots(rest: str) -> bool:
+    """Whether a segment behind a prefix is `.` or `..` to some web server: escaped, behind a backslash, or
+    with a parameter.
+
+    A key that is no URL has none, by the rules of every path. In one that is, the server that it names
+    settles what they mean.
+    """
+    path = unquote(re.split("[?#]", rest, maxsplit=1)[0])
+    return any(segment.partition(";")[0] in (".", "..") for segment in re.split(r"[/\\]", path))
 
 
 def check_grant(token: str, key: str, pairs: Sequence[Pair], now: float) -> None:

@@ -39,11 +39,17 @@ _LINES = ("prefix", "key", "query")  # of a message
 class Verifier:
     """Checks the tokens of one handler. `keys` are secrets of 32 characters or more, oldest first.
 
+    Where the query is a part of the original's URL, grants come `without_query`: they bound options, and a
+    name that is no option is free beside them.
+
     Raises ValueError where there is no key, or a shorter one.
     """
 
-    def __init__(self, prefix: str, keys: Sequence[str], required: bool = True) -> None:
+    def __init__(
+        self, prefix: str, keys: Sequence[str], required: bool = True, *, without_query: bool = False
+    ) -> None:
         check_secrets(keys)
+        self._without_query = without_query
         self._prefix = prefix
         self._secrets = list(keys)
         self._required = required
@@ -53,7 +59,8 @@ class Verifier:
     def verify(self, key: str, pairs: Sequence[Pair], now: float) -> Verdict:
         """Judges a request by its decoded key, its `decode_query` and the time, and by nothing else.
 
-        The key has passed the checks of every path: no empty or dotted segment, no control character.
+        The key has passed the checks of every path: no control character, and unless it is a URL no empty or
+        dotted segment.
         """
         try:
             token = _find_token(pairs)
@@ -86,7 +93,10 @@ class Verifier:
         except ValueError as exc:
             raise _Refusal(Reason.MALFORMED, f"a grant with {exc}") from exc
         values = _read_values(pairs)
-        if violation := grant.violation(key, values):
+        violation = grant.violation(key, values)
+        if self._without_query and not all(_is_of_token(name) for name, _ in pairs):
+            violation = "the query belongs to the original here, and no grant signs that"
+        if violation:
             raise _Refusal(Reason.OUTSIDE, violation)
         return Verdict(
             Reason.GRANTED, "", index, _check_expiry([grant.expires, values.get(EXPIRES.name)], now)
@@ -141,6 +151,11 @@ def _read_values(pairs: Iterable[Pair]) -> dict[str, Any]:
         return read_values(pairs)
     except ValueError as exc:
         raise _Refusal(Reason.MALFORMED, str(exc)) from exc
+
+
+def _is_of_token(name: bytes) -> bool:
+    option = BY_NAME.get(name)
+    return option is not None and option.of_token
 
 
 def _check_shape(signature: bytes) -> None:

@@ -77,6 +77,10 @@ def _settle_beyond(fields: dict[str, Any], beyond: Mapping[str, Any]) -> None:
         fields["scale"] = beyond["scale"]
     if fields["crop"] and beyond.get("aligned") and not isinstance(fields.get("gravity", ""), str):
         fields["aligned"] = True
+    if fields["crop"] and beyond.get("fills_alike"):
+        fields["fills_alike"] = True
+    if fields["width"] and fields["height"] and beyond.get("turns_box"):
+        fields["turns_box"] = True
     if fields["crop"] and beyond.get("focus"):
         fields["focus"] = beyond["focus"]
     if beyond.get("rect_at") and "rect" in fields:

@@ -64,6 +64,16 @@ class Option:
     def names(self) -> tuple[str, ...]:
         return (self.name,) if self.alias is None else (self.name, self.alias)
 
+    def is_set(self, text: bytes) -> bool:
+        """Whether a text says something of the picture: it is not as absent, and the option is none of the
+        token's."""
+        if not text or self.of_token:
+            return False
+        try:
+            return self.kind.parse(text) is not None
+        except ValueError:
+            return True  # what is refused is not absent
+
     def describe_refusal(self, text: bytes) -> str:
         """Why this value is refused, for the log."""
         return f"option {self.name}: expected {self.kind.expected}, got {quote_value(text)}"
@@ -188,6 +198,11 @@ class Options:
     focus: tuple[int, int] | None = None
     opaque_corners: bool = False  # the background shows behind round corners in every format
     aligned: bool = False  # a cut puts its own point at `gravity` on the picture's, as CSS places backgrounds
+    turns_box: bool = (
+        False  # for a picture that lies the other way, high and not wide, the sides are exchanged
+    )
+    fills_alike: bool = False  # a cut is for pictures that lie as the box does; others are fitted inside it
+    lift: float = 0.0  # levels of 255 that are added to each colour, between `brightness` and `contrast`
 
     def passes(self, original: Format) -> bool:
         """Whether an original in that format is answered as it is: a preset is for others (`only`)."""
@@ -231,6 +246,7 @@ def _rows(options: Iterable[Option]) -> list[_Row]:
 BEYOND_OPTIONS: Mapping[str, str] = {
     **{"keeps_shape": "fit", "zoom": "g", "scale": "w"},
     **{"inset": "rect", "rect_at": "rect", "focus": "g", "opaque_corners": "radius", "aligned": "g"},
+    **{"turns_box": "fit", "fills_alike": "fit", "lift": "brightness"},
 }
 """Fields of `Options` that a dialect alone sets, and the option that a handler has to take for each."""
 _NEUTRAL: Mapping[str, Any] = {field.name: field.default for field in fields(Options)}

@@ -33,6 +33,7 @@ from origin.urls.presets import NamedPreset
 from origin.urls.presets import Preset
 from origin.urls.presets import PresetNames
 from origin.urls.presets import apply_presets
+from origin.urls.presets import find_locked
 from origin.urls.presets import intersect_formats
 from origin.urls.query import Pair
 from origin.urls.query import decode_query
@@ -152,6 +153,7 @@ class Ignored(NamedTuple):
     unknown: list[str]  # no option has them
     not_taken: list[str]  # the handler does not take them
     empty: list[str]  # options without a value, which count as absent
+    locked: list[str]  # options that a locked preset has settled
 
 
 def find_ignored(pairs: Iterable[Pair], defaults: OptionDefaults) -> Ignored:
@@ -159,6 +161,9 @@ def find_ignored(pairs: Iterable[Pair], defaults: OptionDefaults) -> Ignored:
     unknown: dict[str, None] = {}
     not_taken: dict[str, None] = {}
     empty: dict[str, None] = {}
+    locked: dict[str, None] = {}
+    pairs = list(pairs)
+    settled = find_locked(_find_presets(_read_preset(pairs, defaults), defaults, None))
     for raw_name, text in pairs:
         option = BY_NAME.get(raw_name)
         if option is None:
@@ -167,7 +172,20 @@ def find_ignored(pairs: Iterable[Pair], defaults: OptionDefaults) -> Ignored:
             not_taken[raw_name.decode()] = None
         elif not text and not option.of_token:
             empty[raw_name.decode()] = None
-    return Ignored(list(unknown), list(not_taken), list(empty))
+        elif option in settled:
+            locked[raw_name.decode()] = None
+    return Ignored(list(unknown), list(not_taken), list(empty), list(locked))
+
+
+def _read_preset(pairs: Iterable[Pair], defaults: OptionDefaults) -> _Values:
+    """What a query says of presets; nothing where that is refused."""
+    for name, text in pairs:
+        if defaults.by_name.get(name) is _PRESET:
+            try:
+                return {_PRESET: defaults.parse(_PRESET, text)}
+            except ValueError:
+                break
+    return {}
 
 
 def spell_options(options: Options, defaults: OptionDefaults) -> list[str]:
@@ -209,9 +227,10 @@ def _settle(
     is_free = any(given.get(option) is not None and given[option] == values[option] for option in _SIZES)
     widths = defaults.widths if is_free else ()
     if beyond:
-        needs = {field: BY_NAME[BEYOND_OPTIONS[field].encode()] for field in beyond}
-        beyond = {field: value for field, value in beyond.items() if defaults.takes(needs[field])}
+        beyond = _find_allowed(beyond, defaults, find_locked(presets))
     settle_box(fields, ratio, defaults.crop, defaults.max_dimension, widths, beyond)
+    if beyond.get("lift"):
+        fields["lift"] = beyond["lift"]
     settle_surroundings(fields, ratio)
     if isinstance(fields.get("radius"), float):
         fields["radius"] = min(round(fields["radius"] * ratio, 2), float(defaults.max_dimension))
@@ -221,6 +240,18 @@ def _settle(
         fields.setdefault("frame", 0)
     _settle_quality(fields, defaults)
     return Options(**fields, only=intersect_formats(presets))
+
+
+def _find_allowed(
+    beyond: Mapping[str, Any], defaults: OptionDefaults, locked: Collection[Option]
+) -> Mapping[str, Any]:
+    """What no option says, as far as URLs may use the options that say the most of it."""
+    needs = {field: BY_NAME[BEYOND_OPTIONS[field].encode()] for field in beyond}
+    return {
+        field: value
+        for field, value in beyond.items()
+        if defaults.takes(needs[field]) and needs[field] not in locked
+    }
 
 
 def _find_presets(values: _Values, defaults: OptionDefaults, named: NamedPreset | None) -> Sequence[Preset]:

@@ -57,14 +57,18 @@ def apply_presets(presets: Iterable[Preset], values: Mapping[Option, Exact | Non
 
     What a locked preset has set, no value of the URL changes.
     """
+    presets = tuple(presets)
     merged: Values = {}
-    locked: set[Option] = set()
     for preset in presets:
         merged = _lay_over(merged, preset.values)
-        if preset.locked:
-            locked |= _with_rivals(preset.values)
+    locked = find_locked(presets)
     own = {option: value for option, value in values.items() if value is not None and option not in locked}
     return _lay_over(merged, own)
+
+
+def find_locked(presets: Iterable[Preset]) -> set[Option]:
+    """What locked presets have set, so that no URL changes it."""
+    return {option for preset in presets if preset.locked for option in _with_rivals(preset.values)}
 
 
 def _lay_over(below: Values, above: Mapping[Option, Exact]) -> Values:

@@ -54,6 +54,47 @@ async def test_marks_are_told_to_all_and_held_until_written(valkey: Valkey, redi
     await other.close()
 
 
+async def test_bytes_that_are_no_text_stop_nothing(valkey: Valkey, redis: RedisServer) -> None:
+    """Whoever may write to the server may write anything."""
+    heard, joined = asyncio.Queue[str](), asyncio.Event()
+
+    async def join() -> None:
+        joined.set()
+
+    valkey.listen(heard.put_nowait, join)
+    await joined.wait()
+    redis.command("PUBLISH", "t:purges", b"\xff{}")
+    redis.command("PUBLISH", "t:purges", "two")
+    async with asyncio.timeout(30):
+        assert [await heard.get(), await heard.get()] == ["\ufffd{}", "two"]
+    redis.command("HSET", "t:marks", "1", b"\xff")
+    redis.command("SET", "t:lease", b"\xff")
+    assert (await valkey.held(), await valkey.run("GET", "t:lease")) == (["\ufffd"], "\ufffd")
+
+
+async def test_a_mistake_of_who_hears_ends_no_listening(
+    valkey: Valkey, redis: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard, joins = asyncio.Queue[str](), asyncio.Queue[None]()
+
+    async def join() -> None:
+        joins.put_nowait(None)
+
+    def hear(text: str) -> None:
+        if text == "one":
+            raise ArithmeticError
+        heard.put_nowait(text)
+
+    valkey.listen(hear, join)
+    for text in ("one", "two"):
+        async with asyncio.timeout(30):
+            await joins.get()
+        redis.command("PUBLISH", "t:purges", text)
+    async with asyncio.timeout(30):
+        assert await heard.get() == "two"
+    assert "ArithmeticError" in caplog.text
+
+
 async def test_a_server_that_goes_and_comes_is_used_again(
     valkey: Valkey, redis: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from origin.cli.check_settings import check_cdn
+from origin.config.load import build_config
 from origin.config.write import Write
 from tests.support import pictures
 from tests.support import s3_servers
@@ -292,3 +294,14 @@ def test_check_tells_whether_what_is_shared_works(tmp_path: Path, root: Path) ->
     del config["shared"]["url"]
     done = invoke("check", "-c", write_config(tmp_path, config))
     assert "shared results: FAILED: " in done.stdout
+
+
+def test_check_tells_where_no_path_tells_the_cdn_of_one_picture(tmp_path: Path) -> None:
+    config = settings(tmp_path, tmp_path / "cache") | {"cdn": {"type": "cloudfront", "distribution": "E1"}}
+    own = {"name": "th", "dialect": "thumbor"}
+    config["handlers"].append(config["handlers"][0] | own)
+    ((line, is_well),) = check_cdn(build_config(config))
+    assert is_well
+    assert line.startswith("handler th: warning: its URLs do not begin with the key")
+    config["cdn"]["by"] = "tags"
+    assert not any("begin with" in line for line, _ in check_cdn(build_config(config)))

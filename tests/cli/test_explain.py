@@ -532,6 +532,13 @@ def test_a_url_that_is_not_fetched_is_told_with_its_answer(
     assert (lines[-1], goes_on) == (f"answer: {answer}", False)
 
 
+def test_what_a_locked_preset_has_settled_is_told() -> None:
+    presets = {"small": {"w": 100, "locked": True}}
+    handlers = [{"name": "photos", "source": LOCAL, "preset": "small"}]
+    told = explained("/photos/cat.jpg?w=300&h=9", build_config({"handlers": handlers, "presets": presets}))
+    assert (told["ignored"], told["options"]) == (["w: a locked preset says it"], ["w=100 h=9 c=true"])
+
+
 def test_what_passes_through_is_told_so() -> None:
     config = configured(passthrough="plain")
     told = "none count; the answer is the original's own bytes (passthrough: plain)"
@@ -612,6 +619,33 @@ def test_a_signature_of_a_dialect_is_judged(signed_path: str) -> None:
     assert refused["answer"] == ["404, the fallback image, class forbidden"]
 
 
+MISTAKEN = {
+    "the path was signed before it was escaped": ("/x/2024/a b é.jpg", "/a/b/{}/x/2024/a%20b%20%C3%A9.jpg"),
+    "the path was signed escaped": ("/x/a%20b.jpg", "/a/b/{}/x/a b.jpg"),
+    "the prefix was signed, too": ("/a/b/x/cat.jpg", "/a/b/{}/x/cat.jpg"),
+    "no usual mistake": ("/elsewhere/cat.jpg", "/a/b/{}/x/cat.jpg"),
+}
+"""Of a handler at /a/b/: the text that was signed, and the URL, by what explain tells."""
+
+
+@pytest.mark.parametrize("told", MISTAKEN)
+def test_the_mistake_behind_a_signature_of_a_dialect_is_told(told: str) -> None:
+    text, url = MISTAKEN[told]
+    config = configured(dialect="thumbor", prefix="a/b", signing={"thumbor_key": THUMBOR_KEY})
+    digest = hmac.digest(THUMBOR_KEY.encode(), text[1:].encode(), "sha1")
+    lines = explained(url.format(base64.urlsafe_b64encode(digest).decode()), config)["signature"]
+    assert told in lines[-2]
+    assert lines[-1].startswith("verdict: wrong")
+
+
+@pytest.mark.parametrize(("signed_path", "text"), [("full", "/cat.jpg"), ("key", "/a/b/cat.jpg")])
+def test_the_path_that_imgix_urls_are_signed_with_is_found(signed_path: str, text: str) -> None:
+    signing = {"imgix_token": IMGIX_TOKEN, "signed_path": signed_path}
+    signature = hashlib.md5(f"{IMGIX_TOKEN}{text}".encode()).hexdigest()
+    told = explained(f"/a/b/cat.jpg?s={signature}", imgix(prefix="a/b", signing=signing))
+    assert any('"signed_path"' in line for line in told["signature"])
+
+
 def test_an_expiry_of_a_dialect_counts_without_signing() -> None:
     told = explained("/cat.jpg?expires=1789999000", imgix())
     assert told["signature"][-1] == "verdict: expired, 1000 s ago"
@@ -628,14 +662,14 @@ def test_a_dialect_in_the_path_is_told_without_its_signature() -> None:
     signature = base64.urlsafe_b64encode(digest).decode()
     told = explained(f"/a/b/{signature}/{rest}?utm=1", config)
     assert told["key"] == ["2024/cat.jpg"]
-    assert told["dialect"] == ["thumbor; in our words: w=300&h=200&fit=cover&g=left"]
+    assert told["dialect"] == ["thumbor; in our words: w=300&h=200&fit=cover&g=left&enlarge=true"]
     assert told["ignored"] == [
         "made_up: no option of thumbor",
         "utm: no option of thumbor",
         "strip_icc: changes no pixel that anybody asked for",
     ]
     assert told["signature"][1:] == [f"signed text: the secret, then {rest}", "verdict: signed, with key 1"]
-    assert told["options"] == ["w=300 h=200 c=true g=left"]
+    assert told["options"] == ["w=300 h=200 c=true g=left enlarge=true"]
     assert told["original"][0].startswith("/srv/photos/2024/cat.jpg")
     refused = explained(f"/a/b/{signature}/{rest[1:]}", config)
     assert refused["answer"] == ["404, the fallback image, class forbidden"]
@@ -665,7 +699,9 @@ def test_imgproxy_is_told_without_its_signature() -> None:
     for lines in (told, refused, explained(f"/photos/{signature}", config)):
         assert signature not in str(lines)
     other = explained("/photos/_/plain/s3://other/cat.jpg", configured(dialect="imgproxy", source=BUCKET))
-    assert other["refused"] == ["imgproxy option source: this handler has another bucket"]
+    assert other["refused"] == [
+        "imgproxy option source: this handler has another bucket; each needs a handler of its own"
+    ]
 
 
 def test_the_path_of_cloudflare_is_told_in_our_words() -> None:

@@ -111,6 +111,16 @@ MISTAKES: list[tuple[Any, str, str]] = [
         "answers./x.status",
         "expected a status of 200 to 599, got 99",
     ),
+    (
+        config({"answers": {"/x": {"status": 204, "text": "x"}}}),
+        "answers./x",
+        "expected no text and no json: an answer of 204 has no content",
+    ),
+    (
+        config({"answers": {"/x": {"status": 304, "json": {}}}}),
+        "answers./x",
+        "expected no text and no json: an answer of 304 has no content",
+    ),
     (config({"drain": -1}), "drain", "expected seconds >= 0 and <= 3600, got -1"),
     (config({"drain": "15"}), "drain", 'expected seconds >= 0 and <= 3600, got "15"'),
     (config({"log": {"level": "warn"}}), "log.level", 'expected debug, info, warning or error, got "warn"'),
@@ -205,6 +215,27 @@ MISTAKES: list[tuple[Any, str, str]] = [
         config(source={"type": "s3", "bucket": "b", "access_key": "a"}),
         "handlers[0].source",
         "expected access_key and secret_key together",
+    ),
+    (
+        config(tag_header="X-Content-Type-Options"),
+        "handlers[0].tag_header",
+        "expected Surrogate-Key, Cache-Tag, Edge-Cache-Tag, xkey, or a name with x-; null for none, "
+        'got "X-Content-Type-Options"',
+    ),
+    (
+        config(write={"auth": "open", "cors": {"origins": ["*"], "headers": ["X-A\r\nX-B"]}}),
+        "handlers[0].write.cors.headers[0]",
+        "expected the name of a header such as X-Request-Id, got a value that is not shown here",
+    ),
+    (
+        config(write={"auth": "open", "cors": {"origins": ["*"], "methods": ["post"]}}),
+        "handlers[0].write.cors.methods[0]",
+        'expected a method such as POST, got "post"',
+    ),
+    (
+        config(write={"auth": "open", "object": {"cache_control": "public\r\nx: y"}}),
+        "handlers[0].write.object.cache_control",
+        r'expected text in one line of ASCII, got "public\r\nx: y"',
     ),
     (
         config(tag_header="Content-Length"),
@@ -346,6 +377,23 @@ MISTAKES: list[tuple[Any, str, str]] = [
         "expected signing.keys in the handler, with which upload grants are made",
     ),
     (
+        config(
+            {"cache": {"path": "/srv/photos/cache"}},
+            source={"type": "local", "root": "/srv/photos"},
+            write={"auth": "open"},
+        ),
+        "handlers[0].write",
+        "expected a folder without a cache in it",
+    ),
+    (
+        config(
+            cache_path="/srv/stage",
+            write={"auth": "open", "stage": {"source": {"type": "local", "root": "/srv/stage"}}},
+        ),
+        "handlers[0].write",
+        "expected a folder without a cache in it",
+    ),
+    (
         config(write={"auth": "open", "max_bytes": 0}),
         "handlers[0].write.max_bytes",
         'expected a size of 1 byte or more, such as "20MB", got 0',
@@ -355,6 +403,11 @@ MISTAKES: list[tuple[Any, str, str]] = [
         "handlers[0].write.reply",
         'expected templates such as {"post": {"status": 201, "json": {"key": "{key}", "url": "{url}"}}}, '
         "got an object",
+    ),
+    (
+        config(write={"auth": "open", "reply": {"delete": {"status": 204, "json": {}}}}),
+        "handlers[0].write.reply",
+        "expected no json beside a status of 204, whose answer has no content",
     ),
     (
         config(write={"auth": "open", "reply": {"post": {"json": {"a": "{sha256}"}}}}),

@@ -55,6 +55,14 @@ def test_seconds_stand_where_they_are_asked_for() -> None:
     assert text.body == b"41"
 
 
+@pytest.mark.parametrize(("status", "length"), [(200, b"0"), (204, None), (205, b"0"), (304, None)])
+def test_what_ends_with_its_head_has_no_length(status: int, length: bytes | None) -> None:
+    found = FixedAnswers({"/favicon.ico": Answer(status)}).find("GET", b"/favicon.ico")
+    assert found is not None
+    assert dict(found.headers).get(b"content-length") == length
+    assert b"content-type" not in dict(found.headers)
+
+
 def test_the_nearest_answer_counts() -> None:
     answers = FixedAnswers(
         {name: Answer(text=name) for name in ("/*", "/a/*", "GET /a/*", "/a/b", "POST /a/b", "GET /é")}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import logging
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -10,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from itsdangerous import URLSafeSerializer
 from PIL import Image
 from PIL import ImageOps
 
@@ -37,6 +41,7 @@ HANDLERS: dict[str, dict[str, Any]] = {
     "plain": {"passthrough": "plain"},
     "named": {"preset_names": {"MI": "medium"}},
     "sites": {"source": {"type": "http", "keys": "url", "hosts": ["example.com"]}},
+    "shown": {"source": {"type": "http", "keys": "url"}, "signing": {"keys": [KEY]}},
 }
 
 
@@ -49,6 +54,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         "presets": {"medium": {"w": 40}},
         "cache": {"path": str(folder / "cache")},
         "renderers": 1,
+        "limits": {"render_timeout": 60},  # of a machine that others keep busy, too
     }
     keys = ("cat.png", "a/my cat.png", URL, f"{URL}?v=1", "-/cat.png")
     shelf = Shelf(
@@ -246,11 +252,50 @@ def test_a_grant_is_for_the_keys_that_it_names(served: Running) -> None:
     assert served.get(f"/signed/width=31/cat.png?{query}").kind == "forbidden"
 
 
+def test_a_grant_is_for_no_query_of_an_original(served: Running) -> None:
+    """A name that is no option is free beside a grant, and here it would lead to another original."""
+    signer = UrlSigner("", "shown", [KEY])
+    encoded_once = "width=30/https%3A%2F%2Fexample.com%2F%C3%A9t%C3%A9%2Fa%20cat.png"
+    assert size(served, signer.url(encoded_once)) == (30, 20)
+    target, key = "/shown/width=30/https://example.com/%C3%A9t%C3%A9/a%20cat.png", f"width=30/{URL}"
+    scheme: dict[str, Any] = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
+    serializer = URLSafeSerializer(KEY, salt="origin/v1/grant", signer_kwargs=scheme)
+    grant = str(serializer.dumps({"k": key}))
+    assert size(served, f"{target}?t={grant}") == (30, 20)
+    for query in ("v=1", "utm_source=x", "%76=1"):
+        assert served.get(f"{target}?{query}&t={grant}").kind == "forbidden", query
+    derived = hmac.digest(KEY.encode(), b"origin/v1", "sha256")
+    digest = hmac.digest(derived, f"shown\n{key}\nv=1".encode(), "sha256")
+    exact = base64.urlsafe_b64encode(digest).decode().rstrip("=")
+    assert size(served, f"{target}?v=1&t={exact}") == (30, 20)
+    assert served.get(f"{target}?v=2&t={exact}").kind == "forbidden"
+
+
 def _now() -> float:
     return Clock().now
 
 
 # What is refused, and what a handler settles
+
+
+def test_a_grant_for_urls_of_another_site_is_for_these_alone(served: Running) -> None:
+    def get(grant: str, name: str, query: str = "") -> str | None:
+        target = f"/shown/width=30/https:/example.com/%C3%A9t%C3%A9/{name}?{query}t={grant}"
+        return served.get(target).kind
+
+    signer = UrlSigner("", "shown", [KEY])
+    folder, one = (
+        signer.grant(f"width=30/https:/example.com/été/{name}", expires_in=3600, now=_now())
+        for name in ("*", "a cat.png")
+    )
+    assert (get(folder, "a%20cat.png"), get(folder, "a%20cat.png", "v=1&")) == (None, "forbidden")
+    for left in ("../%C3%A9t%C3%A9/a%20cat.png", "%252e%252e/%C3%A9t%C3%A9/a%20cat.png"):
+        assert get(folder, left) == "forbidden", left
+    # The query is part of the URL that is asked for.
+    assert (get(one, "a%20cat.png"), get(one, "a%20cat.png", "v=1&")) == (None, "forbidden")
+    url = signer.url("width=30/https:/example.com/été/a cat.png", expires_in=3600, now=_now())
+    assert served.get(url).status == 200
+    assert served.get(f"{url}&v=1").kind == "forbidden"
 
 
 def test_what_cannot_be_done_is_refused_and_logged_by_its_name(served: Running, caplog: Any) -> None:

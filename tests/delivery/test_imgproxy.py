@@ -56,8 +56,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             {"name": "free", "source": source, "dialect": "imgproxy", "write": write},
         ],
         "presets": {"medium": {"w": 40}},
-        "cache": {"path": str(folder / "cache")},
+        "cache": {"path": f"{folder}-cache"},
         "renderers": 1,
+        "limits": {"render_timeout": 60},  # of a machine that others keep busy, too
     }
     shelf = Shelf(**dict.fromkeys(KEYS, encoded(field(WIDTH, HEIGHT), "PNG")))
     clock = Clock()
@@ -79,6 +80,12 @@ SIZES = {
     "rs:fill:300:300": (300, 300),
     "rs:fill-down:300:300": (300, 300),
     "rs:force:300:300": (300, 300),
+    "rs:auto:300:300": (300, 300),
+    "rs:auto:300:100": (300, 100),
+    "rs:auto:100:300": (100, 60),
+    "rs:auto:100:300/g:sm": (100, 60),
+    "rs:auto:100:300/rot:90": (100, 300),
+    "rs:auto:300:100/rot:90": (60, 100),
     "rs:fit:300:300:0:1": (300, 300),
     "rs:force:300:0": (300, 600),
     "w:300/dpr:2": (600, 360),

@@ -54,7 +54,7 @@ def handlers(folder: Path, redis: str, site: str) -> list[dict[str, Any]]:
             "allowed_formats": every,
             "limits": {"max_original_pixels": 9},
         },
-        "jpg": {"source": OPEN, "passthrough": "always"},
+        "jpg": {"source": OPEN, "passthrough": "always", "debug": True},
         "json": {"source": OPEN, "on_error": {"json": True}},
         "redirect": {
             "source": OPEN,
@@ -481,6 +481,13 @@ def test_options_are_ignored_where_everything_passes(origin: Running, web: WebSe
         assert (answer.status, answer.body, answer.type) == (200, SVG, "image/svg+xml")
         assert "sandbox" in str(answer.headers["Content-Security-Policy"])
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_a_handler_under_debug_tells_which_options_it_passed_over(origin: Running, web: WebServer) -> None:
+    url = web.put("/told.jpg", PICTURE)
+    answer = origin.get(path(url, handler="jpg") + "?utm=1&w=50&f=webp&dl=x&t=abc&e=9&w=50")
+    assert answer.body == PICTURE
+    assert answer.headers["X-Origin-Ignored"] == "utm, w, f, dl"
 
 
 def test_what_passes_is_judged_by_its_bytes_and_not_decoded(origin: Running, web: WebServer) -> None:

@@ -7,6 +7,8 @@ import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from typing import cast
 
 import pytest
 
@@ -206,6 +208,26 @@ def test_a_page_that_cors_does_not_name_writes_with_no_header_of_its_own(origin:
     assert answer.headers["Access-Control-Allow-Methods"] is None
 
 
+def test_what_belongs_to_no_handler_is_counted_with_its_bytes(
+    origin: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    def metrics() -> tuple[float, int]:
+        """The bytes that were sent before, and those of the metrics themselves."""
+        body = origin.get("/-/metrics").body
+        [sent] = re.findall(rb'^origin_sent_bytes_total\{handler=""\} (.+)$', body, re.MULTILINE)
+        return float(sent), len(body)
+
+    origin.get("/status")
+    before, size = metrics()
+    with caplog.at_level(logging.INFO, "origin"):
+        missing = origin.get("/%2d/purge").body
+        bodies = len(origin.get("/status").body) + len(missing) + size
+        assert origin.get("/%2d/purge", "HEAD").body == b""
+    assert metrics()[0] - before == bodies
+    assert f"GET /%2d/purge 404 bytes={len(missing)} " in caplog.text
+    assert "HEAD /%2d/purge 404 bytes=0 " in caplog.text
+
+
 # What a front-end developer may see
 
 
@@ -239,3 +261,25 @@ def test_a_browser_may_see_how_long_a_picture_took(origin: Running) -> None:
         r"source;dur=[\d.]+, queue;dur=[\d.]+, render;dur=[\d.]+", made.headers["Server-Timing"]
     )
     assert made.headers["Timing-Allow-Origin"] == "*"
+
+
+class _Broken:
+    """A handler with a mistake in it."""
+
+    name = "broken"
+
+    def read(self, *_: object) -> object:
+        raise ArithmeticError("no such number")
+
+
+def test_a_mistake_of_ours_is_answered_and_told(origin: Running, caplog: pytest.LogCaptureFixture) -> None:
+    mounts = origin.app.image_router.mounts.by_prefix
+    assert isinstance(mounts, dict)
+    mounts["h/inner"], kept = Mount(cast(Any, _Broken()), {}), mounts["h/inner"]
+    try:
+        answer = origin.get("/h/inner/a.jpg")
+    finally:
+        mounts["h/inner"] = kept
+    assert (answer.status, answer.headers["Cache-Control"]) == (500, "no-store")
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "no such number" in caplog.text

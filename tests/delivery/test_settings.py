@@ -46,7 +46,10 @@ def test_the_usual_effort_leaves_names_as_they_were() -> None:
         (b"utm_source=x&w=", True),
         (b"t=abc", True),
         (b"expires=1790000000&token=abc", True),
+        (b"w=0&height=0.0&t=abc", True),  # 0 is absent
         (b"w=1&t=abc", False),
+        (b"w=x", False),
+        (b"p=&dpr=1", False),
         (b"dl=x", False),
     ],
 )

@@ -64,9 +64,10 @@ def test_the_failures_that_caches_may_keep_are_those_that_are_remembered() -> No
 @pytest.mark.slow
 def test_the_plain_answers_have_the_statuses_of_the_page(demo: Running) -> None:
     (text,) = re.findall(r"These answers are plain text and `no-store`: ([^.]*)\.", HTTP.line)
-    assert re.findall(r"\b[45]\d\d\b", text) == ["404", "405", "414", "421"]
+    assert re.findall(r"\b[45]\d\d\b", text) == ["404", "405", "414", "421", "501"]
     plain = [demo.get("/x/y"), demo.get("/demo/logo.png", "PUT"), demo.get("/demo/" + "x" * 8192)]
-    assert [answer.status for answer in plain] == [404, 405, 414]
+    plain.append(demo.get("/demo/logo.png", "UNKNOWN"))
+    assert [answer.status for answer in plain] == [404, 405, 414, 501]
     assert {answer.headers["Cache-Control"] for answer in plain} == {"no-store"}
     assert {str(answer.type).partition(";")[0] for answer in plain} == {"text/plain"}
 

@@ -32,7 +32,7 @@ def test_every_option_that_is_translated_has_its_row() -> None:
 
 def test_the_numbers_are_those_of_the_translation() -> None:
     shown = [found for _, here in ROWS for found in re.findall(r"([\d.]+) is `(\w+)=([\d.]+)`", here)]
-    assert {name for _, name, _ in shown} == {"brightness", "blur", "sharpen", "bytes"}
+    assert {name for _, name, _ in shown} == {"contrast", "blur", "sharpen", "bytes"}
     for theirs, option, ours in shown:
         name = {"bytes": "max_bytes"}.get(option, option)
         said = Imgproxy().translate("", [], f"/_/{name}:{theirs}/plain/cat.jpg".encode())

@@ -44,9 +44,9 @@ def test_the_numbers_are_those_of_the_translation() -> None:
     for name, theirs, option, ours in shown:
         path = f"trim:{theirs}" if name == "trim" else f"filters:{name}({theirs})"
         assert translate(path) == {option: ours}, path
-    for tone in ("brightness", "contrast"):
-        assert translate(f"filters:{tone}(-100)") == {tone: "0"}
-        assert translate(f"filters:{tone}(100)") == {tone: "2"}
+    for theirs, ours in (("-100", "0"), ("40", "1.96"), ("74", "3"), ("100", "3")):
+        assert translate(f"filters:contrast({theirs})") == {"contrast": ours}
+    assert translate("filters:contrast(73)")["contrast"].startswith("2.99")
     assert translate("filters:saturation(40)") == {"saturation": "1.4"}
     assert translate("filters:saturation(-40)") == {"saturation": "0.6"}
 

@@ -1,4 +1,4 @@
-"""`Content-Digest` and `Content-MD5` of a request."""
+"""`Content-Digest`, `Repr-Digest` and `Content-MD5` of a request."""
 
 from __future__ import annotations
 
@@ -31,6 +31,9 @@ MD5 = b"UFIauregE76D7gDe0/n0JA=="
             True,
         ),  # RFC 9651 section 3.2: the last one counts
         ({b"content-digest": SHA256 + b", sha-256=:AAAA:"}, False),
+        ({b"repr-digest": SHA256, b"content-digest": SHA256}, True),
+        ({b"repr-digest": SHA256.replace(b"RK", b"RL")}, False),
+        ({b"repr-digest": SHA256.replace(b"RK", b"RL"), b"content-digest": SHA256}, False),
         ({b"content-md5": MD5}, True),
         ({b"content-md5": MD5, b"content-digest": SHA256}, True),
         ({b"content-md5": b"AAAAAAAAAAAAAAAAAAAAAA=="}, False),
@@ -48,6 +51,7 @@ def test_a_body_is_what_its_head_tells_of(headers: dict[bytes, bytes], matches: 
     [
         {b"content-digest": b"sha-256=RK"},
         {b"content-digest": b"sha-256=:R:"},
+        {b"repr-digest": b"sha-256=:R:"},
         {b"content-digest": SHA256 + b" " + SHA512},
         {b"content-digest": SHA256 + b"; =1"},
         {b"content-md5": b"0e4e"[:3]},

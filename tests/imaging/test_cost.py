@@ -19,9 +19,9 @@ from origin.imaging.frame import Frame
 from origin.imaging.frame import Header
 from origin.imaging.frame import settle
 from origin.imaging.gif import Gif
-from origin.imaging.pipeline import CHARGES
 from origin.imaging.pipeline import render
 from origin.imaging.protocol import Normalisation
+from origin.imaging.steps import CHARGES
 from origin.urls.options import NAMES
 from origin.urls.options import Options
 from tests.support import pictures

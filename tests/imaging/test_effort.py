@@ -15,9 +15,9 @@ from origin.imaging.cost import Bounds
 from origin.imaging.cost import afford
 from origin.imaging.frame import Header
 from origin.imaging.frame import settle
-from origin.imaging.pipeline import CHARGES
 from origin.imaging.pipeline import render
 from origin.imaging.protocol import Job
+from origin.imaging.steps import CHARGES
 from origin.writers import EFFORT_LEVELS
 from origin.writers import EffortLevel
 from tests.support import pictures

@@ -17,8 +17,8 @@ from origin.imaging.cost import Step
 from origin.imaging.frame import Frame
 from origin.imaging.frame import Header
 from origin.imaging.frame import settle
-from origin.imaging.pipeline import STEPS
 from origin.imaging.pipeline import render
+from origin.imaging.steps import STEPS
 from origin.imaging.vendor import pyvips
 from origin.urls.options import Options
 from tests.support import pictures

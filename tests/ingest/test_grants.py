@@ -169,6 +169,16 @@ def test_another_page_may_not(origin: Running) -> None:
     assert refused.headers["Access-Control-Allow-Origin"] is None
 
 
+@pytest.mark.parametrize("target", ["/up/a.png", "/everyone/a.png"])
+def test_any_page_may_read_pictures_with_headers_of_its_own(origin: Running, target: str) -> None:
+    """As the pictures themselves say: `cors` is for those that write."""
+    asked = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "x-trace"}
+    answer = send(origin.port, "OPTIONS", target, b"", {"Origin": "https://other.example", **asked})
+    assert answer.headers.get_all("Access-Control-Allow-Origin") == ["*"]
+    assert answer.headers["Access-Control-Allow-Methods"] == "GET, HEAD"
+    assert answer.headers["Access-Control-Allow-Headers"] == "x-trace"
+
+
 def test_every_page_may_where_the_star_stands(origin: Running) -> None:
     answer = preflight(origin, "/everyone", "https://any.example")
     assert answer.headers["Access-Control-Allow-Origin"] == "*"

@@ -55,6 +55,7 @@ def origin(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
         handler(
             "c2c", name="{epoch}_{rand31}", reply={"post": {"status": 200, "json": {"filename": "{name}"}}}
         ),
+        handler("brief", reply={"post": {"status": 204}}),
         handler("content", name="by/{sha256}"),
         handler(
             "staged",
@@ -328,6 +329,12 @@ def test_a_reply_is_filled_in(origin: Running, folder: Path) -> None:
     assert answer.json["numbers"] == {"size": size, "box": "40x30", "wide": 40}
     assert answer.json["fixed"] is True
     assert post(origin, "replies", picture("#0f0", "JPEG")).json["all"][3] == "jpeg"
+
+
+def test_a_reply_without_content_ends_with_its_head(origin: Running) -> None:
+    answer = post(origin, "brief", RED)
+    assert (answer.status, answer.body, answer.headers["Content-Type"]) == (204, b"", None)
+    assert origin.get(answer.headers["Location"]).status == 200
 
 
 def test_where_reading_needs_a_token_the_url_carries_one_for_an_hour(origin: Running) -> None:

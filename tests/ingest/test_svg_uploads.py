@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 
 from origin.app import create_app
 from origin.errors import ConfigError
-from origin.ingest import svg
+from origin.errors import UnsupportedFormat
+from origin.imaging.svg import sanitise_svg
+from origin.parts import write
 from tests.support import pictures
 from tests.support.posting import posted
 from tests.support.running import Running
@@ -81,8 +84,22 @@ def test_it_is_stored_without_its_scripts(origin: Running, folder: Path) -> None
 )
 def test_what_cannot_be_made_safe_is_refused(origin: Running, folder: Path, svg: bytes) -> None:
     before = stored(folder)
-    assert posted(origin, "/up", svg).status == 415
+    answer = posted(origin, "/up", svg)
+    assert (answer.status, b"the SVG cannot be made safe" in answer.body) == (415, True)
     assert stored(folder) == before
+
+
+def test_a_large_one_is_no_work_of_the_server(origin: Running) -> None:
+    """Most of that is C, during which no other thread of its process would run."""
+    attributes = " ".join(f'a{number}="1"' for number in range(60_000))
+    large = f'<svg xmlns="http://www.w3.org/2000/svg"><g {attributes}/></svg>'.encode()
+    start = time.process_time()
+    with pytest.raises(UnsupportedFormat):
+        sanitise_svg(large)
+    alone = time.process_time() - start
+    start = time.process_time()
+    assert posted(origin, "/up", large).status == 415
+    assert time.process_time() - start < alone / 2
 
 
 def test_it_is_taken_only_where_it_is_named(origin: Running, folder: Path) -> None:
@@ -92,8 +109,8 @@ def test_it_is_taken_only_where_it_is_named(origin: Running, folder: Path) -> No
 
 
 def test_without_what_disarms_it_svg_stops_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(svg, "IS_INSTALLED", False)
-    source = {"type": "local", "root": str(tmp_path)}
+    monkeypatch.setattr(write, "MAKES_SVG_SAFE", False)
+    source = {"type": "local", "root": str(tmp_path / "pictures")}
     handler = {"name": "up", "source": source, "write": {"auth": "open", "accept": ["svg"]}}
     with pytest.raises(ConfigError, match=r"handler up: write\.accept: svg needs pip install .*svg"):
         create_app({"handlers": [handler], "cache": {"path": str(tmp_path / "cache")}})

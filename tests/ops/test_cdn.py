@@ -8,6 +8,7 @@ import json
 import logging
 from collections.abc import Iterator
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -137,6 +138,26 @@ async def test_cloudfront_is_told_paths_or_tags() -> None:
     ]
 
 
+async def test_where_urls_do_not_begin_with_the_key_no_path_tells_one_picture() -> None:
+    """The options of thumbor stand before the key, so that what `cat.jpg*` names is nothing at all."""
+    cat, year = (replace(purge, begins_with_key=False) for purge in (CAT, YEAR))
+    distribution = Invalidated()
+    await CloudFront(distribution, by_tags=False).purge([cat, year])
+    await CloudFront(distribution, by_tags=True).purge([cat, year])
+    assert distribution.items == [["/img/photos/*"], [f"#{CAT_TAG}", f"#{HANDLER_TAG}"]]
+
+
+def test_what_is_told_in_their_place(server: RecordingServer) -> None:
+    cat, year = (replace(purge, begins_with_key=False) for purge in (CAT, YEAR))
+    hosts = ["img.example.com"]
+    cdn = {"type": "cloudflare", "zone": "z", "token": "t0k", "api": server.url, "hosts": hosts}
+    (tags,) = send(server, cdn, cat, year)
+    assert json.loads(tags.body) == {"tags": [CAT_TAG, HANDLER_TAG]}
+    (request,) = send(server, {"type": "http", "url": server.url}, cat)
+    told = {"handler": "photos", "tag": CAT_TAG, "path": "/img/photos/", "prefix": True}
+    assert json.loads(request.body) == {"purges": [told]}
+
+
 # --- Answers ---------------------------------------------------------------------------------------
 
 
@@ -152,6 +173,7 @@ async def test_cloudfront_is_told_paths_or_tags() -> None:
         ((404, {}, b""), False, None, False),
         ((302, {"Location": "http://127.0.0.1:9/"}, b""), False, None, False),
         ((200, {}, b'{"success": false, "errors": [{"code": 1012}]}'), False, None, True),
+        ((200, {}, b"[" * 5000), False, None, True),
     ],
 )
 async def test_an_answer_says_whether_another_try_may_succeed(
@@ -187,7 +209,7 @@ class Target:
 
     name, batch = "a target", 3
 
-    def __init__(self, *failures: CdnFailed | None) -> None:
+    def __init__(self, *failures: Exception | None) -> None:
         self.failures = list(failures)
         self.batches: list[list[CdnPurge]] = []
         self.told = asyncio.Event()
@@ -274,6 +296,19 @@ async def test_what_no_try_helps_is_named_in_the_log(caplog: pytest.LogCaptureFi
         assert CAT_TAG in line
         assert "purge there" in line
         await queue.close()
+
+
+async def test_a_mistake_of_ours_costs_one_batch(caplog: pytest.LogCaptureFixture) -> None:
+    target = Target(ArithmeticError("of ours"))
+    queue = CdnQueue(target, pause=Pauses())
+    for purge in (CAT, DOG):
+        queue.add(purge)
+        async with asyncio.timeout(30):
+            await settle(queue)
+    assert (target.batches, queue.sent, queue.lost) == ([[DOG]], 1, 1)
+    assert CAT_TAG in caplog.text
+    assert "ArithmeticError: of ours" in caplog.text
+    await queue.close()
 
 
 async def test_what_a_cdn_refuses_takes_nothing_else_with_it(caplog: pytest.LogCaptureFixture) -> None:

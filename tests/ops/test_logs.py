@@ -322,6 +322,22 @@ def test_a_signature_of_imgix_is_not_written_and_other_values_of_its_name_are() 
     assert logs.redact_url(b"/cat.jpg", b"w=300&s=" + signature) == "/cat.jpg?w=300&s=[token]"
     assert logs.redact_url(b"/cat.jpg", b"s=" + signature + b"&w=3") == "/cat.jpg?s=[token]&w=3"
     assert logs.redact_url(b"/cat.jpg", b"s=small&w=3") == "/cat.jpg?s=small&w=3"
+    for path, query in (  # URLs that were put together wrongly
+        (b"/cat.jpg", b"w=300&amp;s=%b"),
+        (b"/cat.jpg", b"w=300;s=%b"),
+        (b"/cat.jpg", b"w=300&S=%b"),
+        (b"/cat.jpg", b"w=300&s=%bx"),
+        (b"/cat.jpg&s=%b", b""),
+        (b"/cat.jpg%%3Fw=300%%26s%%3D%b", b""),
+        (b"/cat.jpg%%3fs=%b", b"w=3"),
+    ):
+        path, query = (text % signature if b"%b" in text else text for text in (path, query))
+        shown = logs.redact_url(path, query)
+        assert "[token]" in shown
+        assert signature.decode() not in shown
+        assert signature.decode() not in logs.redact_url(path, query.replace(signature, signature.upper()))
+    digest = b"/1/s/" + signature + b".jpg"
+    assert logs.redact_url(digest, b"as=" + signature) == f"{digest.decode()}?as={signature.decode()}"
 
 
 @pytest.mark.parametrize("dialect", SIGNING.values(), ids=lambda dialect: dialect.name)

@@ -63,6 +63,18 @@ def test_what_a_token_signs_is_accepted_and_nothing_else() -> None:
     assert verify("/a/cat.jpg", signed, tokens=("another-token-of-imgix", TOKEN)) is Reason.SIGNED
 
 
+def test_nothing_can_be_appended_to_what_is_signed() -> None:
+    """MD5 of a text tells that of the text with its padding (RFC 1321, section 3) and more behind it. The
+    signature of the longer text is right then, and does not count."""
+    path, query = "/a/cat.jpg", "w=300"
+    length = len(f"{TOKEN}{path}?{query}")
+    padding = b"\x80" + bytes((55 - length) % 64) + (8 * length).to_bytes(8, "little")
+    longer = query.encode() + padding + b"&h=2"
+    signature = IMGIX.sign(TOKEN, f"{path}?".encode() + longer)
+    verdict = ForeignVerifier(IMGIX, [TOKEN]).verify(path.encode(), longer + f"&s={signature}".encode(), NOW)
+    assert verdict.reason is Reason.MALFORMED
+
+
 def test_a_signature_has_one_spelling() -> None:
     signed = sign("/cat.jpg")
     for query in (signed.upper().replace("S=", "s="), signed + "0", signed[:-1], f"{signed}&{signed}", "s=é"):

@@ -8,6 +8,7 @@ import json
 import zlib
 from typing import Any
 from urllib.parse import parse_qsl
+from urllib.parse import unquote
 from urllib.parse import urlencode
 
 import pytest
@@ -240,7 +241,31 @@ def test_a_grant_reaches_its_own_key_or_what_is_below_its_prefix(key: str, patte
     folder = pattern[:-2].split("/") if pattern.endswith("/*") else None
     segments = key.split("/")
     is_below = folder is not None and segments[: len(folder)] == folder and len(segments) > len(folder)
-    assert verify(key, "", token).accepted is (is_below or (folder is None and key == pattern))
+    turns = is_below and not {".", ".."}.isdisjoint(
+        unquote("/".join(segments[len(folder or ()) :])).split("/")
+    )
+    assert verify(key, "", token).accepted is (
+        (is_below and not turns) or (folder is None and key == pattern)
+    )
+
+
+# Behind https://example.com/users/42/, what some web server takes for another folder.
+TURNS = [
+    *("../7/cat.jpg", "a/../../7/cat.jpg", "%2e%2E/7/cat.jpg", "..%2f7/cat.jpg", "%2e./7", "..", "./cat.jpg"),
+    *("..\\7\\cat.jpg", "..%5c7/cat.jpg", "..;x=1/7/cat.jpg", "a/..?v=1"),
+]
+STRAIGHT = ["cat.jpg", "a..b/..c/d../.e.jpg", "...", "cat.jpg?from=/../7", "cat.jpg#/../", "a%252e/b"]
+
+
+def test_a_grant_below_a_url_is_not_left_by_dots() -> None:
+    url = "https://example.com/users/42/"
+    token = sign_payload(encode_base64(json.dumps({"k": f"{url}*"}).encode()))
+    check_each({each: each for each in TURNS}, lambda each: _outside(url + each, token))
+    assert all(verify(url + each, "", token).accepted for each in STRAIGHT)
+
+
+def _outside(key: str, token: str) -> None:
+    assert verify(key, "", token).reason is Reason.OUTSIDE
 
 
 BOUNDABLE = [option for option in OPTIONS if option is not TOKEN]

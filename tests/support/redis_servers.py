@@ -64,10 +64,10 @@ class RedisServer:
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
 
-    def command(self, *words: str) -> str | int | list[str | None] | None:
+    def command(self, *words: str | bytes) -> str | int | list[str | None] | None:
         """The answer to a command (the protocol RESP2)."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
-            parts = [word.encode() for word in words]
+            parts = [word if isinstance(word, bytes) else word.encode() for word in words]
             connection.sendall(
                 b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts)
             )

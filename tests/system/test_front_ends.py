@@ -29,6 +29,8 @@ from tests.support import django_site
 from tests.support.browser import Chromium
 from tests.support.documents import page
 from tests.support.node import CLIENT
+from tests.support.node import Site
+from tests.support.node import copy_replaced
 from tests.support.node import environment
 from tests.support.node import install
 from tests.support.node import installed_package
@@ -51,8 +53,16 @@ from tests.support.tags import check_urls
 PAGE = page("docs/front-ends.md")
 # npm and the builds take most of a minute on a busy machine.
 pytestmark = pytest.mark.timeout(600)
+FRAMEWORKS = (
+    *("next@16.4.6", "react@19", "react-dom@19", "vue@3.5", "svelte@5"),
+    *("@unpic/core@1.0.3", "@unpic/react@1.0.2", "typescript@5.9.3"),
+)
+# What a site is built with in place of the origin's address, which is another in each run, so that a build
+# can be kept. Its port is above those that the system gives.
+STAND_IN = "http://127.0.0.1:65535"
+NO_PART_OF_NEXT = ("sharp",)  # with which it would render
 # Of Nuxt, and the server of pictures that another provider would use: half of the bytes to install.
-NO_PART_OF_A_BUILD = (
+NO_PART_OF_NUXT = (
     *("@nuxt/devtools", "@nuxt/telemetry", "vite-plugin-checker", "ipx"),
     *("autoprefixer", "cssnano"),
 )
@@ -67,7 +77,6 @@ PLAIN_BUILD = """
             minify: false,
             logging: { compressedSizes: false },
             rollupConfig: { treeshake: false },
-            externals: { trace: false },
           },"""
 WIDTH, HEIGHT = 120, 80  # of the original: small, so that many results cost little
 KEYS = {"cat.jpg", "été/my cat.jpg"}
@@ -85,18 +94,16 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 @pytest.fixture(scope="module")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def package() -> Path:
     need_node(20, 19)
-    return installed_package(tmp_path_factory.mktemp("package"))
+    return installed_package()
 
 
 @pytest.fixture(scope="module")
 def project(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that was empty, with the package as the registry would get it, and the frameworks."""
     folder = tmp_path_factory.mktemp("project")
-    frameworks = ("next@16.4.6", "react@19", "react-dom@19", "vue@3.5", "svelte@5")
-    more = ("@unpic/core@1.0.3", "@unpic/react@1.0.2", "typescript@5.9.3")
-    install(folder, *frameworks, *more, ours=package, leave_out=("sharp",))  # with which Next would render
+    install(folder, *FRAMEWORKS, ours=package, leave_out=NO_PART_OF_NEXT)
     return folder
 
 
@@ -137,10 +144,10 @@ def check_browser(chromium: Chromium, address: str, expected: dict[str, tuple[in
         assert {urlsplit(url).hostname for _, url in view.requests} <= {"127.0.0.1", None}
 
 
-def test_next(origin: Running, project: Path, chromium: Chromium) -> None:
+def test_next(origin: Running, package: Path, tmp_path: Path, chromium: Chromium) -> None:
     """`next build` of a site with a loader in its configuration, and one for one picture under a grant."""
     grant = UrlSigner("", "s", [KEY]).grant("été/*", w={"min": 1}, q=[75])
-    at = json.dumps(base(origin))
+    at = json.dumps(STAND_IN)
     files = {
         "next.config.mjs": 'export default { output: "export",'
         " experimental: { turbopackMinify: false, turbopackSourceMaps: false },"
@@ -163,16 +170,15 @@ def test_next(origin: Running, project: Path, chromium: Chromium) -> None:
               <Granted src="été/my cat.jpg" alt="Granted" width={60} height={40} quality={75} />
             </main>;""",
     }
-    for name, text in files.items():
-        (project / name).parent.mkdir(exist_ok=True)
-        (project / name).write_text(text)
-    run_tool(project, "next/dist/bin/next", "build")
-    urls = ask_all(origin, (project / "out/index.html").read_text())
+    site = Site(FRAMEWORKS, NO_PART_OF_NEXT, ("next/dist/bin/next", "build"), "out", files)
+    out = tmp_path / "out"
+    copy_replaced(site.built(package), out, STAND_IN, base(origin))
+    urls = ask_all(origin, (out / "index.html").read_text())
     assert len([url for url in urls if f"?w=64&q=75&t={grant}" in url]) == 1
     assert f"{base(origin)}/h/cat.jpg?w=64" in urls
     assert f"{base(origin)}/h/%C3%A9t%C3%A9/my%20cat.jpg?w=640&q=60" in urls
-    with serve_folder(project / "out") as site:
-        check_browser(chromium, site, {"A cat": (64, 128), "My cat": (640, 828), "Granted": (64, 128)})
+    with serve_folder(out) as address:
+        check_browser(chromium, address, {"A cat": (64, 128), "My cat": (640, 828), "Granted": (64, 128)})
 
 
 def test_unpic(origin: Running, project: Path, tmp_path: Path, chromium: Chromium) -> None:
@@ -231,25 +237,29 @@ def nuxt_server(folder: Path) -> Iterator[Client]:
 
 def test_nuxt(origin: Running, package: Path, tmp_path: Path, chromium: Chromium) -> None:
     """`nuxt build` of a site with our provider in its configuration, and the server that comes of it."""
-    install(tmp_path, "nuxt@4.4.5", "@nuxt/image@2.1.0", ours=package, leave_out=NO_PART_OF_A_BUILD)
-    options = json.dumps({"baseUrl": base(origin), "prefix": "h"})
-    (tmp_path / "nuxt.config.mjs").write_text(f"""
-        export default {{
-          modules: ["@nuxt/image"],{PLAIN_BUILD}
-          image: {{
-            provider: "origin",
-            providers: {{ origin: {{ provider: "image-origin/nuxt", options: {options} }} }},
-          }},
-        }};""")
-    (tmp_path / "app").mkdir()
-    (tmp_path / "app/app.vue").write_text("""<template><main>
-        <NuxtImg src="cat.jpg" alt="A cat" width="60" height="40" densities="x1 x2" />
-        <NuxtPicture src="/été/my cat.jpg" :img-attrs="{ alt: 'My cat' }" sizes="sm:100vw md:50vw"
-          format="avif,webp" quality="60" />
-        <NuxtImg src="cat.jpg" alt="R" width="60" height="40" fit="contain" background="tomato" placeholder />
-        <NuxtImg src="cat.jpg" alt="G" :modifiers="{ gray: true, position: 'top', f: 'png' }" width="30" />
-        </main></template>""")
-    run_tool(tmp_path, "nuxt/bin/nuxt.mjs", "build")
+    options = json.dumps({"baseUrl": STAND_IN, "prefix": "h"})
+    files = {
+        "nuxt.config.mjs": f"""
+            export default {{
+              modules: ["@nuxt/image"],{PLAIN_BUILD}
+              image: {{
+                provider: "origin",
+                providers: {{ origin: {{ provider: "image-origin/nuxt", options: {options} }} }},
+              }},
+            }};""",
+        "app/app.vue": """<template><main>
+            <NuxtImg src="cat.jpg" alt="A cat" width="60" height="40" densities="x1 x2" />
+            <NuxtPicture src="/été/my cat.jpg" :img-attrs="{ alt: 'My cat' }" sizes="sm:100vw md:50vw"
+              format="avif,webp" quality="60" />
+            <NuxtImg src="cat.jpg" alt="R" width="60" height="40" fit="contain" background="tomato"
+              placeholder />
+            <NuxtImg src="cat.jpg" alt="G" :modifiers="{ gray: true, position: 'top', f: 'png' }"
+              width="30" />
+            </main></template>""",
+    }
+    packages = ("nuxt@4.4.5", "@nuxt/image@2.1.0")
+    site = Site(packages, NO_PART_OF_NUXT, ("nuxt/bin/nuxt.mjs", "build"), ".output", files)
+    copy_replaced(site.built(package), tmp_path / ".output", STAND_IN, base(origin))
     with nuxt_server(tmp_path) as server:
         urls = ask_all(origin, server.get("/").body.decode())
         widths = {"A cat": (60, 120), "My cat": (640, 1280), "R": (60, 120), "G": (30, 60)}

@@ -206,6 +206,9 @@ REFUSALS = {
     "w=3&h=2&fit=crop&crop=car": "crop",
     "w=3&h=2&fit=crop&crop=focalpoint&fp-x=2": "fp-x",
     "w=3&fit=crop&ar=x": "ar",
+    "w=999999999&fit=crop&ar=0.000000001:999999999": "ar",
+    "h=999999999&fit=fill&ar=999999999:0.000000001": "ar",
+    "w=1&fit=crop&ar=999999999": "ar",
     "fit=fill&ar=2:1": "ar",
     "fit=crop&ar=2:1&crop=focalpoint&fp-z=2": "fp-z",
     "w=3&h=2&fit=crop&crop=focalpoint&fp-debug=true": "fp-debug",
@@ -248,6 +251,8 @@ REFUSALS = {
     "frame=0": "frame",
     "frame=1.5": "frame",
     "w=1&width=1": "w",
+    "frame=1&page=2": "page",
+    "p=a&preset=b": "preset",
 }
 
 
@@ -259,10 +264,9 @@ def test_what_cannot_be_done_is_refused_by_its_name() -> None:
     check_each({query: query for query in REFUSALS}, check)
 
 
-@pytest.mark.parametrize(("query", "name"), {"flip=x": "flip", "frame=1&page=2": "frame"}.items())
-def test_what_our_options_refuse_is_refused_by_its_name(query: str, name: str) -> None:
-    with pytest.raises(BadRequest, match=rf"option {name}\b"):
-        read(query)
+def test_what_our_options_refuse_is_refused_by_its_name() -> None:
+    with pytest.raises(BadRequest, match=r"option flip\b"):
+        read("flip=x")
 
 
 def test_every_mistake_is_told_and_the_rest_still_makes_a_fallback_image() -> None:

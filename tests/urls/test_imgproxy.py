@@ -123,8 +123,6 @@ SAME = {
     "bg:": "",
     "bg:ffcc00/bga:0.5": "bg=ffcc0080",
     "bga:0.5": "",
-    "br:51/co:0.5/sa:1.5": "brightness=1.2&contrast=0.5&saturation=1.5",
-    "a:51:0.5:1.5": "brightness=1.2&contrast=0.5&saturation=1.5",
     "br:0/co:1/sa:1": "",
     "bl:3": "blur=3",
     "bl:0": "",
@@ -174,6 +172,10 @@ def test_options_mean_what_our_query_means() -> None:
 BEYOND: dict[str, tuple[str, dict[str, object]]] = {
     "rs:fill-down:300:200": ("w=300&h=200&fit=cover", {"keeps_shape": True}),
     "rs:fill-down:300:200:1": ("w=300&h=200&fit=cover&enlarge=true", {}),
+    "br:51/co:0.5/sa:1.5": ("contrast=0.5&saturation=1.5", {"lift": 51.0}),
+    "a:-51:0.5:1.5": ("contrast=0.5&saturation=1.5", {"lift": -51.0}),
+    "rs:auto:300:200": ("w=300&h=200&fit=cover", {"fills_alike": True}),
+    "rs:auto:300:200/rot:90": ("w=200&h=300&fit=cover&rotate=90", {"fills_alike": True}),
     "z:0.5": ("", {"scale": 0.5}),
     "z:0.25/dpr:2": ("", {"scale": 0.5}),
     "c:400:300": ("rect=0,0,400,300", {"rect_at": (0.5, 0.5)}),
@@ -251,8 +253,8 @@ def test_a_source_is_named_by_its_key_or_as_imgproxy_names_it() -> None:
         ("s3://my-bucket/../cat.jpg", r"\.\. segment"),
         ("s3://my-bucket//cat.jpg", "no slash at an end"),
         ("s3://my-bucket/", "at least one character"),
-        ("http://example.com/cat.jpg", "none of http"),
-        ("gs://my-bucket/cat.jpg", "none of gs"),
+        ("http://example.com/cat.jpg", "expected a key, local:/// or s3://, since .* got one of http"),
+        ("gs://my-bucket/cat.jpg", "got one of gs"),
         ("local:///../cat.jpg", r"\.\. segment"),
         ("", "at least one character"),
     ],
@@ -261,20 +263,22 @@ def test_a_source_of_another_place_is_refused(key: str, reason: str) -> None:
     with pytest.raises(BadRequest, match=reason):
         BUCKET(key, [], b"")
     if key.startswith(("s3", "gs")):
-        for read_key in (PLAIN, URLS):
-            with pytest.raises(BadRequest, match="imgproxy option source: this handler has none of"):
+        for read_key, wanted in ((PLAIN, "a key or local:///"), (URLS, "a URL of http or https")):
+            with pytest.raises(BadRequest, match=f"imgproxy option source: expected {wanted}"):
                 read_key(key, [], b"")
 
 
 # The name that the log has to hold, by what is refused.
 REFUSALS = {
+    "thumb/plain/cat.jpg": "path",
     **{f"{name}:x/plain/cat.jpg": name for name in REFUSED},
     "pix:5/plain/cat.jpg": "pixelate",
     "wm:0.5:ce/plain/cat.jpg": "watermark",
     "raw:t/plain/cat.jpg": "raw",
     "skp:gif:svg/plain/cat.jpg": "skip_processing",
     "mw:300/plain/cat.jpg": "min-width",
-    "rs:auto:300:200/plain/cat.jpg": "resizing_type",
+    "rs:auto:300:200:0:1/plain/cat.jpg": "extend",
+    "rs:best:300:200/plain/cat.jpg": "resizing_type",
     "rs:crop:300:200/plain/cat.jpg": "resizing_type",
     "w:x/plain/cat.jpg": "width",
     "w:-1/plain/cat.jpg": "width",

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from origin.errors import BadRequest
+from origin.urls.options import BEYOND_OPTIONS
 from origin.urls.options import BY_NAME
 from origin.urls.options import Options
 from origin.urls.parsing import OptionDefaults
@@ -99,12 +100,44 @@ def test_a_locked_preset_of_a_handler_holds_for_every_url() -> None:
     assert read("w=3000&h=100&f=png", preset="fixed,webp") == read("w=200&h=100&f=png&q=40")
 
 
+BEYOND: dict[str, Any] = {
+    **{"keeps_shape": True, "zoom": 3.0, "inset": (1, 2, 3, 4), "rect_at": (1.0, 1.0)},
+    **{"focus": (5, 5), "opaque_corners": True, "aligned": True, "lift": 9.0},
+    **{"turns_box": True, "fills_alike": True},
+}
+"""What only the words of other systems say, but for `scale`, which counts without a size alone."""
+
+
+@pytest.mark.parametrize("field", sorted(BEYOND_OPTIONS.keys() - {"scale"}))
+def test_a_locked_preset_holds_against_what_only_other_systems_can_say(field: str) -> None:
+    values: dict[str, Any] = {"w": 200, "h": 100, "fit": "cover", "g": "top", "rect": (0, 0, 500, 500)}
+    values["brightness"] = 1.5
+    for locked in (False, True):
+        presets = {"all": preset(locked=locked, radius=10, **values)}
+        defaults = OptionDefaults(presets=presets, preset="all")
+        options = parse_options([], defaults, None, {field: BEYOND[field]})
+        changed = options != parse_options([], defaults)
+        assert changed is not locked
+
+
+def test_what_a_locked_preset_says_already_is_told() -> None:
+    def locked(query: bytes, **settings: Any) -> list[str]:
+        return find_ignored(decode_query(query), OptionDefaults(presets=PRESETS, **settings)).locked
+
+    assert locked(b"width=3000&h=100&width=", preset="fixed") == ["width"]
+    assert locked(b"w=3000&p=fixed") == ["w"]
+    assert locked(b"fit=inside&p=filled") == ["fit"]
+    assert locked(b"w=3000&p=fixed,no-such") == []
+    assert locked(b"w=3000&p=thumb") == []
+
+
 def test_presets_are_exempt_from_the_options_that_a_handler_takes() -> None:
     only_presets: Any = {"names": frozenset({"p"})}
     assert read("p=thumb&w=300&q=1&dpr=5", **only_presets) == read("p=thumb")
     assert find_ignored(decode_query(b"p=thumb&w=300&utm=1"), OptionDefaults(**only_presets)) == (
         ["utm"],
         ["w"],
+        [],
         [],
     )
     assert read("p=thumb", names=frozenset({"w"}), preset="big") == read("w=1500")

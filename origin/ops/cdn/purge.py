@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import field
 from typing import Protocol
 from urllib.parse import quote
 
@@ -18,6 +19,8 @@ class CdnPurge:
     """Pictures of one handler: all, those of a key, or those whose key starts with `prefix`.
 
     `mount` is the prefix of the handler's URLs; `source_key` is the key that the source is asked for.
+    `begins_with_key` says whether that is what stands behind the prefix: where it is not, as with options in
+    the path, no path tells a picture from the others of the handler.
     """
 
     handler: str
@@ -25,6 +28,7 @@ class CdnPurge:
     key: str | None = None
     prefix: str | None = None
     source_key: str = ""
+    begins_with_key: bool = field(default=True, compare=False)
 
     @property
     def tag(self) -> str:
@@ -34,12 +38,13 @@ class CdnPurge:
     @property
     def path(self) -> str:
         """The path of the key, or the beginning of all paths, escaped."""
-        return quote(path_above(self.mount) + (self.key or self.prefix or ""), safe=_SAFE)
+        key = (self.key or self.prefix or "") if self.begins_with_key else ""
+        return quote(path_above(self.mount) + key, safe=_SAFE)
 
     @property
     def is_many(self) -> bool:
         """Whether `path` is a beginning of paths."""
-        return self.key is None
+        return self.key is None or not self.begins_with_key
 
     @property
     def whole(self) -> CdnPurge:

@@ -149,6 +149,10 @@ class CdnQueue:
                         error,
                     )
                 await self._pause(max(pause, min(error.retry_after or 0.0, MAX_PAUSE)))
+            except Exception:  # a mistake of ours must not end the queue: no purge would be sent any more
+                log.exception("cdn: a purge failed in an unexpected way")
+                self._give_up(batch, "see the error above")
+                return
             else:
                 self.sent += len(batch)
                 return

@@ -35,7 +35,8 @@ class Http(Protocol):
 
 
 class Cloudflare:
-    """A zone. With `hosts` a prefix is purged as one; without, it takes the whole handler."""
+    """A zone. With `hosts` a prefix is purged as one; without, or where URLs do not begin with the key, it
+    takes the whole handler."""
 
     name, batch = "cloudflare", 100
 
@@ -46,7 +47,9 @@ class Cloudflare:
         self._hosts = hosts
 
     async def purge(self, purges: Sequence[CdnPurge]) -> None:
-        by_prefix = [purge for purge in purges if self._hosts and purge.prefix is not None]
+        by_prefix = [
+            purge for purge in purges if self._hosts and purge.prefix is not None and purge.begins_with_key
+        ]
         prefixes = [f"{host}{purge.path}" for purge in by_prefix for host in self._hosts]
         await self._send("tags", _tags(purge for purge in purges if purge not in by_prefix))
         for start in range(0, len(prefixes), self.batch):
@@ -58,7 +61,7 @@ class Cloudflare:
         answer = await _ask(self._http, "POST", self._url, self._headers, {name: values})
         try:
             succeeded = json.loads(answer.text).get("success") is True
-        except (ValueError, AttributeError):
+        except (ValueError, AttributeError, RecursionError):
             succeeded = False
         if not succeeded:
             raise CdnFailed(f"answered {answer.status}: {answer.text[:300]}", passes=False, of_content=True)

@@ -13,4 +13,5 @@ class Camo:
     """See `Dialect`."""
 
     name = "camo"
+    begins_with_key = False
     translate = staticmethod(keep_words)

@@ -64,6 +64,7 @@ class Dialect(Protocol):
     """One other system."""
 
     name: str  # in the configuration
+    begins_with_key: bool  # whether its URLs have the key of the original right behind the prefix
 
     @property
     def translate(self) -> Translate:

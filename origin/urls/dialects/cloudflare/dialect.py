@@ -40,6 +40,7 @@ class Cloudflare:
     """See `Dialect`."""
 
     name = "cloudflare"
+    begins_with_key = False
 
     def translate(self, key: str, pairs: Sequence[Pair], raw_key: bytes = b"", /) -> Translation:
         text, slash, source = _split(key.removeprefix(PREFIX))

@@ -25,6 +25,7 @@ _WITH_RATIO = ("crop", "fill", "fillmax")  # where `ar` counts
 SIDES = ("top", "right", "bottom", "left")
 _HALF = Decimal("0.5")
 _LARGEST = 10_000  # px of padding
+_SLENDEREST = 1_000_000  # of a ratio, to 1; pixels of a side times it are still a number
 _DENSEST = 1000  # of `dpr`; what is above ours is lowered there
 _SEARCHES = {"entropy": "entropy", "auto": "smart"}  # what a cut looks for, as we call it
 _EDGES = {"left": "0", "top": "0"}  # of `rect`
@@ -139,8 +140,10 @@ def _complete(
     terms = [read_number(term) for term in (across, down or "1")]
     if not (terms[0] and terms[1]) or min(terms[0], terms[1]) < 0:
         raise Refusal("ar", "expected width to height, such as 16:9", text)
+    ratio = terms[0] / terms[1]
+    if not 1 <= ratio * _SLENDEREST <= _SLENDEREST**2:
+        raise Refusal("ar", f"expected at most {_SLENDEREST} to 1", text)
     if wide or high:
-        ratio = terms[0] / terms[1]
         return wide or (high or 0) * ratio, high or (wide or 0) / ratio
     if fit != "crop":
         raise Refusal("ar", f"with fit={fit} only beside w or h", text)
@@ -188,7 +191,8 @@ def _settle_gravity(query: ImgixQuery, has_both: bool) -> None:
             continue
         return
     if set(names) - {"faces"}:
-        raise Refusal("crop", "expected what can be found here, or what comes next", query.given["crop"])
+        known = ", ".join((*SIDES, *_SEARCHES, "focalpoint", "faces"))
+        raise Refusal("crop", f"expected one of {known}", query.given["crop"])
 
 
 def _corner(names: Sequence[str]) -> str:

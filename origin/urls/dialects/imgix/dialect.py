@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
+from functools import partial
 
-from origin.urls.dialects.asked import Refusal
 from origin.urls.dialects.dialect import Signature
 from origin.urls.dialects.dialect import SourceNames
 from origin.urls.dialects.dialect import Translation
@@ -38,21 +38,16 @@ class Imgix:
     or stretched, its shape stays and the box is lowered."""
 
     name = "imgix"
+    begins_with_key = True
     signs_in_path = False
     signature_name = SIGNATURE
     signature_form = re.compile(rb"[0-9a-f]{32}")
 
     def translate(self, key: str, pairs: Sequence[Pair], raw_key: bytes = b"", /) -> Translation:
         query = ImgixQuery(pairs)
-        query.refuse()
         for step in _STEPS:
-            try:
-                step(query)
-            except Refusal as refusal:
-                query.note(refusal)
-        return Translation(
-            key, query.pairs, query.beyond, query.without_effect(), list(query.unknown), list(query.mistakes)
-        )
+            query.attempt(partial(step, query))
+        return query.translated(key)
 
     def key_reader(self, read: ReadKey, source: SourceNames) -> ReadKey:
         return read
@@ -60,8 +55,11 @@ class Imgix:
     def read_signature(self, raw_path: bytes, query: bytes) -> Signature:
         """`s` beside what it signs: the path and the rest of the query, as they stand in the URL.
 
-        Where `s` comes twice, its text is that of no signature.
+        Where `s` comes twice, its text is that of no signature. NUL is refused: from one signature anybody
+        can compute that of a longer text, which has MD5's padding in it, and that has NULs.
         """
+        if b"\0" in raw_path or b"\0" in query:
+            raise ValueError("a URL has no NUL")
         pieces = query.split(b"&") if query else []
         own = [piece for piece in pieces if piece.partition(b"=")[0] == SIGNATURE.encode()]
         rest = b"&".join(piece for piece in pieces if piece not in own)

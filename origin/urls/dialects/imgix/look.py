@@ -144,4 +144,6 @@ def take_frame(query: ImgixQuery) -> None:
         if number is not None:
             if number % 1:
                 raise Refusal(name, "expected a whole number", query.given[name])
+            if query.has("frame"):
+                raise Refusal(name, "not beside frame", query.given[name])
             query.set("frame", number - 1)

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
 
 from origin.urls.colours import NAMED
+from origin.urls.dialects.asked import Asked
 from origin.urls.dialects.asked import Refusal
 from origin.urls.dialects.asked import read_bounded
 from origin.urls.dialects.imgix.names import EXPIRES
@@ -18,36 +18,41 @@ from origin.urls.dialects.imgix.names import SIGNATURE
 from origin.urls.dialects.imgix.names import WITHOUT_EFFECT
 from origin.urls.dialects.imgix.names import find_name
 from origin.urls.dialects.numbers import read_number
-from origin.urls.dialects.numbers import write_number
 from origin.urls.query import Pair
 
 _JOINED = "auto"  # the only name that imgix joins where it comes again
-_OURS = {b"p", b"preset"}  # names that imgix does not have, so they keep our meaning
+_OURS = {"p": "p", "preset": "p"}  # names that imgix does not have, so they keep our meaning
 _HEXADECIMAL = re.compile(r"[0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8}")
 
 
-class ImgixQuery:
-    """What was given, by imgix's own names, and what it becomes. An empty value is as absent."""
+class ImgixQuery(Asked):
+    """What was given, by imgix's own names, and what it becomes. An empty value is as absent.
+
+    What cannot be done whatever its value is, is noted at once, all of it, so that the log has each name.
+    """
 
     def __init__(self, pairs: Iterable[Pair]) -> None:
+        super().__init__("imgix")
         self.given: dict[str, str] = {}
-        self.pairs: list[Pair] = []  # of ours
-        self.beyond: dict[str, Any] = {}  # as in `Translation`
-        self.unknown: dict[str, None] = {}
-        self.mistakes: dict[str, None] = {}
-        for pair in pairs:
-            self._take(*pair)
+        for name, text in pairs:
+            self._take(name.decode("utf-8", "replace"), text.decode("utf-8", "replace"))
+        for known, value in self.given.items():
+            if _asks_for_nothing(known, value):
+                self.ignore(known)
+            elif known not in LOOKED_AT:
+                self.note(Refusal(known, "not available here", value))
 
-    def _take(self, raw_name: bytes, raw_text: bytes) -> None:
-        if raw_name in _OURS:
-            self.pairs.append((raw_name, raw_text))
+    def _take(self, spelled: str, text: str) -> None:
+        if spelled in _OURS:
+            if self.has(_OURS[spelled]):
+                self.note(Refusal(spelled, "comes twice"))
+            self.set(_OURS[spelled], text)
             return
-        spelled, text = raw_name.decode("utf-8", "replace"), raw_text.decode("utf-8", "replace")
         name = find_name(spelled)
         if name is None and spelled.endswith("64") and find_name(spelled[:-2]):
             self.note(Refusal(spelled, "base64 is not read here"))
         elif name is None:
-            self.unknown[spelled] = None
+            self.ignore_unknown(spelled)
         elif name in self.given and name == _JOINED:
             self.given[name] += f",{text}"
         elif name in self.given:
@@ -55,28 +60,11 @@ class ImgixQuery:
         elif text and name not in (SIGNATURE, EXPIRES):
             self.given[name] = text
 
-    def note(self, refusal: Refusal) -> None:
-        """Keep what is wrong, once."""
-        self.mistakes[f"imgix {refusal}"] = None
-
-    def refuse(self) -> None:
-        """Note what cannot be done whatever its value is, all of it, so that the log has each name."""
-        for name, text in self.given.items():
-            if name not in LOOKED_AT and not _asks_for_nothing(name, text):
-                self.note(Refusal(name, "not available here", text))
-
     def refuse_name(self, name: str, *neutral: str) -> None:
         """Raise Refusal where it is given, and asks for something."""
         text = self.given.get(name)
         if text is not None and text not in neutral:
             raise Refusal(name, "not available here", text)
-
-    def without_effect(self) -> list[str]:
-        return [name for name, text in self.given.items() if _asks_for_nothing(name, text)]
-
-    def set(self, name: str, value: object) -> None:
-        """Ask for an option of ours."""
-        self.pairs.append((name.encode(), write_number(value).encode()))
 
     def number(self, name: str, lowest: int, highest: int) -> Decimal | None:
         text = self.given.get(name)

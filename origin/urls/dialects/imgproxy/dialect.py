@@ -48,6 +48,7 @@ class Imgproxy:
     """See `SigningDialect`. Nothing is enlarged without `enlarge`, as at imgproxy."""
 
     name = "imgproxy"
+    begins_with_key = False
     signs_in_path = True
     signature_name = ""
     signature_form = re.compile(
@@ -88,9 +89,10 @@ class Imgproxy:
                 return read(rest, (), b"")
             bucket, _, rest = rest.partition("/")
             if scheme != "s3" or source.bucket is None:
-                raise BadRequest(f"imgproxy option source: this handler has none of {scheme}")
+                raise BadRequest(f"imgproxy option source: {_describe_wanted(source)}, got one of {scheme}")
             if bucket != source.bucket:
-                raise BadRequest("imgproxy option source: this handler has another bucket")
+                text = "this handler has another bucket; each needs a handler of its own"
+                raise BadRequest(f"imgproxy option source: {text}")
             if "?" in rest:
                 raise BadRequest("imgproxy option source: a version is not read here")
             return read(rest, (), b"")
@@ -123,6 +125,13 @@ class Imgproxy:
         return (
             f"/_/{PLAIN}{path}" if secret is None else self.sign_url(secret, f"/exp:{expires}/{PLAIN}{path}")
         )
+
+
+def _describe_wanted(source: SourceNames) -> str:
+    if source.takes_urls:
+        return "expected a URL of http or https"
+    wanted = "a key, local:/// or s3://" if source.bucket is not None else "a key or local:///"
+    return f'expected {wanted}, since URLs need a source of type http with "keys": "url"'
 
 
 def join_secret(key: str, salt: str, size: int) -> str:

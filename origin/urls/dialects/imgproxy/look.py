@@ -33,7 +33,7 @@ _LARGEST = 999_999_999
 def settle_tone(given: Given, asked: Asked) -> None:
     change = given.number("brightness", -_OPAQUE, _OPAQUE)
     if change:
-        asked.set("brightness", 1 + change / _OPAQUE)
+        asked.beyond["lift"] = float(change)
     for name in ("contrast", "saturation"):
         factor = given.number(name, 0, 1000)
         if factor is not None and factor != 1:

@@ -58,6 +58,8 @@ def read_source(segments: Sequence[bytes]) -> Source:
         return Source(decode([plain]), decode(extensions))
     if first == _ENCRYPTED and len(segments) > 1:
         raise Refusal("source", "an encrypted one is not read here")
+    if PLAIN.encode() in segments[1:]:  # as where imgproxy takes presets only
+        raise Refusal("path", "expected options such as w:300 or pr:thumb in front of plain", first)
     encoded, _, extension = decode([b"".join(segments)]).partition(".")
     if not _BASE64URL.fullmatch(encoded):
         raise Refusal("source", "expected plain/ and the source, or the source in base64url")

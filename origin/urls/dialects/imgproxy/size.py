@@ -17,7 +17,7 @@ from origin.urls.dialects.imgproxy.path import Arguments
 from origin.urls.dialects.numbers import read_number
 from origin.urls.dialects.numbers import write_number
 
-_FITS = {"fit": "inside", "fill": "cover", "fill-down": "cover", "force": "fill"}
+_FITS = {"fit": "inside", "fill": "cover", "fill-down": "cover", "force": "fill", "auto": "cover"}
 _HALF = Decimal("0.5")
 _POSITIONS = {
     "ce": (_HALF, _HALF),
@@ -40,7 +40,7 @@ Point = tuple[Decimal, Decimal]
 def settle_size(given: Given, asked: Asked) -> None:
     kind = given.text("resizing_type") or "fit"
     wide, high = given.number("width", 0, _LARGEST), given.number("height", 0, _LARGEST)
-    if kind not in _FITS and not (kind == "auto" and not (wide and high)):
+    if kind not in _FITS:
         raise Refusal("resizing_type", f"expected {', '.join(_FITS)}", kind)
     zoom, dpr = _zoom(given), given.factor("dpr")
     enlarges = given.flag("enlarge")
@@ -66,6 +66,8 @@ def settle_size(given: Given, asked: Asked) -> None:
         _fit_box(given, asked, kind, extends)
         if kind == "fill-down" and not enlarges:
             asked.beyond["keeps_shape"] = True
+        if kind == "auto":
+            asked.beyond["fills_alike"] = True
 
 
 def _zoom(given: Given) -> Decimal:

@@ -25,6 +25,7 @@ _SIGMAS = (Decimal("0.3"), Decimal(100))  # of our `blur`
 _STRENGTHS = (Decimal("0.1"), Decimal(10))  # of our `sharpen`
 _LARGEST_FACTOR = 3  # of our tones
 _LEAST_BYTES = 1000
+_WHITE = 255
 
 
 def settle_filters(path: ThumborPath, asked: Asked) -> None:
@@ -108,15 +109,18 @@ def _sharpen(asked: Asked, given: Arguments) -> None:
         asked.set("sharpen", min(max(amount, _STRENGTHS[0]), _STRENGTHS[1]))
 
 
-def _percent(name: str) -> Callable[[Asked, Arguments], None]:
-    """-100 is 0, 0 is as it is, 100 is 2."""
+def _brightness(asked: Asked, given: Arguments) -> None:
+    """So many per cent of white are added to each colour."""
+    change = _number("brightness", given, -100, 100)
+    if change:
+        asked.beyond["lift"] = float(change * _WHITE / 100)
 
-    def translate(asked: Asked, given: Arguments) -> None:
-        change = _number(name, given, -100, 100)
-        if change:
-            asked.set(name, 1 + change / 100)
 
-    return translate
+def _contrast(asked: Asked, given: Arguments) -> None:
+    """-100 is 0, 0 is as it is, 100 is 4 at thumbor, which is beyond our scale."""
+    change = _number("contrast", given, -100, 100)
+    if change:
+        asked.set("contrast", min((1 + change / 100) ** 2, Decimal(_LARGEST_FACTOR)))
 
 
 def _saturation(asked: Asked, given: Arguments) -> None:
@@ -177,8 +181,8 @@ IN_SIZE = frozenset(_BESIDE.split())
 TRANSLATED: Mapping[str, Callable[[Asked, Arguments], None]] = {
     "autojpg": _autojpg,
     "blur": _blur,
-    "brightness": _percent("brightness"),
-    "contrast": _percent("contrast"),
+    "brightness": _brightness,
+    "contrast": _contrast,
     "cover": lambda asked, given: asked.set("anim", "false"),
     "format": _format,
     "grayscale": lambda asked, given: asked.set("gray", "true"),

@@ -27,7 +27,7 @@ _PARTS = (
     ("smart", re.compile("smart")),
 )
 _FILTERS = "filters:"
-_FILTER = re.compile(r"([A-Za-z0-9_]+)\(([^()]*)\)")
+_FILTER = re.compile(r"([A-Za-z0-9_]+)\(((?:[^()]|\([^()]*\))*)\)")  # `curve([(0,0),(255,255)],…)`
 Groups = tuple[str | None, ...]
 
 

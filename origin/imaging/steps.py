@@ -1,7 +1,10 @@
-"""The steps that change colours and edges: tone, blur, sharpening, round corners.
+"""What happens to the pixels, in order: STEPS. And the steps that change colours and edges, such as blur.
 
-They act on sRGB as it is encoded, like the filters of CSS, and on each page of an animation alone. Tone
-leaves transparency as it is; blur mixes colours by how much of them is seen.
+To add an effect, write a function `(image, options, frame) -> image` that returns the image itself where
+the options do not ask for it, and give it a row in STEPS with what it costs.
+
+Effects act on sRGB as it is encoded, like the filters of CSS. Tone leaves transparency as it is; blur mixes
+colours by how much of them is seen.
 """
 
 from __future__ import annotations
@@ -9,11 +12,25 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from origin.imaging.colour import to_srgb
+from origin.imaging.cost import Charge
+from origin.imaging.cost import Step
 from origin.imaging.frame import Frame
+from origin.imaging.geometry import is_askew
 from origin.imaging.resize import enlarge
+from origin.imaging.resize import resize
+from origin.imaging.shape import cut
+from origin.imaging.shape import place
+from origin.imaging.shape import select
+from origin.imaging.shape import turn
+from origin.imaging.shape import turn_upright
 from origin.imaging.surround import make_opaque
+from origin.imaging.surround import surround
 from origin.imaging.vendor import pyvips
+from origin.imaging.watermark import lay_watermark
 from origin.urls.options import Options
+from origin.writers import FREE
+from origin.writers import Price
 
 # Filter Effects Module Level 1: what `grayscale` and `saturate` are equal to.
 _GRAY = (0.2126, 0.7152, 0.0722)
@@ -33,7 +50,7 @@ _SLOPE, _BRIGHTEST, _DARKEST = 2.0, 10.0, 20.0  # for strength 1
 
 def tone(image: pyvips.Image, options: Options, frame: Frame) -> pyvips.Image:
     """Brightness, contrast, then saturation or grey; each clips what the one before it gave."""
-    if options.brightness != 1 or options.contrast != 1:
+    if options.brightness != 1 or options.lift or options.contrast != 1:
         image = image.maplut(_levels(options, image.bands, bool(image.hasalpha())))
     if not (options.gray or options.saturation != 1) or image.bands < 3:
         return image  # as it is, or grey already
@@ -81,11 +98,69 @@ def round_corners(image: pyvips.Image, options: Options, frame: Frame) -> pyvips
     return make_opaque(rounded, options, frame) if options.opaque_corners else rounded
 
 
+# fmt: off
+STEPS: tuple[Step[pyvips.Image], ...] = (
+    #    function       option that costs               opaque               with alpha
+    Step(select, (
+        Charge("trim",                                   Price(0.014),        Price(0.020),    of="decoded"),
+    )),
+    Step(resize, (
+        Charge("enlarge",                                Price(0.050),        Price(0.075)),
+    )),
+    Step(cut, (
+        Charge("g",                                      Price(0.010, 4),     Price(0.045, 4), of="resized",
+               when=lambda options: options.crop and isinstance(options.gravity, str)),
+    )),
+    Step(to_srgb),
+    Step(turn_upright),
+    Step(place, (  # in the box of `contain`
+        Charge("fit",                                    Price(0.005),        Price(0.005),
+               when=lambda options: options.fit == "contain"),
+    )),
+    Step(turn, (
+        Charge("rotate",                                 Price(0.010, 4),     Price(0.010, 4)),
+        Charge("rotate",                                 Price(0.060),        Price(0.060),
+               when=lambda options: is_askew(options.rotate)),
+        Charge("flip",                                   Price(0.010, 4),     Price(0.010, 4)),
+    )),
+    Step(tone, (
+        Charge("brightness",                             Price(0.004),        Price(0.004),
+               when=lambda options: options.brightness != 1 or options.lift != 0),
+        Charge("contrast",                               Price(0.004),        Price(0.004)),
+        Charge("saturation",                             Price(0.012),        Price(0.015)),
+        Charge("gray",                                   Price(0.006),        Price(0.008)),
+    )),
+    Step(blur, (
+        Charge("blur",                                   Price(0.120),        Price(0.230)),
+    )),
+    Step(sharpen, (
+        Charge("sharpen",                                Price(0.065),        Price(0.215, 4)),
+    )),
+    Step(surround, (
+        Charge("pad",                                    Price(0.003),        Price(0.003)),
+        Charge("bg",                                     FREE,                Price(0.007)),
+    )),
+    Step(round_corners, (
+        Charge("radius",                                 Price(0.010),        Price(0.010)),
+    )),
+    Step(lay_watermark, (
+        Charge("wm",                                     Price(0.025, 4),     Price(0.025, 4)),
+    )),
+)
+# fmt: on
+"""What happens to the pixels, in this order; to each page of an animation alone.
+
+To users the picture is upright from the beginning. It is turned where few pixels are left: a `Geometry` tells
+the steps before of the picture as it lies in its file. What they cost is measured by benchmarks/costs.py.
+"""
+CHARGES = tuple(charge for step in STEPS for charge in step.charges)
+
+
 def _levels(options: Options, bands: int, alpha: bool) -> pyvips.Image:
     """The table of brightness and contrast for each level of each band; alpha stays."""
     table = bytearray()
     for level in range(256):
-        bright = min(level * options.brightness, 255.0)
+        bright = min(max(level * options.brightness + options.lift, 0.0), 255.0)
         changed = (bright - 127.5) * options.contrast + 127.5
         table += bytes([round(min(max(changed, 0.0), 255.0))] * (bands - alpha) + [level] * alpha)
     return pyvips.Image.new_from_memory(bytes(table), 256, 1, bands, "uchar")

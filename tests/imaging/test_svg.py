@@ -12,10 +12,10 @@ from origin.errors import UnsupportedFormat
 from origin.formats import Format
 from origin.formats import sniff
 from origin.imaging.pipeline import render
-from origin.ingest.svg import MAX_BYTES
-from origin.ingest.svg import MAX_DEPTH
-from origin.ingest.svg import MAX_ELEMENTS
-from origin.ingest.svg import sanitise_svg
+from origin.imaging.svg import MAX_BYTES
+from origin.imaging.svg import MAX_DEPTH
+from origin.imaging.svg import MAX_ELEMENTS
+from origin.imaging.svg import sanitise_svg
 from tests.support import pictures
 from tests.support.cases import check_each
 from tests.support.jobs import job

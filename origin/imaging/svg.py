@@ -7,19 +7,15 @@ since svg-hush lets those to the same host pass.
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from collections.abc import Iterator
 from typing import NoReturn
 from xml.etree import ElementTree
 from xml.parsers import expat
 
-from origin.errors import UnsupportedFormat
+import py_svg_hush
 
-# An extra: not every Python has wheels for it.
-IS_INSTALLED = importlib.util.find_spec("py_svg_hush") is not None
-if IS_INSTALLED:
-    import py_svg_hush
+from origin.errors import UnsupportedFormat
 
 MAX_BYTES = 4_000_000
 MAX_DEPTH = 100  # elements in each other: svg-hush indents each by its depth
@@ -33,8 +29,8 @@ _LINKS = ("href", "src")
 _ANIMATIONS = ("animate", "set")
 # In CSS, with what could spell one of these in another way: escapes, and comments in between.
 _SIGNS = ("\\", "/*", "//", "@import")
-# A pattern that begins with one character is found in a tenth of the time, in which no other thread runs:
-# `src(`, `image(`, `image-set(` with its prefixed form, and `expression(` are read from their ends.
+# A pattern that begins with one character is found in a tenth of the time: `src(`, `image(`, `image-set(`
+# with its prefixed form, and `expression(` are read from their ends.
 _URL = re.compile(r"""url\( (?<! \wurl\( ) (?! \s* ["']? \s* \# )""", re.VERBOSE)
 _CALLS_BACKWARDS = re.compile(r"\( \s* (?: crs | (?:tes-)? egami | noisserpxe ) \b", re.VERBOSE)
 _INDENTATION = re.compile(r"\n\s*")
@@ -43,8 +39,8 @@ _INDENTATION = re.compile(r"\n\s*")
 def sanitise_svg(svg: bytes) -> bytes:
     """The same picture as a document that nothing can be made to happen with, in UTF-8.
 
-    It takes up to a second for the largest documents: call it in a thread. Raises UnsupportedFormat for what
-    is not an SVG, has entities of its own, or is larger than the bounds above. Only where `IS_INSTALLED`.
+    It takes up to two seconds for the largest documents. Raises UnsupportedFormat for what is not an SVG, has
+    entities of its own, or is larger than the bounds above.
     """
     if len(svg) > MAX_BYTES:
         raise UnsupportedFormat(f"svg: {len(svg)} bytes, more than {MAX_BYTES}")
