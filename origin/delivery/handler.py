@@ -62,10 +62,10 @@ class Handler:
 
     `source_id` tells the source from any other one in the names of the cache. `read_key` turns the key of a
     URL into the one that the source is asked for; `translate` turns its words into ours, where they are those
-    of another system. With `signs_in_path` the first segment behind the prefix is that system's signature.
-    With `later`, AVIFs for `f=auto` are made in idle time. With a `registry` each request asks whether the
-    original is blocked. `refuses_loops` is for sources that may lead back here. With a `fleet`, purges reach
-    all its origins.
+    of another system. With `signs_in_path` the first segment behind the prefix is a signature, which no log
+    shows. With `later`, AVIFs for `f=auto` are made in idle time. With a `registry` each request asks whether
+    the original is blocked. `refuses_loops` is for sources that may lead back here. With a `fleet`, purges
+    reach all its origins.
     """
 
     methods = ("GET", "HEAD")

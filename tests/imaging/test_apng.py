@@ -29,7 +29,7 @@ def apng(frames: list[Image.Image], **options: Any) -> bytes:
     return pictures.encoded(frames[0], "PNG", save_all=True, append_images=frames[1:], **settings)
 
 
-def shown(body: bytes) -> list[NDArray[np.int_]]:
+def shown(body: bytes) -> list[NDArray[np.int32]]:
     animation: Any = Image.open(io.BytesIO(body))
     frames = []
     for number in range(animation.n_frames):

@@ -6,7 +6,6 @@ import io
 from collections.abc import Callable
 from collections.abc import Iterator
 from functools import cache
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -63,8 +62,8 @@ def made(file: bytes, width: int, format: str, **changes: Any) -> bytes:
 ORIGINALS: dict[str, Callable[[], bytes]] = {
     "jpg": large_jpeg,
     "turned": lambda: picture("JPEG", 3605, 2503, exif=TURNED),
-    "png": lambda: picture("PNG", 2000, 1500, compress_level=1),
-    "webp": lambda: picture("WEBP", 1700, 1300),
+    "png": lambda: picture("PNG", 2000, 1500, compress_level=0),
+    "webp": lambda: picture("WEBP", 1700, 1300, method=0),
     "avif": lambda: picture("AVIF", 1200, 900, speed=10),
 }
 
@@ -73,7 +72,7 @@ ORIGINALS: dict[str, Callable[[], bytes]] = {
 @pytest.mark.parametrize("name", ORIGINALS)
 def test_the_results_are_the_same_bytes_in_any_order(name: str) -> None:
     original = ORIGINALS[name]()
-    asked = list(product(WIDTHS[:3], ("jpg", "webp")))
+    asked = [*((width, "jpg") for width in WIDTHS[:3]), (120, "png"), (500, "webp")]
     alone = {}
     for each in asked:
         KEPT.forget()

@@ -89,7 +89,7 @@ def test_a_sample_is_as_hard_to_encode_as_the_whole() -> None:
     assert sample.width * sample.height < whole.width * whole.height / 2
     of_sample = Image.fromarray(np.asarray(sample.numpy()))
     measures = [(each, Likeness(vips(each))) for each in (whole, of_sample)]
-    for quality in (30, 60, 90):
+    for quality in (30, 85):
         scores = [likeness.score(jpeg(each, quality)) for each, likeness in measures]
         assert scores[1] == pytest.approx(scores[0], abs=4), quality
 

@@ -25,7 +25,6 @@ from tests.support.jobs import job
 
 
 @pytest.mark.many
-@pytest.mark.parametrize("share", [0.5, 0.9, 0.999])
 @pytest.mark.parametrize("format", ["jpg", "original"])
 @pytest.mark.parametrize(
     "original",
@@ -42,13 +41,12 @@ from tests.support.jobs import job
     ],
     ids=["jpg", "progressive", "png", "webp", "avif", "tiff", "gif", "animated webp", "still gif"],
 )
-def test_a_truncated_original_is_never_rendered(
-    original: Callable[[], bytes], share: float, format: str
-) -> None:
+def test_a_truncated_original_is_never_rendered(original: Callable[[], bytes], format: str) -> None:
     whole = original()
     render(whole, job(width=50, format=format))
-    with pytest.raises(Unprocessable):
-        render(whole[: min(int(len(whole) * share), len(whole) - 1)], job(width=50, format=format))
+    for share in (0.5, 0.9, 0.999):
+        with pytest.raises(Unprocessable):
+            render(whole[: min(int(len(whole) * share), len(whole) - 1)], job(width=50, format=format))
 
 
 KINDS: dict[str, dict[str, Any]] = {
@@ -76,7 +74,6 @@ def _overwritten(data: bytes, filling: bytes) -> bytes:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_jpeg_whose_end_was_put_back_is_never_rendered(kind: str, format: str, width: int) -> None:
     whole = _textured(kind, 400, 300)
-    render(whole, job(width=width, format=format))
     with pytest.raises(Unprocessable, match=r"premature end of data segment|found marker"):
         render(whole[: len(whole) * 4 // 10] + b"\xff\xd9", job(width=width, format=format))
     render(whole, job(width=width, format=format))  # and the next one is not blamed
@@ -240,6 +237,13 @@ def test_a_decoder_that_needs_more_memory_than_there_is_does_not_start(
         render(original(), job(width=50), memory=cost - 1)
 
 
+@cache
+def _disc(width: int, height: int) -> Image.Image:
+    x, y = (np.arange(side, dtype=np.float32) - (side - 1) / 2 for side in (width, height))
+    distance = np.hypot(x[None, :], y[:, None])
+    return Image.fromarray(np.clip(255 * (min(width, height) * 0.4 - distance), 0, 255).astype(np.uint8))
+
+
 @pytest.mark.many
 @pytest.mark.parametrize(
     ("size", "width"),
@@ -259,10 +263,7 @@ def test_a_jpeg_that_is_shrunk_while_it_is_decoded_stays_in_place(
     size: tuple[int, int], width: int, options: dict[str, Any]
 ) -> None:
     """By the centre of a disc in the middle, and by where the ends of `field` land."""
-    x, y = (np.arange(side) - (side - 1) / 2 for side in size)
-    distance = np.hypot(*np.meshgrid(x, y, copy=False))
-    disc = np.clip(255 * (min(size) * 0.4 - distance), 0, 255).astype(np.uint8)
-    original = pictures.encoded(Image.fromarray(disc), "JPEG", **{"quality": 95, **options})
+    original = pictures.encoded(_disc(*size), "JPEG", **{"quality": 95, **options})
     got = pictures.pixels(render(original, job(width=width)).body, "L")
     for axis in (0, 1):
         line = got.sum(axis=axis)

@@ -37,12 +37,12 @@ def solid(width: int, height: int, colour: tuple[int, ...] = RED) -> bytes:
     return encoded(Image.new("RGBA" if len(colour) == 4 else "RGB", (width, height), colour), "PNG")
 
 
-def shown(original: bytes, watermark: Watermark | None, **changes: Any) -> NDArray[np.int_]:
+def shown(original: bytes, watermark: Watermark | None, **changes: Any) -> NDArray[np.int32]:
     """The pixels of the result, as PNG."""
     return pictures.pixels(render(original, job(watermark=watermark, **changes)).body)
 
 
-def box(pixels: NDArray[np.int_], colour: tuple[int, ...] = RED) -> tuple[int, int, int, int]:
+def box(pixels: NDArray[np.int32], colour: tuple[int, ...] = RED) -> tuple[int, int, int, int]:
     """Left, top, right and bottom of what has exactly that colour, all of which is a rectangle."""
     rows, columns = np.nonzero((pixels == colour).all(axis=2))
     found = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1

@@ -45,6 +45,11 @@ def template_of(pool: RenderPool) -> Template:
     return pool.template
 
 
+async def another(pool: RenderPool, process: int) -> None:
+    """Wait for the one that takes the place of this process, the only one of the pool."""
+    await until(lambda: pool.processes not in ([], [process]))
+
+
 def adopts() -> bool:
     """Whether orphans among our descendants become children of this process."""
     answer = ctypes.c_int(-1)
@@ -78,7 +83,7 @@ async def test_renderers_live_on_without_it_and_the_next_one_gets_another() -> N
         assert (await rendering(pool)).width == 50
         [process] = pool.processes
         os.kill(process, signal.SIGKILL)
-        await until(lambda: pool.processes not in ([], [process]))
+        await another(pool, process)
         assert (await rendering(pool)).width == 50
         assert template_of(pool) is not first
         assert has_ended(first.pid)
@@ -91,7 +96,7 @@ async def test_who_crashes_a_renderer_has_learned_nothing_of_the_next(number: in
     async with started() as pool:
         first, [process] = template_of(pool), pool.processes
         os.kill(process, number)
-        await until(lambda: pool.processes not in ([], [process]))
+        await another(pool, process)
         assert (template_of(pool) is not first) == has_ended(first.pid) == is_renewed
 
 
@@ -146,14 +151,16 @@ async def test_a_renderer_that_nobody_waits_for_any_more_is_ended() -> None:
     assert not adopts()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-async def test_the_signal_to_stop_is_for_the_origin(number: int) -> None:
+async def test_signals_to_stop_are_for_the_origin() -> None:
     async with started() as pool:
-        os.kill(template_of(pool).pid, number)
-        [process] = pool.processes
-        os.kill(process, signal.SIGKILL)
-        await until(lambda: pool.processes not in ([], [process]))
-        assert template_of(pool).alive
+        template = template_of(pool)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            os.kill(template.pid, number)
+            [process] = pool.processes
+            os.kill(process, signal.SIGKILL)
+            await another(pool, process)
+            assert template_of(pool) is template
+            assert template.alive
 
 
 STARTS_ONE = """

@@ -32,22 +32,24 @@ TARGETS = tuple(format.name for format in OUTPUTS)
 MEMORY = 1_000_000_000  # bytes
 SIZES = ((50, 20, True), (300, None, True), (None, None, True))
 # What reading asks for depends on the original and on how much is read of it, what writing asks for on the
-# format and on the kind of pixels: so every original goes small into every format and large into one, and
-# these, one of each kind of pixels, go large into every format.
-IN_EVERY_WAY = ("odd", "alpha", "grey", "deep", "gif", "text")
+# format and on the kind of pixels: so every original goes small and large into one format, these, one of each
+# kind of pixels, into every format and description, and the first of them large into every format.
+KINDS_OF_PIXELS = ("odd", "alpha", "grey", "grey_alpha", "deep", "gif", "animated webp", "text")
+LARGE_IN_EVERY_WAY = ("odd", "alpha", "deep", "gif")
 SHAPES = (  # what every option of geometry asks of libvips
     Options(width=60, height=60, crop=True, gravity="smart", rotate=30.0, padding=(5, 5, 5, 5), trim=10),
     Options(width=90, height=60, crop=True, gravity="entropy", enlarge=True, flip="v", background="ff000080"),
     Options(width=90, height=90, fit="contain", rect=(0, 0, 0.7, 0.7), rotate=90.0, background="ffcc00"),
 )
-EFFECTS = (  # what effects and searches ask of libvips
+EFFECTS = (  # what effects ask of libvips
     Options(width=90, brightness=1.2, contrast=0.8, saturation=2.0, blur=1.5, sharpen=2.0, radius="max"),
-    Options(width=90, gray=True, blur=9.0, frame=0, quality="auto"),
+    Options(width=90, gray=True, blur=9.0, frame=0),
+)
+SEARCHES = (  # what each format asks of it for them
     Options(width=90, sharpen=1.0, max_bytes=2000),
     Options(width=90, lossless=True),
 )
 LARGE = "large"  # the name of the picture that is rendered into few sizes
-AUTO = {"turned": "jpg", "alpha": "webp"}  # into what each is searched for a quality; the others are not
 TEXT = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="400" height="100"><text y="40" font-size="30">Grün 漢字'
     '</text><text y="90" font-size="30" font-family="serif" font-weight="bold">Bold مرحبا</text></svg>'
@@ -91,7 +93,8 @@ def results(pictures: dict[str, bytes]) -> Iterator[tuple[str, str]]:
     for name, original in pictures.items():
         for target in TARGETS:
             for width, height, crop in SIZES:
-                if width != 50 and target != "jpg" and name not in IN_EVERY_WAY:
+                ways = KINDS_OF_PIXELS if width == 50 else LARGE_IN_EVERY_WAY
+                if target != "jpg" and name not in ways:
                     continue
                 box = Options(width=width, height=height, crop=crop and bool(width and height))
                 yield f"{name} {target} {width}", digest(original, box, target)
@@ -99,12 +102,13 @@ def results(pictures: dict[str, bytes]) -> Iterator[tuple[str, str]]:
         for number, options in enumerate(SHAPES):
             yield f"{name} shape {number}", digest(pictures[name], options, "webp")
         for number, options in enumerate(EFFECTS):
+            yield f"{name} effect {number}", digest(pictures[name], options, "webp")
+        for number, options in enumerate(SEARCHES):
             for target in ("jpg", "webp", "avif"):
-                if options.quality == "auto" and target != AUTO.get(name):
-                    continue
-                yield f"{name} effect {number} {target}", digest(pictures[name], options, target)
+                yield f"{name} search {number} {target}", digest(pictures[name], options, target)
+    yield "auto", digest(pictures["alpha"], Options(width=90, quality="auto"), "webp")
     for name, original in pictures.items():
-        for description in DESCRIPTION_NAMES if name in IN_EVERY_WAY else ("json",):
+        for description in DESCRIPTION_NAMES if name in KINDS_OF_PIXELS else ():
             yield f"{name} {description}", digest(original, Options(), description)
     for target, width in (("jpg", None), ("png", 1200), ("webp", 900), ("avif", 600), ("gif", 300)):
         yield f"large {target}", digest(large, Options(width=width), target)
