@@ -47,7 +47,7 @@ from origin.imaging.vips import forget_messages
 from origin.imaging.vips import reason
 from origin.urls.options import Options
 
-PIPELINE_VERSION = "5"
+PIPELINE_VERSION = "6"
 """Part of every result's key: goes up whenever the bytes of results change."""
 
 

@@ -18,7 +18,8 @@ from origin.formats import JPEG_SCALE
 from origin.formats import Format
 
 MAX_TRIES = 4
-"""Encodings that a search takes at most, those of samples among them."""
+"""Encodings that a search takes, those of samples among them; one for a size takes one more of what is unlike
+photographs."""
 HIGHEST = 100
 
 Curve = tuple[tuple[int, float], ...]  # qualities, ascending, and what is typical there
@@ -58,6 +59,7 @@ SCORES: Mapping[str, Curve] = {
 # How far from what is wanted a try may end the search: a file 3 % smaller, a picture half a point worse or
 # 1.5 points better.
 SIZE_TOLERANCE = 0.03
+FAR_TOO_SMALL = 0.2  # a fifth, for which there is one more try
 SHORT_OF, BEYOND = -0.5, 1.5
 
 
@@ -77,15 +79,17 @@ def find_highest_within(
     """The highest quality found whose measure is within the limit; None where there is none.
 
     `limit` and `tolerance` are in the unit of `curve`: a try less than `tolerance` below the limit ends the
-    search. The last try is quality 1 where none was within before, so that none is missed.
+    search. The last try is quality 1 where none was within before, so that none is missed. Where the best is
+    far below the limit then, as with noise, there is one more.
     """
     known: dict[int, float] = {}
     low, high = 0, highest + 1
-    for left in reversed(range(MAX_TRIES)):
-        if high - low <= 1:
+    for left in reversed(range(-1, MAX_TRIES)):
+        is_due = left >= 0 or (low > 0 and known[low] < limit - FAR_TOO_SMALL)
+        if high - low <= 1 or not is_due:
             break
-        # While no try was within, aim further below the limit after each; at the last try, further still.
-        margin = tolerance * (0.5 + (0 if low else len(known)) + (0 if left else 2))
+        # While no try was within, aim further below the limit after each; at the last tries, further still.
+        margin = tolerance * (0.5 + (0 if low else len(known)) + (0 if left > 0 else 2))
         between = range(low + 1, high)
         value = _predict(known, limit - margin, curve, low, high)
         at = bisect_right(between, value, key=lambda quality: _at(curve, quality)) - 1

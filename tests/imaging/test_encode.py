@@ -227,6 +227,15 @@ def test_a_result_is_within_the_bytes_and_near_them(encodings: Encodings, format
     assert encodings.count <= 4
 
 
+@pytest.mark.parametrize(("format", "most"), [("webp", 4_000), ("avif", 6_000), ("avif", 10_000)])
+def test_of_noise_a_result_is_near_the_bytes_as_well(encodings: Encodings, format: str, most: int) -> None:
+    """Its size rises with the quality as that of no photograph does."""
+    noise = pictures.encoded(pictures.noise(90, 60, 3), "PNG")
+    body = render(noise, job(format=format, max_bytes=most)).body
+    assert most * 0.8 <= len(body) <= most
+    assert encodings.count == 5
+
+
 @pytest.mark.parametrize(
     "original", [pictures.alpha, pictures.grey, pictures.port, lambda: pictures.turned(6)]
 )

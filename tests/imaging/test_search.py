@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from origin.formats import QUALITY
+from origin.imaging.search import FAR_TOO_SMALL
 from origin.imaging.search import SCORES
 from origin.imaging.search import SIZE_TOLERANCE
 from origin.imaging.search import SIZES
@@ -53,12 +54,14 @@ def like_others(curve: Curve, factor: float, stretch: float = 1.0) -> list[float
 
 @pytest.mark.slow
 @given(RISING, st.floats(-0.1, 1.1), st.integers(1, 100))
-def test_four_tries_find_a_quality_within_the_limit_or_prove_that_there_is_none(
+def test_few_tries_find_a_quality_within_the_limit_or_prove_that_there_is_none(
     values: list[float], limit: float, highest: int
 ) -> None:
     tried = Tried(values)
     found = find_highest_within(tried, limit, JPG, tolerance=SIZE_TOLERANCE, highest=highest)
-    assert len(tried.qualities) == len(set(tried.qualities)) <= 4
+    first_four = [quality for quality in tried.qualities[:4] if values[quality - 1] <= limit]
+    best = values[max(first_four) - 1] if first_four else limit
+    assert len(tried.qualities) == len(set(tried.qualities)) <= (5 if best < limit - FAR_TOO_SMALL else 4)
     if found is None:
         assert values[0] > limit
     else:
