@@ -252,6 +252,10 @@ class Handler:
             image.headers[format] = headers
         return self._responses.picture(outcome, headers, self._expires_in(image), request)
 
+    def tell_reason(self, response: Response) -> None:
+        """Under `debug`, put why it failed into an answer to what is posted here."""
+        self._responses.tell_reason(response)
+
     async def fail(self, error: OriginError, image: ImageRequest, headers: Mapping[bytes, bytes]) -> Response:
         """The fallback image, as far as the request can be understood, or what stands in its place; for a
         description the class alone."""

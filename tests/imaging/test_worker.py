@@ -7,7 +7,6 @@ import json
 import os
 import select
 import signal
-import socket
 import struct
 import subprocess
 import sys
@@ -29,7 +28,6 @@ from origin.imaging import protocol
 from origin.imaging import worker as worker_module
 from origin.imaging.protocol import Job
 from origin.imaging.protocol import Normalisation
-from origin.render.pool import RenderPool
 from origin.urls.options import Options
 from tests.support import pictures
 from tests.support.running import PATIENCE
@@ -229,23 +227,11 @@ def test_a_parent_may_pause_anywhere() -> None:
     ],
     ids=["long head", "long body", "array", "no job", "not text", "cut body", "cut prefix"],
 )
-async def test_a_bad_message_ends_it(message: bytes) -> None:
-    """Each of them a copy of one, which starts for a third of the CPU."""
-    template = RenderPool.make_template()
-    if template is None:
-        pytest.skip("this system has no templates")
-    ours, theirs = socket.socketpair()
-    with ours, ours.makefile("rb") as answers:
-        with theirs:
-            process = await template.fork(FEW, [theirs.fileno()])
-        head, body = struct.unpack(">IQ", answers.read(12))
-        assert "hello" in json.loads(answers.read(head))
-        assert body == 0
-        ours.sendall(message)
-        ours.shutdown(socket.SHUT_WR)
-        assert await process.wait() == 1
-        assert answers.read() == b""
-    await template.close()
+def test_a_bad_message_ends_it(message: bytes) -> None:
+    with worker(*FEW) as one:
+        one.requests.write(message)
+        assert one.end() == 1
+        assert one.answers.read() == b""
 
 
 @pytest.mark.slow

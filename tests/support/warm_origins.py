@@ -1,5 +1,5 @@
-"""`origin serve` in processes that are copies of one which has imported everything: each starts for a third
-of the CPU.
+"""`origin serve` in processes that are copies of one which has imported everything: each starts for an
+eighth of the CPU.
 
 They are processes of their own, with renderers of their own, to be paused and killed like any other. How the
 program itself starts is tested in tests/cli/test_serve.py, and by all else that runs `python -m origin`. What
