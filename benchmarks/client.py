@@ -53,6 +53,14 @@ class _Connection(asyncio.Protocol):
             self._transport.write(head)
         return self._waiter
 
+    async def ask_or_close(self, head: bytes) -> Reply:
+        """The same. Who does not wait for the answer leaves nobody else to read it."""
+        try:
+            return await self.ask(head)
+        except BaseException:
+            self.close()
+            raise
+
     @property
     def is_open(self) -> bool:
         return self._transport is not None and not self._transport.is_closing()
@@ -109,7 +117,7 @@ class Client:
             try:
                 async with asyncio.timeout(PATIENCE):
                     connection = await self._connected()
-                    reply = await connection.ask(lines.encode("latin-1") + body)
+                    reply = await connection.ask_or_close(lines.encode("latin-1") + body)
             except (OSError, TimeoutError):
                 return Reply()
         if connection.is_open:

@@ -139,13 +139,15 @@ def simulate(fleet: Fleet) -> tuple[Day, Day]:
     )
     steps = 2 * int(DAY / STEP)
     series = {name: np.zeros(steps) for name in Day.__dataclass_fields__}
+    comes = 1 - np.exp(-rate * STEP)  # how likely a picture is looked at in a step
+    at_most = np.minimum(rate, comes / STEP)
     for step in range(steps):
         now = step * STEP - DAY  # of the second day
         _happen(fleet, state, now)
-        asks = np.minimum(rate, (1 - np.exp(-rate * STEP)) / STEP) * (1 - state.cdn)
+        asks = at_most * (1 - state.cdn)
         for name, value in _origins(fleet, state, asks, is_whole=not LOSS <= now < BACK).items():
             series[name][step] = value
-        state.cdn += (warm - state.cdn) * (1 - np.exp(-rate * STEP))
+        state.cdn += (warm - state.cdn) * comes
     half = steps // 2
     first = Day(**{name: values[:half] for name, values in series.items()})
     return first, Day(**{name: values[half:] for name, values in series.items()})
@@ -185,9 +187,9 @@ def _origins(fleet: Fleet, state: _State, asks: Array, *, is_whole: bool) -> dic
         turns = np.array([1, alive - 1]) / alive if is_whole else np.array([0.0, 1.0])
         each = asks / alive
         lacking, no_original = 1 - state.disks, 1 - state.originals
-    wanted = np.tensordot(turns, lacking, 1) * asked  # from elsewhere than a disk
+    wanted = _by_turns(turns, lacking) * asked  # from elsewhere than a disk
     made = np.minimum(wanted, no_record * asked) if fleet.shared else wanted
-    fetched = np.minimum(made, np.tensordot(turns, no_original, 1) * made)
+    fetched = np.minimum(made, _by_turns(turns, no_original) * made)
     for held, missing, times in ((state.disks, lacking, 1.0), (state.originals, no_original, fleet.variants)):
         comes = (turns > 0)[:, None, None] * (1 - np.exp(-times * each * STEP))[None] * missing
         held += np.minimum(1 - held, comes)
@@ -205,6 +207,14 @@ def _origins(fleet: Fleet, state: _State, asks: Array, *, is_whole: bool) -> dic
         "puts": (renders + fetches) * fleet.shared / STEP,  # with the version of each original that comes
         "cores": busy,
     }
+
+
+def _by_turns(turns: Array, rows: Array) -> Array:
+    """The mean of the rows, each of which counts as often as it has its turn."""
+    mean: Array = turns[0] * rows[0]
+    for turn, row in zip(turns[1:], rows[1:], strict=True):
+        mean = mean + turn * row
+    return mean
 
 
 def _bound(held: Array, counts: Array, fleet: Fleet) -> None:

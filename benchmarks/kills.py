@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
@@ -41,6 +42,8 @@ from benchmarks.kills_server import PICTURES
 from benchmarks.kills_server import STAGE
 from benchmarks.kills_server import WITH_FILES
 from benchmarks.kills_server import Server
+from benchmarks.origins import Serve
+from benchmarks.origins import serve
 
 PAUSE = 1.0  # seconds between two kills
 AWAY = 4.0  # seconds for which S3 is
@@ -70,8 +73,8 @@ class Form:
     away: float  # seconds for which S3 is
 
 
-async def run(place: Place, folder: Path, form: Form) -> Found:
-    found, server = Found(), Server(place, folder)
+async def run(place: Place, folder: Path, form: Form, serve: Serve) -> Found:
+    found, server = Found(), Server(place, folder, serve)
     found.ledger.is_remote = place.is_remote
     begun = time.monotonic()
     client = Client(server.port)
@@ -260,7 +263,8 @@ def table(found: Found) -> str:
     return "\n".join([*lines, "", f"wrong: {len(ledger.wrong)}"])
 
 
-def main() -> int:
+def main(given: Sequence[str] | None = None, serve: Serve = serve) -> int:
+    """The exit status. `given` is the command line, where it is another one than that of this process."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--into", choices=("folder", "s3"), default="folder")
     parser.add_argument("--uploads", type=int, default=10_000)
@@ -268,7 +272,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=1000, help="how many there may be")
     parser.add_argument("--pause", type=float, default=PAUSE, help="seconds between two of them, at least")
     parser.add_argument("--away", type=float, default=AWAY, help="seconds for which S3 is")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(given)
     form = Form(**{name: value for name, value in vars(arguments).items() if name != "into"})
     with tempfile.TemporaryDirectory(prefix="kills-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
@@ -277,7 +281,7 @@ def main() -> int:
             place = bucket = Bucket(folder / "s3")
             stack.callback(bucket.close)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            found = runner.run(run(place, folder, form))
+            found = runner.run(run(place, folder, form, serve))
     print(table(found))
     for problem in found.ledger.wrong[:50]:
         print(problem, file=sys.stderr)

@@ -8,8 +8,6 @@ import http.client
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,8 @@ from benchmarks.kills_pictures import SMALL
 from benchmarks.kills_places import Place
 from benchmarks.machine import free_port
 from benchmarks.machine import tree
+from benchmarks.origins import Process
+from benchmarks.origins import Serve
 
 PUBLIC, STAGE = "public", "stage"  # folders: what is served, and where uploads wait
 PICTURES, WITH_FILES, PARTS = (f"{PUBLIC}/{folder}" for folder in (FOLDER, DERIVED, CROPPED))
@@ -60,13 +60,14 @@ def configuration(place: Place, folder: Path, port: int, expire: int) -> dict[st
 class Server:
     """`origin serve`, started again after each kill. `up` is set while it can be asked."""
 
-    def __init__(self, place: Place, folder: Path) -> None:
+    def __init__(self, place: Place, folder: Path, serve: Serve) -> None:
         self.port = free_port()
         self.up = asyncio.Event()
         self.kills = 0
         self._place = place
         self._folder = folder
-        self._process: subprocess.Popen[bytes] | None = None
+        self._serve = serve
+        self._process: Process | None = None
         self.spools = folder / "spools"
         self.spools.mkdir()
 
@@ -78,10 +79,7 @@ class Server:
     def _start(self, expire: int) -> None:
         path = self._folder / "config.json"
         path.write_text(json.dumps(configuration(self._place, self._folder, self.port, expire)))
-        command = [sys.executable, "-m", "origin", "serve", "-c", str(path)]
-        environment = {**os.environ, "TMPDIR": str(self.spools)}
-        with open(self._folder / "log", "ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+        self._process = self._serve(path, self._folder / "log", {"TMPDIR": str(self.spools)})
         deadline = time.monotonic() + _PATIENCE
         while not self._is_ready():
             if time.monotonic() > deadline or self._process.poll() is not None:

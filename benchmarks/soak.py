@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Coroutine
 from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,9 @@ from benchmarks import soak_report
 from benchmarks.machine import free_port
 from benchmarks.machine import memory
 from benchmarks.machine import memory_of
+from benchmarks.origins import Process
+from benchmarks.origins import Serve
+from benchmarks.origins import serve
 from benchmarks.soak_faults import ACCESS
 from benchmarks.soak_faults import BUCKET
 from benchmarks.soak_faults import SECRET
@@ -60,7 +64,7 @@ HEALED = 15.0  # seconds until it is
 
 
 @contextlib.contextmanager
-def origin(folder: Path, store: Store, disk: Disk) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+def origin(folder: Path, store: Store, disk: Disk, serve: Serve) -> Iterator[tuple[Process, int]]:
     """The process and its port."""
     port = free_port()
     source = {"type": "s3", "bucket": BUCKET, "endpoint_url": store.url, "region": "us-east-1"}
@@ -78,9 +82,7 @@ def origin(folder: Path, store: Store, disk: Disk) -> Iterator[tuple[subprocess.
     }
     path = folder / "config.json"
     path.write_text(json.dumps(config))
-    with open(folder / "log", "wb") as log:
-        command = [sys.executable, "-m", "origin", "serve", "-c", str(path)]
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    process = serve(path, folder / "log", {})
     try:
         _wait_for(port, process)
         yield process, port
@@ -89,7 +91,7 @@ def origin(folder: Path, store: Store, disk: Disk) -> Iterator[tuple[subprocess.
         process.wait()
 
 
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+def _wait_for(port: int, process: Process) -> None:
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(OSError):
@@ -157,6 +159,7 @@ async def soak(seconds: float, store: Store, disk: Disk, port: int, root: int) -
     await _end(users)
     record.kills, record.stops = killer.kills, killer.stops
     await heal(traffic, record, root)
+    traffic.close()
     return record, killer.seen | renderers(root)
 
 
@@ -197,7 +200,7 @@ async def heal(traffic: Traffic, record: Record, root: int) -> None:
         await asyncio.sleep(0.5)
 
 
-def stop(process: subprocess.Popen[bytes], record: Record, seen: set[int]) -> None:
+def stop(process: Process, record: Record, seen: set[int]) -> None:
     """Ask the origin to stop; it and every process it had are gone then."""
     process.terminate()
     try:
@@ -210,13 +213,13 @@ def stop(process: subprocess.Popen[bytes], record: Record, seen: set[int]) -> No
     record.lost += [f"renderer {pid} is left over" for pid in sorted(seen) if is_renderer(pid)]
 
 
-def run(seconds: float, folder: Path) -> Record:
+def run(seconds: float, folder: Path, serve: Serve) -> Record:
     store, disk = Store(folder / "s3"), Disk(folder / "disk", DISK)
     if not disk.mounted:
         print("no small disk can be mounted here, so none is filled", file=sys.stderr)
     try:
         store.start()
-        with origin(folder, store, disk) as (process, port):
+        with origin(folder, store, disk, serve) as (process, port):
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 record, seen = runner.run(soak(seconds, store, disk, port, process.pid))
             if process.poll() is not None:
@@ -231,15 +234,16 @@ def run(seconds: float, folder: Path) -> Record:
         disk.close()
 
 
-def main() -> int:
+def main(given: Sequence[str] | None = None, serve: Serve = serve) -> int:
+    """The exit status. `given` is the command line, where it is another one than that of this process."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--quick", action="store_true", help="seconds, too short to judge memory")
     parser.add_argument("--into", type=Path, default=Path(__file__).parent / "results")
     parser.add_argument("--log", type=Path, help="keep the log of the origin there")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(given)
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
-        record = run(QUICK if arguments.quick else arguments.minutes * 60, Path(folder))
+        record = run(QUICK if arguments.quick else arguments.minutes * 60, Path(folder), serve)
         if arguments.log:
             shutil.copy(Path(folder, "log"), arguments.log)
     soak_report.write(record, arguments.into)

@@ -115,9 +115,11 @@ def summary(record: Record) -> dict[str, Any]:
 
 
 def write(record: Record, folder: Path) -> None:
-    """`soak.json`, and `soak.png` where matplotlib is there."""
+    """`soak.json`, and `soak.png` where matplotlib is there and the soak was no quick one."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "soak.json").write_text(json.dumps(summary(record), indent=1) + "\n")
+    if record.seconds < JUDGED:
+        return
     try:
         _plot(record, folder / "soak.png")
     except ImportError:

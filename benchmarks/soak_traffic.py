@@ -30,6 +30,9 @@ class Traffic:
         self._judge = Judge()
         self._etags: dict[Rendering, str] = {}
 
+    def close(self) -> None:
+        self._client.close()
+
     async def visit(self, seed: int) -> None:
         """One client, for ever."""
         dice = random.Random(seed)

@@ -108,14 +108,17 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _warm_templates() -> Iterator[None]:
-    """Let pools of renderers in this process, those of origins as well, start for less."""
+def _warm_processes() -> Iterator[None]:
+    """Let pools of renderers in this process, those of origins as well, start for less, and origins that are
+    processes."""
     from origin.render.pool import RenderPool
+    from tests.support import warm_origins
     from tests.support import warm_templates
 
     RenderPool.make_template = staticmethod(warm_templates.warm_template)
     yield
     warm_templates.close()
+    warm_origins.close()
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from collections.abc import Iterator
 from dataclasses import replace
@@ -46,6 +47,7 @@ def check_together(config: Config) -> Iterator[str]:
             yield f"handlers[{i}].avif: expected a cache, which keeps what is made in idle time"
     yield from _impossible_files(config)
     yield from _visible_stages(config)
+    yield from _caches_within_reach(config)
     yield from _mixed_buckets(config)
     yield from _claimed_paths(config)
     if config.https_enabled and not (config.https_cert and config.https_key):
@@ -159,6 +161,18 @@ def _visible_stages(config: Config) -> Iterator[str]:
                 continue
             if places[0].startswith(places[1]) or places[1].startswith(places[0]):
                 yield f"{place}: expected a place that no handler reads, got one that {other.name} reads"
+
+
+def _caches_within_reach(config: Config) -> Iterator[str]:
+    """Folders that pictures are written to, with a cache in them: a key would lead to its files."""
+    folders = {config.cache.path, *(handler.cache_path for handler in config.handlers)} - {None}
+    caches = [os.path.join(os.path.realpath(str(folder)), "") for folder in folders]
+    for i, handler in enumerate(config.handlers):
+        if handler.write is not None:
+            stage = handler.write.stage
+            places = [source.place() for source in (handler.source, *([stage.source] if stage else []))]
+            if any(cache.startswith(place) for cache in caches for place in places):
+                yield f"handlers[{i}].write: expected a folder without a cache in it"
 
 
 def _are_apart(one: SourceSettings, other: SourceSettings) -> bool:

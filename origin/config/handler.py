@@ -6,6 +6,7 @@ from typing import Annotated
 from typing import Any
 from typing import Literal
 
+from pydantic import AfterValidator
 from pydantic import Field
 from pydantic import model_validator
 
@@ -53,6 +54,13 @@ from origin.urls.presets import ORIGINAL_EXTENSIONS
 from origin.urls.presets import PresetNames
 
 _WHEN_NAMED = " ".join(f"`{format.name}`" for format in FORMATS if not format.by_default)
+
+
+def _refuse_own_header(name: str) -> str:
+    """Raises ValueError for a header that answers have for another purpose."""
+    if name.lower().startswith(("x-content-type-", "x-origin-")):
+        raise ValueError(name)
+    return name
 
 
 class Handler(Part):
@@ -134,6 +142,7 @@ class Handler(Part):
         Annotated[
             str,
             Field(pattern="^(?i:surrogate-key|(edge-)?cache-tag|xkey|x-[a-z0-9-]+)$"),
+            AfterValidator(_refuse_own_header),
             expects("Surrogate-Key, Cache-Tag, Edge-Cache-Tag, xkey, or a name with x-; null for none"),
         ]
         | None,

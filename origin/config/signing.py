@@ -40,19 +40,29 @@ LEAST_DIGEST = 8  # bytes of one in a URL
 _HEX = re.compile("(?:[0-9A-Fa-f]{2})+")
 
 
-def _check_hex(secret: SecretStr) -> SecretStr:
-    if not _HEX.fullmatch(secret.get_secret_value()):
+def _check_salts(secret: SecretStr) -> SecretStr:
+    """Each of a list with commas, as imgproxy has it."""
+    if not all(map(_HEX.fullmatch, secret.get_secret_value().split(","))):
         raise ValueError("not hex")
     return secret
 
 
-_Hex = Annotated[
+def _check_keys_of_imgproxy(secret: SecretStr) -> SecretStr:
+    if any(len(key) < MIN_SECRET for key in secret.get_secret_value().split(",")):
+        raise ValueError("too short")
+    return _check_salts(secret)
+
+
+_Keys = Annotated[
     SecretStr,
-    Field(min_length=MIN_SECRET),
-    AfterValidator(_check_hex),
-    expects(f"{MIN_SECRET} hexadecimal digits or more, in pairs"),
+    AfterValidator(_check_keys_of_imgproxy),
+    expects(f"{MIN_SECRET} hexadecimal digits or more, in pairs, and commas between several keys"),
 ]
-_Salt = Annotated[SecretStr, AfterValidator(_check_hex), expects("hexadecimal digits, in pairs")]
+_Salts = Annotated[
+    SecretStr,
+    AfterValidator(_check_salts),
+    expects("hexadecimal digits, in pairs, and commas between several salts"),
+]
 """However short: it is beside the key, and it is the key that has to be hard to guess."""
 
 
@@ -83,8 +93,13 @@ class Signing(Part):
         | None,
         meaning("with `dialect` `thumbor`: the security key of thumbor, with which pages sign"),
     ] = None
-    imgproxy_key: Annotated[_Hex | None, meaning("with `dialect` `imgproxy`: its key, in hex")] = None
-    imgproxy_salt: Annotated[_Salt | None, meaning("with `dialect` `imgproxy`: its salt, in hex")] = None
+    imgproxy_key: Annotated[
+        _Keys | None,
+        meaning("with `dialect` `imgproxy`: its key, in hex; several have commas between them"),
+    ] = None
+    imgproxy_salt: Annotated[
+        _Salts | None, meaning("with `dialect` `imgproxy`: its salt, in hex; one for each key")
+    ] = None
     imgproxy_signature_size: Annotated[
         int,
         Strict,
@@ -120,20 +135,28 @@ class Signing(Part):
         if dialect != _WITH_SIGNED_PATH and self.signed_path != "full":
             wanted = f'"dialect": "{_WITH_SIGNED_PATH}" beside signing'
             raise expected(wanted, key="signing.signed_path", got="")
+        counts = {len(texts) for texts in self._listed(FOREIGN_SECRETS.get(dialect or "", ()))}
+        if len(counts) > 1:
+            raise expected("one for each key", key="signing.imgproxy_salt", got="")
         if dialect is not None and dialect in SIGNING and not self.secrets(dialect):
             keys = FOREIGN_SECRETS[dialect]
             raise expected(f"{' and '.join(keys)}, with which {dialect} signs", key="signing", got="")
 
     def secrets(self, dialect: str) -> tuple[str, ...]:
         """The secrets with which that system signs: its own keys of the configuration."""
-        given = [getattr(self, key) for key in FOREIGN_SECRETS.get(dialect, ())]
-        if not given or None in given:
-            return ()
-        texts = [secret.get_secret_value() for secret in given]
-        if len(texts) == 1:
-            return (texts[0],)
-        key, salt = texts
-        return (join_secret(key, salt, self.imgproxy_signature_size),)
+        lists = self._listed(FOREIGN_SECRETS.get(dialect, ()))
+        if len(lists) == 1:
+            return tuple(lists[0])
+        pairs = zip(*lists, strict=True)
+        return tuple(join_secret(key, salt, self.imgproxy_signature_size) for key, salt in pairs)
+
+    def _listed(self, keys: tuple[str, ...]) -> list[list[str]]:
+        """The secrets under each of these keys; none where one of them is missing."""
+        given: list[SecretStr | None] = [getattr(self, key) for key in keys]
+        texts = [secret.get_secret_value() for secret in given if secret is not None]
+        if len(texts) < len(given):
+            return []
+        return [texts] if len(texts) == 1 else [text.split(",") for text in texts]
 
 
 def foreign_verifier(signing: Signing | None, dialect: str) -> ForeignVerifier:

@@ -15,7 +15,6 @@ from origin.config.part import defaults
 from origin.config.part import meaning
 from origin.config.types import Count
 from origin.config.types import Flag
-from origin.config.types import Text
 from origin.config.types import expected
 from origin.config.types import expects
 from origin.config.types import one_of
@@ -80,7 +79,10 @@ def _read_metadata(value: Any) -> Any:
 class StoredAs(Part):
     """What is kept beside the bytes of an object."""
 
-    cache_control: Annotated[Text | None, meaning("`Cache-Control` of the object, on S3")] = None
+    cache_control: Annotated[
+        Annotated[str, Field(pattern=r"^[ -~]+$"), expects("text in one line of ASCII")] | None,
+        meaning("`Cache-Control` of the object, on S3"),
+    ] = None
     acl: Annotated[
         Annotated[str, Field(pattern=f"^({_ACLS})$"), expects(one_of(_ACLS.split("|")))] | None,
         meaning("one of the canned ACLs of S3"),

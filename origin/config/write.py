@@ -7,6 +7,7 @@ from typing import Annotated
 from typing import Any
 from typing import Literal
 
+from pydantic import AfterValidator
 from pydantic import BeforeValidator
 from pydantic import Field
 from pydantic import WithJsonSchema
@@ -46,21 +47,30 @@ _REPLY_STATUSES = range(200, 300)
 _REPLIES = 'templates such as {"post": {"status": 201, "json": {"key": "{key}", "url": "{url}"}}}'
 
 
+_Origin = Annotated[
+    str,
+    Field(pattern=r"^(\*|https?://[^/\s*]+)$"),
+    AfterValidator(str.lower),  # as browsers write it (Fetch standard, section 3.1)
+    expects('"https://www.example.com" or "*"'),
+]
+_Method = Annotated[str, Field(pattern=r"^(\*|[A-Z-]+)$"), expects("a method such as POST")]
+_FieldName = Annotated[
+    str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"), expects("the name of a header such as X-Request-Id")
+]
+
+
 class WriteCors(Part):
     """Pages of other sites that may write from a script."""
 
     origins: Annotated[
-        tuple[
-            Annotated[
-                str, Field(pattern=r"^(\*|https?://[^/\s*]+)$"), expects('"https://www.example.com" or "*"')
-            ],
-            ...,
-        ],
+        tuple[_Origin, ...],
         Field(min_length=1),
         meaning('their origins, such as `"https://www.example.com"`; `"*"` for all'),
     ]
-    methods: Annotated[tuple[Text, ...], meaning("methods; without a list those of the handler")] = ()
-    headers: Annotated[tuple[Text, ...], meaning("headers of requests; without a list those asked for")] = ()
+    methods: Annotated[tuple[_Method, ...], meaning("methods; without a list those of the handler")] = ()
+    headers: Annotated[
+        tuple[_FieldName, ...], meaning("headers of requests; without a list those asked for")
+    ] = ()
     max_age: Annotated[Seconds, meaning("seconds for which browsers need not ask again")] = 86_400
 
 

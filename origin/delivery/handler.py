@@ -62,10 +62,10 @@ class Handler:
 
     `source_id` tells the source from any other one in the names of the cache. `read_key` turns the key of a
     URL into the one that the source is asked for; `translate` turns its words into ours, where they are those
-    of another system. With `signs_in_path` the first segment behind the prefix is that system's signature.
-    With `later`, AVIFs for `f=auto` are made in idle time. With a `registry` each request asks whether the
-    original is blocked. `refuses_loops` is for sources that may lead back here. With a `fleet`, purges reach
-    all its origins.
+    of another system. With `signs_in_path` the first segment behind the prefix is a signature, which no log
+    shows. With `later`, AVIFs for `f=auto` are made in idle time. With a `registry` each request asks whether
+    the original is blocked. `refuses_loops` is for sources that may lead back here. With a `fleet`, purges
+    reach all its origins.
     """
 
     methods = ("GET", "HEAD")
@@ -251,6 +251,10 @@ class Handler:
             headers = self._responses.variant_headers(outcome, image)
             image.headers[format] = headers
         return self._responses.picture(outcome, headers, self._expires_in(image), request)
+
+    def tell_reason(self, response: Response) -> None:
+        """Under `debug`, put why it failed into an answer to what is posted here."""
+        self._responses.tell_reason(response)
 
     async def fail(self, error: OriginError, image: ImageRequest, headers: Mapping[bytes, bytes]) -> Response:
         """The fallback image, as far as the request can be understood, or what stands in its place; for a

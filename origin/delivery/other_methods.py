@@ -88,6 +88,7 @@ class OtherMethods:
         except Exception as exc:
             log.exception("unexpected error; the client gets a 500")
             response = answer_mistake(mount, exc)
+        mount.handler.tell_reason(response)
         if not self._bodies.admits(response.body, request.client):
             return text_response(503, "overloaded", RETRY_AFTER)
         return response

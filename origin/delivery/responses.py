@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Literal
 
@@ -171,7 +172,7 @@ class ResponseBuilder:
         if isinstance(error, Overloaded):
             headers.append(RETRY_AFTER)
         if self._debug:
-            headers.append((b"x-origin-reason", _visible(redact_text(str(error)))))
+            headers.append(_reason(error))
         return Response(
             substitute.status,
             headers,
@@ -188,6 +189,11 @@ class ResponseBuilder:
             return named
         return error.status if isinstance(error, Overloaded) or self._error_status == "exact" else 404
 
+    def tell_reason(self, response: Response) -> None:
+        """Under `debug`, put why it failed into an answer that is not made here."""
+        if self._debug and response.error is not None:
+            response.headers.append(_reason(response.error))
+
     def _named(self, error: OriginError) -> int | None:
         """The status that the configuration names for the error's case or class."""
         if not isinstance(self._error_status, Mapping):
@@ -202,7 +208,7 @@ class ResponseBuilder:
         if image.options.format == "auto":
             headers.append((b"vary", b"Accept"))
         if self._debug and image.ignored:
-            headers.append((b"x-origin-ignored", _visible(redact_text(", ".join(image.ignored)))))
+            headers.append(ignored_header(image.ignored))
         if self._tag_header is not None:
             # Fastly and Varnish separate tags by spaces, Cloudflare and the others by commas.
             separator = " " if self._tag_header in (b"surrogate-key", b"xkey") else ","
@@ -279,6 +285,15 @@ def _is_not_modified(
 def _server_timing(stages: Mapping[str, float]) -> bytes:
     """Where the time went, in milliseconds, for the browser's developer tools (W3C Server Timing)."""
     return ", ".join(f"{stage};dur={1000 * took:.1f}" for stage, took in stages.items()).encode()
+
+
+def ignored_header(names: Iterable[str]) -> tuple[bytes, bytes]:
+    """Names in a query that changed nothing."""
+    return b"x-origin-ignored", _visible(redact_text(", ".join(names)))
+
+
+def _reason(error: BaseException) -> tuple[bytes, bytes]:
+    return b"x-origin-reason", _visible(redact_text(str(error)))
 
 
 def _visible(text: str) -> bytes:

@@ -31,6 +31,7 @@ from origin.errors import BadRequest
 from origin.errors import OriginError
 from origin.errors import Overloaded
 from origin.http.message import LARGE_BODY
+from origin.http.message import PIECE
 from origin.http.message import ClientGone
 from origin.http.message import Message
 from origin.http.message import RawHeaders
@@ -119,8 +120,8 @@ class Router:
         except Exception:
             log.exception("unexpected error in a hit in memory; the request is answered the ordinary way")
             return None
-        if response is None or len(response.body) >= LARGE_BODY:
-            return None  # large bodies are counted, on the way through ASGI
+        if response is None or len(response.body) >= (PIECE if scheme == "https" else LARGE_BODY):
+            return None  # large bodies are counted, or sent in pieces, on the way through ASGI
         self._record(method, remembered.redacted, response, start, client, folded)
         return response
 
@@ -156,7 +157,7 @@ class Router:
                 await response.send(send, request.method)
             else:
                 with self._bodies.sending(response.body, request.client, request.cut):
-                    await response.send(send, request.method)
+                    await response.send(send, request.method, in_pieces=scope.get("scheme") == "https")
         except ClientGone:
             response = Response(CLIENT_GONE_STATUS, [], b"")
         finally:

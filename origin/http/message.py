@@ -26,6 +26,7 @@ CUT = "origin.cut"
 """The extension of ASGI by which our listener lets the app close a connection: a function under `cut`."""
 
 LARGE_BODY = 262_144  # bytes; what is smaller is little beside the buffers of its connection
+PIECE = 65_536  # bytes of a body that a connection over TLS is given at once
 
 # On every answer, failures and refusals included. The policy makes an SVG or a mislabelled file inert when
 # it is opened on its own; CORS and CORP let any page embed what is public anyway, under COEP too.
@@ -140,12 +141,18 @@ class Response:
     stages: dict[str, float] = field(default_factory=dict)  # seconds spent in source, queue, render, cache
     serialized: bytes = b""  # the headers as HTTP/1.1 writes them; where they are here, `headers` is empty
 
-    async def send(self, send: Send, method: str) -> None:
+    async def send(self, send: Send, method: str, *, in_pieces: bool = False) -> None:
+        """`in_pieces`: the body goes out as its client takes it. Over TLS each connection has a copy of
+        what it was given, encrypted; without TLS all share the body itself."""
         headers = self.headers or parse_headers(self.serialized)
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         body = b"" if method == "HEAD" else self.body
-        if len(body) >= LARGE_BODY:  # the end waits until the client has taken what goes before
-            await send({"type": "http.response.body", "body": body, "more_body": True})
+        size = PIECE if in_pieces else LARGE_BODY
+        if len(body) >= size:  # the end waits until the client has taken what goes before
+            size = size if in_pieces else len(body)
+            for start in range(0, len(body), size):
+                piece = body[start : start + size]
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
             body = b""
         await send({"type": "http.response.body", "body": body})
 

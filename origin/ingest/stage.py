@@ -276,6 +276,8 @@ class Stage:
                 await self.sweep()
             except OriginError as error:
                 log.warning("handler %s: the stage cannot be swept: %s", self._name, error)
+            except Exception:  # a mistake of ours must not end it: the stage would fill up
+                log.exception("handler %s: the stage cannot be swept", self._name)
             await asyncio.sleep(max(self._expire / 10, MIN_PAUSE))
 
 

@@ -6,11 +6,13 @@ import logging
 from collections.abc import Collection
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import chain
 
 from origin.delivery.mounts import BodyLimit
 from origin.delivery.mounts import Endpoint
 from origin.delivery.rendering import TRIAL
 from origin.delivery.request import job_format
+from origin.delivery.responses import ignored_header
 from origin.errors import BadRequest
 from origin.errors import NoPicture
 from origin.errors import OriginError
@@ -28,6 +30,7 @@ from origin.ingest.v2ex import is_animated
 from origin.render.pool import Rendered
 from origin.urls.options import Options
 from origin.urls.parsing import OptionDefaults
+from origin.urls.parsing import find_ignored
 from origin.urls.parsing import parse_options
 from origin.urls.query import MAX_PAIRS
 from origin.urls.query import decode_query
@@ -50,7 +53,10 @@ class Transform:
         posted: PostedPictures,
         defaults: OptionDefaults,
         statuses: Mapping[str, int],
+        *,
+        debug: bool = False,
     ) -> None:
+        self._debug = debug
         self._handler = handler
         self._renders = RENDER in names
         self._posted = posted
@@ -90,7 +96,12 @@ class Transform:
             rendered = await self._posted.render(picture, made, format, request, moving_png=moves)
         if passes:
             rendered = replace(rendered, body=picture.body, format=picture.format)
-        return picture_response(self._handler, rendered, options.download, vary=options.format == "auto")
+        vary = options.format == "auto"
+        response = picture_response(self._handler, rendered, options.download, vary=vary)
+        if self._debug:
+            ignored = [*chain(*find_ignored(decode_query(request.query), self._defaults))]
+            response.headers += [ignored_header(ignored)] if ignored else []
+        return response
 
     def _read_options(self, request: Request) -> Options:
         """Raises BadRequest."""

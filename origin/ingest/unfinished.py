@@ -129,6 +129,9 @@ class UnfinishedWrites:
             except OriginError as error:
                 log.warning("handler %s: writes left half cannot be repaired yet: %s", self._handler, error)
                 pause = RETRY_PAUSE
+            except Exception:  # a mistake of ours must not end it: nothing would be repaired any more
+                log.exception("handler %s: writes left half cannot be repaired yet", self._handler)
+                pause = RETRY_PAUSE
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._failed.wait()

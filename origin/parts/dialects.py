@@ -10,6 +10,7 @@ from origin.sources import make_key_reader
 from origin.sources.http import HttpSettings
 from origin.urls.dialects import DIALECTS
 from origin.urls.dialects import SIGNING
+from origin.urls.dialects import signs_in_path
 from origin.urls.dialects.cloudflare.dialect import Cloudflare
 from origin.urls.dialects.dialect import SourceNames
 from origin.urls.dialects.dialect import Translate
@@ -50,6 +51,13 @@ def begins_with_key(handler: Handler) -> bool:
     if isinstance(handler.source, HttpSettings) and handler.source.keys is not None:
         return False
     return handler.dialect is None or DIALECTS[handler.dialect].begins_with_key
+
+
+def begins_with_signature(handler: Handler) -> bool:
+    """Whether what stands behind the prefix of a handler's URLs is a signature or a digest of Camo's, so that
+    no log shows it."""
+    has_digest = isinstance(handler.source, HttpSettings) and handler.source.keys == "camo"
+    return has_digest or signs_in_path(handler.dialect)
 
 
 def make_verifier(handler: Handler, dialect: str) -> tuple[ForeignVerifier, str]:

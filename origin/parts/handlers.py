@@ -31,6 +31,7 @@ from origin.delivery.watermarks import load_watermarks
 from origin.errors import ConfigError
 from origin.imaging.protocol import Watermark
 from origin.parts.caches import Caches
+from origin.parts.dialects import begins_with_signature
 from origin.parts.dialects import make_reader
 from origin.parts.dialects import make_token_verifier
 from origin.parts.dialects import make_translate
@@ -50,7 +51,6 @@ from origin.sources.base import no_limit
 from origin.sources.http import HttpSettings
 from origin.sources.watched_registry import WatchedRegistry
 from origin.urls.dialects import SIGNING
-from origin.urls.dialects import signs_in_path
 
 Clock = Callable[[], float]
 
@@ -144,7 +144,7 @@ class HandlerBuilder:
             authorizer=self._authorizer(config),
             translate=make_translate(config),
             read_key=make_reader(config, signed=bool(config.signing or self._verify)),
-            signs_in_path=signs_in_path(config.dialect),
+            signs_in_path=begins_with_signature(config),
             registry=registry,
             later=LaterAvif(renditions, self._idle, pool) if config.avif == "later" else None,
             passthrough=config.passthrough,

@@ -43,6 +43,6 @@ def transform_mount(
     settings = handler.renditions.settings
     posted = PostedPictures(config.name, pool, admission, settings, authorizer, max_bytes)
     statuses = config.error_status if isinstance(config.error_status, Mapping) else {}
-    transform = Transform(config.name, config.transform, posted, defaults, statuses)
+    transform = Transform(config.name, config.transform, posted, defaults, statuses, debug=config.debug)
     endpoints = transform.endpoints(is_all=not config.has_source)
     return Mount(handler, endpoints, serves=config.has_source)

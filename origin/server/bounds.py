@@ -26,6 +26,7 @@ class Bounds:
     backlog: int = 32_768  # bytes sent behind them, not parsed until they are answered
     last_call: float = 1.0  # for the first request of a connection that was made just before the end
     connections: int = 100_000  # past them an idle one is closed
+    handshakes: int = 1_000  # of TLS under way; past them the oldest is given up
 
 
 FindBodyLimit = Callable[[str, bytes], tuple[int, float]]

@@ -21,6 +21,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from origin.http.message import CUT
+from origin.http.message import PIECE
 from origin.http.message import RawHeaders
 from origin.server.bounds import Bounds
 from origin.server.bounds import Connections
@@ -119,6 +120,8 @@ class HttpConnection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._client = SlowClientWatch(transport, self._bounds.stall)
+        if self.scheme == "https":  # or it would wait with half a megabyte, encrypted, for each client
+            transport.set_write_buffer_limits(high=PIECE)
         if len(self.connections) > self._bounds.connections:
             self._close_an_idle_one()
         self._late = self.loop.call_later(self._bounds.arrival, self._on_late)

@@ -10,7 +10,10 @@ import functools
 import logging
 import resource
 import socket
+import ssl
+from collections.abc import Callable
 from collections.abc import Iterator
+from typing import cast
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -20,6 +23,7 @@ from origin.ingest.spool import most_files
 from origin.server.bounds import Bounds
 from origin.server.bounds import Connections
 from origin.server.connection import HttpConnection
+from origin.server.handshakes import TlsSocket
 from origin.server.tls import Certificate
 
 log = logging.getLogger(__name__)
@@ -29,6 +33,7 @@ GRACE = 30  # seconds for requests in flight to end
 BACKLOG = 2048
 BOUNDS = Bounds()
 _OWN_FILES = 512  # descriptors kept from connections: cache, source, renderers
+_SHARE_OF_HANDSHAKES = 16  # one descriptor in so many is for a handshake
 
 
 class Listener(uvicorn.Server):
@@ -46,7 +51,8 @@ class Listener(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Raises ConfigError where the port was taken since `bind`."""
-        bounds = dataclasses.replace(BOUNDS, connections=_connection_limit())
+        connections, handshakes = _connection_limits()
+        bounds = dataclasses.replace(BOUNDS, connections=connections, handshakes=handshakes)
         app = self.config.app  # one of ours may answer without a task, and bounds the bodies it takes
         protocol = functools.partial(
             HttpConnection,
@@ -56,20 +62,29 @@ class Listener(uvicorn.Server):
             try_cached=getattr(app, "try_cached", None),
             body_limit=getattr(app, "body_limit", None),
         )
-        loop = asyncio.get_running_loop()
-        # uvicorn's own would let a client take a minute over the TLS handshake.
-        handshake = bounds.arrival if self.config.ssl else None
         try:
             self.servers = [
-                await loop.create_server(
-                    protocol, sock=sock, ssl=self.config.ssl, ssl_handshake_timeout=handshake, backlog=BACKLOG
-                )
-                for sock in sockets or ()
+                await _open_server(sock, protocol, self.config.ssl, bounds) for sock in sockets or ()
             ]
         except OSError as exc:
             raise _bind_error(exc, self.config.host, self.config.port, self.port_name) from exc
         self.started = True
         self.opened.set()
+
+
+async def _open_server(
+    sock: socket.socket,
+    protocol: Callable[[], HttpConnection],
+    context: ssl.SSLContext | None,
+    bounds: Bounds,
+) -> asyncio.Server:
+    """What takes the connections of a bound socket. Raises OSError."""
+    if context is None:
+        return await asyncio.get_running_loop().create_server(protocol, sock=sock, backlog=BACKLOG)
+    taking = TlsSocket(
+        sock, protocol, context, seconds=bounds.arrival, most=bounds.handshakes, backlog=BACKLOG
+    )
+    return cast(asyncio.Server, taking)  # of which uvicorn closes it alone
 
 
 def make_listener(
@@ -125,7 +140,9 @@ def _bind_error(error: OSError, host: str, port: int, port_name: str) -> ConfigE
     return ConfigError(f"{port_name}: cannot listen on {host} port {port}: {cure}")
 
 
-def _connection_limit() -> int:
-    """Connections that leave descriptors enough for everything else."""
+def _connection_limits() -> tuple[int, int]:
+    """Connections, and handshakes beside them, that leave descriptors enough for everything else."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return min(BOUNDS.connections, files - min(_OWN_FILES, files // 4) - most_files())
+    handshakes = min(BOUNDS.handshakes, files // _SHARE_OF_HANDSHAKES)
+    left = files - min(_OWN_FILES, files // 4) - most_files() - handshakes
+    return min(BOUNDS.connections, left), handshakes

@@ -28,6 +28,7 @@ Raises BadRequest, Forbidden, and NotFound for a path that no page writes.
 """
 
 _DIGEST = re.compile("[0-9a-f]{40}")  # HMAC-SHA1
+_SHORT_DIGEST = re.compile("[A-Za-z0-9_-]{27}")  # the same in base64url
 _BASE64URL = re.compile("[A-Za-z0-9_-]+")
 _HEX = re.compile("(?:[0-9A-Fa-f]{2})+")
 _ENCODED_URL = re.compile("https?%3a", re.IGNORECASE)
@@ -46,10 +47,7 @@ def read_hex_key(key: str, pairs: Sequence[Pair], raw_path: bytes) -> str:
 
 def read_base64url_key(key: str, pairs: Sequence[Pair], raw_path: bytes) -> str:
     """`{base64url of the URL}` (RFC 4648 section 5), without padding."""
-    (text,) = _without_name(key, 1)
-    if not _BASE64URL.fullmatch(text) or len(text) % 4 == 1:
-        raise BadRequest("the key is not base64url without padding")
-    return _text(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    return _decode_base64url(_without_name(key, 1)[0])
 
 
 def read_encoded_key(key: str, pairs: Sequence[Pair], raw_path: bytes) -> str:
@@ -78,15 +76,20 @@ def read_signed_encoded_key(key: str, pairs: Sequence[Pair], raw_path: bytes) ->
 
 def camo_key_reader(secret: bytes) -> ReadKey:
     """Reads Camo's URLs: `{hmac}/{hex of the URL}`, or `{hmac}?url={URL}`. The first part is the HMAC-SHA1 of
-    the URL in hex."""
+    the URL in hex. go-camo also writes both parts of the first form in base64url, without padding."""
 
     def read(key: str, pairs: Sequence[Pair], raw_path: bytes) -> str:
         urls = [value for name, value in pairs if name == b"url"]
         parts = _without_name(key, 1 if urls else 2)
-        if len(urls) > 1 or not _DIGEST.fullmatch(parts[0]) or (not urls and len(parts) < 2):
+        is_short = not urls and _SHORT_DIGEST.fullmatch(parts[0]) is not None
+        is_digest = is_short or _DIGEST.fullmatch(parts[0]) is not None
+        if len(urls) > 1 or not is_digest or (not urls and len(parts) < 2):
             raise BadRequest("the key is not a digest with one URL")
-        url = _text(urls[0]) if urls else _decode_hex(parts[1])
-        if not hmac.compare_digest(hmac.digest(secret, url.encode(), hashlib.sha1).hex(), parts[0]):
+        decode = _decode_base64url if is_short else _decode_hex
+        url = _text(urls[0]) if urls else decode(parts[1])
+        digest = hmac.digest(secret, url.encode(), hashlib.sha1)
+        right = base64.urlsafe_b64encode(digest).decode().rstrip("=") if is_short else digest.hex()
+        if not hmac.compare_digest(right, parts[0]):
             raise Forbidden("the digest is not that of the URL")
         return url
 
@@ -112,6 +115,12 @@ def _decode_hex(text: str) -> str:
     if not _HEX.fullmatch(text):
         raise BadRequest("the key is not hex")
     return _text(binascii.unhexlify(text))
+
+
+def _decode_base64url(text: str) -> str:
+    if not _BASE64URL.fullmatch(text) or len(text) % 4 == 1:
+        raise BadRequest("the key is not base64url without padding")
+    return _text(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
 
 
 def _text(url: bytes) -> str:

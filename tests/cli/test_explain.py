@@ -532,6 +532,13 @@ def test_a_url_that_is_not_fetched_is_told_with_its_answer(
     assert (lines[-1], goes_on) == (f"answer: {answer}", False)
 
 
+def test_what_a_locked_preset_has_settled_is_told() -> None:
+    presets = {"small": {"w": 100, "locked": True}}
+    handlers = [{"name": "photos", "source": LOCAL, "preset": "small"}]
+    told = explained("/photos/cat.jpg?w=300&h=9", build_config({"handlers": handlers, "presets": presets}))
+    assert (told["ignored"], told["options"]) == (["w: a locked preset says it"], ["w=100 h=9 c=true"])
+
+
 def test_what_passes_through_is_told_so() -> None:
     config = configured(passthrough="plain")
     told = "none count; the answer is the original's own bytes (passthrough: plain)"
@@ -655,14 +662,14 @@ def test_a_dialect_in_the_path_is_told_without_its_signature() -> None:
     signature = base64.urlsafe_b64encode(digest).decode()
     told = explained(f"/a/b/{signature}/{rest}?utm=1", config)
     assert told["key"] == ["2024/cat.jpg"]
-    assert told["dialect"] == ["thumbor; in our words: w=300&h=200&fit=cover&g=left"]
+    assert told["dialect"] == ["thumbor; in our words: w=300&h=200&fit=cover&g=left&enlarge=true"]
     assert told["ignored"] == [
         "made_up: no option of thumbor",
         "utm: no option of thumbor",
         "strip_icc: changes no pixel that anybody asked for",
     ]
     assert told["signature"][1:] == [f"signed text: the secret, then {rest}", "verdict: signed, with key 1"]
-    assert told["options"] == ["w=300 h=200 c=true g=left"]
+    assert told["options"] == ["w=300 h=200 c=true g=left enlarge=true"]
     assert told["original"][0].startswith("/srv/photos/2024/cat.jpg")
     refused = explained(f"/a/b/{signature}/{rest[1:]}", config)
     assert refused["answer"] == ["404, the fallback image, class forbidden"]

@@ -104,6 +104,6 @@ def test_a_bucket_gets_its_files_and_what_a_crash_left_half_goes(seaweed: S3Serv
     ],
 )
 def test_wrong_use_is_told(tmp_path: Path, arguments: tuple[str, ...], told: str) -> None:
-    config = write_config(tmp_path, configuration({"type": "local", "root": str(tmp_path)}))
+    config = write_config(tmp_path, configuration({"type": "local", "root": str(tmp_path / "pictures")}))
     done = invoke("rebuild", "-c", config, *arguments)
     assert (done.exit_code, told in done.stderr) == (2, True)

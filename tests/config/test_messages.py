@@ -217,6 +217,27 @@ MISTAKES: list[tuple[Any, str, str]] = [
         "expected access_key and secret_key together",
     ),
     (
+        config(tag_header="X-Content-Type-Options"),
+        "handlers[0].tag_header",
+        "expected Surrogate-Key, Cache-Tag, Edge-Cache-Tag, xkey, or a name with x-; null for none, "
+        'got "X-Content-Type-Options"',
+    ),
+    (
+        config(write={"auth": "open", "cors": {"origins": ["*"], "headers": ["X-A\r\nX-B"]}}),
+        "handlers[0].write.cors.headers[0]",
+        "expected the name of a header such as X-Request-Id, got a value that is not shown here",
+    ),
+    (
+        config(write={"auth": "open", "cors": {"origins": ["*"], "methods": ["post"]}}),
+        "handlers[0].write.cors.methods[0]",
+        'expected a method such as POST, got "post"',
+    ),
+    (
+        config(write={"auth": "open", "object": {"cache_control": "public\r\nx: y"}}),
+        "handlers[0].write.object.cache_control",
+        r'expected text in one line of ASCII, got "public\r\nx: y"',
+    ),
+    (
         config(tag_header="Content-Length"),
         "handlers[0].tag_header",
         "expected Surrogate-Key, Cache-Tag, Edge-Cache-Tag, xkey, or a name with x-; null for none, "
@@ -354,6 +375,23 @@ MISTAKES: list[tuple[Any, str, str]] = [
         ),
         "handlers[0].write.auth",
         "expected signing.keys in the handler, with which upload grants are made",
+    ),
+    (
+        config(
+            {"cache": {"path": "/srv/photos/cache"}},
+            source={"type": "local", "root": "/srv/photos"},
+            write={"auth": "open"},
+        ),
+        "handlers[0].write",
+        "expected a folder without a cache in it",
+    ),
+    (
+        config(
+            cache_path="/srv/stage",
+            write={"auth": "open", "stage": {"source": {"type": "local", "root": "/srv/stage"}}},
+        ),
+        "handlers[0].write",
+        "expected a folder without a cache in it",
     ),
     (
         config(write={"auth": "open", "max_bytes": 0}),

@@ -306,3 +306,12 @@ def test_two_listeners_may_have_one_port_at_different_addresses(
 
 def test_debug_is_a_switch_of_a_handler() -> None:
     assert build_config(config(debug=True)).handlers[0].debug is True
+
+
+def test_pages_that_may_write_are_named_as_browsers_write_them() -> None:
+    """A host has no case (RFC 9110 section 4.2.3), and browsers send it in lower case."""
+    write = {"auth": "open", "cors": ["https://WWW.Example.com:8443"]}
+    [handler] = build_config(config(write=write)).handlers
+    assert handler.write is not None
+    assert handler.write.cors is not None
+    assert handler.write.cors.origins == ("https://www.example.com:8443",)

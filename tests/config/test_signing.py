@@ -59,6 +59,10 @@ def test_the_secret_of_imgproxy_has_three_parts(monkeypatch: pytest.MonkeyPatch)
     assert config.signing.secrets("imgproxy") == (f"{'AB' * 32}:cdef:16",)
     assert "cdef" not in repr(config)
     assert handler(dialect="imgproxy").signing is None
+    several = {"imgproxy_key": "ab" * 8 + "," + "12" * 9, "imgproxy_salt": "cd,ef"}
+    signing = handler(dialect="imgproxy", signing=several).signing
+    assert signing is not None
+    assert signing.secrets("imgproxy") == (f"{'ab' * 8}:cd:32", f"{'12' * 9}:ef:32")
 
 
 def test_camo_is_one_thing_in_both_spellings() -> None:
@@ -144,12 +148,25 @@ MISTAKES = [
     ),
     (
         {"dialect": "imgproxy", "signing": {"imgproxy_key": "ab" * 32, "imgproxy_salt": "not-hex-at-all!!"}},
-        "signing.imgproxy_salt: expected hexadecimal digits, in pairs, got a value that is not shown here",
+        "signing.imgproxy_salt: expected hexadecimal digits, in pairs, and commas between several salts, "
+        "got a value that is not shown here",
+    ),
+    *(
+        (
+            {"dialect": "imgproxy", "signing": {"imgproxy_key": key, "imgproxy_salt": "cd" * 32}},
+            "signing.imgproxy_key: expected 16 hexadecimal digits or more, in pairs, and commas between "
+            "several keys, got a value that is not shown here",
+        )
+        for key in ("ab" * 32 + ",abab", "ab" * 32 + ",", "ab" * 32 + " , " + "ab" * 32)
+    ),
+    (
+        {"dialect": "imgproxy", "signing": {**IMGPROXY, "imgproxy_salt": "cd,ef"}},
+        "signing.imgproxy_salt: expected one for each key",
     ),
     (
         {"dialect": "imgproxy", "signing": {"imgproxy_key": "abc" * 9, "imgproxy_salt": "cd" * 32}},
-        "signing.imgproxy_key: expected 16 hexadecimal digits or more, in pairs, "
-        "got a value that is not shown here",
+        "signing.imgproxy_key: expected 16 hexadecimal digits or more, in pairs, and commas between several "
+        "keys, got a value that is not shown here",
     ),
     (
         {"dialect": "imgproxy", "signing": {**IMGPROXY, "imgproxy_signature_size": 33}},

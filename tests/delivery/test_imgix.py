@@ -63,7 +63,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             ),
         ],
         "presets": {"medium": {"w": 40}, "fixed": {"w": 20, "locked": True}},
-        "cache": {"path": str(folder / "cache")},
+        "cache": {"path": f"{folder}-cache"},
         "renderers": 1,
         "limits": {"render_timeout": 60},  # of a machine that others keep busy, too
     }

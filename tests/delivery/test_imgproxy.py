@@ -56,7 +56,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             {"name": "free", "source": source, "dialect": "imgproxy", "write": write},
         ],
         "presets": {"medium": {"w": 40}},
-        "cache": {"path": str(folder / "cache")},
+        "cache": {"path": f"{folder}-cache"},
         "renderers": 1,
         "limits": {"render_timeout": 60},  # of a machine that others keep busy, too
     }

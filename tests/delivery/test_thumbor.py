@@ -60,7 +60,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             {"name": "free", "source": source, "dialect": "thumbor", "write": write},
         ],
         "presets": {"medium": {"w": 40}},
-        "cache": {"path": str(folder / "cache")},
+        "cache": {"path": f"{folder}-cache"},
         "renderers": 1,
         "limits": {"render_timeout": 60},  # of a machine that others keep busy, too
     }
@@ -78,7 +78,7 @@ def signed(path: str, *, before: str = "/a/signed", key: str = KEY) -> str:
     return f"{before}/{base64.urlsafe_b64encode(digest).decode()}/{path}"
 
 
-# Of 1000 x 600. Apart from what thumbor enlarges, thumbor 7.8.0 itself answers with these sizes.
+# Of 1000 x 600. thumbor 7.8.0 itself answers with these sizes, apart from `orig` beside what is enlarged.
 SIZES = {
     "": (1000, 600),
     "300x": (300, 180),
@@ -104,19 +104,25 @@ SIZES = {
     "300x200/filters:rotate(90)": (200, 300),
     "100x0:600x600/100x": (100, 120),
     # larger than the original
-    "2000x": (1000, 600),
-    "2000x2000": (600, 600),
-    "2000x300": (1000, 150),
+    "2000x": (2000, 1200),
+    "x900": (1500, 900),
+    "2000x2000": (2000, 2000),
+    "2000x300": (2000, 300),
+    "1200xorig": (1000, 600),
+    "2000x2000/filters:proportion(0.4)": (800, 800),
+    "2000x/filters:no_upscale()": (1000, 600),
     "2000x2000/filters:no_upscale()": (1000, 600),
+    "2000x2000/filters:upscale():no_upscale()": (1000, 600),
     "2000x300/filters:no_upscale()": (1000, 300),
     "fit-in/2000x2000": (1000, 600),
-    "full-fit-in/2000x2000": (1000, 600),
+    "full-fit-in/2000x2000": (3333, 2000),
+    "full-fit-in/2000x": (2000, 1200),
+    "full-fit-in/2000x2000/filters:no_upscale()": (1000, 600),
     "fit-in/2000x2000/filters:fill(blue)": (2000, 2000),
     "fit-in/1200x1200/filters:upscale()": (1200, 720),
-    "1200x1200/filters:upscale()": (1200, 1200),
-    "300x300/filters:upscale()": (300, 300),
-    "2000x2000/filters:upscale()": (2000, 2000),
-    "2000x2000/filters:stretch()": (600, 600),
+    "fit-in/2000x/filters:upscale()": (1000, 600),
+    "300x300/filters:no_upscale()": (300, 300),
+    "2000x2000/filters:stretch()": (2000, 2000),
     "fit-in/300x300/filters:upscale()": (300, 180),
     "fit-in/2000x2000/filters:upscale()": (2000, 1200),
 }

@@ -10,7 +10,6 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import compose_spec
 import json5
 import pytest
 import yaml
@@ -29,6 +28,8 @@ SERVICES: dict[str, Any] = COMPOSE["services"]
 
 
 def test_compose_understands_the_file() -> None:
+    import compose_spec  # which takes long, in every process that shares the tests
+
     parsed = compose_spec.PyCompose.from_json(json.dumps(COMPOSE))
     parsed.validate()
     assert {"origin1", "origin2", "seaweedfs", "valkey", "nginx", "prometheus", "grafana"} <= set(

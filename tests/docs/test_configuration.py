@@ -46,6 +46,7 @@ from origin.config.write import WriteCors
 from origin.config.write import WriteRoutes
 from origin.errors import ConfigError
 from origin.formats import FORMATS
+from origin.urls.dialects import DIALECTS
 from tests.support.cases import check_each
 from tests.support.documents import PICTURES
 from tests.support.documents import ROOT
@@ -164,6 +165,11 @@ def keys(model: type[Part]) -> Iterator[tuple[str, Any]]:
 def test_every_key_of_the_configuration_is_on_the_page(after: str, model: type[Part], path: Any) -> None:
     rows = CONFIGURATION.table(after)
     assert sorted(code(row[0])[0] for row in rows) == sorted(name for name, _ in keys(model))
+
+
+def test_every_dialect_is_on_the_page() -> None:
+    (shown,) = [row[-1] for row in CONFIGURATION.table("## A handler") if row[0] == "`dialect`"]
+    assert [name for name in DIALECTS if f"[`{name}`](" not in shown] == []
 
 
 def test_every_type_of_source_has_its_table() -> None:

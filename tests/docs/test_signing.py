@@ -15,7 +15,6 @@ from typing import Any
 from urllib.parse import unquote
 from urllib.parse import urlsplit
 
-import jwt
 import pytest
 from click.testing import CliRunner
 from itsdangerous import URLSafeSerializer
@@ -237,6 +236,8 @@ def verifier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.mark.slow
 def test_the_example_with_pyjwt(verifier: Any, tmp_path: Path) -> None:
+    import jwt  # which takes long, in every process that shares the tests
+
     claims = {"path": "/h/land.jpg", "exp": 4_000_000_000}
     good = jwt.encode(claims, SECRET, "HS256")
     shelf = Shelf(**{"land.jpg": pictures.land()})

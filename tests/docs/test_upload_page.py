@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import http.server
-import os
+import itertools
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,20 +16,13 @@ from origin.signing import UrlSigner
 from tests.support import pictures
 from tests.support.browser import Chromium
 from tests.support.browser import Page
-from tests.support.browser import browser
-from tests.support.browser import find_browser
 from tests.support.documents import EXAMPLES
 from tests.support.running import Running
 from tests.support.running import wait_until
 from tests.support.uploads import KEY
 from tests.support.uploads import writing
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        find_browser() is None and os.environ.get("CI") != "true", reason="chromium is not installed"
-    ),
-]
+pytestmark = pytest.mark.slow
 MAX = 2_000_000  # bytes of a picture here
 PHOTO = pictures.encoded(
     pictures.noise(600, 400, 1), "PNG", compress_level=0
@@ -62,12 +55,6 @@ def origin(site: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runn
     folder, cache = tmp_path_factory.mktemp("store"), tmp_path_factory.mktemp("cache")
     write = {"auth": {"signed": True}, "methods": ["POST"], "cors": [site]}
     with Running(writing(folder, cache, write, signing={"keys": [KEY]})) as it:
-        yield it
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Chromium]:
-    with browser() as it:
         yield it
 
 
@@ -151,14 +138,13 @@ def test_a_site_that_is_not_admitted_learns_nothing(
     assert "CORS" in "".join(page.problems)
 
 
-@pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("width", [320, 1280])
-def test_nothing_overflows(page: Page, tmp_path: Path, width: int, dark: bool) -> None:
-    page.look(width, 720, dark=dark)
+def test_nothing_overflows(page: Page, tmp_path: Path) -> None:
     send(page, tmp_path, pictures.land())
     page.wait_for("document.images[0]?.complete", "the picture is there")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert (sum(map(int, colour[4:-1].split(","))) < 3 * 128) == dark
-    page.screenshot(tmp_path / "page.png")
-    assert pictures.opened((tmp_path / "page.png").read_bytes()).size == (width, 720)
+    for width, dark in itertools.product((320, 1280), (False, True)):
+        page.look(width, 720, dark=dark)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (sum(map(int, colour[4:-1].split(","))) < 3 * 128) == dark
+        page.screenshot(tmp_path / "page.png")
+        assert pictures.opened((tmp_path / "page.png").read_bytes()).size == (width, 720)

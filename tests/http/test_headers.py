@@ -465,12 +465,12 @@ def test_a_quoted_string_does_not_hide_what_follows() -> None:
 PIECES = st.builds(
     "{}{}".format,
     st.sampled_from(["image/avif", "image/webp", "image/jpeg", "image/png", "image/*", "*/*", "Image/AVIF "]),
-    st.sampled_from(["", ";q=0", ";q=0.5", ";q=1", " ; Q=0.25", ";q=x", ';a=",";q=0.7', ";a"]),
+    st.sampled_from(["", ";q=0", ";q=0.5", ";q=1", " ; Q=0.25", ";q=x", ";q=0.x", ';a=",";q=0.7', ";a"]),
 )
 
 
 @pytest.mark.slow
-@settings(max_examples=1000)
+@settings(max_examples=300)
 @given(st.lists(PIECES).map(",".join) | st.text() | st.text('imagevfwp/*;,q=01." \\'))
 def test_no_accept_header_raises_or_makes_a_fourth_class(accept: str) -> None:
     found = negotiation.accept_class(accept)

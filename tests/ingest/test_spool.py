@@ -16,7 +16,7 @@ from origin.ingest.spool import TOGETHER
 from origin.ingest.spool import Space
 from origin.ingest.spool import Spool
 from origin.ingest.spool import most_files
-from origin.server.listener import _connection_limit
+from origin.server.listener import _connection_limits
 
 NEARLY = IN_MEMORY - 1_000  # bytes
 
@@ -88,4 +88,4 @@ def test_files_leave_descriptors_for_connections() -> None:
         first.clear()
         first.write(piece)
     descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    assert 0 < most_files() < descriptors - _connection_limit()
+    assert 0 < most_files() < descriptors - sum(_connection_limits())

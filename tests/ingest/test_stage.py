@@ -130,7 +130,8 @@ def test_a_route_has_post_alone(origin: Running, path: str) -> None:
 
 def test_a_route_has_the_methods_of_the_handler_at_the_root_too(tmp_path: Path) -> None:
     """RFC 9110 section 10.2.1: Allow lists what the path takes, whoever takes it."""
-    local = {"type": "local", "root": str(tmp_path)}
+    (tmp_path / "pictures").mkdir()
+    local = {"type": "local", "root": str(tmp_path / "pictures")}
     up = {"name": "up", "source": local, "write": {"auth": "open", "routes": {"upload": "/upload"}}}
     root = {"name": "root", "prefix": "", "source": local}
     config = {"cache": {"path": str(tmp_path / "cache")}, "handlers": [up, root]}

@@ -110,7 +110,7 @@ def test_it_is_taken_only_where_it_is_named(origin: Running, folder: Path) -> No
 
 def test_without_what_disarms_it_svg_stops_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(write, "MAKES_SVG_SAFE", False)
-    source = {"type": "local", "root": str(tmp_path)}
+    source = {"type": "local", "root": str(tmp_path / "pictures")}
     handler = {"name": "up", "source": source, "write": {"auth": "open", "accept": ["svg"]}}
     with pytest.raises(ConfigError, match=r"handler up: write\.accept: svg needs pip install .*svg"):
         create_app({"handlers": [handler], "cache": {"path": str(tmp_path / "cache")}})

@@ -51,6 +51,16 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield one
 
 
+def test_a_handler_under_debug_tells_reasons_and_what_it_ignored(tmp_path: Path) -> None:
+    with Running(config(tmp_path, debug=True, options=["w"])) as origin:
+        answer = posted(origin, "/images?w=30&q=5&utm=1", pictures.land())
+        assert (answer.status, answer.headers["X-Origin-Ignored"]) == (200, "utm, q")
+        damaged = posted(origin, "/images", pictures.land()[:200])
+        assert (damaged.status, damaged.kind) == (415, "unsupported")
+        assert damaged.headers["X-Origin-Reason"]
+        assert "X-Origin-Reason" not in posted(origin, "/images?w=30", pictures.land()).headers
+
+
 def told(answer: Answer) -> tuple[int, str]:
     """Status and class of a failure, as its body tells them."""
     assert answer.type == "application/json"

@@ -24,6 +24,8 @@ from typing import BinaryIO
 import pytest
 import uvloop
 
+from origin.http.message import PIECE
+from origin.http.message import Response
 from origin.server import listener
 from origin.server.bounds import Bounds
 from origin.server.bounds import default_body_limit
@@ -101,7 +103,7 @@ class Raw:
 
 class Door:
     """An app behind the listener of the origin: `/big` is big, `/host` tells the host, `/held` waits for
-    `opened`."""
+    `opened`, `/sent` is as big and sent as pictures are."""
 
     def __init__(self) -> None:
         self.port = 0
@@ -119,6 +121,10 @@ class Door:
         return size, seconds / 5
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/sent":
+            answer = Response(200, [(b"content-length", b"%d" % BIG)], b"x" * BIG)
+            await answer.send(send, "GET", in_pieces=scope["scheme"] == "https")
+            return
         body = b"x" * BIG if scope["path"] == "/big" else scope["path"].encode()
         if scope["path"] == "/host":
             body = b" ".join(value for name, value in scope["headers"] if name == b"host")
@@ -192,11 +198,17 @@ def hasty() -> Iterator[Door]:
 
 
 @pytest.fixture(scope="module")
-def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Door, ssl.SSLContext]]:
-    """The same with TLS, and what a client needs to trust it."""
+def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate and its key."""
     cert, key = certificate(tmp_path_factory.mktemp("tls"))
-    with door(HASTY, (Path(cert), Path(key))) as opened:
-        yield opened, ssl.create_default_context(cafile=cert)
+    return Path(cert), Path(key)
+
+
+@pytest.fixture(scope="module")
+def secure(pair: tuple[Path, Path]) -> Iterator[tuple[Door, ssl.SSLContext]]:
+    """The same with TLS, and what a client needs to trust it."""
+    with door(HASTY, pair) as opened:
+        yield opened, ssl.create_default_context(cafile=pair[0])
 
 
 # Heads
@@ -486,6 +498,17 @@ def test_slow_loris_that_never_shakes_hands(secure: tuple[Door, ssl.SSLContext])
         assert raw.send(b"\x16\x03\x01").is_closed()
 
 
+def test_silent_clients_leave_handshakes_to_others(pair: tuple[Path, Path]) -> None:
+    with door(Bounds(handshakes=5, arrival=600), pair) as app, ExitStack() as stack:
+        silent = [stack.enter_context(Raw(app.port)) for _ in range(12)]
+        assert all(raw.is_closed() for raw in silent[:7])
+        client = ssl.create_default_context(cafile=pair[0])
+        with Raw(app.port, context=client) as raw:
+            assert raw.send(STATUS).answer()[0] == 200
+        assert silent[7].is_closed()
+        assert silent[-1].is_quiet(0)
+
+
 # Slow readers
 
 
@@ -549,6 +572,18 @@ def test_a_reader_over_tls_that_takes_its_time_gets_everything(
     app, context = secure
     with Raw(app.port, window=65_536, context=context) as raw:
         assert take_slowly(raw, last) >= BIG
+
+
+def test_a_slow_reader_over_tls_has_no_copy_of_a_large_body(pair: tuple[Path, Path]) -> None:
+    client = ssl.create_default_context(cafile=pair[0])
+    with door(Bounds(), pair) as app, Raw(app.port, window=4096, context=client) as raw:
+        raw.send(b"GET /sent HTTP/1.1\r\nHost: x\r\n\r\n")
+        wait_until(lambda: app.connections == 1, "the handshake is done")
+        (connection,) = app.listener.server_state.connections
+        wait_until(lambda: connection.flow.write_paused, "the client does not take all of it")
+        assert connection.transport.get_write_buffer_size() < 4 * PIECE
+        status, _, body = raw.answer()
+        assert (status, len(body)) == (200, BIG)
 
 
 def test_a_client_that_leaves_is_noticed(hasty: Door) -> None:

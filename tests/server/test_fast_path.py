@@ -14,6 +14,7 @@ from PIL import Image
 
 from origin.errors import SourceUnavailable
 from origin.http.message import LARGE_BODY
+from origin.http.message import PIECE
 from origin.http.message import serialize_headers
 from origin.server.fast_path import TryCached
 from origin.signing import UrlSigner
@@ -332,6 +333,22 @@ def test_a_client_that_takes_its_time_gets_all_of_a_picture(
                 time.sleep(0.02)
         assert received >= size
         assert time.monotonic() - start > 0.4
+
+
+def test_over_tls_a_body_that_goes_in_pieces_is_no_fast_answer(tmp_path: Path) -> None:
+    noise = np.random.RandomState(1).randint(0, 255, (160, 160, 3)).astype(np.uint8)
+    shelf = Shelf(**{"noise.png": encoded(Image.fromarray(noise), "PNG")})
+    with Running(settings(tmp_path, tmp_path / "cache"), source=shelf) as origin:
+        ask: TryCached = origin.app.image_router.try_cached
+        for target, fast in (("/h/noise.png", False), ("/h/noise.png?w=80", True)):
+            for _ in range(3):
+                answer = origin.get(target)
+            assert (len(answer.body) < PIECE) is fast
+            given = {scheme: ask("GET", scheme, target.encode(), [], "") for scheme in ("http", "https")}
+            assert {scheme: each is not None for scheme, each in given.items()} == {
+                "http": True,
+                "https": fast,
+            }
 
 
 @pytest.mark.parametrize("line_end", [b"\r\n", b"\n", b"\r"])

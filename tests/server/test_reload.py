@@ -7,8 +7,6 @@ import json
 import re
 import signal
 import ssl
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -22,6 +20,7 @@ from origin.config.load import build_config
 from origin.errors import ConfigError
 from origin.signing import UrlSigner
 from tests.support import pictures
+from tests.support import warm_origins
 from tests.support.origin_process import certificate
 from tests.support.origin_process import on_loopback
 from tests.support.running import PATIENCE
@@ -44,9 +43,7 @@ class FromFile(Client):
         self.path = folder / "config.json"
         self.log = folder / "log"
         self.write()
-        with self.log.open("ab") as log:
-            command = [sys.executable, "-m", "origin", "serve", "-c", str(self.path)]
-            self.process = subprocess.Popen(command, stderr=log)
+        self.process = warm_origins.start("serve", "-c", str(self.path), log=self.log)
 
     def write(self, **changes: Any) -> None:
         self.config |= changes

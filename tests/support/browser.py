@@ -40,9 +40,11 @@ _FLAGS = [
     "--disable-component-update",
     "--disable-sync",
     "--disable-gpu",
+    "--disable-back-forward-cache",  # a page that was left is gone
     "--disable-dev-shm-usage",
     "--hide-scrollbars",
     "--no-first-run",
+    "--no-startup-window",
 ]
 # The browser reads 3 and writes 4; no shell can be relied upon to move descriptors of two digits there.
 _EXEC = """
@@ -74,10 +76,13 @@ class Chromium:
         self._numbers = itertools.count(1)
         self._received = b""
         self._pages: dict[str, Page] = {}
+        self._empty: str | None = None
 
     def page(self, width: int = 1280, height: int = 800, *, dark: bool = False) -> Page:
-        """A new tab with a window of so many CSS pixels; `dark`: what its user prefers."""
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        """An empty tab with a window of so many CSS pixels; `dark`: what its user prefers."""
+        target, self._empty = self._empty, None
+        if target is None:
+            target = self.call("Target.createTarget", url="about:blank")["targetId"]
         session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         page = self._pages[session] = Page(self, session, target)
         for domain in ("Page", "Network", "Runtime", "Log", "DOM"):
@@ -86,9 +91,15 @@ class Chromium:
         return page
 
     def close_pages(self) -> None:
-        """Each is a process, and takes memory until it is closed."""
-        for page in self._pages.values():
-            self.call("Target.closeTarget", targetId=page.target)
+        """Each is a process, and takes memory until it is closed. One stays for the next test, empty: what it
+        pretended to be ends with its session, and to start another takes 0.2 s."""
+        for session, page in self._pages.items():
+            if self._empty is None:
+                page.call("Page.navigate", url="about:blank")
+                self.call("Target.detachFromTarget", sessionId=session)
+                self._empty = page.target
+            else:
+                self.call("Target.closeTarget", targetId=page.target)
         self._pages.clear()
 
     def call(self, method: str, session: str | None = None, **parameters: Any) -> Any:
@@ -179,10 +190,12 @@ class Page:
     def wait_for(self, script: str, what: str) -> Any:
         """Poll until the expression is true; its value. Raises BrowserError, which says `what`."""
         deadline = time.monotonic() + PATIENCE
+        pause = 0.01  # seconds; each look keeps the browser from what is waited for
         while not (value := self.evaluate(script)):
             if time.monotonic() > deadline:
                 raise BrowserError(f"waited in vain until {what}; {self.problems}")
-            time.sleep(0.02)
+            time.sleep(pause)
+            pause = min(1.3 * pause, 0.1)
         return value
 
     def text(self, selector: str) -> str:

@@ -124,7 +124,7 @@ class Composed:
         while not self._is_healthy(name):
             assert process.poll() is None, self._log(name)
             assert time.monotonic() < deadline, f"{name} does not become healthy: {self._log(name)}"
-            time.sleep(0.1)
+            time.sleep(0.3)  # each look is a program that starts
 
     def _log(self, name: str) -> str:
         return (self.folder / name).read_text(errors="replace")[-3000:]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import datetime
 import json
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,19 +15,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.support import warm_origins
 from tests.support.running import PATIENCE
 from tests.support.running import Client
 from tests.support.running import settings
 from tests.support.running import wait_until
 from tests.support.s3_servers import closed_port
-
-# The program, on a machine whose clock is not right.
-_WITH_A_CLOCK = """
-import runpy, sys, time
-real, ahead = time.time, float(sys.argv.pop(1))
-time.time = lambda: real() + ahead
-runpy.run_module("origin", run_name="__main__", alter_sys=True)
-"""
 
 
 class Process(Client):
@@ -40,14 +31,9 @@ class Process(Client):
         super().__init__(config["http_port"])
         folder.mkdir(exist_ok=True)
         self.log = folder / "log"
-        with self.log.open("ab") as log:
-            program = ["-c", _WITH_A_CLOCK, str(ahead)] if ahead else ["-m", "origin"]
-            self.process = subprocess.Popen(
-                [sys.executable, *program, "serve", "-c", "-"], stdin=subprocess.PIPE, stderr=log
-            )
-        assert self.process.stdin is not None
-        with self.process.stdin as stdin:
-            stdin.write(json.dumps(config).encode())
+        self.process = warm_origins.start(
+            "serve", "-c", "-", given=json.dumps(config).encode(), log=self.log, ahead=ahead
+        )
 
     def started(self) -> Process:
         wait_until(lambda: self.is_ready() or self.process.poll() is not None, "the origin is ready")

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
 from benchmarks import kills
@@ -15,28 +11,25 @@ from benchmarks.client import Reply
 from benchmarks.kills import Found
 from benchmarks.kills_asking import NOTHING
 from benchmarks.kills_asking import complaint
+from tests.support import warm_origins
 from tests.support.s3_servers import NEEDS_WEED
 
 
 @pytest.mark.parametrize("into", ["folder", pytest.param("s3", marks=NEEDS_WEED)])
-def test_kills_lose_nothing_that_was_acknowledged_and_show_nothing_that_was_refused(into: str) -> None:
+def test_kills_lose_nothing_that_was_acknowledged_and_show_nothing_that_was_refused(
+    into: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     """One kill among uploads, with S3 when that has just come back, and one before all is looked at."""
     arguments = ["--into", into, "--uploads", "100", "--clients", "12"]
     arguments += ["--kills", "2", "--pause", "0.1", "--away", "1"]
-    run = subprocess.run(
-        [sys.executable, "-m", "benchmarks.kills", *arguments],
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        timeout=110,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-    assert "wrong: 0" in run.stdout
-    assert "under 0 kills" not in run.stdout
+    status = kills.main(arguments, warm_origins.serve)
+    said, complaints = capfd.readouterr()
+    assert status == 0, complaints
+    assert "wrong: 0" in said
+    assert "under 0 kills" not in said
     for answer in ("PUT 201", "PUT 200", "PUT 415 unsupported", "POST 201", "publish 200", "recrop 200"):
-        assert f"| {answer} |" in run.stdout
-    assert ("While S3 was away" in run.stdout) == (into == "s3")
+        assert f"| {answer} |" in said
+    assert ("While S3 was away" in said) == (into == "s3")
 
 
 PICTURE, _ = kills_pictures.picture(12)

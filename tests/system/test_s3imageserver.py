@@ -11,6 +11,7 @@ import functools
 import uuid
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -172,10 +173,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return top
 
 
-def bucket_on(server: s3_servers.S3Server) -> str:
+def bucket_on(server: s3_servers.S3Server, objects: Mapping[str, bytes]) -> str:
     name = f"bucket-{uuid.uuid4().hex}"
     server.client.create_bucket(Bucket=name)
-    for key, body in originals().items():
+    for key, body in objects.items():
         server.client.put_object(Bucket=name, Key=f"imagesLarge/{key}", Body=body)
     return name
 
@@ -206,6 +207,12 @@ def old_s3(moto_server: s3_servers.S3Server) -> Iterator[s3_servers.S3Server]:
         yield moto_server
 
 
+@pytest.fixture(scope="module")
+def old_bucket(old_s3: s3_servers.S3Server) -> str:
+    """With the originals, which stay as they are."""
+    return bucket_on(old_s3, originals())
+
+
 WHERE = ("old form", "seaweed", "folder")
 KEYS = [row.target.partition("?")[0] for row in ROWS]
 
@@ -228,10 +235,10 @@ def origins(request: pytest.FixtureRequest, folder: Path) -> Iterator[Callable[[
         def start(where: str) -> Running:
             if where == "old form":
                 server = request.getfixturevalue("old_s3")
-                handler = old_form(server, bucket_on(server))
+                handler = old_form(server, request.getfixturevalue("old_bucket"))
             elif where == "seaweed":
                 server = request.getfixturevalue("seaweed")
-                handler = new_form(server, bucket_on(server))
+                handler = new_form(server, bucket_on(server, originals()))
             else:
                 handler = {"name": "h", "source": {"type": "local", "root": str(folder / "originals")}}
                 handler["output_format"] = "webp"
@@ -315,11 +322,12 @@ def test_a_prefix_takes_the_place_of_the_name(folder: Path) -> None:
     assert (answer.status, answer.type) == (404, "text/plain; charset=utf-8")
 
 
-def test_every_prefix_serves_from_its_own_bucket(old_s3: s3_servers.S3Server, folder: Path) -> None:
+def test_every_prefix_serves_from_its_own_bucket(
+    old_s3: s3_servers.S3Server, old_bucket: str, folder: Path
+) -> None:
     """All served from the last one's."""
-    first, second = bucket_on(old_s3), bucket_on(old_s3)
-    old_s3.client.put_object(Bucket=second, Key="imagesLarge/land.jpg", Body=pictures.small())
-    handlers = [old_form(old_s3, first), old_form(old_s3, second) | {"name": "i"}]
+    second = bucket_on(old_s3, {"land.jpg": pictures.small()})
+    handlers = [old_form(old_s3, old_bucket), old_form(old_s3, second) | {"name": "i"}]
     with Running({"handlers": handlers, "cache": {"path": str(folder / "two")}, "renderers": 1}) as origin:
         sizes = [pictures.opened(origin.get(f"/{name}/land.jpg").body).size for name in "hi"]
     assert sizes == [(1000, 600), (100, 80)]
@@ -327,10 +335,10 @@ def test_every_prefix_serves_from_its_own_bucket(old_s3: s3_servers.S3Server, fo
 
 @pytest.mark.parametrize("file_path", ["imagesLarge", "imagesLarge/", "/imagesLarge/"])
 def test_a_file_path_is_a_folder_with_one_slash(
-    old_s3: s3_servers.S3Server, folder: Path, file_path: str
+    old_s3: s3_servers.S3Server, old_bucket: str, folder: Path, file_path: str
 ) -> None:
     """Without its slash it was the beginning of a name."""
-    handler = old_form(old_s3, bucket_on(old_s3))
+    handler = old_form(old_s3, old_bucket)
     handler["aws"]["file_path"] = file_path
     with Running(config(handler, folder)) as origin:
         assert origin.get("/h/land.jpg?w=20").status == 200
@@ -474,11 +482,12 @@ SAMPLE = """{
 """
 
 
-def test_the_sample_configuration_starts_unchanged(old_s3: s3_servers.S3Server, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("old_s3")
+def test_the_sample_configuration_starts_unchanged(old_bucket: str, tmp_path: Path) -> None:
     port = s3_servers.closed_port()
     sample = SAMPLE.replace("HTTP_PORT", str(port)).replace("HTTPS_PORT", str(s3_servers.closed_port()))
     path = tmp_path / "config.json"
-    path.write_text(sample.replace("BUCKET", bucket_on(old_s3)))
+    path.write_text(sample.replace("BUCKET", old_bucket))
     log = tmp_path / "stderr"
     with serving(tmp_path, "serve", "-c", str(path), port=port) as process:
         origin = Client(port)

@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from benchmarks import soak
 from benchmarks import soak_pictures
 from benchmarks.client import Reply
 from benchmarks.soak_pictures import Judge
 from benchmarks.soak_pictures import Rendering
 from tests.support import pictures
+from tests.support import warm_origins
 from tests.support.s3_servers import NEEDS_WEED
 
 
 @NEEDS_WEED
-def test_an_origin_to_which_everything_happens_serves_no_wrong_picture(tmp_path: Path) -> None:
-    soak = subprocess.run(
-        [sys.executable, "-m", "benchmarks.soak", "--quick", "--into", str(tmp_path)],
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        timeout=110,
-        check=False,
-    )
-    assert soak.returncode == 0, soak.stderr
+def test_an_origin_to_which_everything_happens_serves_no_wrong_picture(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    status = soak.main(["--quick", "--into", str(tmp_path)], warm_origins.serve)
+    said, complaints = capfd.readouterr()
+    assert status == 0, complaints
     found = json.loads((tmp_path / "soak.json").read_text())
     assert (found["wrong"], found["lost"], found["failures"]) == ([], [], [])
     requests = found["requests"]
@@ -38,7 +34,7 @@ def test_an_origin_to_which_everything_happens_serves_no_wrong_picture(tmp_path:
     assert found["kills"] >= 4
     assert found["stops"] >= 1
     assert {"S3 is back", "cache removed", "faults end"} <= {what for _, what in found["marks"]}
-    assert "| outcome | requests |" in soak.stdout
+    assert "| outcome | requests |" in said
 
 
 @pytest.mark.parametrize(

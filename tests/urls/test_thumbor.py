@@ -51,10 +51,10 @@ SAME = {
     "cat.jpg": "",
     "0x0/cat.jpg": "",
     "x/cat.jpg": "",
-    "300x/cat.jpg": "w=300",
-    "300x0/cat.jpg": "w=300",
-    "x200/cat.jpg": "h=200",
-    "0x200/smart/cat.jpg": "h=200",
+    "300x/cat.jpg": "w=300&enlarge=true",
+    "300x0/cat.jpg": "w=300&enlarge=true",
+    "x200/cat.jpg": "h=200&enlarge=true",
+    "0x200/smart/cat.jpg": "h=200&enlarge=true",
     "origxorig/cat.jpg": "",
     "300xorig/cat.jpg": "w=300&h=4096&fit=cover",  # so no more than the original's height
     "origx300/cat.jpg": "w=4096&h=300&fit=cover",
@@ -70,23 +70,22 @@ SAME = {
     "fit-in/300x200/filters:fill(f00,1)/cat.jpg": "w=300&h=200&fit=contain&bg=f00",
     "fit-in/300x200/filters:fill(transparent)/cat.jpg": "w=300&h=200&fit=contain",
     "fit-in/300x/filters:fill(blue)/cat.jpg": "w=300&bg=blue",
-    "full-fit-in/300x200/cat.jpg": "w=300&h=200&fit=outside",
-    "full-fit-in/300x200/filters:fill(blue)/cat.jpg": "w=300&h=200&fit=outside&bg=blue",
+    "full-fit-in/300x200/cat.jpg": "w=300&h=200&fit=outside&enlarge=true",
+    "full-fit-in/300x200/filters:fill(blue)/cat.jpg": "w=300&h=200&fit=outside&bg=blue&enlarge=true",
     "full-fit-in/300xorig/cat.jpg": "",
     "adaptive-fit-in/200x200/cat.jpg": "w=200&h=200&fit=inside",
-    "adaptive-full-fit-in/200x200/cat.jpg": "w=200&h=200&fit=outside",
-    "300x200/filters:upscale()/cat.jpg": "w=300&h=200&fit=cover&enlarge=true",
+    "adaptive-full-fit-in/200x200/cat.jpg": "w=200&h=200&fit=outside&enlarge=true",
     "300x200/filters:no_upscale()/cat.jpg": "w=300&h=200&fit=cover",  # each side on its own
     "300x200/filters:no_upscale():stretch()/cat.jpg": "w=300&h=200&fit=fill",
     "-0x-0/cat.jpg": "flip=hv",
-    "-300x/cat.jpg": "w=300&flip=h",
-    "x-200/cat.jpg": "h=200&flip=v",
+    "-300x/cat.jpg": "w=300&flip=h&enlarge=true",
+    "x-200/cat.jpg": "h=200&flip=v&enlarge=true",
     "trim/cat.jpg": "trim=1",
     "trim:top-left/cat.jpg": "trim=1",
     "trim:20/cat.jpg": "trim=12",  # 12 levels of a grey are 20.8 away
     "trim:top-left:442/cat.jpg": "trim=100",
     "10x20:310x220/cat.jpg": "rect=10,20,300,200",
-    "0x0:0x0/300x/cat.jpg": "w=300",
+    "0x0:0x0/300x/cat.jpg": "w=300&enlarge=true",
     "filters:quality(80)/cat.jpg": "q=80",
     "filters:quality(0)/cat.jpg": "q=1",
     "filters:format(jpeg):quality(40)/cat.jpg": "f=jpg&q=40",
@@ -119,7 +118,7 @@ SAME = {
     "filters:max_bytes(10)/cat.jpg": "bytes=1000",
     "filters:round_corner(30,0,0,0,1)/cat.jpg": "radius=30",
     "filters:cover()/cat.jpg": "anim=false",
-    "300x200/filters:stretch():proportion(0.5):upscale()/cat.jpg": "w=150&h=100&fit=fill&enlarge=true",
+    "fit-in/300x/filters:upscale()/cat.jpg": "w=300",  # with both sides alone
     "filters:strip_icc():strip_exif():no_upscale():stretch():made_up(1)/cat.jpg": "",
 }
 
@@ -144,7 +143,7 @@ def test_brightness_adds_levels_which_no_option_of_ours_says() -> None:
 def test_an_adaptive_box_is_turned_which_no_option_of_ours_says() -> None:
     for path, same in (
         ("adaptive-fit-in/300x200/cat.jpg", "w=300&h=200&fit=inside"),
-        ("adaptive-full-fit-in/300x200/cat.jpg", "w=300&h=200&fit=outside"),
+        ("adaptive-full-fit-in/300x200/cat.jpg", "w=300&h=200&fit=outside&enlarge=true"),
         ("adaptive-fit-in/300x200/filters:fill(red)/cat.jpg", "w=300&h=200&fit=contain&bg=ff0000"),
     ):
         assert read(path) == replace(ours(same), turns_box=True)
@@ -153,18 +152,18 @@ def test_an_adaptive_box_is_turned_which_no_option_of_ours_says() -> None:
 
 # Cuts and stretched pictures keep the shape of their box, which no option of ours says.
 SHAPED = {
-    "300x200/cat.jpg": "w=300&h=200&fit=cover",
-    "300x200/filters:fill(blue)/cat.jpg": "w=300&h=200&fit=cover",  # nothing is left to fill
-    "300x200/filters:fill(blue,1)/cat.jpg": "w=300&h=200&fit=cover&bg=blue",
-    "300x200/filters:stretch()/cat.jpg": "w=300&h=200&fit=fill",
-    "-300x-200/left/top/smart/cat.jpg": "w=300&h=200&fit=cover&g=smart&flip=hv",
-    "300x200/left/cat.jpg": "w=300&h=200&fit=cover&g=left",
-    "300x200/bottom/cat.jpg": "w=300&h=200&fit=cover&g=bottom",
-    "300x200/right/top/cat.jpg": "w=300&h=200&fit=cover&g=top-right",
-    "300x200/center/middle/cat.jpg": "w=300&h=200&fit=cover",
-    "300x200/smart/cat.jpg": "w=300&h=200&fit=cover&g=smart",
-    "300x200/filters:proportion(0.5)/cat.jpg": "w=150&h=100&fit=cover",
-    "trim/300x200/filters:format(webp)/cat.jpg": "trim=1&w=300&h=200&fit=cover&f=webp",
+    "300x200/cat.jpg": "w=300&h=200&fit=cover&enlarge=true",
+    "300x200/filters:fill(blue)/cat.jpg": "w=300&h=200&fit=cover&enlarge=true",  # nothing is left to fill
+    "300x200/filters:fill(blue,1)/cat.jpg": "w=300&h=200&fit=cover&bg=blue&enlarge=true",
+    "300x200/filters:stretch()/cat.jpg": "w=300&h=200&fit=fill&enlarge=true",
+    "-300x-200/left/top/smart/cat.jpg": "w=300&h=200&fit=cover&g=smart&flip=hv&enlarge=true",
+    "300x200/left/cat.jpg": "w=300&h=200&fit=cover&g=left&enlarge=true",
+    "300x200/bottom/cat.jpg": "w=300&h=200&fit=cover&g=bottom&enlarge=true",
+    "300x200/right/top/cat.jpg": "w=300&h=200&fit=cover&g=top-right&enlarge=true",
+    "300x200/center/middle/cat.jpg": "w=300&h=200&fit=cover&enlarge=true",
+    "300x200/smart/cat.jpg": "w=300&h=200&fit=cover&g=smart&enlarge=true",
+    "300x200/filters:proportion(0.5)/cat.jpg": "w=150&h=100&fit=cover&enlarge=true",
+    "trim/300x200/filters:format(webp)/cat.jpg": "trim=1&w=300&h=200&fit=cover&f=webp&enlarge=true",
 }
 
 
@@ -174,7 +173,7 @@ def test_a_cut_means_what_ours_means_and_keeps_its_shape(path: str, same: str) -
 
 
 def test_a_focus_is_the_middle_of_an_area_in_pixels_of_the_original() -> None:
-    cut = replace(ours("w=300&h=200&fit=cover"), keeps_shape=True)
+    cut = replace(ours("w=300&h=200&fit=cover&enlarge=true"), keeps_shape=True)
     assert read("300x200/left/smart/filters:focal(146x206:279x360)/cat.jpg") == replace(cut, focus=(212, 283))
     cropped = read("100x0:900x600/300x200/filters:focal(400x100:500x300)/cat.jpg")
     assert cropped.focus == (350, 200)
@@ -222,7 +221,7 @@ def test_the_original_is_what_stands_behind_the_options(path: str, key: str) -> 
 
 def test_a_key_that_is_not_raw_is_read_all_the_same() -> None:
     said = THUMBOR.translate("unsafe/300x/été cat.jpg", [])
-    assert (said.key, said.pairs) == ("été cat.jpg", [(b"w", b"300")])
+    assert (said.key, said.pairs) == ("été cat.jpg", [(b"w", b"300"), (b"enlarge", b"true")])
 
 
 def test_an_original_named_by_its_url_needs_no_scheme() -> None:

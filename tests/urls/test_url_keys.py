@@ -99,6 +99,26 @@ def digest(url: str) -> str:
     return done.stdout.decode().split()[-1]
 
 
+def test_the_examples_of_go_camo_are_read() -> None:
+    """Those of its url-tool(1), in hex and in base64url."""
+    read, url = camo_key_reader(b"test"), "http://golang.org/doc/gopher/frontpage.png"
+    short = "D23vHLFHsOhPOcvdxeoQyAJTpvM/aHR0cDovL2dvbGFuZy5vcmcvZG9jL2dvcGhlci9mcm9udHBhZ2UucG5n"
+    assert read(short, (), b"") == read(f"{short}/cat.png", (), b"") == url
+    assert read(f"0f6def1cb147b0e84f39cbddc5ea10c80253a6f3/{url.encode().hex()}", (), b"") == url
+    # A digest has one spelling: the last two bits of this one mean nothing.
+    for other in (short.replace("M/", "N/"), short.replace("D2", "d2"), short.replace("aHR0", "aHR1")):
+        with pytest.raises(Forbidden):
+            read(other, (), b"")
+    for other in (
+        short.replace("M/", "M=/"),
+        short + "=",
+        short.partition("/")[0],
+        short.replace("/a", "/!"),
+    ):
+        with pytest.raises(BadRequest):
+            read(other, (), b"")
+
+
 def test_camo() -> None:
     read = camo_key_reader(SECRET.encode())
     signed = digest(URL)

@@ -35,8 +35,7 @@ _STEPS = (
 
 
 class Thumbor:
-    """See `Dialect`. Nothing is enlarged beyond the original without `upscale()`: the shape of a box that is
-    filled stays, and it is lowered."""
+    """See `SigningDialect`. What thumbor enlarges is enlarged."""
 
     name = "thumbor"
     begins_with_key = False

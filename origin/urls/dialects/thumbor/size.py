@@ -10,7 +10,7 @@ from origin.urls.dialects.asked import Refusal
 from origin.urls.dialects.numbers import read_number
 from origin.urls.dialects.thumbor.path import ThumborPath
 
-_WHOLE = 999_999  # px: the original's own side, since nothing is enlarged
+_WHOLE = 999_999  # px: the original's own side, since nothing is enlarged beside it
 _ORIGINAL = "orig"
 _STEP = Decimal(3).sqrt()  # a grey that differs by one level is so far away, and tolerance is that distance
 _HIGHEST = 100  # of our `trim`
@@ -48,9 +48,8 @@ def settle_size(path: ThumborPath, asked: Asked) -> None:
         _fit_in(path, asked, sides, *(word is not None for word in fit_in))
     if sides.wide is None and sides.high is None and 0 < sides.proportion < 1:
         asked.beyond["scale"] = float(sides.proportion)
-    if "upscale" in path.filters and (asked.has("w") or asked.has("h")):
+    if _enlarges(path, sides):
         asked.set("enlarge", "true")
-        asked.beyond.pop("keeps_shape", None)
 
 
 class _Sides:
@@ -80,6 +79,17 @@ def _side(text: str | None) -> Side:
     return text if text == _ORIGINAL else int(text or 0) or None
 
 
+def _enlarges(path: ThumborPath, sides: _Sides) -> bool:
+    """Whether a small original grows: into a box that it has to fit in if that is asked for, and otherwise
+    unless it is not. `upscale` counts with both sides alone at thumbor."""
+    if "no_upscale" in path.filters or _ORIGINAL in (sides.wide, sides.high):
+        return False
+    _, full = path.parts.get("fit-in", (None, "full-"))
+    if full is None:
+        return sides.in_pixels and "upscale" in path.filters
+    return sides.wide is not None or sides.high is not None
+
+
 def _proportion(path: ThumborPath) -> Decimal:
     if "proportion" not in path.filters:
         return Decimal(1)
@@ -91,7 +101,7 @@ def _proportion(path: ThumborPath) -> Decimal:
 
 
 def _fit_in(path: ThumborPath, asked: Asked, sides: _Sides, adaptive: bool, full: bool) -> None:
-    """All of the picture is shown. `orig` bounds nothing, since nothing is enlarged."""
+    """All of the picture is shown. `orig` bounds nothing, since it does not enlarge here."""
     if adaptive and sides.both:
         if not sides.in_pixels:
             raise Refusal("adaptive-fit-in", "not available here beside orig")
