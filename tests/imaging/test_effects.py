@@ -329,7 +329,7 @@ def test_each_frame_of_an_animation_has_the_effect(kind: str, effect: dict[str, 
     original = pictures.animation(kind)
     moving = pictures.opened(render(original, job(width=60, format="webp", lossless=True, **effect)).body)
     assert moving.n_frames == 5  # type: ignore[attr-defined]
-    for n in range(5):
+    for n in (0, 1, 4):
         moving.seek(n)
         still = shown(original, width=60, frame=n, **effect)
         # The animation encodes what is transparent as it likes.

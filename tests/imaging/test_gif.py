@@ -140,14 +140,14 @@ def test_nothing_but_pictures_is_kept(extra: bytes) -> None:
 @pytest.mark.slow
 def test_a_gif_that_is_not_changed_takes_no_quantizer() -> None:
     """Which takes several times as long as all the rest."""
-    original = _noisy(5, side=200)
+    original = _noisy(5, side=130)
 
     def seconds(**wanted: Any) -> float:  # of this process
         start = time.process_time()
         render(original, job(format="gif", **wanted))
         return time.process_time() - start
 
-    assert seconds() < seconds(width=199) / 1.5
+    assert seconds() < seconds(width=129) / 1.5
 
 
 TWO = pictures.gif(100, 100, WHOLE, GifFrame(0, 0, 100, 100, 50))
