@@ -805,7 +805,7 @@ async def test_results_that_are_not_used_do_not_pile_up(cache: ResultCache) -> N
     cache._in_use.delete("")
     for number in range(40):
         await cache.find(CAT, str(number))
-        assert len(cache._in_use) <= 8  # threads may still hold one or the other
+        assert len(cache._in_use) <= 20  # each thread may still hold its last one
 
 
 async def test_a_purged_result_is_not_shared_any_more(cache: ResultCache) -> None:
