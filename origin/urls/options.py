@@ -198,9 +198,7 @@ class Options:
     focus: tuple[int, int] | None = None
     opaque_corners: bool = False  # the background shows behind round corners in every format
     aligned: bool = False  # a cut puts its own point at `gravity` on the picture's, as CSS places backgrounds
-    turns_box: bool = (
-        False  # for a picture that lies the other way, high and not wide, the sides are exchanged
-    )
+    turns_box: bool = False  # for a picture that lies the other way than the box its sides are exchanged
     fills_alike: bool = False  # a cut is for pictures that lie as the box does; others are fitted inside it
     lift: float = 0.0  # levels of 255 that are added to each colour, between `brightness` and `contrast`
 
