@@ -119,8 +119,8 @@ def _warm_processes() -> Iterator[None]:
 
     RenderPool.make_template = staticmethod(warm_templates.warm_template)
     yield
-    warm_templates.close()
-    warm_origins.close()
+    warm_templates.copier.close()
+    warm_origins.copier.close()
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,6 @@ requests. The built-in fallback image is another, small one (`tests.support.orig
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 import os
 import select
@@ -23,9 +22,18 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
 
-from origin.render.environment import environment
+from benchmarks import origins
+from tests.support.copiers import Copier
 
 _NUMBER = 16  # bytes that the number of a process has at most
+# The program, on a machine whose clock is not right.
+_WITH_A_CLOCK = """
+import runpy, sys, time
+real, ahead = time.time, float(sys.argv.pop(1))
+time.time = lambda: real() + ahead
+runpy.run_module("origin", run_name="__main__", alter_sys=True)
+"""
+copier = Copier("tests.support.origin_copier")
 
 
 class Started:
@@ -47,7 +55,7 @@ class Started:
             stdin.write(given)
             stdin.seek(0)
             files = [stdin.fileno(), written.fileno(), theirs.fileno()]
-            socket.send_fds(_copier()[0], [json.dumps(about).encode()], files)
+            socket.send_fds(copier.requests, [json.dumps(about).encode()], files)
         number, (self._descriptor,), _, _ = socket.recv_fds(self._messages, _NUMBER, 1)
         self.pid = int(number)
 
@@ -79,36 +87,23 @@ class Started:
         return self.returncode
 
 
-def start(*arguments: str, given: bytes = b"", log: Path, ahead: float = 0.0) -> Started:
+def start(
+    *arguments: str, given: bytes = b"", log: Path, ahead: float = 0.0
+) -> Started | subprocess.Popen[bytes]:
     """`origin ...` with `given` as its stdin; what it writes to stderr is added to `log`. Its clock is ahead
-    by so many seconds."""
-    return Started(arguments, given, log, ahead, {})
-
-
-def serve(config: Path, log: Path, variables: Mapping[str, str]) -> Started:
-    """The same with a configuration file, as benchmarks start it (`benchmarks.origins`)."""
-    return Started(("serve", "-c", str(config)), b"", log, 0.0, variables)
-
-
-def close() -> None:
-    """End the process that is copied, if there is one."""
-    if _copier.cache_info().currsize:
-        copier, process = _copier()
-        copier.close()
-        process.wait()
-        _copier.cache_clear()
-
-
-@functools.cache
-def _copier() -> tuple[socket.socket, subprocess.Popen[bytes]]:
-    """Where the process is asked that makes copies of itself, and this process, which ends with ours."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with theirs:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.origin_copier"],
-            stdin=theirs.fileno(),
-            stdout=subprocess.DEVNULL,
-            env=environment(),
-            start_new_session=True,
+    by so many seconds. Where the system has no descriptors of processes, the program itself is started."""
+    if hasattr(os, "pidfd_open"):
+        return Started(arguments, given, log, ahead, {})
+    with log.open("ab") as written, tempfile.TemporaryFile() as stdin:
+        stdin.write(given)
+        stdin.seek(0)
+        return subprocess.Popen(
+            [sys.executable, "-c", _WITH_A_CLOCK, str(ahead), *arguments], stdin=stdin, stderr=written
         )
-    return ours, process
+
+
+def serve(config: Path, log: Path, variables: Mapping[str, str]) -> origins.Process:
+    """The same with a configuration file, as benchmarks start it (`benchmarks.origins`)."""
+    if not hasattr(os, "pidfd_open"):
+        return origins.serve(config, log, variables)
+    return Started(("serve", "-c", str(config)), b"", log, 0.0, variables)

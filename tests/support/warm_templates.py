@@ -7,24 +7,23 @@ How the program itself starts is tested in tests/render/test_template.py, and by
 from __future__ import annotations
 
 import contextlib
-import functools
 import gc
 import os
 import select
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from typing import NoReturn
 
 from origin.imaging import template
 from origin.imaging import worker
-from origin.render.environment import environment
 from origin.render.template import Template
+from tests.support.copiers import Copier
 
 _NUMBER = 16  # bytes that the number of a process has at most
 _one_at_a_time = threading.Lock()
+copier = Copier("tests.support.warm_templates", subprocess.DEVNULL)
 
 
 def warm_template() -> Template | None:
@@ -32,21 +31,11 @@ def warm_template() -> Template | None:
     return _WarmTemplate() if hasattr(os, "pidfd_open") else None
 
 
-def close() -> None:
-    """End the process that is copied, if there is one. Its copies go on."""
-    if _copier.cache_info().currsize:
-        copier, process = _copier()
-        copier.close()
-        process.wait()
-        _copier.cache_clear()
-
-
 class _WarmTemplate(Template):
     def _start(self, requests: socket.socket) -> _Copy:
         with _one_at_a_time:
-            copier, _ = _copier()
-            socket.send_fds(copier, [b"copy"], [requests.fileno()])
-            return _Copy(int(copier.recv(_NUMBER)))
+            socket.send_fds(copier.requests, [b"copy"], [requests.fileno()])
+            return _Copy(int(copier.requests.recv(_NUMBER)))
 
 
 class _Copy:
@@ -74,22 +63,6 @@ class _Copy:
     def _has_ended(self, timeout: float | None) -> bool:
         assert self._descriptor is not None
         return bool(select.select([self._descriptor], [], [], timeout)[0])
-
-
-@functools.cache
-def _copier() -> tuple[socket.socket, subprocess.Popen[bytes]]:
-    """The process that makes copies of itself, which ends with this one, and how to ask it for one."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with theirs:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.warm_templates"],
-            stdin=theirs.fileno(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=environment(),
-            start_new_session=True,
-        )
-    return ours, process
 
 
 def main() -> None:
