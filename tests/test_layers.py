@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent / "origin"
 # From the left to the right. A room knows the rooms to its left; those on one line do not know each other.
 LAYERS = (
@@ -252,6 +254,7 @@ print(sorted(name for name in sys.modules if name.startswith("origin")))
     )
 
 
+@pytest.mark.slow
 def test_libvips_is_never_loaded_by_the_server() -> None:
     done = python(
         "import sys, origin.app, origin.server.listener\n"

@@ -137,6 +137,7 @@ async def test_who_has_not_learned_what_is_held_is_connected_anew(valkey: Valkey
     assert joins == 2
 
 
+@pytest.mark.slow
 async def test_a_connection_that_went_without_a_word_is_made_anew(redis: RedisServer) -> None:
     with tcp_gate(redis.port) as gate:
         valkey = Valkey(f"redis://127.0.0.1:{gate.port}", "t:", pause=0.05, silence_seconds=0.2)

@@ -81,6 +81,7 @@ def test_a_folder_of_ones_own_is_served_beside_them(tmp_path: Path) -> None:
     assert pictures.opened(picture.body).size == (45, 30)
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     done = command("demo", "--pictures", str(tmp_path / "nothing"))
     assert (done.returncode, done.stdout) == (2, "")

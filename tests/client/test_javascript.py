@@ -6,6 +6,8 @@ import json
 import random
 from typing import Any
 
+import pytest
+
 from clients.js import make_options
 from origin.client import Images
 from origin.signing import UrlSigner
@@ -35,6 +37,7 @@ def ask(calls: list[list[Any]]) -> list[dict[str, Any]]:
     return answers
 
 
+@pytest.mark.slow
 def test_its_own_tests_pass() -> None:
     out = run_node("--test", "--test-reporter=tap", *sorted((CLIENT / "test").glob("*.test.js")))
     assert "\n# fail 0\n" in out
@@ -63,6 +66,7 @@ def python_url(images: Images, options: dict[str, Any]) -> str | None:
         return None
 
 
+@pytest.mark.slow
 def test_both_write_the_same_urls_and_refuse_the_same_values() -> None:
     """Every value of the contract, taken and refused, and mixes of them."""
     texts = {
@@ -139,6 +143,7 @@ def test_both_write_the_same_tags() -> None:
         assert answer.get("value") == str(getattr(images, method)(key, **tag)), (answer, tag)
 
 
+@pytest.mark.slow
 def test_both_make_the_same_grants_and_refuse_the_same_bounds() -> None:
     asked: list[dict[str, Any]] = [
         {},

@@ -17,6 +17,7 @@ from tests.support.chart import render
 from tests.support.chart import values_of_the_page
 
 kubernetes_validate = pytest.importorskip("kubernetes_validate", reason="the extra lint is not installed")
+pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("document", RENDERED, ids=lambda each: f"{each['kind']}-{each['metadata']['name']}")

@@ -116,6 +116,7 @@ def linked(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_javascript_runs(tmp_path: Path) -> None:
     """Every block of both pages that is for node. Those of the package's page print nothing,
     so each of their calls is printed."""
@@ -224,6 +225,7 @@ def check_helper(program: str, text: str) -> None:
         assert run(program, text, given, secret) == [row["url"] for row in own]
 
 
+@pytest.mark.slow
 def test_the_helper_of_rails_writes_the_urls_of_the_vectors() -> None:
     need("ruby", "ruby")
     block = PAGE.block("ruby", "module ImageOriginHelper")

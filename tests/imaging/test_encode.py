@@ -53,6 +53,7 @@ def test_no_noise_makes_a_result_that_is_taken_for_that_of_a_broken_renderer(
     assert 4 * 400 * 400 < len(body) <= largest_result(400, 400, 1)
 
 
+@pytest.mark.slow
 def test_a_file_that_is_too_large_is_made_of_half_as_many_pixels_or_fails_as_encoding() -> None:
     """A renderer that answers more than it may is taken for a broken one, and ended."""
     noise = np.random.default_rng(3).integers(0, 256, (1500, 1600, 3), dtype=np.uint8)

@@ -83,6 +83,7 @@ def test_the_results_are_the_same_bytes_in_any_order(name: str) -> None:
     assert KEPT.size > 0
 
 
+@pytest.mark.slow
 def test_options_that_look_at_other_parts_get_the_same_pixels() -> None:
     original = large_jpeg()
     asked: list[dict[str, Any]] = [

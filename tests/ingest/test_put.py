@@ -273,6 +273,7 @@ def test_a_method_that_is_off_is_405(tmp_path: Path) -> None:
             assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD, PUT")
 
 
+@pytest.mark.slow
 def test_after_a_reload_a_write_purges_the_handlers_that_are_there_then(tmp_path: Path) -> None:
     folder = tmp_path / "store"
     folder.mkdir()

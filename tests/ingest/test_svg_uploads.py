@@ -89,6 +89,7 @@ def test_what_cannot_be_made_safe_is_refused(origin: Running, folder: Path, svg:
     assert stored(folder) == before
 
 
+@pytest.mark.slow
 def test_a_large_one_is_no_work_of_the_server(origin: Running) -> None:
     """Most of that is C, during which no other thread of its process would run."""
     attributes = " ".join(f'a{number}="1"' for number in range(60_000))

@@ -176,6 +176,7 @@ async def test_two_purges_between_two_looks_are_both_seen() -> None:
     assert {mark.id for mark in other.marks.all()} == {mark.id for mark in one.marks.all()}
 
 
+@pytest.mark.slow
 async def test_a_flood_of_marks_costs_one_purge_of_all() -> None:
     world = World()
     for number in range(MANY):

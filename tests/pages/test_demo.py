@@ -57,6 +57,7 @@ def test_the_landscape_has_six_megapixels_and_fine_detail() -> None:
     assert grey.std() > 30
 
 
+@pytest.mark.slow
 def test_the_portrait_lies_on_its_side_and_says_so() -> None:
     with Image.open(DEMO / "portrait.jpg") as picture:
         assert picture.getexif()[ExifTags.Base.Orientation] == 6

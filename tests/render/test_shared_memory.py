@@ -119,6 +119,7 @@ async def test_renderers_work_without_it(monkeypatch: pytest.MonkeyPatch) -> Non
         assert pictures.opened(rendered.body).size == (50, 40)
 
 
+@pytest.mark.slow
 async def test_no_descriptor_is_left_whatever_happens_to_a_renderer() -> None:
     pool = RenderPool(1)
     before = files()

@@ -75,6 +75,7 @@ async def test_renderers_are_copies_of_it_and_children_of_ours() -> None:
         assert b"Seccomp:\t0" in told(template.pid, "status")
 
 
+@pytest.mark.slow
 async def test_renderers_live_on_without_it_and_the_next_one_gets_another() -> None:
     async with started() as pool:
         first = template_of(pool)
@@ -100,6 +101,7 @@ async def test_who_crashes_a_renderer_has_learned_nothing_of_the_next(number: in
         assert (template_of(pool) is not first) == has_ended(first.pid) == is_renewed
 
 
+@pytest.mark.slow
 async def test_of_several_that_crash_at_once_the_first_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     async with started(2) as pool:
         await until(lambda: len(pool.processes) == 2)
@@ -126,6 +128,7 @@ async def test_one_that_ends_before_it_answers_is_told_of(monkeypatch: pytest.Mo
     assert not adopts()
 
 
+@pytest.mark.slow
 async def test_a_renderer_that_nobody_waits_for_any_more_is_ended() -> None:
     before = children()
     template = Template()
@@ -151,6 +154,7 @@ async def test_a_renderer_that_nobody_waits_for_any_more_is_ended() -> None:
     assert not adopts()
 
 
+@pytest.mark.slow
 async def test_signals_to_stop_are_for_the_origin() -> None:
     async with started() as pool:
         template = template_of(pool)
@@ -175,6 +179,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 async def test_they_end_with_the_origin_in_the_middle_of_a_render() -> None:
     """One that is stopped cannot see the end of its input."""
     origin = await asyncio.create_subprocess_exec(sys.executable, "-c", STARTS_ONE, stdout=subprocess.PIPE)

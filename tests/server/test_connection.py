@@ -574,6 +574,7 @@ def test_a_reader_over_tls_that_takes_its_time_gets_everything(
         assert take_slowly(raw, last) >= BIG
 
 
+@pytest.mark.slow
 def test_a_slow_reader_over_tls_has_no_copy_of_a_large_body(pair: tuple[Path, Path]) -> None:
     client = ssl.create_default_context(cafile=pair[0])
     with door(Bounds(), pair) as app, Raw(app.port, window=4096, context=client) as raw:

@@ -335,6 +335,7 @@ def test_a_client_that_takes_its_time_gets_all_of_a_picture(
         assert time.monotonic() - start > 0.4
 
 
+@pytest.mark.slow
 def test_over_tls_a_body_that_goes_in_pieces_is_no_fast_answer(tmp_path: Path) -> None:
     noise = np.random.RandomState(1).randint(0, 255, (160, 160, 3)).astype(np.uint8)
     shelf = Shelf(**{"noise.png": encoded(Image.fromarray(noise), "PNG")})

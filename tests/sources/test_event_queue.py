@@ -33,6 +33,7 @@ async def run_until(queue: EventQueue, holds: Callable[[], object]) -> None:
         await task
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("failure", [SourceUnavailable("the purge did not get through"), ValueError("ours")])
 async def test_a_message_goes_once_it_is_acted_on_and_stays_where_that_failed(
     moto_server: S3Server, failure: Exception
@@ -90,6 +91,7 @@ async def test_a_queue_that_is_away_is_asked_again_and_told_of_once(
     ]
 
 
+@pytest.mark.slow
 async def test_a_distribution_is_told_of_paths_and_tags(moto_server: S3Server) -> None:
     cloudfront = moto_server.service("cloudfront")
     origins = {"Quantity": 1, "Items": [{"Id": "o", "DomainName": "o.s3.us-east-1.amazonaws.com", "S3OriginConfig": {"OriginAccessIdentity": ""}}]}  # fmt: skip  # noqa: E501

@@ -110,6 +110,7 @@ def test_a_body_is_whole_however_it_arrives(
     run(work())
 
 
+@pytest.mark.slow
 async def test_a_certificate_that_nobody_vouches_for_is_refused(certificate: tuple[Path, Path]) -> None:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(*certificate)

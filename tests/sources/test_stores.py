@@ -522,6 +522,7 @@ async def test_what_is_told_to_have_failed_is_not_stored_later(tmp_path: Path) -
     await store.close()
 
 
+@pytest.mark.slow
 async def test_a_deep_key_takes_no_descriptor_for_each_of_its_folders(
     folder: LocalStore, tmp_path: Path
 ) -> None:
