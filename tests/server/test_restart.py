@@ -32,6 +32,7 @@ from origin.app import create_app
 from origin.errors import ConfigError
 from origin.server.listener import bind
 from origin.server.run import run
+from tests.support.origin_process import DRAIN
 from tests.support.origin_process import Process
 from tests.support.origin_process import certificate
 from tests.support.origin_process import on_loopback
@@ -119,6 +120,7 @@ def test_a_stopping_origin_drains_and_finishes_what_is_in_flight(origin: Process
     renderers = origin.children
     assert renderers
 
+    begun = time.monotonic()
     origin.ask_to_stop()
     for renderer in renderers:  # as a service manager does that sends it to every process
         os.kill(renderer, signal.SIGTERM)
@@ -133,6 +135,7 @@ def test_a_stopping_origin_drains_and_finishes_what_is_in_flight(origin: Process
     assert (picture.status, picture.headers["Connection"]) == (200, "close")
 
     wait_until(lambda: not listens(origin.port), "nothing listens")
+    assert time.monotonic() - begun >= DRAIN
     assert origin.process.poll() is None, "a request is in flight"
     assert sorted(origin.children) == sorted(renderers)
     source.free.set()

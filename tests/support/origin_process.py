@@ -22,6 +22,8 @@ from tests.support.running import settings
 from tests.support.running import wait_until
 from tests.support.s3_servers import closed_port
 
+DRAIN = 1  # seconds
+
 
 class Process(Client):
     """An origin of a configuration, from when it is ready; its log is in `log`. Its clock is `ahead` by so
@@ -83,7 +85,7 @@ def process(folder: Path, config: dict[str, Any]) -> Iterator[Process]:
 
 def on_loopback(root: Path, cache: Path, **top: Any) -> dict[str, Any]:
     """A configuration of one handler, `h`, over a folder, for a free port of this machine."""
-    plain = {"http_host": "127.0.0.1", "http_port": closed_port(), "drain": 1}
+    plain = {"http_host": "127.0.0.1", "http_port": closed_port(), "drain": DRAIN}
     return settings(root, cache) | plain | top
 
 
