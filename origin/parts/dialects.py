@@ -11,7 +11,6 @@ from origin.sources.http import HttpSettings
 from origin.urls.dialects import DIALECTS
 from origin.urls.dialects import SIGNING
 from origin.urls.dialects import signs_in_path
-from origin.urls.dialects.cloudflare.dialect import Cloudflare
 from origin.urls.dialects.dialect import SourceNames
 from origin.urls.dialects.dialect import Translate
 from origin.urls.dialects.dialect import keep_words
@@ -41,8 +40,9 @@ def make_token_verifier(handler: Handler) -> Verifier:
     signing = handler.signing
     assert signing is not None
     keys = [key.get_secret_value() for key in signing.keys]
-    with_query = handler.dialect == Cloudflare.name and _takes_urls(handler)  # of the original
-    return Verifier(handler.prefix, keys, signing.required, without_query=with_query)
+    # In the words of another system options stand in the path, and the query belongs to the original.
+    takes_query = handler.dialect is not None and _takes_urls(handler)
+    return Verifier(handler.prefix, keys, signing.required, without_query=takes_query)
 
 
 def begins_with_key(handler: Handler) -> bool:
