@@ -1,4 +1,5 @@
-"""Exif and XMP in an AVIF, overwritten where they lie: the places of the pixels in the file stay as they are.
+"""Exif and XMP in an AVIF, and what belongs to no item of it, overwritten where they lie: the places of the
+pixels in the file stay as they are.
 
 ISO/IEC 14496-12, section 8.11: the box `iinf` names the items, `iloc` tells where their bytes are.
 """
@@ -11,20 +12,56 @@ from collections.abc import Iterator
 _METADATA = (b"Exif", b"mime", b"uri ")
 _NO_EXIF = bytes(4) + b"II*\0\x08\0\0\0"  # where the TIFF begins, its header; a directory of zeros follows
 _MAX_EXTENTS = 10_000
+_KNOWN = frozenset({b"ftyp", b"meta", b"moov", b"mdat"})  # boxes of a file
+_KNOWN_IN_META = frozenset(
+    {b"hdlr", b"pitm", b"iloc", b"iinf", b"iprp", b"iref", b"idat", b"ipro", b"dinf", b"grpl"}
+)
 
 
 def blank(data: bytes) -> bytes:
     """The file without its metadata. Raises ValueError, IndexError or struct.error."""
     blanked = bytearray(data)
-    for name, start, end in _boxes(data, 0, len(data)):
+    boxes = list(_boxes(data, 0, len(data)))
+    names = {name for name, _, _ in boxes}
+    if names.isdisjoint({b"meta", b"moov"}):
+        raise ValueError("nothing in it tells where its pixels are")
+    for name, start, end in boxes:
         if name == b"meta":
             for kind, places in _metadata_places(data, start + 4, end):
                 _overwrite(blanked, kind, places)
-        elif name in (b"free", b"skip", b"uuid"):
+            for inner_name, inner, inner_end in _boxes(data, start + 4, end):
+                if inner_name not in _KNOWN_IN_META:
+                    blanked[inner:inner_end] = bytes(inner_end - inner)
+        elif name not in _KNOWN:
             blanked[start:end] = bytes(end - start)
         elif name == b"moov":
             _blank_user_data(data, start, end, blanked)
+    if b"moov" not in names:  # whose tables have places of their own
+        _blank_between_items(data, boxes, blanked)
     return bytes(blanked)
+
+
+def _blank_between_items(data: bytes, boxes: list[_Box], blanked: bytearray) -> None:
+    """Overwrite what of `mdat` belongs to no item."""
+    items = sorted(
+        place for name, start, end in boxes if name == b"meta" for place in _items(data, start + 4, end)
+    )
+    for name, at, end in boxes:
+        if name != b"mdat":
+            continue
+        for place, size in [*items, (end, 0)]:
+            if at < place <= end:
+                blanked[at:place] = bytes(place - at)
+            at = max(at, min(place + size, end))
+
+
+def _items(data: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Place and size of the pieces of all items. A size of 0 reaches to the end of the file."""
+    boxes = {name: (inner, inner_end) for name, inner, inner_end in _boxes(data, start, end)}
+    if b"iloc" in boxes:
+        for _, place, size in _extents(data, boxes[b"iloc"][0], boxes.get(b"idat", (0, 0))[0]):
+            if place >= 0:
+                yield place, size or len(data)
 
 
 def _blank_user_data(data: bytes, start: int, end: int, blanked: bytearray) -> None:
@@ -37,8 +74,11 @@ def _blank_user_data(data: bytes, start: int, end: int, blanked: bytearray) -> N
             _blank_user_data(data, inner, inner_end, blanked)
 
 
-def _boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Type, beginning and end of the content of each box."""
+_Box = tuple[bytes, int, int]
+"""Type, beginning and end of the content."""
+
+
+def _boxes(data: bytes, at: int, end: int) -> Iterator[_Box]:
     while at < end:
         size, name = struct.unpack_from(">I4s", data, at)
         start = at + 8

@@ -16,12 +16,17 @@ from collections.abc import Iterator
 from origin.errors import Unprocessable
 from origin.formats import Format
 from origin.imaging import avif_metadata
+from origin.imaging import bmp_metadata
 from origin.imaging import exif
 from origin.imaging.gif import copy_gif
 
 _EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 _ICC = b"ICC_PROFILE\0"
-_APP1, _APP13, _COMMENT = 0xE1, 0xED, 0xFE
+_JFIF, _JFIF_BYTES = b"JFIF\0", 12  # of a header, before the sides of its thumbnail
+_ADOBE, _ADOBE_BYTES = b"Adobe", 12
+_APP0, _APP1, _APP2, _APP13, _APP14, _COMMENT = 0xE0, 0xE1, 0xE2, 0xED, 0xEE, 0xFE
+# Of frames, tables and scans, but for the markers that have none (ITU T.81, table B.1).
+_OF_PIXELS = {*range(0xC0, 0xD0), *range(0xDA, 0xE0)} - {0xC8}
 # Words of XMP that name a place, in the schemas that have some.
 _PLACES = re.compile(rb"gps|location|latitude|longitude|city|country|province|state>|geo", re.IGNORECASE)
 _PNG_KEPT = {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"cHRM", b"gAMA", b"iCCP", b"sBIT", b"sRGB"}
@@ -72,7 +77,7 @@ def _strip_jpeg(data: bytes, all_goes: bool, upright: bool) -> bytes:
     orientation = b""
     for marker, segment in _segments(data):
         end += len(segment)
-        if marker == 0xE1 and all_goes and not upright:
+        if marker == _APP1 and all_goes and not upright:
             orientation = orientation or _orientation_alone(segment)
             continue
         pieces.append(_keep_segment(marker, segment, all_goes, upright))
@@ -103,19 +108,23 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 def _keep_segment(marker: int, segment: bytes, all_goes: bool, upright: bool) -> bytes:
     """The segment, what may stay of it, or nothing."""
-    if not (0xE1 <= marker <= 0xEF or marker == 0xFE):
+    if marker in _OF_PIXELS:
         return segment
     content = segment.lstrip(b"\xff")[3:]
-    if (marker == 0xE2 and content.startswith(_ICC)) or (marker == 0xEE and content.startswith(b"Adobe")):
+    if marker == _APP0 and content.startswith(_JFIF) and len(content) >= _JFIF_BYTES:
+        return _segment(_APP0, content[:_JFIF_BYTES] + bytes(2))
+    if marker == _APP14 and content.startswith(_ADOBE):
+        return _segment(_APP14, content[:_ADOBE_BYTES])
+    if marker == _APP2 and content.startswith(_ICC):
         return segment
     if all_goes:
         return b""
-    if marker == 0xFE:
+    if marker == _COMMENT:
         return segment if not _PLACES.search(content) else b""
-    if marker == 0xE1 and content.startswith(_EXIF):
+    if marker == _APP1 and content.startswith(_EXIF):
         rewritten = exif.rewrite(content[len(_EXIF) :], upright)
-        return b"" if rewritten is None else _segment(0xE1, _EXIF + rewritten)
-    if marker == 0xE1 and content.startswith(_XMP):
+        return b"" if rewritten is None else _segment(_APP1, _EXIF + rewritten)
+    if marker == _APP1 and content.startswith(_XMP):
         return segment if not _PLACES.search(content) else b""
     return b""
 
@@ -129,7 +138,7 @@ def _orientation_alone(segment: bytes) -> bytes:
     if not content.startswith(_EXIF):
         return b""
     alone = exif.orientation_alone(content[len(_EXIF) :])
-    return b"" if alone is None else _segment(0xE1, _EXIF + alone)
+    return b"" if alone is None else _segment(_APP1, _EXIF + alone)
 
 
 def _scans(data: bytes, at: int) -> bytes:
@@ -147,7 +156,7 @@ def _scans(data: bytes, at: int) -> bytes:
             at += 2
         else:
             (length,) = struct.unpack_from(">H", data, at + 2)
-            if 0xE0 <= marker <= 0xEF or marker == 0xFE:
+            if marker not in _OF_PIXELS:
                 pieces.append(data[start:at])
                 start = at + 2 + length
             at += 2 + length
@@ -233,10 +242,15 @@ def _strip_avif(data: bytes, all_goes: bool, upright: bool) -> bytes:
     return avif_metadata.blank(data)
 
 
+def _strip_bmp(data: bytes, all_goes: bool, upright: bool) -> bytes:
+    return bmp_metadata.strip(data)
+
+
 _STRIPPERS: dict[Format, Callable[[bytes, bool, bool], bytes]] = {
     Format.JPG: _strip_jpeg,
     Format.PNG: _strip_png,
     Format.WEBP: _strip_webp,
     Format.GIF: _strip_gif,
     Format.AVIF: _strip_avif,
+    Format.BMP: _strip_bmp,
 }

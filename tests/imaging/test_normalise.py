@@ -21,6 +21,7 @@ from origin.imaging.pipeline import Rendered
 from origin.imaging.protocol import Job
 from origin.imaging.protocol import Normalisation
 from origin.urls.options import Options
+from tests.support import bitmaps
 from tests.support.cases import check_each
 
 ACCEPT = ("jpg", "png", "webp", "gif", "avif", "bmp")
@@ -157,6 +158,77 @@ def test_a_thumbnail_and_hidden_segments_go() -> None:
     comment = b"\xff\xfe" + struct.pack(">H", 2 + 13) + b"taken at City"
     stored = take(body[:2] + iptc + other + comment + body[2:]).body
     assert [part for part in (*SECRETS, b"City", b"Photoshop") if part in stored] == []
+
+
+CARGO = b"BEHIND-and-BEHIND"
+
+
+def segment(marker: int, content: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content
+
+
+def box(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I4s", 8 + len(content), name) + content
+
+
+def carriers() -> dict[str, bytes]:
+    """Pictures with something in a place that no decoder looks at."""
+    jpeg, avif = photo("JPEG"), photo("AVIF")
+    file = io.BytesIO()
+    texture().save(file, "BMP")
+    bmp = file.getvalue()
+    head, (offset,) = bytearray(bmp[:54]), struct.unpack_from("<I", bmp, 10)
+    struct.pack_into("<I", head, 10, offset + len(CARGO))
+    rle = bitmaps.dib(4, 2, 8, RLE, compression=bitmaps.RLE8, palette=PALETTE)
+    last = avif.rindex(b"mdat") - 4
+    (size,) = struct.unpack_from(">I", avif, last)
+    assert last + size == len(avif)
+    return {
+        "jpeg, a thumbnail in its header": jpeg[:2]
+        + segment(0xE0, jpeg[6:18] + bytes([3, 1]) + b"BEHIND..." + bytes(9))
+        + jpeg[20:],
+        "jpeg, a header with more": jpeg[:2] + segment(0xE0, jpeg[6:20] + CARGO) + jpeg[20:],
+        "jpeg, a header of extensions": jpeg[:20] + segment(0xE0, b"JFXX\0\x10" + CARGO) + jpeg[20:],
+        "jpeg, HTML for a header": jpeg[:20] + segment(0xE0, b"<html>" + CARGO) + jpeg[20:],
+        "jpeg, behind Adobe": jpeg[:20] + segment(0xEE, b"Adobe\0\x64\0\0\0\0\1" + CARGO) + jpeg[20:],
+        "avif, a box": avif + box(b"abcd", CARGO),
+        "avif, another mdat": avif + box(b"mdat", CARGO),
+        "avif, behind the pixels": avif[:last]
+        + struct.pack(">I", size + len(CARGO))
+        + avif[last + 4 :]
+        + CARGO,
+        "bmp, behind the pixels": bmp + CARGO,
+        "bmp, before the pixels": bytes(head) + CARGO + bmp[54:],
+        "bmp, behind what is packed": bitmaps.bmp(rle, PALETTE) + CARGO,
+    }
+
+
+PALETTE = b"".join(struct.pack("<BBBB", level, level, level, 0) for level in range(256))
+RLE = bytes([4, 9, 0, 0, 0, 4, 1, 2, 3, 4, 0, 1])  # a run, the end of a line, four as they are, the end
+
+
+def test_nothing_hides_where_no_decoder_looks() -> None:
+    def check(body: bytes) -> None:
+        assert b"BEHIND" in body
+        for how in ("location", "all"):
+            stored = take(body, strip=how).body
+            assert b"BEHIND" not in stored
+            assert np.array_equal(np.asarray(opened(stored)), np.asarray(opened(body)))
+
+    check_each(carriers(), check)
+
+
+def test_what_hides_nothing_keeps_every_byte() -> None:
+    def check(body: bytes) -> None:
+        assert take(body, strip="all").body == body
+
+    plain = {}
+    for format in ("JPEG", "AVIF", "BMP"):
+        file = io.BytesIO()
+        texture().save(file, format)
+        plain[format] = file.getvalue()
+    plain["RLE"] = bitmaps.bmp(bitmaps.dib(4, 2, 8, RLE, compression=bitmaps.RLE8, palette=PALETTE), PALETTE)
+    check_each(plain, check)
 
 
 def test_a_colour_profile_stays() -> None:
