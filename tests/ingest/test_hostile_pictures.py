@@ -12,6 +12,7 @@ import pytest
 
 from tests.support import bombs
 from tests.support import pictures
+from tests.support.idle_machine import idle_machine
 from tests.support.running import Running
 from tests.support.running import wait_until
 from tests.support.uploads import BEARER
@@ -57,7 +58,7 @@ def origin(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
     config = writing(folder, tmp_path_factory.mktemp("cache"), write, allowed_formats=FORMATS)
     (up,) = config["handlers"]
     config["handlers"].append({**up, "name": "brief", "limits": {"render_timeout": 0.05}})
-    with Running(config) as it:
+    with idle_machine(), Running(config) as it:
         yield it
         wait_until(lambda: it.origin.metrics.in_flight == 0, "the requests ended")
         assert (it.origin.pool.busy, it.origin.pool.waiting, it.origin.admission.bytes) == (0, 0, 0)

@@ -17,6 +17,7 @@ import pytest
 
 from tests.support import bombs
 from tests.support import pictures
+from tests.support.idle_machine import idle_machine
 from tests.support.running import Running
 from tests.support.running import Shelf
 from tests.support.running import settings
@@ -77,7 +78,7 @@ def origin(tmp_path_factory: pytest.TempPathFactory, shelf: Shelf) -> Iterator[R
     everything = handler | {"allowed_formats": ALL, "limits": patient}
     brief = {"name": "brief", "limits": {"render_timeout": 0.5}}
     config["handlers"] += [everything | {"name": "all"}, everything | brief]
-    with Running(config, source=shelf) as running:
+    with idle_machine(), Running(config, source=shelf) as running:
         yield running
 
 
