@@ -12,6 +12,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from origin.formats.writers import FREE
+from origin.formats.writers import Price
 from origin.imaging.colour import to_srgb
 from origin.imaging.cost import Charge
 from origin.imaging.cost import Step
@@ -29,8 +31,6 @@ from origin.imaging.surround import surround
 from origin.imaging.vendor import pyvips
 from origin.imaging.watermark import lay_watermark
 from origin.urls.options import Options
-from origin.writers import FREE
-from origin.writers import Price
 
 # Filter Effects Module Level 1: what `grayscale` and `saturate` are equal to.
 _GRAY = (0.2126, 0.7152, 0.0722)

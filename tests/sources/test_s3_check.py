@@ -18,6 +18,8 @@ from tests.support import hostile_server
 from tests.support import s3_servers
 from tests.support.hostile_server import answer
 from tests.support.s3_sources import s3_source
+from tests.support.stream_server import hang_up
+from tests.support.stream_server import stream_server
 
 MISSING = answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
 DENIED = answer(403, b"<Error><Code>AccessDenied</Code></Error>")
@@ -117,11 +119,9 @@ async def test_https_to_a_port_that_speaks_http_says_so() -> None:
     async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
         writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-        writer.close()
 
-    server = await asyncio.start_server(plain, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with server:
+    async with stream_server(plain) as server:
+        port = server.port
         line = await failure(f"https://127.0.0.1:{port}")
     assert line == (
         f"s3://photos/cat.jpg: 127.0.0.1:{port} speaks http, not https; write http:// in endpoint_url"
@@ -133,9 +133,8 @@ async def test_a_certificate_that_is_not_trusted_is_told(tmp_path: Path) -> None
     cert, key = certificates.self_signed(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)
-    server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0, ssl=context)
-    port = server.sockets[0].getsockname()[1]
-    async with server:
+    async with stream_server(hang_up, tls=context) as server:
+        port = server.port
         line = await failure(f"https://127.0.0.1:{port}")
     assert line.startswith(f"s3://photos/cat.jpg: no TLS connection to 127.0.0.1:{port}: self")
 

@@ -45,6 +45,7 @@ from benchmarks.rounds import Row
 from origin.cache.disk_store import DiskStore
 from tests.support.documents import miss
 from tests.support.running import PATIENCE
+from tests.support.stream_server import stream_server
 
 REPOSITORY = Path(__file__).parents[2]
 NGINX = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
@@ -92,25 +93,15 @@ async def slow_server(pause: float) -> AsyncIterator[int]:
     """Answers one request after the other, each after a pause: its port."""
     one_at_a_time = asyncio.Lock()
 
-    answering: list[asyncio.Task[None] | None] = []
-
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        answering.append(asyncio.current_task())
-        try:
-            await reader.readuntil(b"\r\n\r\n")
-            async with one_at_a_time:
-                await asyncio.sleep(pause)
-            writer.write(ANSWER)
-            await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass  # wrk opens connections that it leaves, and leaves when its time is over
-        finally:
-            writer.close()
+        await reader.readuntil(b"\r\n\r\n")
+        async with one_at_a_time:
+            await asyncio.sleep(pause)
+        writer.write(ANSWER)
+        await writer.drain()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
-    await asyncio.gather(*filter(None, answering))
+    async with stream_server(answer) as server:
+        yield server.port
 
 
 async def test_an_open_loop_counts_the_wait_from_when_a_request_was_due() -> None:
