@@ -7,9 +7,12 @@ from collections.abc import AsyncIterator
 from collections.abc import Coroutine
 from collections.abc import Iterator
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from origin.cache.disk_store import DiskStore
+from origin.cache.diskcache_safe import ValueIsLarge
+from origin.cache.reader_threads import HandOn
 from origin.cache.reader_threads import ReaderThreads
 from origin.cache.records import Lookup
 from origin.cache.records import Record
@@ -24,6 +27,8 @@ from origin.cache.tier import Tier
 from origin.cache.tier import Touch
 
 READERS = 16  # threads: as many reads as a disk has under way; each holds a connection of SQLite
+LARGE_VALUE = 4_000_000  # bytes; what is larger is read by threads of its own, since each read takes it twice
+LARGE_READERS = 3
 
 
 class DiskTier(Tier):
@@ -37,7 +42,8 @@ class DiskTier(Tier):
     def __init__(self, store: DiskStore) -> None:
         self.store = store
         self.shared = store.shared
-        self._readers = ReaderThreads(READERS, "cache-read")
+        self._large_readers = ReaderThreads(LARGE_READERS, "cache-read-large")
+        self._readers = ReaderThreads(READERS, "cache-read", self._large_readers)
         self._writer = ReaderThreads(1, "cache-write")
 
     @property
@@ -51,6 +57,7 @@ class DiskTier(Tier):
         await self._writer.run(self.store.close)
         await asyncio.to_thread(self._writer.close)
         await asyncio.to_thread(self._readers.close)
+        await asyncio.to_thread(self._large_readers.close)
 
     async def get(self, name: str) -> Record | None:
         return await self._readers.run(self._get, name)
@@ -108,14 +115,26 @@ class DiskTier(Tier):
 
     # In threads
 
-    def _get(self, name: str) -> Record | None:
-        packed = self.store.get(name)
+    def _get(self, name: str, most: int | None = LARGE_VALUE) -> Record | None:
+        try:
+            packed = self.store.get(name, most)
+        except ValueIsLarge:
+            raise HandOn(partial(self._get, name, None)) from None
         return None if packed is None else unpack(name, packed)
 
-    def _find(self, original: str, variant: str, version: Version | None) -> Lookup:
+    def _find(
+        self, original: str, variant: str, version: Version | None, most: int | None = LARGE_VALUE
+    ) -> Lookup:
+        try:
+            return self._follow(original, variant, version, most)
+        except ValueIsLarge:
+            raise HandOn(partial(self._find, original, variant, version, None)) from None
+
+    def _follow(self, original: str, variant: str, version: Version | None, most: int | None) -> Lookup:
+        """Raises ValueIsLarge."""
         if version is not None:
             name = name_result(original, version.etag, variant)
-            return self._lookup(version, name, self.store.get(name))
+            return self._lookup(version, name, self.store.get(name, most))
         version_name, name = name_version(original), ""
 
         def follow(packed: memoryview) -> str | None:
@@ -126,7 +145,7 @@ class DiskTier(Tier):
             version, name = record, name_result(original, record.etag, variant)
             return name
 
-        packed = self.store.get_following(version_name, follow)
+        packed = self.store.get_following(version_name, follow, most)
         return self._lookup(version, name, packed)
 
     def _lookup(self, version: Version | None, name: str, packed: memoryview | None) -> Lookup:

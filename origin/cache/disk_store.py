@@ -71,27 +71,30 @@ class DiskStore:
         self._folder.claim()
         self.heard = self._attempt("read", lambda engine: engine.last_delete() if self.shared else None, None)
 
-    def get(self, name: str) -> memoryview | None:
-        return self._attempt("read", lambda engine: self._read(engine, name), None)
+    def get(self, name: str, most: int | None = None) -> memoryview | None:
+        """Raises ValueIsLarge for a value of more than `most` bytes, which is not read."""
+        return self._attempt("read", lambda engine: self._read(engine, name, most), None)
 
-    def get_following(self, name: str, follow: Callable[[memoryview], str | None]) -> memoryview | None:
-        """The value of the name that the value of this one leads to, by `follow`.
+    def get_following(
+        self, name: str, follow: Callable[[memoryview], str | None], most: int | None = None
+    ) -> memoryview | None:
+        """The value of the name that the value of this one leads to, by `follow`. Raises as `get`.
 
         In one go: to look whether the folder is still the same takes as long as a tenth of both.
         """
 
         def read(engine: Engine) -> memoryview | None:
-            first = self._read(engine, name)
+            first = self._read(engine, name, most)
             second = None if first is None else follow(first)
-            return None if second is None else self._read(engine, second)
+            return None if second is None else self._read(engine, second, most)
 
         return self._attempt("read", read, None)
 
-    def _read(self, engine: Engine, name: str) -> memoryview | None:
-        """Raises one of ERRORS, and ValueError for a damaged value."""
+    def _read(self, engine: Engine, name: str, most: int | None) -> memoryview | None:
+        """Raises one of ERRORS, ValueError for a damaged value, and ValueIsLarge."""
         if self._pending_deletes and name.startswith(self._pending_deletes):
             return None
-        sealed = engine.get(name)
+        sealed = engine.get(name, most)
         if sealed is None:
             return None
         value = unseal(name, sealed)

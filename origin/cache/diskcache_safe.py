@@ -50,6 +50,10 @@ class DamagedValue(ValueError):
     """One value cannot be read or written. The others can."""
 
 
+class ValueIsLarge(Exception):
+    """It was not read. Nothing is wrong with it."""
+
+
 class _Connection(sqlite3.Connection):
     """Closes itself when nobody uses it any more, as when its thread ends. From Python 3.13 on a connection
     warns of that instead."""
@@ -108,13 +112,17 @@ class SafeCache(diskcache.Cache):  # type: ignore[misc]  # diskcache is not type
                     self._sql("ROLLBACK")
             raise
 
-    def get(self, key: str) -> bytes | None:
-        """Fault: every error of a value's file counts as a miss, so that a failing disk goes unnoticed."""
+    def get(self, key: str, most: int | None = None) -> bytes | None:
+        """Faults: every error of a value's file counts as a miss, so that a failing disk goes unnoticed; and
+        a value is read however large it is.
+
+        Raises ValueIsLarge for a file of more than `most` bytes.
+        """
         rows = self._con.execute(_SELECT, (key,)).fetchall()
         if not rows:
             return None
         try:
-            value: bytes = self._disk.fetch(*rows[0], False)
+            value: bytes = self._disk.fetch(*rows[0], False, most)
         except FileNotFoundError:
             return None  # deleted since
         return value
@@ -164,11 +172,13 @@ class SafeDisk(diskcache.Disk):  # type: ignore[misc]
             self._path_inside(name)
         return name, os.path.join(self._directory, name)
 
-    def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> bytes:
+    def fetch(
+        self, mode: int, filename: str | None, value: Any, read: bool, most: int | None = None
+    ) -> bytes:
         """Fault: it unpickles, and opens any path.
 
         Raises FileNotFoundError where the file is not there, DamagedValue where it cannot be read, ValueError
-        for what `store` has not written.
+        for what `store` has not written, and ValueIsLarge for a file of more than `most` bytes.
         """
         if mode == diskcache.core.MODE_RAW and type(value) is bytes:
             return value
@@ -178,6 +188,8 @@ class SafeDisk(diskcache.Disk):  # type: ignore[misc]
             file = os.open(self._path_inside(filename), _READ)
             try:
                 size = os.fstat(file).st_size
+                if most is not None and size > most:
+                    raise ValueIsLarge
                 return os.read(file, size)  # a short read has another digest
             finally:
                 os.close(file)

@@ -91,8 +91,9 @@ class Engine:
         """Close the connection of the calling thread. The others end with their threads."""
         self._cache.close()
 
-    def get(self, name: str) -> bytes | None:
-        return self._cache.get(name)
+    def get(self, name: str, most: int | None = None) -> bytes | None:
+        """Raises ValueIsLarge for a value of more than `most` bytes."""
+        return self._cache.get(name, most)
 
     def put_all(self, values: Iterable[tuple[str, Pieces]], heard: int | None = None) -> None:
         """Put all of them, or none where one fails. diskcache leaves the files of rows that it could not

@@ -19,11 +19,23 @@ T = TypeVar("T")
 _Work = tuple[asyncio.AbstractEventLoop, "asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...]]
 
 
-class ReaderThreads:
-    """At most `count` threads, started when they are needed. Work that has begun cannot be cancelled."""
+class HandOn(Exception):
+    """Raised by work that other threads are to do, as `work`."""
 
-    def __init__(self, count: int, name: str) -> None:
+    def __init__(self, work: Callable[[], Any]) -> None:
+        super().__init__()
+        self.work = work
+
+
+class ReaderThreads:
+    """At most `count` threads, started when they are needed. Work that has begun cannot be cancelled.
+
+    `others` do what is handed on. They are closed after these.
+    """
+
+    def __init__(self, count: int, name: str, others: ReaderThreads | None = None) -> None:
         self._count = count
+        self._others = others
         self._name = name
         self._queue: SimpleQueue[_Work | None] = SimpleQueue()
         self._threads: list[Thread] = []
@@ -34,11 +46,9 @@ class ReaderThreads:
         """`work(*arguments)`, or what it raises. Raises RuntimeError after `close`."""
         if self._closed:
             raise RuntimeError(f"{self._name} is closed")
-        if len(self._threads) < self._count:
-            self._start()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._queue.put((loop, future, work, arguments))
+        self._take((loop, future, work, arguments))
         return await future
 
     def close(self) -> None:
@@ -48,6 +58,11 @@ class ReaderThreads:
             self._queue.put(None)
         for thread in self._threads:
             thread.join()
+
+    def _take(self, item: _Work) -> None:
+        if len(self._threads) < self._count:
+            self._start()
+        self._queue.put(item)
 
     def _start(self) -> None:
         with self._lock:
@@ -60,17 +75,26 @@ class ReaderThreads:
         while (item := self._queue.get()) is not None:
             loop, future, work, arguments = item
             result: Any = None
-            error: BaseException | None = None
             try:
                 result = work(*arguments)
+            except HandOn as exc:
+                assert self._others is not None
+                self._others._take((loop, future, exc.work, ()))
             except BaseException as exc:  # noqa: BLE001  # the caller of `run` gets it
-                error = exc
-            try:
-                loop.call_soon_threadsafe(_deliver, future, result, error)
-            except RuntimeError:
-                pass  # the loop has ended, and its callers with it
+                _hand_back(loop, future, None, exc)
+            else:
+                _hand_back(loop, future, result, None)
             # Or the last picture would stay in memory until the next piece of work.
-            del item, future, work, arguments, result, error
+            del item, future, work, arguments, result
+
+
+def _hand_back(
+    loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any], result: Any, error: BaseException | None
+) -> None:
+    try:
+        loop.call_soon_threadsafe(_deliver, future, result, error)
+    except RuntimeError:
+        pass  # the loop has ended, and its callers with it
 
 
 def _deliver(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:

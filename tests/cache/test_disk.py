@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import tracemalloc
 from pathlib import Path
 
+from origin.cache.disk import LARGE_READERS
+from origin.cache.disk import LARGE_VALUE
+from origin.cache.disk import READERS
 from origin.cache.disk import DiskTier
 from origin.cache.disk_store import DiskStore
 from origin.cache.records import Lookup
+from origin.cache.records import OriginalBody
 from origin.cache.records import Result
 from origin.cache.records import Version
+from origin.cache.records import name_body
 from origin.cache.records import name_original
 from origin.cache.records import name_result
 from origin.cache.records import name_version
@@ -33,6 +40,54 @@ async def test_a_read_makes_one_copy_beyond_the_body_that_is_served(tmp_path: Pa
     assert lookup == Lookup(V1, result, "disk")
     assert held < 1.1 * len(result.body)
     assert peak < 2.1 * len(result.body)
+    await tier.close()
+
+
+async def test_many_large_results_are_read_few_at_a_time(tmp_path: Path) -> None:
+    tier = DiskTier(DiskStore(tmp_path, 4_000_000_000))
+    body = bytes(LARGE_VALUE)
+    variants = [str(number) for number in range(READERS)]
+    names = [name_result(CAT, "v1", variant) for variant in variants]
+    results = [Result(body, Format.PNG, bytes([number] * 16), None) for number in range(READERS)]
+    await tier.put_all([(name_version(CAT), V1), *zip(names, results, strict=True)])
+    tracemalloc.start()
+    try:
+        lookups = await asyncio.gather(*(tier.find(CAT, variant, None) for variant in variants))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert [lookup.result for lookup in lookups] == results
+    assert peak < (READERS + LARGE_READERS + 1) * len(
+        body
+    )  # all that is given, and a copy of those under way
+    await tier.close()
+
+
+class SlowStore(DiskStore):
+    """A disk that gives out large values when it is told to."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, 4_000_000_000)
+        self.go = threading.Event()
+
+    def get(self, name: str, most: int | None = None) -> memoryview | None:
+        value = super().get(name, most)
+        if value is not None and len(value) > LARGE_VALUE:
+            assert self.go.wait(10)
+        return value
+
+
+async def test_small_results_do_not_wait_for_large_ones(tmp_path: Path) -> None:
+    store = SlowStore(tmp_path)
+    tier = DiskTier(store)
+    large = OriginalBody("v1", bytes(LARGE_VALUE))
+    await tier.put_all([(name_version(CAT), V1), (name_body(CAT), large)])
+    waiting = [asyncio.ensure_future(tier.get(name_body(CAT))) for _ in range(2 * READERS)]
+    for _ in range(READERS):
+        assert await tier.get(name_version(CAT)) == V1
+    assert not any(each.done() for each in waiting)
+    store.go.set()
+    assert await asyncio.gather(*waiting) == [large] * len(waiting)
     await tier.close()
 
 

@@ -9,6 +9,7 @@ import weakref
 
 import pytest
 
+from origin.cache.reader_threads import HandOn
 from origin.cache.reader_threads import ReaderThreads
 
 
@@ -56,6 +57,23 @@ def test_a_loop_that_ends_meanwhile_stops_no_other() -> None:
     threads.close()
 
 
+async def test_work_that_others_are_to_do_is_done_by_them() -> None:
+    others = ReaderThreads(1, "others")
+    threads = ReaderThreads(2, "test", others)
+
+    def work(number: int) -> tuple[int, str]:
+        name = threading.current_thread().name
+        if not name.startswith("others-"):
+            raise HandOn(lambda: work(number))
+        return number, name
+
+    assert await asyncio.gather(*(threads.run(work, n) for n in range(9))) == [
+        (n, "others-0") for n in range(9)
+    ]
+    threads.close()
+    others.close()
+
+
 async def test_what_was_handed_over_is_finished_and_nothing_more_taken() -> None:
     threads = ReaderThreads(1, "test")
     done: list[int] = []
@@ -69,12 +87,19 @@ async def test_what_was_handed_over_is_finished_and_nothing_more_taken() -> None
 
 
 @pytest.mark.slow
-async def test_a_result_is_not_held_until_the_next_one() -> None:
+@pytest.mark.parametrize("is_handed_on", [False, True])
+async def test_a_result_is_not_held_until_the_next_one(is_handed_on: bool) -> None:
     class Picture:
         pass
 
-    threads = ReaderThreads(1, "test")
-    seen = weakref.ref(await threads.run(Picture))
+    def make() -> Picture:
+        if is_handed_on:
+            raise HandOn(Picture)
+        return Picture()
+
+    others = ReaderThreads(1, "others")
+    threads = ReaderThreads(1, "test", others)
+    seen = weakref.ref(await threads.run(make))
     for _ in range(100):
         if seen() is None:
             break
@@ -82,3 +107,4 @@ async def test_a_result_is_not_held_until_the_next_one() -> None:
     gc.collect()
     assert seen() is None
     threads.close()
+    others.close()

@@ -65,11 +65,13 @@ class WaitingStore(DiskStore):
         self.reads.set()
         self.writes.set()
 
-    def get(self, name: str) -> memoryview | None:
-        return self.on_its_way(super().get(name))
+    def get(self, name: str, most: int | None = None) -> memoryview | None:
+        return self.on_its_way(super().get(name, most))
 
-    def get_following(self, name: str, follow: Callable[[memoryview], str | None]) -> memoryview | None:
-        return self.on_its_way(super().get_following(name, follow))
+    def get_following(
+        self, name: str, follow: Callable[[memoryview], str | None], most: int | None = None
+    ) -> memoryview | None:
+        return self.on_its_way(super().get_following(name, follow, most))
 
     def on_its_way(self, value: memoryview | None) -> memoryview | None:
         """What was read, after a wait."""
