@@ -51,7 +51,7 @@ class SlowClientWatch:
             self._next_look = None
 
     def cut_off(self) -> None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, AttributeError):  # closed a moment ago
             self._transport.get_extra_info("socket").setsockopt(
                 socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO
             )

@@ -254,7 +254,7 @@ async def test_requests_are_written_in_time_and_before_what_follows_them(stream:
     logging.getLogger("origin").warning("second")
     assert [line.split()[2] for line in stream.getvalue().splitlines()] == ["GET", "second"]
     log(b"/third")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while "/third" not in stream.getvalue():  # noqa: ASYNC110 - the log sets no event
             await asyncio.sleep(0.01)
 
