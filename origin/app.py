@@ -60,8 +60,8 @@ class OriginApp(Starlette):
         self.origin = origin
         self._started = time.monotonic()
         self.draining = False
-        # The demo's pictures, by handler. Nobody needs the token for its playground.
-        self.shown: Mapping[str, tuple[str, ...]] | None = None
+        # Keys of the demo's pictures, by handler. Nobody needs the token for its playground.
+        self.demo_pictures: Mapping[str, tuple[str, ...]] | None = None
         self.load_again: Callable[[], Config] | None = None  # reads the configuration from where it came
         routes = public_routes(self)
         if origin.config.admin.port is None:
@@ -164,7 +164,8 @@ class OriginApp(Starlette):
     @property
     def playground(self) -> Playground | None:
         origin = self.origin
-        return make_playground(origin.config, origin.now(), self.shown or {}, is_open=self.shown is not None)
+        pictures = self.demo_pictures
+        return make_playground(origin.config, origin.now(), pictures or {}, is_open=pictures is not None)
 
     async def reload_configuration(self) -> str | None:
         """Read the configuration again. Returns what is wrong with it, and then the old one stays."""
