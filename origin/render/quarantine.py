@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from origin.errors import EncodingFailed
 from origin.errors import RenderFailed
+from origin.errors import RenderStarved
 from origin.errors import RenderTimeout
 from origin.errors import Unprocessable
 from origin.urls.options import Options
@@ -63,8 +64,8 @@ class Quarantine:
         """
         try:
             yield
-        except EncodingFailed:
-            raise  # the renderer is well
+        except (EncodingFailed, RenderStarved):
+            raise  # the renderer is well, or any other picture would have fared as this one
         except RenderTimeout:  # nothing over half of that size is tried again
             self._record(suspects().of_overrun, size / 2)
             raise

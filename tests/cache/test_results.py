@@ -281,6 +281,40 @@ async def test_a_dropped_original_leaves_nothing(cache: ResultCache, store: Wait
     assert store.count(CAT) == 0
 
 
+class CountingMemory(MemoryTier):
+    """Counts how often all of its names are looked through."""
+
+    looks = 0
+
+    def drop(self, prefix: str) -> set[str]:
+        self.looks += 1
+        return super().drop(prefix)
+
+
+async def test_an_original_that_nobody_has_is_dropped_without_work(upper: DictTier) -> None:
+    upper.knows_names = True
+    memory = CountingMemory(1_000_000)
+    cache = ResultCache(memory, [upper])
+    keep(cache, CAT, "300")
+    await cache.flush()
+    upper.calls.clear()
+    await cache.entry(DOG).drop()
+    assert (memory.looks, upper.calls) == (0, [])
+    await cache.entry(CAT).drop()
+    assert (memory.looks, upper.calls, upper.records) == (1, ["delete_prefix"], {})
+    await cache.close()
+
+
+async def test_an_original_that_memory_has_forgotten_is_dropped_from_the_disk(
+    cache: ResultCache, store: WaitingStore
+) -> None:
+    keep(cache, CAT, "300")
+    await cache.flush()
+    cache.memory.drop(CAT)
+    await cache.entry(CAT).drop()
+    assert store.count(CAT) == 0
+
+
 # Failures
 
 
