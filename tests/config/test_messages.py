@@ -463,6 +463,12 @@ MISTAKES: list[tuple[Any, str, str]] = [
         'expected a file, got "a\\nb", which is not there',
     ),
     (config(max_age=-1, crop=1), "handlers[0].crop", "expected true or false, got 1 (and 1 more)"),
+    # A misspelt key is missing under its name, too.
+    (
+        config(source={"type": "s3", "buckett": "b"}),
+        "handlers[0].source.buckett",
+        "unknown key; did you mean bucket? (and 1 more)",
+    ),
 ]
 
 
