@@ -133,17 +133,20 @@ class DiskStore:
         deleted = self._attempt("write", lambda engine: engine.delete(names=[name]), None)
         if deleted is None:
             self._delete_later(name)  # as a prefix: more may go, never less
+            deleted = self._remove_files(name)
         return bool(deleted)
 
     def delete_prefix(self, prefix: str) -> set[str]:
         """Remove all values whose names start with `prefix`; the names that were there.
 
-        Where the disk refuses, none of them is returned from now on, and the next write deletes them.
+        Where the disk refuses, none of them is returned from now on, and the next write deletes them. A
+        process that ends before has to empty the folder when it starts again.
         """
         if not _is_text(prefix):
             return set()  # no name starts so, and SQLite would refuse to look
         self._delete_later(prefix)
-        return self._attempt("write", self._delete_pending, set())
+        deleted = self._attempt("write", self._delete_pending, None)
+        return self._remove_files(prefix) if deleted is None else deleted
 
     def deletes_of_others(self) -> tuple[int, list[str]] | None:
         """The number of the last delete, and the prefixes that other processes have deleted since `heard`.
@@ -173,6 +176,7 @@ class DiskStore:
 
     def close(self) -> None:
         if self._pending_deletes:
+            self._health.retry_now()
             self._attempt("write", self._delete_pending, None)
         self._folder.close()
 
@@ -208,9 +212,15 @@ class DiskStore:
         if len(self._pending_deletes) > MAX_PENDING_DELETES:
             self._pending_deletes = ("",)  # everything
 
+    def _remove_files(self, prefix: str) -> set[str]:
+        """What a full disk allows still, and makes room there. The names that were there."""
+        self._folder.note_refusal()
+        return self._attempt("read", lambda engine: engine.remove_files(prefix), set())
+
     def _delete_pending(self, engine: Engine) -> set[str]:
         deleted = engine.delete(prefixes=self._pending_deletes)
         self._pending_deletes = ()
+        self._folder.forget_refusal()
         return deleted
 
 

@@ -133,6 +133,16 @@ class Engine:
                 sql("DELETE FROM Deletes WHERE time < ?", (now - DELETES_SECONDS,))
         return deleted
 
+    def remove_files(self, prefix: str) -> set[str]:
+        """Delete the files of values whose names start with `prefix`, and not their rows, which no full disk
+        lets go. The names; of these values, those with a file are not found any more.
+        """
+        sql = "SELECT key, filename FROM Cache WHERE key >= ? AND key < ?"
+        rows = self._cache._sql(sql, _range(prefix)).fetchall()
+        for _, filename in rows:
+            self._cache._disk.remove(filename)
+        return {name for name, _ in rows}
+
     def last_delete(self) -> int:
         """The number of the last delete that was written down."""
         sql = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'Deletes'"

@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from origin.cache import stray_files
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 
 _OURS = re.compile(rf"{re.escape(DATABASE)}(-wal|-shm|-journal)?|[0-9a-f]{{2}}")  # what the engine makes
 _DAMAGED = "damaged-"  # folders of what was moved aside
+_REFUSED = "delete-refused"  # a file that is there while the disk refuses to delete something
 
 
 class OpenFolder:
@@ -52,11 +54,13 @@ class OpenFolder:
         self._database = os.path.join(path, DATABASE)
         self._open: tuple[Engine, tuple[int, int]] | None = None  # and its `_inodes`
         self._opening = threading.Lock()
+        self._is_noted = False  # whether `note_refusal` was called
 
     def claim(self) -> None:
         """Lock the folder for this process. Raises ConfigError where it cannot be used, or another process
         uses it."""
         self._lock.acquire()
+        self._empty_after_refusal()
 
     def close(self) -> None:
         self.stored_names = self._learning = None
@@ -64,6 +68,33 @@ class OpenFolder:
             self._open[0].close()
             self._open = None
         self._lock.release()
+
+    def note_refusal(self) -> None:
+        """The disk refuses a delete. Where this process ends before it is made up for, the next one empties
+        the folder, unless others use it too.
+        """
+        if not self.shared:
+            self._is_noted = True
+            with suppress(OSError):  # a file without bytes can be made on most full disks
+                (self.path / _REFUSED).touch()
+
+    def forget_refusal(self) -> None:
+        if self._is_noted:
+            self._is_noted = False
+            with suppress(OSError):
+                os.remove(self.path / _REFUSED)
+
+    def _empty_after_refusal(self) -> None:
+        """The files that are left are deleted behind the next opening."""
+        if not (self.path / _REFUSED).exists():
+            return
+        try:
+            for end in ("-wal", "-shm", ""):
+                Path(self._database + end).unlink(missing_ok=True)
+            os.remove(self.path / _REFUSED)
+        except OSError as error:
+            raise ConfigError(f"{self.path} keeps what was purged, and cannot be emptied: {error}") from None
+        log.error("the cache in %s is emptied: the disk has refused to delete what was purged", self.path)
 
     def engine(self) -> Engine:
         """The open engine; opened anew where its folder was removed or replaced. Raises one of ERRORS."""

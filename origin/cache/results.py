@@ -32,7 +32,7 @@ from origin.errors import OriginError
 from origin.formats import ResultFormat
 
 MayBe = Callable[[ResultFormat], bool]
-"""Whether a picture can be in that format: who may write to a tier may put anything under its name."""
+"""Whether a result can be in that format. Others may be able to write to a tier, and put anything there."""
 LISTEN_SECONDS = 0.5  # between two looks at what other processes have deleted from a shared tier
 _NOTHING = Lookup(None)
 

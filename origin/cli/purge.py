@@ -39,10 +39,31 @@ def purge(config_path: str, key: str | None, prefix: str | None, url: str | None
     try:
         answer = _post(base, config.admin.token.get_secret_value(), {"handler": handler, **part})
     except urllib.error.HTTPError as error:
-        end_as_failed(f"{base} answered {error.code}: {error.read(500).decode(errors='replace')}")
+        told = error.read(500).decode(errors="replace").strip()
+        if error.code == 404 and not told.startswith("{"):
+            end_as_failed(
+                f"{base} answered 404, so nothing there takes purges; --url names the listener for "
+                "operators, with admin.port"
+            )
+        end_as_failed(f"{base} answered {error.code}: {told}")
     except (OSError, ValueError) as error:
         end_as_failed(f"{base} cannot be reached: {error}; --url names another address")
     click.echo(answer)
+    hint = _find_hint(config, handler, key or prefix or "", is_prefix=bool(prefix))
+    if hint and json.loads(answer).get("purged") == 0:
+        click.echo(f"origin: nothing of it was kept; {hint}", err=True)
+
+
+def _find_hint(config: Config, handler: str, text: str, *, is_prefix: bool) -> str:
+    """What is probably wrong with a key or prefix of which nothing is kept; empty where nothing looks so."""
+    mount = next((f"{each.prefix}/" for each in config.handlers if each.name == handler and each.prefix), "")
+    if text.startswith("/"):
+        return "a key begins without a slash"
+    if mount and (text.startswith(mount) or ("://" in text and f"/{mount}" in text)):
+        return f"a key is what stands behind {mount} in a URL"
+    if is_prefix and text.endswith("*"):
+        return "a prefix is the beginning itself, without *"
+    return "a key has no options" if "?" in text else ""
 
 
 def _default_base(config: Config) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ from origin.urls.srcset import Candidate
 from origin.urls.srcset import list_candidates
 from origin.urls.writing import Given
 
+_BARE = re.compile(
+    r"(?:^|[\s,)])([1-9][\d.]*)\s*(?:,|$)"
+)  # a length without a unit: browsers ignore all of it
 _DENSE = 2  # the density of the screens that a picture of a fixed size is for, beside 1
 
 Numbers = Sequence[int | float] | str | int | float
@@ -37,7 +41,8 @@ def choose(
     if widths and not densities:
         candidates = keep_admitted(list_candidates(options, whole_numbers("widths", widths)), grant)
         largest, _ = max(candidates, key=lambda one: int(one[1].removesuffix("w")))
-        return Choice(options if "w" in options else largest, tuple(candidates), sizes or "100vw")
+        sizes = "100vw" if sizes is None else _check_sizes(sizes)
+        return Choice(options if "w" in options else largest, tuple(candidates), sizes)
     if sizes is not None:
         raise TypeError("sizes tells the browser which of widths to take: give widths, or leave it out")
     if widths or densities:
@@ -66,6 +71,15 @@ def numbers(name: str, given: Numbers) -> list[float]:
     if isinstance(given, int | float):
         return [given]
     return list(_split(name, given) if isinstance(given, str) else given)
+
+
+def _check_sizes(given: str) -> str:
+    """Raises TypeError for what is no text, and ValueError for a length that a browser would not take."""
+    if not isinstance(given, str):
+        raise TypeError(f'sizes: expected a text such as "100vw", got {given!r}')
+    if bare := _BARE.search(given):
+        raise ValueError(f"sizes: {bare[1]} has no unit: write {bare[1]}px")
+    return given or "100vw"
 
 
 def _split(name: str, text: str) -> list[int | float]:

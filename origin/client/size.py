@@ -35,6 +35,16 @@ def find_size(options: Mapping[str, Given], info: Info | None) -> Size | None:
     return max(1, _round(width)) + left + right, max(1, _round(height)) + top + bottom
 
 
+def find_widest(options: Mapping[str, Given], info: Info) -> int | None:
+    """The largest `w`, with `h` in proportion, for which the original has the pixels: what is wider is no
+    larger, or has another shape. None where small originals grow. In CSS pixels, before `pad` and `rotate`.
+
+    Raises ValueError for a value that the origin would refuse.
+    """
+    box = _Box.of(options)
+    return None if box.enlarge else max(1, _round(box.widest_of(*_upright(options, info))))
+
+
 @dataclass(frozen=True, slots=True)
 class _Box:
     width: Fraction  # CSS px; 0: not asked for
@@ -72,6 +82,16 @@ class _Box:
         scale = max(scales) if self.fit == "outside" else min(scales)
         scale = scale if self.enlarge else min(scale, Fraction(1))
         return width * scale, height * scale
+
+    def widest_of(self, width: Fraction, height: Fraction) -> Fraction:
+        """How wide this shape can be without enlarging an original of that size."""
+        both = self.width and self.height and self.fit not in _SCALES_TO_FIT
+        shape = self.width / self.height if both else self.aspect
+        if shape is None:
+            return width
+        if self.fit == "contain" and both:  # wider boxes have more padding and the same picture
+            return max(width, height * shape, self.width)
+        return min(width, height * shape)
 
 
 def _upright(options: Mapping[str, Given], info: Info) -> tuple[Fraction, Fraction]:

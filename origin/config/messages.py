@@ -44,6 +44,7 @@ def first_mistake(error: ValidationError, data: Any) -> str:
     errors = error.errors(include_url=False)
     # A list with a bad entry is also reported as too short, which says nothing new.
     told = [errors[0], *(each for each in errors[1:] if each["type"] != "too_short")]
+    told.sort(key=lambda each: each["type"] == "missing")  # as a misspelt key is, too
     # What stands for several keys, as one `auth` for every request does, is wrong in each of them.
     first, *others = dict.fromkeys(_sentence(each, data) for each in told)
     return first + (f" (and {len(others)} more)" if others else "")

@@ -16,7 +16,10 @@ from origin.config.types import SecretText
 from origin.config.types import expected
 from origin.sources.url_registry import is_url_of_redis
 
-URL_OF_VALKEY = "a URL such as redis://host:6379/0, rediss://host:6379/0 or unix:///path"
+URL_OF_VALKEY = (
+    "a URL such as redis://host:6379/0, rediss://host:6379/0 or unix:///path, with special characters of a "
+    "password %-escaped (@ is %40, / is %2F)"
+)
 
 
 def _check_url(url: SecretStr) -> SecretStr:

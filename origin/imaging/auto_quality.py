@@ -20,7 +20,7 @@ from origin.imaging.vendor import pyvips
 LARGEST_MEASURED = 4_000_000
 """Pixels of the largest picture that is looked at as a whole. Of a larger one, and of an animation, the
 sample alone decides."""
-_SLACK = 0.7  # points, for which a large picture is not encoded once more
+_SLACK = 0.7  # points: for less than that, a large picture is not encoded once more
 
 MEASURING = Price(0.05, 16)
 """What it costs to look at a picture each time, after a first look."""

@@ -36,7 +36,7 @@ from origin.urls.options import OPTIONS
 from origin.urls.options import Options
 
 _SHARE_OF_TIME = 0.7  # of a render's deadline: renderers share cores, and pictures differ
-_SHARE_OF_MEMORY = 0.85  # of a renderer's: some is taken for other things, and what jobs left is in pieces
+_SHARE_OF_MEMORY = 0.85  # of a renderer's: the rest has other uses, or lies in small pieces behind jobs
 _SMALL = 0.1  # of time and memory: what a result may take, whatever decoding takes
 _LEAST = 3  # steps down to the least effort that any encoder has
 _SHRINKS_AGAIN = 2_000_000  # pixels of a result from which on memory may be what its encoder lacked

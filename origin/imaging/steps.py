@@ -205,8 +205,8 @@ def _blur_bands(image: pyvips.Image, sigma: float) -> pyvips.Image:
 
 
 def _continued(image: pyvips.Image) -> pyvips.Image:
-    """The image with the colours around them under pixels that are hardly seen: what their own are, nobody
-    has looked at, and against the rest they would be an edge."""
+    """The image with new colours under pixels that are hardly seen: those of the pixels around them. Nobody
+    has chosen the old ones, and beside the visible ones they would be an edge."""
     image = image.copy_memory()  # used three times
     around = _blur(image, 2 * _SHARPEN_SIGMA)
     colours = image.bands - 1

@@ -22,6 +22,7 @@ from origin.http.message import Response
 from origin.ingest.arrival import arriving
 from origin.ingest.auth import WriteAuthorizer
 from origin.ingest.forms import Form
+from origin.ingest.forms import content_type
 from origin.ingest.forms import read_form
 from origin.ingest.names import Moment
 from origin.ingest.names import NameTemplate
@@ -102,6 +103,8 @@ class Actions:
         form = await read_form(request, arriving(request, MAX_FORM), spool, "", False)
         if authorizer.needs_form:
             authorizer.authorize(request, form.fields)
+        else:
+            _refuse_others(request, form)
         stored = await self._actions[name](form)
         values = {} if stored is None else stored.values()
         reply = self._replies[name]
@@ -156,6 +159,20 @@ class Actions:
 def _refuse_grants(authorizer: WriteAuthorizer, request: Request) -> None:
     if authorizer.authorize(request, {}).grant is not None:
         raise WriteForbidden("an upload grant publishes and deletes nothing")
+
+
+def _refuse_others(request: Request, form: Form) -> None:
+    """A body that names keys in another way would be taken for one that names none, and a deletion for done.
+
+    Old clients, whose secret is in the form, may send what they like beside it. Raises Malformed and
+    NothingSent.
+    """
+    if form.spool.size:
+        kind = content_type(request).decode("latin-1") or "a body without a Content-Type"
+        raise Malformed(f"expected a form with the field key, and not {kind}")
+    names = [name for name, _ in form.pairs]
+    if names and not set(names) & set(_KEY_FIELDS):
+        raise NothingSent(f"expected the field key; the form has {', '.join(names[:3])}")
 
 
 def _crop(form: Form) -> Crop | None:

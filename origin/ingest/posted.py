@@ -190,7 +190,7 @@ def as_upload_failure(error: OriginError) -> OriginError:
     What a renderer died of lies in the picture: it takes more time or memory than there is.
     """
     if isinstance(error, UnsupportedFormat):
-        return Unsupported("this is no picture in a format that is accepted here")
+        return Unsupported(str(error))  # says which format it is, and nothing of ours
     if isinstance(error, Unprocessable):
         return Unsupported("the picture is damaged, or larger than what is accepted here")
     if isinstance(error, RenderStarved):

@@ -156,7 +156,8 @@ def with_token(origin: HasToken, action: Action, *, in_query: bool = False) -> A
         if len(keys) == 1 and not scheme:
             scheme, given = "bearer", keys[0]
         if scheme.lower() != "bearer" or not secrets.compare_digest(given.encode(), token.encode()):
-            return refusal(401, "a bearer token is needed", **{"www-authenticate": "Bearer"})
+            what = "the bearer token is wrong" if given else "a bearer token is needed"
+            return refusal(401, what, **{"www-authenticate": "Bearer"})
         return await answer(request)
 
     return checked

@@ -8,6 +8,7 @@ from typing import Any
 
 from origin.client.info import Info
 from origin.client.size import find_size
+from origin.client.size import find_widest
 
 WIDTH = 600  # CSS pixels, where nothing tells how large the result is
 _WIDE = (400, 800, 1200, 1600, 2400)  # device pixels: of phones to large screens
@@ -36,7 +37,7 @@ def find_layout(name: str, options: Mapping[str, Any], info: Info | None) -> Lay
     """
     size = find_size(options, info)
     width = size[0] if size else round(float(options.get("w") or WIDTH))
-    most = info.width if info and not options.get("enlarge") else max(_WIDE)
+    most = (find_widest(options, info) if info else None) or max(_WIDE)
     match name:
         case "fit":
             style = f"width: {width}px; max-width: 100%; height: auto"

@@ -62,7 +62,7 @@ def explain_options(handler: Handler, options: Options, defaults: OptionDefaults
         if options.lift:
             yield f"tone: {options.lift:+g} levels of 255 for each colour"
         yield f"size: {_describe_size(options)}"
-        yield from _describe_format(handler, options.format)
+        yield from _describe_format(handler, options)
 
 
 def _describe_original(handler: Handler, key: str) -> Iterator[str]:
@@ -106,12 +106,15 @@ def _around(options: Options) -> str:
     return f"around the point {x:g},{y:g}{zoomed}"
 
 
-def _describe_format(handler: Handler, format: str) -> Iterator[str]:
+def _describe_format(handler: Handler, options: Options) -> Iterator[str]:
     """The format of the result, as the renderer settles it."""
-    suiting = "jpg, png where it is transparent, gif where it is animated"
+    format, is_still = options.format, options.frame is not None
+    suiting = "jpg, png where it is transparent"
+    if not is_still:
+        suiting += ", gif where it is animated"
     if format == "auto":
         yield "format: by the Accept header of the request"
-        first = "avif; webp where the original is animated"
+        first = "avif" if is_still else "avif; webp where the original is animated"
         if handler.avif == "later":
             first += ", and until the avif has been made in idle time"
         yield f"  image/avif is named: {first}"
@@ -123,10 +126,8 @@ def _describe_format(handler: Handler, format: str) -> Iterator[str]:
         if others:
             yield f"  of {', '.join(others)}: {suiting}"
     else:
-        moves = (
-            "" if Format.named(format).holds_animation else "; the first frame where the original is animated"
-        )
-        yield f"format: {format}{moves}"
+        moves = is_still or Format.named(format).holds_animation
+        yield f"format: {format}{'' if moves else '; the first frame where the original is animated'}"
 
 
 def _describe_next(handler: Handler) -> Iterator[str]:

@@ -60,7 +60,7 @@ class Quarantine:
     def watching(self, suspects: Callable[[], Suspects], size: float) -> Iterator[None]:
         """Blame them where the renderer ends within the block, and clear them where it does not.
 
-        They are asked for only where it matters: their names may take time to make.
+        `suspects` is called only where it matters: their names may take time to make.
         """
         try:
             yield

@@ -40,7 +40,7 @@ from origin.sources.base import ReserveMemory
 from origin.sources.base import no_limit
 from origin.sources.base import reserve
 from origin.sources.http import HttpSettings
-from origin.sources.http_body import TooLarge
+from origin.sources.http_body import BodyTooLarge
 from origin.sources.http_body import read_body
 from origin.sources.http_session import HttpSession
 from origin.sources.http_session import LookUp
@@ -149,7 +149,7 @@ class HttpSource:
                 body = await read_body(
                     response, self._max_bytes, lambda size: reserve(reserve_memory, size, deadline)
                 )
-            except TooLarge as error:
+            except BodyTooLarge as error:
                 raise _Refused(Refusal.SIZE, Unprocessable(f"{url}: {error}")) from error
         if self._settings.keys is not None and sniff(body) is None:
             raise _Refused(Refusal.TYPE, UnsupportedFormat(f"{url}: {describe_refusal(body)}"))

@@ -23,6 +23,7 @@ import pytest
 
 from origin.cache.disk_store import MAX_PENDING_DELETES
 from origin.cache.disk_store import DiskStore
+from origin.cache.diskcache_safe import LOCK_TIMEOUT
 from origin.cache.health import RECOVERY_SECONDS
 from origin.cache.health import Health
 from tests.support.disk_stores import BIG
@@ -285,6 +286,56 @@ def test_a_purge_that_the_disk_refuses_holds_all_the_same(store: DiskStore, cloc
     assert get(store, "old") == BIG
 
 
+def test_a_purge_on_a_full_disk_takes_the_files_at_once(store: DiskStore, clock: Clock) -> None:
+    store.put("old1", BIG)
+    store.put("old2", BIG)
+    store.put("other", BIG)
+    with no_file_over(1):
+        assert store.delete_prefix("old") == {"old1", "old2"}
+    assert len(value_files(store)) == 1
+    after_a_crash = DiskStore(store.path, 50 * MB, clock)
+    assert [get(after_a_crash, name) for name in ("old1", "old2", "other")] == [None, None, BIG]
+    after_a_crash.close()
+    recover(store, clock)
+    store.put("old1", BIG[::-1])
+    assert get(store, "old1") == BIG[::-1]
+    assert store.count("old") == 1
+
+
+@pytest.mark.parametrize("is_crash", [True, False])
+def test_what_was_purged_does_not_come_back_with_the_next_start(
+    store: DiskStore, clock: Clock, caplog: pytest.LogCaptureFixture, is_crash: bool
+) -> None:
+    store.put("old", SMALL)
+    store.put("other", SMALL)
+    with no_file_over(1):
+        store.delete_prefix("old")
+        assert get(store, "other") == SMALL
+        if not is_crash:
+            store.close()
+    again = DiskStore(store.path, 50 * MB, clock)
+    again.open()
+    assert "emptied" in said(caplog)[-1]
+    assert get(again, "old") is None
+    again.put("new", SMALL)
+    again.close()
+    again.open()
+    assert get(again, "new") == SMALL  # that is done once
+    again.close()
+
+
+def test_a_purge_that_is_made_up_for_empties_nothing(store: DiskStore, clock: Clock) -> None:
+    store.put("old", SMALL)
+    store.put("other", SMALL)
+    with no_file_over(1):
+        store.delete_prefix("old")
+    store.close()
+    again = DiskStore(store.path, 50 * MB, clock)
+    again.open()
+    assert (get(again, "old"), get(again, "other")) == (None, SMALL)
+    again.close()
+
+
 @pytest.mark.slow
 def test_thousands_of_refused_deletes_are_bounded(store: DiskStore, clock: Clock) -> None:
     store.put("key", SMALL)
@@ -317,7 +368,7 @@ def locked(store: DiskStore) -> Iterator[None]:
             yield
         finally:
             process.stdin.close()
-            process.wait(10)
+            process.wait(60)
 
 
 @pytest.mark.slow
@@ -329,7 +380,7 @@ def test_a_lock_held_by_another_process_costs_no_read(store: DiskStore, clock: C
         assert time.monotonic() - start < 10
         start = time.monotonic()
         assert get(store, "key") == BIG
-        assert time.monotonic() - start < 1
+        assert time.monotonic() - start < LOCK_TIMEOUT
     recover(store, clock)
     store.put("other", BIG)
     assert get(store, "other") == BIG

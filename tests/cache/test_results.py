@@ -6,7 +6,6 @@ import asyncio
 import gc
 import sys
 import threading
-import time
 import traceback
 import weakref
 from collections.abc import AsyncIterator
@@ -76,13 +75,13 @@ class WaitingStore(DiskStore):
     def on_its_way(self, value: memoryview | None) -> memoryview | None:
         """What was read, after a wait."""
         self.reading.set()
-        assert self.reads.wait(10)
+        assert self.reads.wait(60)
         self.noted.append("get")
         return value
 
     def put_one(self, name: str, value: Pieces, heard: int | None = None) -> None:
         self.writing.set()
-        assert self.writes.wait(10)
+        assert self.writes.wait(60)
         self.noted.append("put")
         super().put_all([(name, value)], heard)
 
@@ -557,7 +556,7 @@ async def test_a_writer_older_than_all_remembered_purges_is_not_believed(
 async def test_what_was_never_kept_is_not_looked_for(cache: ResultCache, store: WaitingStore) -> None:
     keep(cache, CAT, "300")
     await cache.flush()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while cache.below.tiers[0].may_hold("strange"):  # noqa: ASYNC110 - a thread sets no event
             await asyncio.sleep(0.01)
     store.noted.clear()
@@ -591,7 +590,7 @@ async def test_a_result_that_is_being_written_counts_once(cache: ResultCache, st
 async def test_what_comes_within_a_moment_is_written_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(write_queue, "GATHER_SECONDS", 10.0)
+    monkeypatch.setattr(write_queue, "GATHER_SECONDS", 600.0)
     monkeypatch.setattr(write_queue, "MAX_GATHERED", 4)
     store, batches = DiskStore(tmp_path, 50_000_000), []
 
@@ -602,13 +601,12 @@ async def test_what_comes_within_a_moment_is_written_together(
     monkeypatch.setattr(store, "put_all", put_all)
     cache = cache_over(store)
     keep(cache, CAT, "300", "400", "500", "600")  # with the version and the original, six
-    start = time.monotonic()
-    await cache.purge(DOG)  # and what waits for company is not waited for
-    assert batches == [4, 2]
-    keep(cache, CATS, "300")
-    await cache.close()
+    async with asyncio.timeout(60):
+        await cache.purge(DOG)  # and what waits for company is not waited for
+        assert batches == [4, 2]
+        keep(cache, CATS, "300")
+        await cache.close()
     assert batches == [4, 2, 3]
-    assert time.monotonic() - start < 5
     assert DiskStore(tmp_path, 50_000_000).count() == 9
 
 
@@ -657,7 +655,7 @@ async def test_a_slow_tier_does_not_hold_the_others_back(
 ) -> None:
     lower.writes.clear()
     keep(tiers, CAT, "300")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(upper.records) < 3:  # noqa: ASYNC110 - nothing tells that a dictionary has changed
             await asyncio.sleep(0.001)
     assert lower.records == {}
@@ -785,7 +783,7 @@ def large(number: int = 0) -> Result:
 
 async def swept(cache: ResultCache, left: int) -> None:
     """Wait until a timer has swept what threads, too, have let go."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(cache._in_use) > left:  # noqa: ASYNC110 - a timer sets no event
             await asyncio.sleep(0.01)
     assert len(cache._in_use) == left

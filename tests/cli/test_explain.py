@@ -423,6 +423,18 @@ def test_what_is_told_of_auto_is_what_comes(
     assert types == {name: f"image/{format}" for name, format in came.items()}
 
 
+@pytest.mark.parametrize("still", ["frame=1", "anim=false"])
+def test_one_frame_is_told_as_the_still_that_it_is(
+    origin: Running, config: dict[str, Any], still: str
+) -> None:
+    told = explained(f"/h/animated?w=20&f=auto&{still}", build_config(config))["format"]
+    assert "image/avif is named: avif" in told
+    assert "neither, or */* alone: jpg, png where it is transparent" in told
+    assert explained(f"/h/animated?f=jpg&{still}", build_config(config))["format"] == ["jpg"]
+    avif = origin.get(f"/h/animated?w=20&f=auto&{still}", headers={"Accept": "image/avif"})
+    assert avif.type == "image/avif"
+
+
 def test_what_is_told_of_the_originals_own_format_is_what_comes(
     origin: Running, config: dict[str, Any]
 ) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from benchmarks import ports
 from origin.cli.purge import _default_base
 from origin.config.load import build_config
 from tests.support import pictures
-from tests.support import s3_servers
 from tests.support.commands import invoke
 from tests.support.commands import write_config
 from tests.support.running import Running
@@ -60,23 +60,58 @@ def test_a_purge_forgets_one_key_those_that_start_so_or_all(
 
 
 @pytest.mark.parametrize(
-    ("change", "handler", "status"),
-    [({"admin": {"token": "another-token-0123456789"}}, "h", 401), ({}, "nowhere", 404)],
+    ("arguments", "hint"),
+    [
+        (["--key", "/cat.jpg"], "a key begins without a slash"),
+        (["--prefix", "/"], "a key begins without a slash"),
+        (["--key", "h/cat.jpg"], "a key is what stands behind h/ in a URL"),
+        (["--key", "https://img.example.com/h/cat.jpg"], "a key is what stands behind h/ in a URL"),
+        (["--key", "cat.jpg?w=20"], "a key has no options"),
+        (["--prefix", "c*"], "a prefix is the beginning itself, without *"),
+    ],
+)
+def test_a_purge_of_nothing_says_what_was_probably_meant(
+    origin: Running, config: dict[str, Any], tmp_path: Path, arguments: list[str], hint: str
+) -> None:
+    url = f"http://127.0.0.1:{origin.port}/"
+    done = invoke("purge", "-c", write_config(tmp_path, config), "--url", url, *arguments, "h")
+    assert (done.exit_code, json.loads(done.stdout)) == (0, {"purged": 0})
+    assert done.stderr == f"origin: nothing of it was kept; {hint}\n"
+
+
+def test_a_listener_without_purges_is_told_as_such(
+    origin: Running, config: dict[str, Any], tmp_path: Path
+) -> None:
+    url = f"http://127.0.0.1:{origin.port}/elsewhere"
+    done = invoke("purge", "-c", write_config(tmp_path, config), "--url", url, "h")
+    assert done.exit_code == 1
+    assert done.stderr == (
+        f"origin: {url} answered 404, so nothing there takes purges; --url names the listener for operators, "
+        "with admin.port\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "handler", "answer"),
+    [
+        ({"admin": {"token": "another-token-0123456789"}}, "h", '401: {"error":"the bearer token is wrong"}'),
+        ({}, "nowhere", '404: {"error":"no handler has that name; there are h"}'),
+    ],
 )
 def test_what_the_origin_refuses_is_exit_1_with_its_answer(
-    origin: Running, config: dict[str, Any], tmp_path: Path, change: Any, handler: str, status: int
+    origin: Running, config: dict[str, Any], tmp_path: Path, change: Any, handler: str, answer: str
 ) -> None:
     path = write_config(tmp_path, config | change)
     done = invoke("purge", "-c", path, "--url", f"http://127.0.0.1:{origin.port}", handler)
     assert (done.exit_code, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"origin: http://127.0.0.1:{origin.port} answered {status}: ")
+    assert done.stderr == f"origin: http://127.0.0.1:{origin.port} answered {answer}\n"
     assert TOKEN not in done.stderr
 
 
 def test_an_origin_that_does_not_answer_is_exit_1_and_asks_for_its_address(
     config: dict[str, Any], tmp_path: Path
 ) -> None:
-    port = s3_servers.closed_port()
+    port = ports.closed_port()
     done = invoke("purge", "-c", write_config(tmp_path, config | {"http_port": port}), "h")
     assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr.startswith(f"origin: http://127.0.0.1:{port} cannot be reached: ")

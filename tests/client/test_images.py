@@ -272,6 +272,9 @@ def test_attributes_of_html_stand_among_the_options() -> None:
     ("arguments", "error", "message"),
     [
         ({"alt": None}, TypeError, "alt: expected a text; an empty one where the picture only decorates"),
+        ({"widths": [3], "sizes": 600}, TypeError, 'sizes: expected a text such as "100vw", got 600'),
+        ({"widths": [3], "sizes": "600"}, ValueError, "sizes: 600 has no unit: write 600px"),
+        ({"widths": [3], "sizes": "(min-width: 9em) 1vw, 600"}, ValueError, "600 has no unit"),
         ({"sizes": "50vw"}, TypeError, "sizes tells the browser which of widths to take: give widths"),
         ({"widths": [300], "w": 300}, TypeError, "give w and h beside widths"),
         ({"widths": [300], "densities": [2], "w": 1}, TypeError, "give widths or densities"),

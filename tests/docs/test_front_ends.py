@@ -12,6 +12,7 @@ import subprocess
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 from urllib.parse import urlsplit
 
 import pytest
@@ -21,6 +22,8 @@ from django.template import Template
 from django.test import override_settings
 
 from origin.client import Images
+from origin.client.info import Info
+from origin.client.size import find_size
 from origin.signing import decode_query
 from tests.support import django_site
 from tests.support.documents import ROOT
@@ -65,9 +68,20 @@ def test_another_cut_for_small_windows_has_the_shape_that_it_says() -> None:
         assert Fraction(width, height) == Fraction(
             int(str(attributes["width"])), int(str(attributes["height"]))
         )
-    (call,) = re.findall(r"`srcset\((.*?)\)`, where `w` and `h` are the shape", PAGE.text)
+    (call,) = re.findall(r"`srcset` of each source is `srcset\((.*?)\)`", PAGE.text)
     srcset = eval(f"Images('https://img.example.com', 'photos').srcset({call})", {"Images": Images})
-    assert re.findall(r"w=(\d+)&h=(\d+)&g=smart", srcset) == [("400", "533"), ("800", "1067")]
+    asked = [dict(parse_qsl(urlsplit(part.split()[0]).query)) for part in srcset.split(", ")]
+    assert asked == [{"w": width, "ar": "3:4", "g": "smart"} for width in ("400", "800")]
+
+
+def test_small_originals_have_the_size_that_it_says() -> None:
+    ((original, options, result),) = re.findall(r"(\d+ x \d+) of `([^`]*)`\nis (\d+ x \d+)", PAGE.text)
+    width, height = map(int, original.split(" x "))
+    box: dict[str, Any] = dict(parse_qsl(options))
+    info = Info(width, height)
+    assert "{} x {}".format(*find_size(box, info) or ()) == result
+    enlarged = find_size({**box, "enlarge": True}, info)
+    assert enlarged == find_size(box, None) == (300, 300)
 
 
 @pytest.mark.parametrize("block", PAGE.blocks("python"), ids=lambda block: block.split("\n")[0])

@@ -40,6 +40,7 @@ from tests.support.uploads import send
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 SECRET = "the secret of the application"
+TOKEN = "the-token-of-the-application"
 
 
 class Clock:
@@ -179,6 +180,28 @@ def test_what_cannot_be_published_is_refused(origin: Running) -> None:
     for pairs, status, kind in refused:
         answer = act(origin, "publish", *pairs)
         assert (answer.status, answer.kind) == (status, kind), pairs
+
+
+def test_an_action_without_its_field_is_told_so(tmp_path: Path) -> None:
+    """As deleted, it would be taken for done."""
+    (tmp_path / "pictures").mkdir()
+    stage = {"source": {"type": "local", "root": str(tmp_path / "waiting")}}
+    (tmp_path / "waiting").mkdir()
+    source = {"type": "local", "root": str(tmp_path / "pictures")}
+    handler = {"name": "up", "source": source, "write": {"auth": {"bearer": TOKEN}, "stage": stage}}
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+    with Running({"cache": {"path": str(tmp_path / "cache")}, "handlers": [handler]}) as origin:
+        for action in ("publish", "recrop", "delete"):
+            path = f"/up/-/{action}"
+            told = send(
+                origin.port, "POST", path, b'{"key": "a.jpg"}', {**bearer, "Content-Type": "application/json"}
+            )
+            assert (told.status, told.kind) == (400, "bad-request"), action
+            assert told.json["message"] == "expected a form with the field key, and not application/json"
+            told = send(origin.port, "POST", path, b"name=a.jpg", {**bearer, **FORM})
+            assert (told.status, told.kind) == (400, "nothing-sent"), action
+            assert told.json["message"] == "expected the field key; the form has name"
+        assert send(origin.port, "POST", "/up/-/delete", b"", bearer).status == 200  # of no picture
 
 
 def test_an_action_that_auth_does_not_name_is_off(origin: Running) -> None:

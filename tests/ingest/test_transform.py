@@ -168,7 +168,10 @@ def test_what_a_picture_is_can_be_asked(origin: Running) -> None:
     answer = posted(origin, "/images?f=json", pictures.land())
     told_facts = json.loads(answer.body)
     assert (answer.type, told_facts["width"], told_facts["height"]) == ("application/json", 1000, 600)
-    assert told(posted(origin, "/images?f=json", b"plain text")) == (415, "unsupported")
+    for body, message in ((b"plain text", "not a picture"), (pictures.svg(), "svg: not allowed here")):
+        refused = posted(origin, "/images?f=json", body)
+        assert told(refused) == (415, "unsupported")
+        assert json.loads(refused.body)["message"] == message
 
 
 def test_a_download_has_its_name(origin: Running) -> None:

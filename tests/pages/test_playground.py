@@ -353,6 +353,23 @@ FLUID = "width: 100%; height: auto"
         ("full", {}, {"width": 90, "height": 60}, "400", "100vw", FLUID),
         ("half", {"w": "400"}, INFO, "400, 800, 1200", "(min-width: 48rem) 50vw, 100vw", FLUID),
         ("fixed", {"w": "400"}, INFO, "", "", ""),
+        # No wider than the original can fill the same shape.
+        ("full", {"w": "300", "h": "300"}, INFO, "400, 800", "100vw", FLUID),
+        ("full", {"ar": "1"}, INFO, "400, 800", "100vw", FLUID),
+        ("full", {"rect": "0,0,0.5,1"}, INFO, "400, 600", "100vw", FLUID),
+        ("full", {"w": "300", "h": "300", "c": "false"}, INFO, "400, 800, 1200", "100vw", FLUID),
+        ("full", {"enlarge": "false"}, INFO, "400, 800, 1200", "100vw", FLUID),
+        ("full", {"enlarge": "true"}, INFO, "400, 800, 1200, 1600, 2400", "100vw", FLUID),
+        # A box with padding is there in any width; as it is shown, or larger while its picture can grow.
+        ("full", {"w": "300", "h": "300", "fit": "contain"}, INFO, "400, 800, 1200", "100vw", FLUID),
+        (
+            "fit",
+            {"w": "300", "h": "300", "fit": "contain"},
+            {"width": 200, "height": 150},
+            "150, 300",
+            "(max-width: 300px) 100vw, 300px",
+            "width: 300px; ",
+        ),
     ],
 )
 def test_widths_sizes_and_style_go_together(

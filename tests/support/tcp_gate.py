@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
+from tests.support.running import PATIENCE
 from tests.support.stream_server import stream_server
 
 State = Literal["open", "closed", "hanging"]
@@ -30,16 +31,16 @@ class TcpGate:
 
     def start(self) -> None:
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(PATIENCE)
 
     def set(self, state: State) -> None:
-        asyncio.run_coroutine_threadsafe(self._set(state), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._set(state), self._loop).result(PATIENCE)
 
     def stop(self) -> None:
         self.set("closed")
-        asyncio.run_coroutine_threadsafe(self._listening.aclose(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._listening.aclose(), self._loop).result(PATIENCE)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(PATIENCE)
         self._loop.close()
 
     async def _listen(self) -> None:

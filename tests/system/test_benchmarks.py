@@ -23,6 +23,7 @@ from PIL import Image
 from benchmarks import client
 from benchmarks import machine
 from benchmarks import pictures
+from benchmarks import ports
 from benchmarks import publish
 from benchmarks import replay
 from benchmarks import report
@@ -135,7 +136,7 @@ async def test_wrk_counts_answers_and_those_that_are_wrong(kind: str, are_right:
 
 
 async def test_a_server_that_is_not_there_is_an_error_for_each_request() -> None:
-    load = await client.open_loop(machine.free_port(), [(0.0, "/")] * 3, lambda _, reply: reply.status == 200)
+    load = await client.open_loop(ports.closed_port(), [(0.0, "/")] * 3, lambda _, reply: reply.status == 200)
     assert load.errors == 3
 
 
@@ -288,7 +289,7 @@ http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), http.server.BaseHTTPRequ
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc of Linux")
 def test_an_ended_server_leaves_none_of_its_processes(tmp_path: Path) -> None:
-    port = machine.free_port()
+    port = ports.closed_port()
     command = [sys.executable, "-c", FORKING, str(port), str(tmp_path / "child")]
     with servers.running("forking", command, (0,), tmp_path, port) as root:
         child = int((tmp_path / "child").read_text())
@@ -332,7 +333,7 @@ async def test_the_process_of_a_running_server_is_found_by_its_port() -> None:
     async with slow_server(0) as port:
         assert machine.listener(port) == os.getpid()
         assert servers.running_already("peer", f"http://127.0.0.1:{port}/{{key}}").pid == os.getpid()
-    assert machine.listener(machine.free_port()) is None
+    assert machine.listener(ports.closed_port()) is None
 
 
 @pytest.mark.slow

@@ -5,11 +5,12 @@ import { writeTag } from "./html.js";
 import { FORMATS } from "./options.js";
 import { Signer, readExpiry, readFormat } from "./signing.js";
 import { findSize } from "./size.js";
-import { Address, canonicalize, checkKey, checkNames, listCandidates, suggest, writeOptions } from "./urls.js";
+import { Address, canonicalize, checkKey, checkNames, checkSteps, listCandidates, readList, suggest, writeOptions } from "./urls.js";
 
 const SETTINGS = ["baseUrl", "prefix", "keys", "grant", "bucket"];
 const ATTRIBUTES = ["id", "class", "style", "title", "decoding", "fetchpriority", "crossorigin", "referrerpolicy"];
 const TAG = ["alt", "widths", "densities", "sizes", "formats", "info", "placeholder", "loading", "attrs", ...ATTRIBUTES];
+const BARE = /(?:^|[\s,)])([1-9][\d.]*)\s*(?:,|$)/; // a length without a unit: browsers ignore all of it
 const PLACEHOLDERS = ["lqip", "dominant", null];
 const OPENINGS = ["radius", "rotate", "pad"]; // through these a placeholder would show after loading
 const COLOUR = /^#[0-9a-f]{6}$/;
@@ -135,6 +136,7 @@ export class ImageOrigin {
   }
 
   #choose(options, { widths = [], densities = [], sizes }) {
+    checkSteps(widths, densities);
     if (widths.length && !densities.length) {
       const candidates = this.#list(options, widths);
       const [largest] = candidates.reduce((one, other) => (other[0].w > one[0].w ? other : one));
@@ -220,7 +222,7 @@ function writeStyle({ info, placeholder }, options) {
 }
 
 function listFormats(given = ["avif", "webp"], info) {
-  const names = given.map(readFormat);
+  const names = readList("formats", given, '["avif", "webp"]').map(readFormat);
   for (const name of names) {
     if (!Object.hasOwn(FORMATS, name)) {
       throw new RangeError(`formats: ${JSON.stringify(name)} is none of ${Object.keys(FORMATS).join(", ")}`);
@@ -231,7 +233,11 @@ function listFormats(given = ["avif", "webp"], info) {
 
 /** `{ 640: "100vw", else: 600 }` is `(max-width: 640px) 100vw, 600px`. */
 function writeSizes(ladder) {
-  if (typeof ladder === "string") return ladder;
+  if (typeof ladder === "string") {
+    const bare = BARE.exec(ladder);
+    if (bare) throw new TypeError(`sizes: ${bare[1]} has no unit: write ${bare[1]}px`);
+    return ladder;
+  }
   if (ladder === null || typeof ladder !== "object" || Array.isArray(ladder) || !("else" in ladder)) {
     throw new TypeError('sizes: expected a text, or widths of the window and an else: { 640: "100vw", else: "600px" }');
   }

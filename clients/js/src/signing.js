@@ -2,7 +2,7 @@
 
 import { FORMAT_NAMES } from "./options.js";
 import { checkBound } from "./grants.js";
-import { checkKey, checkNames, escape, findOption } from "./urls.js";
+import { checkKey, checkNames, escape, findOption, readList } from "./urls.js";
 
 const MIN_KEY = 32; // characters
 const MAX_GRANT = 2048; // characters
@@ -64,7 +64,7 @@ export class Signer {
       }
       fields.b = maxBytes;
     }
-    if (formats !== undefined) fields.f = formats.map(readFormat);
+    if (formats !== undefined) fields.f = readList("formats", formats, '["jpg", "png"]').map(readFormat);
     if (fields.f?.length === 0) throw new RangeError("formats: none is left; leave it out to permit all");
     if (mayReplace) fields.r = true;
     return this.#payload("origin/v1/upload", fields);

@@ -5,6 +5,7 @@ import { OPTIONS } from "./options.js";
 
 const BY_NAME = new Map(OPTIONS.flatMap((option) => [[option.name, option], [option.alias, option]]));
 BY_NAME.delete(null);
+const ENDS = new Set(["expiresIn", "expiresAt"]);
 const OF_TOKEN = new Set(["e", "expires", "t", "token"]);
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 const MAX_KEY = 1024; // bytes
@@ -85,6 +86,7 @@ export class Address {
 export function findOption(name) {
   const option = BY_NAME.get(name);
   if (option) return option;
+  if (ENDS.has(name)) throw new TypeError(`${name} is not an option; it stands behind them: { expiresIn: 3600 }`);
   if (OF_TOKEN.has(name)) throw new TypeError(`${name} belongs to the token: give expiresIn or expiresAt`);
   const near = suggest(name, BY_NAME.keys());
   throw new TypeError(`${name} is not an option${near ? `; did you mean ${near}?` : ""}`);
@@ -136,11 +138,18 @@ export function readValue(options, name) {
  */
 export function listCandidates(options, widths = [], densities = []) {
   const given = canonicalize(options);
+  checkSteps(widths, densities);
   if (!widths.length === !densities.length) {
     throw new TypeError("give widths or densities: a srcset is over one of them");
   }
   if ("dpr" in given) throw new TypeError("leave dpr out: widths are device pixels, and densities set it");
   return widths.length ? overWidths(given, widths) : overDensities(given, densities);
+}
+
+/** Throws for what is no list: a number would pass for an empty one. */
+export function checkSteps(widths, densities) {
+  readList("widths", widths, "[300, 600]");
+  readList("densities", densities, "[1, 2]");
 }
 
 function overWidths(given, widths) {
@@ -163,6 +172,12 @@ function overDensities(given, densities) {
     }
   }
   return densities.map((dpr) => [{ ...given, dpr }, `${dpr}x`]);
+}
+
+/** The list itself. Throws for anything else. */
+export function readList(name, given, example) {
+  if (Array.isArray(given)) return given;
+  throw new TypeError(`${name}: expected a list, such as ${example}, got ${JSON.stringify(given)}`);
 }
 
 /** Throws for a name that is none of these, with the one that was probably meant. */

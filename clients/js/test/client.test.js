@@ -123,6 +123,12 @@ test("mistakes are named before a URL is made", () => {
   throws(() => plain.img("cat.jpg", { alt: "", szies: "x" }), "szies is not an option; did you mean sizes?");
   throws(() => plain.img("cat.jpg", { alt: "", sizes: "x" }), "give widths");
   throws(() => plain.picture("cat.jpg", { alt: "", formats: ["bmp"] }), 'formats: "bmp" is none of');
+  throws(() => plain.picture("cat.jpg", { alt: "", formats: "webp" }), 'formats: expected a list, such as ["avif", "webp"], got "webp"');
+  throws(() => plain.img("cat.jpg", { alt: "", widths: 300 }), "widths: expected a list, such as [300, 600], got 300");
+  throws(() => plain.img("cat.jpg", { alt: "", widths: "300,600" }), 'widths: expected a list, such as [300, 600], got "300,600"');
+  throws(() => plain.srcset("cat.jpg", { w: 3, densities: 2 }), "densities: expected a list, such as [1, 2], got 2");
+  throws(() => plain.url("cat.jpg", { w: 3, expiresIn: 60 }), "expiresIn is not an option; it stands behind them: { expiresIn: 3600 }");
+  throws(() => plain.img("cat.jpg", { alt: "", expiresAt: 60 }), "expiresAt is not an option; it stands behind them");
   throws(() => plain.img("cat.jpg", { alt: "", info: { width: 3 } }), "info: expected what f=json answers");
   throws(() => plain.img("cat.jpg", { alt: "", info: { width: 3, height: 2, lqip: "x" } }), "info: lqip");
   throws(() => new ImageOrigin({ baseURL: "x", prefix: "x" }), "baseURL is unknown; did you mean baseUrl?");
@@ -148,6 +154,7 @@ test("a mistaken name of an expiry signs nothing that never ends", async () => {
     }
   }
   await assert.rejects(() => signed.upload("cat.jpg", { expiresIn: 60, formats: ["constructor"] }), /not the name of a format/);
+  await assert.rejects(() => signed.upload("cat.jpg", { expiresIn: 60, formats: "jpg" }), /^TypeError: formats: expected a list/);
 });
 
 test("no error repeats a secret", () => {
@@ -158,7 +165,7 @@ test("sizes", () => {
   assert.equal(plain.sizes({ 1024: "50vw", 640: "100vw", else: 600 }), "(max-width: 640px) 100vw, (max-width: 1024px) 50vw, 600px");
   assert.equal(plain.sizes({ "(orientation: portrait)": "100vw", else: "50vw" }), "(orientation: portrait) 100vw, 50vw");
   assert.equal(plain.sizes("50vw"), "50vw");
-  for (const wrong of [{ 640: "3px" }, { wide: 3, else: 3 }, null, []]) assert.throws(() => plain.sizes(wrong), /^TypeError: sizes: /);
+  for (const wrong of [{ 640: "3px" }, { wide: 3, else: 3 }, null, [], "600", "(max-width: 600px) 100vw, 600 "]) assert.throws(() => plain.sizes(wrong), /^TypeError: sizes: /);
 });
 
 test("Web Crypto is found where it is in a module alone, as in Node 18", async () => {
