@@ -19,7 +19,8 @@ backend origin {
     }
 }
 
-# Addresses that may purge.
+# Addresses that may purge. Where TLS ends in a program on this machine, everybody comes from 127.0.0.1, unless it
+# speaks the PROXY protocol: then it has to refuse PURGE.
 acl purgers {
     "127.0.0.1";
     "::1";
