@@ -9,13 +9,13 @@ LEAST_SHARE = 1 / 3
 """Of a core. Renderers are one more than cores, so what has less than this waits for other programs."""
 
 
-def cpu_seconds(pid: int) -> float:
-    """What all threads of a process have computed since it began; 0 where the system does not tell."""
+def cpu_seconds(pid: int) -> float | None:
+    """What all threads of a process have computed since it began; None where the system does not tell."""
     try:
         # The clock of clock_getcpuclockid(3): 2 us, where a look into /proc takes 30.
         return time.clock_gettime(~pid << 3 | 2)
     except OSError:
-        return 0.0
+        return None
 
 
 def is_computing(pid: int) -> bool:

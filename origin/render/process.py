@@ -68,7 +68,7 @@ class Renderer:
 
     command: ClassVar[Sequence[str]] = (sys.executable, "-m", "origin.imaging.worker")
     make_shared_memory: ClassVar[Callable[[], SharedMemory | None]] = staticmethod(make_shared_memory)
-    cpu_seconds: ClassVar[Callable[[int], float]] = staticmethod(cpu_seconds)
+    cpu_seconds: ClassVar[Callable[[int], float | None]] = staticmethod(cpu_seconds)
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class Renderer:
         self.template = template  # what it was forked from; None for a program that started by itself
         self._shared = shared
         self.jobs = 0
-        self._computed = 0.0  # seconds of CPU before its last job
+        self._computed: float | None = None  # seconds of CPU before its last job, where the system tells
         self.last_original = ""  # of the last job: what it may have decoded still
         self.hello: dict[str, Any] = {}
         self._watermarks: set[str] = set()  # digests of those that it keeps decoded
@@ -176,9 +176,14 @@ class Renderer:
             self._shared.trim()
 
     def is_starved(self, seconds: float) -> bool:
-        """Whether its job, which it got so many seconds ago, goes on and hardly had a core in that time."""
-        computed = type(self).cpu_seconds(self.process.pid) - self._computed
-        return computed < seconds * LEAST_SHARE and is_computing(self.process.pid)
+        """Whether its job, which it got so many seconds ago, goes on and hardly had a core in that time.
+
+        False where the system does not tell.
+        """
+        before, now = self._computed, type(self).cpu_seconds(self.process.pid)
+        if before is None or now is None:
+            return False
+        return now - before < seconds * LEAST_SHARE and is_computing(self.process.pid)
 
     def end(self) -> None:
         """End the process at once, whatever it is doing. A request to it fails with EOFError."""

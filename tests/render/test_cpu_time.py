@@ -30,13 +30,14 @@ def computing() -> Iterator[int]:
 def test_the_time_of_this_process_is_that_of_its_own_clock() -> None:
     before = time.process_time()
     told = cpu_seconds(os.getpid())
+    assert told is not None
     assert before <= told <= time.process_time()
 
 
 def test_the_time_of_another_process_goes_on_as_it_computes(computing: int) -> None:
     before = cpu_seconds(computing)
-    assert before > 0
-    wait_until(lambda: cpu_seconds(computing) > before, "it computes")
+    assert before
+    wait_until(lambda: (cpu_seconds(computing) or 0) > before, "it computes")
 
 
 def test_who_wants_a_core_computes_and_who_is_stopped_does_not(computing: int) -> None:
@@ -48,5 +49,5 @@ def test_who_wants_a_core_computes_and_who_is_stopped_does_not(computing: int) -
 def test_nothing_is_told_of_a_process_that_is_not_there() -> None:
     process = subprocess.Popen([sys.executable, "-ISc", ""])
     process.wait()
-    assert cpu_seconds(process.pid) == 0
+    assert cpu_seconds(process.pid) is None
     assert not is_computing(process.pid)

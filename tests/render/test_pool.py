@@ -600,18 +600,24 @@ async def test_a_renderer_that_never_answers_is_killed_at_the_deadline(script: S
 
 @pytest.mark.parametrize(
     ("hangs", "computed", "expected"),
-    [(False, 0.02, RenderStarved), (False, 0.04, RenderTimeout), (True, 0.0, RenderTimeout)],
-    ids=["starved", "slow", "hangs"],
+    [
+        (False, 0.02, RenderStarved),
+        (False, 0.04, RenderTimeout),
+        (True, 0.0, RenderTimeout),
+        (False, None, RenderTimeout),
+    ],
+    ids=["starved", "slow", "hangs", "nobody knows"],
 )
 async def test_who_computes_and_hardly_has_a_core_is_starved(
     script: Script,
     monkeypatch: pytest.MonkeyPatch,
     hangs: bool,
-    computed: float,
+    computed: float | None,
     expected: type[RenderTimeout],
 ) -> None:
     script.serve("while True: pass")
-    clock = iter([5.0, 5.0 + computed])  # at the beginning, and after 0.1 s
+    # At the beginning, and after 0.1 s.
+    clock = iter([None, None] if computed is None else [5.0, 5.0 + computed])
     monkeypatch.setattr(Renderer, "cpu_seconds", staticmethod(lambda pid: next(clock)))
     async with started() as pool:
         if hangs:
