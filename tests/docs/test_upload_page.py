@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import html
 import http.server
 import itertools
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
+from urllib.parse import unquote
 
 import pytest
 
@@ -34,14 +36,31 @@ STORED = "Your picture is stored."
 TOO_LATE = "This page has been open for too long. Please load it again."
 
 
-class _Quiet(http.server.SimpleHTTPRequestHandler):
+class _Application(http.server.SimpleHTTPRequestHandler):
+    """Writes what stands behind `?upload=` into the page, as an application writes a URL of its own."""
+
+    def do_GET(self) -> None:
+        path, _, query = self.path.partition("?")
+        if path != "/upload.html":
+            super().do_GET()
+            return
+        text = (EXAMPLES / "upload.html").read_text(encoding="utf-8")
+        assert text.count('action=""') == 1
+        url = unquote(query.removeprefix("upload="))
+        body = text.replace('action=""', f'action="{html.escape(url)}"').encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
     def log_message(self, format: str, *arguments: object) -> None: ...
 
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[str]:
     """Where the page comes from: another port is another origin (RFC 6454)."""
-    handler = functools.partial(_Quiet, directory=EXAMPLES)
+    handler = functools.partial(_Application, directory=EXAMPLES)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
