@@ -55,11 +55,11 @@ class ValueIsLarge(Exception):
 
 
 class _Connection(sqlite3.Connection):
-    """Closes itself when nobody uses it any more, as when its thread ends. From Python 3.13 on a connection
-    warns of that instead."""
+    """Closes itself when nobody uses it any more, as when its thread has ended. From Python 3.13 on a
+    connection warns of that instead."""
 
     def __del__(self) -> None:
-        with suppress(sqlite3.ProgrammingError):  # in another thread than its own: freeing it closes it then
+        with suppress(sqlite3.ProgrammingError):  # its file could not be opened
             self.close()
 
 
@@ -82,6 +82,7 @@ class SafeCache(diskcache.Cache):  # type: ignore[misc]  # diskcache is not type
                 os.path.join(self._directory, DATABASE),
                 timeout=self._timeout,
                 isolation_level=None,
+                check_same_thread=False,  # it may be found as garbage, and closed, in another one
                 factory=_Connection,
             )
             local.con.text_factory = _TEXT

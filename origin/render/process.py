@@ -100,11 +100,11 @@ class Renderer:
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BUFFER)
         with contextlib.suppress(OSError):  # of a system with another form of it: they keep their memory
             theirs.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _REST)
-        shared = cls.make_shared_memory()
-        memory = () if shared is None else (shared.theirs,)
         with theirs:
             connection = await RendererConnection.over(ours)
             hello = connection.request()
+            shared = cls.make_shared_memory()
+            memory = () if shared is None else (shared.theirs,)
             try:
                 if template is None:
                     process = await cls._run_program(arguments, theirs.fileno(), memory)

@@ -121,9 +121,11 @@ class Template:
         self._waiting.append(loop.create_future())
         try:
             socket.send_fds(self._requests, [request], list(descriptors))
-        except OSError:
+        except OSError as exc:
             self._waiting.pop()
             _adopt(-1)
+            if isinstance(exc, ConnectionError):
+                raise EOFError("the template has ended") from exc
             raise
         return await self._waiting[-1]
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import logging
+import os
 import re
 import resource
 import shutil
 import stat
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -211,6 +215,28 @@ def test_a_delete_of_what_is_no_text_does_not_stop_the_store(store: DiskStore) -
     store.put("key", SMALL)
     assert get(store, "key") == SMALL
     assert store.failures == 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc of Linux")
+def test_the_connections_of_threads_that_have_ended_are_closed(store: DiskStore) -> None:
+    """From Python 3.12 on one that another thread may not close stays open for ever."""
+    store.put("key", SMALL)
+    before = connections(store)
+    for _ in range(5):  # while the thread that learns the names may end as well
+        reader = threading.Thread(target=store.get, args=("key",))
+        reader.start()
+        reader.join()
+    gc.collect()
+    assert connections(store) < before + 5
+
+
+def connections(store: DiskStore) -> int:
+    """How many this process has: each has opened SQLite's log. The database itself SQLite closes later."""
+    names = []
+    for number in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            names.append(os.readlink(f"/proc/self/fd/{number}"))
+    return names.count(f"{store.path}/cache.db-wal")
 
 
 # What diskcache is never asked to do

@@ -728,6 +728,9 @@ def test_the_security_headers_are_those_of_the_contract() -> None:
     ],
 )
 def test_no_header_is_slow_to_read(read: Callable[[], object]) -> None:
-    start = time.process_time()
-    read()
-    assert time.process_time() - start < 0.05  # measured: 3 ms at most
+    took = []
+    for _ in range(3):  # the collector of garbage may meet one of them
+        start = time.process_time()
+        read()
+        took.append(time.process_time() - start)
+    assert min(took) < 0.05  # measured: 3 ms at most

@@ -208,11 +208,13 @@ def _big(kind: str, side: int, **options: Any) -> bytes:
     ids=["png", "interlaced png", "gif frames", "webp", "progressive jpeg", "avif"],
 )
 def test_a_bomb_is_refused_by_its_header(bomb: Callable[[], bytes], limits: dict[str, int]) -> None:
-    original = bomb()
-    start = time.process_time()
-    with pytest.raises(Unprocessable, match="pixels, more than"):
-        render(original, job(width=100, **limits))
-    assert time.process_time() - start < 0.1  # decoding any of them takes longer
+    original, took = bomb(), []
+    for _ in range(3):  # the collector of garbage may meet one of them
+        start = time.process_time()
+        with pytest.raises(Unprocessable, match="pixels, more than"):
+            render(original, job(width=100, **limits))
+        took.append(time.process_time() - start)
+    assert min(took) < 0.1  # decoding any of them takes longer
 
 
 @pytest.mark.parametrize("size", [(100_001, 1), (1, 100_001)])

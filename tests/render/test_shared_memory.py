@@ -136,3 +136,14 @@ async def test_no_descriptor_is_left_whatever_happens_to_a_renderer() -> None:
     await pool.render(pictures.small(), JOB, 30.0)
     await pool.close()
     assert files() <= before
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_a_renderer_that_nobody_wants_before_it_has_started_leaves_none_open(turns: int) -> None:
+    before = files()
+    starting = asyncio.ensure_future(Renderer.start(("--formats", "jpg")))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    starting.cancel()
+    await asyncio.gather(starting, return_exceptions=True)
+    assert [name for name in files() - before if "memfd" in name] == []

@@ -128,6 +128,18 @@ async def test_one_that_ends_before_it_answers_is_told_of(monkeypatch: pytest.Mo
     assert not adopts()
 
 
+async def test_one_that_has_ended_before_it_is_asked_is_told_of_in_the_same_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Template, "command", (sys.executable, "-c", ""))
+    template = Template()
+    await until(lambda: not template.alive)
+    with pytest.raises(EOFError, match="the template has ended"):
+        await template.fork(ARGUMENTS, [])
+    await template.close()
+    assert not adopts()
+
+
 @pytest.mark.slow
 async def test_a_renderer_that_nobody_waits_for_any_more_is_ended() -> None:
     before = children()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import itertools
 import resource
 import select
@@ -43,6 +44,7 @@ ONE_LINE = b"GET /status HTTP/1.1\r\nHost: x\r\n"
 STATUS = ONE_LINE + b"\r\n"
 BIG = 8_000_000  # bytes, more than the kernel keeps for a connection
 HASTY = Bounds(arrival=0.4, stall=0.5, linger=0.4)
+PATIENT = Bounds(arrival=PATIENCE)
 
 
 class Raw:
@@ -198,6 +200,13 @@ def hasty() -> Iterator[Door]:
 
 
 @pytest.fixture(scope="module")
+def patient() -> Iterator[Door]:
+    """One for requests that have as long as a busy machine takes to send them."""
+    with door(PATIENT) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A certificate and its key."""
     cert, key = certificate(tmp_path_factory.mktemp("tls"))
@@ -206,8 +215,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="module")
 def secure(pair: tuple[Path, Path]) -> Iterator[tuple[Door, ssl.SSLContext]]:
-    """The same with TLS, and what a client needs to trust it."""
-    with door(HASTY, pair) as opened:
+    """A listener with TLS that has no patience with slow readers, and what a client needs to trust it."""
+    with door(dataclasses.replace(HASTY, arrival=PATIENCE), pair) as opened:
         yield opened, ssl.create_default_context(cafile=pair[0])
 
 
@@ -295,18 +304,18 @@ def test_http_1_0_needs_no_host(origin: Running) -> None:
         (b"HTTP://whole.example/host", b"whole.example"),
     ],
 )
-def test_the_host_of_a_whole_url_counts(hasty: Door, target: bytes, host: bytes) -> None:
+def test_the_host_of_a_whole_url_counts(patient: Door, target: bytes, host: bytes) -> None:
     """RFC 9112 section 3.2.2."""
-    with Raw(hasty.port) as raw:
+    with Raw(patient.port) as raw:
         raw.send(b"GET " + target + b" HTTP/1.1\r\nHost: told.example\r\n\r\n")
         assert raw.answer()[2] == host
 
 
-def test_a_body_for_a_whole_url_has_the_limit_of_its_path(hasty: Door) -> None:
-    with Raw(hasty.port) as raw:
+def test_a_body_for_a_whole_url_has_the_limit_of_its_path(patient: Door) -> None:
+    with Raw(patient.port) as raw:
         raw.send(b"POST http://whole.example/there?w=3 HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx")
         assert raw.answer()[2] == b"/there"
-    assert hasty.limited[-1] == b"/there?w=3"
+    assert patient.limited[-1] == b"/there?w=3"
 
 
 def test_a_wish_for_http_2_is_answered_in_http_1(origin: Running) -> None:
@@ -493,8 +502,8 @@ def test_a_slow_answer_is_waited_for() -> None:
 
 
 @pytest.mark.slow
-def test_slow_loris_that_never_shakes_hands(secure: tuple[Door, ssl.SSLContext]) -> None:
-    with Raw(secure[0].port) as raw:
+def test_slow_loris_that_never_shakes_hands(pair: tuple[Path, Path]) -> None:
+    with door(HASTY, pair) as app, Raw(app.port) as raw:
         assert raw.send(b"\x16\x03\x01").is_closed()
 
 
@@ -587,38 +596,38 @@ def test_a_slow_reader_over_tls_has_no_copy_of_a_large_body(pair: tuple[Path, Pa
         assert (status, len(body)) == (200, BIG)
 
 
-def test_a_client_that_leaves_is_noticed(hasty: Door) -> None:
-    hasty.gone.clear()
-    hasty.held.clear()
-    with Raw(hasty.port) as raw:
+def test_a_client_that_leaves_is_noticed(patient: Door) -> None:
+    patient.gone.clear()
+    patient.held.clear()
+    with Raw(patient.port) as raw:
         raw.send(b"GET /held HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert hasty.held.wait(PATIENCE)
-    assert hasty.gone.wait(PATIENCE)
+        assert patient.held.wait(PATIENCE)
+    assert patient.gone.wait(PATIENCE)
 
 
 # Pipelines
 
 
-def test_pipelined_requests_are_answered_in_order(hasty: Door) -> None:
+def test_pipelined_requests_are_answered_in_order(patient: Door) -> None:
     paths = [f"/{number}" for number in range(100)]
-    with Raw(hasty.port) as raw:
+    with Raw(patient.port) as raw:
         raw.send(b"".join(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode() for path in paths))
         assert [raw.answer()[2].decode() for _ in paths] == paths
 
 
-def test_pipeline_flood_is_answered_as_far_as_it_is_read(hasty: Door) -> None:
-    with Raw(hasty.port) as raw:
+def test_pipeline_flood_is_answered_as_far_as_it_is_read(patient: Door) -> None:
+    with Raw(patient.port) as raw:
         raw.send(STATUS * 5000)
         answers = 0
         while raw.answer()[0] == 200:
             answers += 1
-        assert HASTY.pipeline <= answers < 5000
+        assert PATIENT.pipeline <= answers < 5000
 
 
 def test_a_pipeline_of_requests_with_many_fields_is_bounded() -> None:
     """What waits behind an answer is bytes, not parsed fields, and no more of them than the bound."""
     wide = b"GET /x HTTP/1.1\r\nHost: x\r\n" + b"abc: def\r\n" * 150 + b"\r\n"
-    with door(Bounds(arrival=PATIENCE)) as app, Raw(app.port) as raw:
+    with door(PATIENT) as app, Raw(app.port) as raw:
         raw.send(b"GET /held HTTP/1.1\r\nHost: x\r\n\r\n")
         assert app.held.wait(PATIENCE)
         (connection,) = app.listener.server_state.connections
@@ -637,15 +646,15 @@ def test_a_pipeline_of_requests_with_many_fields_is_bounded() -> None:
 
 def test_a_long_pipeline_within_the_bound_is_answered_whole() -> None:
     request = b"GET /%d HTTP/1.1\r\nHost: x\r\nX-Padding: " + b"p" * 400 + b"\r\n\r\n"
-    with door(Bounds(arrival=PATIENCE)) as app, Raw(app.port) as raw:
+    with door(PATIENT) as app, Raw(app.port) as raw:
         raw.send(b"".join(request % number for number in range(60)))  # 27 kB
         assert [raw.answer()[2] for _ in range(60)] == [b"/%d" % number for number in range(60)]
         raw.send(STATUS)
         assert raw.answer()[0] == 200
 
 
-def test_what_came_before_nonsense_is_answered(hasty: Door) -> None:
-    with Raw(hasty.port) as raw:
+def test_what_came_before_nonsense_is_answered(patient: Door) -> None:
+    with Raw(patient.port) as raw:
         raw.send(STATUS + b"nonsense\r\n\r\n")
         assert raw.answer()[0] == 200
         assert raw.is_closed()

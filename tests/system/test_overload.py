@@ -136,7 +136,7 @@ def test_a_request_beyond_the_queue_is_turned_away_at_once(start: Start) -> None
             assert answer.headers["Cache-Control"] == "no-store"
             assert (pictures.opened(answer.body).format, answer.type) == ("WEBP", "image/webp")
     assert min(took) < 0.05  # the others wait for this machine, not for the origin
-    assert max(took) < 2
+    assert max(took) < 15  # half of what who waits may take
     assert [exchange.answer().status for exchange in admitted] == [200, 200, 200]
 
 

@@ -168,9 +168,9 @@ def test_huge_output(origin: Running, query: str) -> None:
 def test_parser_that_takes_for_ever(origin: Running, target: str, headers: dict[str, str]) -> None:
     took = []
     for _ in range(3):
-        begun = time.perf_counter()
+        begun = time.process_time()  # of the origin as well, and of no other process
         assert origin.get(target, headers=headers).status < 500
-        took.append(time.perf_counter() - begun)
+        took.append(time.process_time() - begun)
     assert min(took) < 0.1
 
 
