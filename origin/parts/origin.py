@@ -185,6 +185,7 @@ class Origin:
         old_cdn = self.purges.follow(config, handlers)
         self.config, self.handlers, self.writers = config, handlers, writers
         self.pool, self._fallbacks = pool, fallbacks
+        self.admission.timeout = config.limits.queue_timeout
         await self.events.follow(config)
 
         async def close_old() -> None:
