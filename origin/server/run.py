@@ -39,7 +39,7 @@ from origin.urls.path import path_above
 
 log = logging.getLogger(__name__)
 
-_FIXED = (
+FIXED = (
     "http_host",
     "http_port",
     "https_enabled",
@@ -49,7 +49,7 @@ _FIXED = (
     "cache",
     "telemetry",
 )
-"""Keys that a reload cannot change."""
+"""Keys that a reload cannot change, and warns of. It refuses another `shared`."""
 
 
 class _Signals:
@@ -192,7 +192,7 @@ def _log_start(server: _Server) -> None:
 def _load_again(server: _Server, load: Callable[[], Config]) -> Config:
     """The configuration as it is now. Raises ConfigError."""
     config, old = load(), server.app.origin.config
-    for name in _FIXED:
+    for name in FIXED:
         if _value(config, name) != _value(old, name):
             log.warning("reload: %s has changed; that takes a restart", name)
     if server.certificate is not None and config.https_cert is not None and config.https_key is not None:
