@@ -138,6 +138,24 @@ def test_it_stands_in_the_place_of_signing(running: Callable[..., Running]) -> N
         assert origin.get("/h/land.jpg?w=30&t=for+/h/land.jpg").status == 200
 
 
+@pytest.mark.slow
+def test_a_source_that_cannot_be_closed_keeps_nothing_else_open(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(Shelf):
+        async def close(self) -> None:
+            raise RuntimeError("of the program")
+
+    shelf = Broken(**{"land.jpg": pictures.land()})
+    with Running(settings(tmp_path, tmp_path / "cache"), source=shelf) as origin:
+        body = origin.get("/h/land.jpg?w=30").body
+    assert origin.origin.pool.processes == []
+    assert "RuntimeError: of the program" in caplog.text
+    with Running(settings(tmp_path, tmp_path / "cache"), source=Shelf()) as origin:
+        kept = origin.get("/h/land.jpg?w=30")
+    assert (kept.body, "hit" in kept.headers["Cache-Status"]) == (body, True)
+
+
 def test_handlers_with_the_same_fallback_share_it(tmp_path: Path) -> None:
     source = {"type": "local", "root": str(tmp_path)}
     names = ({"name": "a"}, {"name": "b"}, {"name": "c", "quality": 10})

@@ -25,7 +25,10 @@ class Seen(NamedTuple):
 
 
 def read_seen(folders: Iterable[Path], handlers: str) -> Seen:
-    """What holds for all of the folders. `handlers` tells handlers and their sources from others."""
+    """The earliest of what the folders say; nothing is known where one of them says nothing.
+
+    `handlers` tells today's handlers and their sources from others.
+    """
     untils, is_of_these = [], True
     for folder in folders:
         try:

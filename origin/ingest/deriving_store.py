@@ -8,8 +8,9 @@ itself.
 1  note     the original is noted in the store: from now on its files may not fit it
 2  files    each is put in its place
 3  original comes last, so that what has an original has its files; or goes first, where it is removed
-4  look     the files are looked at once more; who finds others there looks at the original as well, behind
-            its own last file, as who repairs or rebuilds in another process does: one of two sees the other
+4  look     the files are looked at once more, and those that another process has changed are put again; then
+            the original is looked at too. A repair or rebuild looks at it behind its last file. So of two
+            that work at the same time, one sees the other
 5  note     goes
 6  purge    every handler that reads from here forgets the original and the files
 

@@ -1,13 +1,13 @@
 """Writes of several files that a crash may leave half: each is noted in the store before its first file.
 
-A note names the original and the process that writes. It goes when all files are written. What stands after
-that is of a write that failed, or of a process that died, and its original is repaired:
+A note names the original and the process that writes. It is removed when all files are written. A note that
+is left is that of a write that failed, or of a process that died, and its original is repaired:
 
-- notes of a process of this machine that is no more, and of writes of this one that have failed: at once;
-- any other note, once it has stood for `LEASE` seconds of this process's own clock: no write takes as long.
+- at once, where the process was on this machine and is no more, and where the write was one of this process;
+- otherwise once the note has stood for `LEASE` seconds of this process's own clock: no write takes as long.
 
-A store may keep a note without its text: SeaweedFS does, where the PUT was cut off. Its write had not begun.
-Such a note goes after as long.
+A store may keep a note without its text: SeaweedFS does, where the PUT was cut off. Its write had not begun,
+so such a note is removed after as long, and nothing is repaired.
 """
 
 from __future__ import annotations

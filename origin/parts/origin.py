@@ -47,6 +47,8 @@ from origin.sources import Store
 
 log = logging.getLogger(__name__)
 
+Close = Callable[[], Awaitable[None]]
+
 
 class Origin:
     """Every part of one running origin. `verify`, `sources` and `clock` are as in `create_app`."""
@@ -142,18 +144,18 @@ class Origin:
 
     async def close(self) -> None:
         self.is_open = False
-        await self.events.close()
-        await self.purges.close()
-        await self._http.close()
-        await _close(self.handlers, self.writers)
-        for source in self._builder.lent.values():
-            await source.close()
-        await self.pool.close()
-        if self.fleet is not None:
-            await self.fleet.close()
-        await self.caches.close()
-        if self.fleet is not None:
-            await self.fleet.close_bucket()
+        fleet = self.fleet
+        await _close(
+            self.events.close,
+            self.purges.close,
+            self._http.close,
+            *_closes(self.handlers, self.writers),
+            *(source.close for source in self._builder.lent.values()),
+            self.pool.close,
+            *(() if fleet is None else (fleet.close,)),
+            self.caches.close,
+            *(() if fleet is None else (fleet.close_bucket,)),
+        )
 
     async def replace(self, config: Config) -> Callable[[], Awaitable[None]]:
         """Take a new configuration; returns what closes the parts of the old one, once nothing needs them.
@@ -185,14 +187,15 @@ class Origin:
         old_cdn = self.purges.follow(config, handlers)
         self.config, self.handlers, self.writers = config, handlers, writers
         self.pool, self._fallbacks = pool, fallbacks
+        self.admission.timeout = config.limits.queue_timeout
         await self.events.follow(config)
 
         async def close_old() -> None:
-            await _close(old_handlers, old_writers)
-            if old_cdn is not None:
-                await old_cdn.close()
-            if is_new_pool:
-                await old_pool.close()
+            await _close(
+                *_closes(old_handlers, old_writers),
+                *(() if old_cdn is None else (old_cdn.close,)),
+                *((old_pool.close,) if is_new_pool else ()),
+            )
 
         return close_old
 
@@ -262,9 +265,17 @@ async def _open(handlers: Mapping[str, Handler], writers: Mapping[str, Writer]) 
                 log.error("handler %s: its source does not work yet: %s", handler.name, error)
 
 
-async def _close(handlers: Mapping[str, Handler], writers: Mapping[str, Writer]) -> None:
+def _closes(handlers: Mapping[str, Handler], writers: Mapping[str, Writer]) -> Iterator[Close]:
+    """What closes these, in order."""
     for writer in writers.values():
-        for part in writer.parts:
-            await part.close()
-    for handler in handlers.values():
-        await handler.close()
+        yield from (part.close for part in writer.parts)
+    yield from (handler.close for handler in handlers.values())
+
+
+async def _close(*closes: Close) -> None:
+    """Close one after the other; what fails keeps nothing behind it open."""
+    for close in closes:
+        try:
+            await close()
+        except Exception:
+            log.exception("a part of the origin could not be closed")

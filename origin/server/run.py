@@ -39,7 +39,7 @@ from origin.urls.path import path_above
 
 log = logging.getLogger(__name__)
 
-_FIXED = (
+FIXED = (
     "http_host",
     "http_port",
     "https_enabled",
@@ -49,7 +49,7 @@ _FIXED = (
     "cache",
     "telemetry",
 )
-"""Keys that a reload cannot change."""
+"""Keys that a reload cannot change, and warns of. It refuses another `shared`."""
 
 
 class _Signals:
@@ -109,7 +109,6 @@ async def _serve(
         task.add_done_callback(tasks.discard)
 
     signals = _Signals(reload)
-    config = app.origin.config
     with contextlib.ExitStack() as sockets:
         inherited = inherited_sockets(os.environ)
         bound = [sockets.enter_context(_open_socket(listener, inherited)) for listener in server.listeners]
@@ -136,7 +135,7 @@ async def _serve(
             stopped.cancel()
             if signals.stop.is_set():
                 app.draining = True
-                await _drain(server.connections, signals, config.drain)
+                await _drain(server.connections, signals, app.origin.config.drain)
             await _close(server, serving, signals)
     log.info("stopped")
 
@@ -193,11 +192,11 @@ def _log_start(server: _Server) -> None:
 def _load_again(server: _Server, load: Callable[[], Config]) -> Config:
     """The configuration as it is now. Raises ConfigError."""
     config, old = load(), server.app.origin.config
-    for name in _FIXED:
+    for name in FIXED:
         if _value(config, name) != _value(old, name):
             log.warning("reload: %s has changed; that takes a restart", name)
-    if server.certificate is not None:
-        server.certificate.reload()
+    if server.certificate is not None and config.https_cert is not None and config.https_key is not None:
+        server.certificate.load(config.https_cert, config.https_key)
     logs.configure(config.log.format, config.log.level)
     return config
 

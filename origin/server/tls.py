@@ -23,20 +23,18 @@ class Certificate:
 
     def __init__(self, cert: Path, key: Path) -> None:
         """Raises ConfigError."""
-        self._cert = cert
-        self._key = key
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.set_alpn_protocols(["http/1.1"])
-        self.reload()
+        self.load(cert, key)
 
-    def reload(self) -> None:
-        """Read the files again; connections from now on get the new certificate. Raises ConfigError, and then
-        the old one stays."""
-        fault = certificate_fault(self._cert, self._key)
+    def load(self, cert: Path, key: Path) -> None:
+        """Read the files; connections from now on get this certificate. Raises ConfigError, and then the old
+        one stays."""
+        fault = certificate_fault(cert, key)
         if fault is not None:
             raise ConfigError(fault)
-        self.context.load_cert_chain(self._cert, self._key)
-        self.expires = certificate_end(self._cert)
+        self.context.load_cert_chain(cert, key)
+        self.expires = certificate_end(cert)
 
     def numbers(self) -> Iterator[tuple[str, str, float]]:
         """Name, help and value of each number for the metrics."""

@@ -30,6 +30,7 @@ from origin.pages.playground import PATH as PLAYGROUND
 from origin.render.shared_memory import KEPT
 from origin.server.listener import BOUNDS
 from origin.server.listener import GRACE
+from origin.server.run import FIXED
 from origin.sources.reused_memory import MOST_BYTES
 from tests.support import pictures
 from tests.support.commands import command_named
@@ -57,6 +58,12 @@ def section(heading: str) -> str:
     start = OPERATIONS.text.index(f"\n## {heading}\n") + 1
     end = OPERATIONS.text.find("\n## ", start)
     return " ".join(OPERATIONS.text[start : end if end > 0 else None].split())
+
+
+def test_the_keys_that_take_a_restart_are_those_of_the_program() -> None:
+    text = section("Changing the configuration")
+    (sentence,) = [part for part in text.split(". ") if "take a restart" in part]
+    assert code(sentence.partition("take a restart")[0]) == list(FIXED)
 
 
 # --- Commands and paths ----------------------------------------------------------------------------

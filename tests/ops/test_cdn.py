@@ -387,3 +387,11 @@ async def test_what_cannot_be_sent_then_is_named(caplog: pytest.LogCaptureFixtur
     await queue.close()
     assert queue.lost == 1
     assert CAT_TAG in caplog.text
+
+
+async def test_a_mistake_of_ours_keeps_no_origin_from_stopping(caplog: pytest.LogCaptureFixture) -> None:
+    queue = CdnQueue(Target(ArithmeticError("of ours")), pause=Pauses())
+    queue.add(CAT)
+    await queue.close()
+    assert queue.lost == 1
+    assert "ArithmeticError: of ours" in caplog.text

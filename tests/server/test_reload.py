@@ -152,6 +152,16 @@ def test_what_takes_a_restart_is_said(start: Callable[..., FromFile]) -> None:
 
 
 @pytest.mark.slow
+def test_an_origin_drains_for_as_long_as_it_was_told_last(start: Callable[..., FromFile]) -> None:
+    origin = start(drain=3600)
+    origin.write(drain=0)
+    origin.hang_up(IN_FORCE)
+    origin.process.send_signal(signal.SIGTERM)
+    wait_until(lambda: "stopping: " in origin.log.read_text(), "the origin stops")
+    assert "and closed in 0 s" in origin.log.read_text()
+
+
+@pytest.mark.slow
 def test_a_renewed_certificate_is_served(start: Callable[..., FromFile], tmp_path: Path) -> None:
     cert, key = certificate(tmp_path)
     port = closed_port()
@@ -168,6 +178,18 @@ def test_a_renewed_certificate_is_served(start: Callable[..., FromFile], tmp_pat
     Path(cert).write_text("cut")
     origin.hang_up(GOES_ON)
     assert served_certificate(port) == second
+
+
+@pytest.mark.slow
+def test_a_certificate_at_another_place_is_served(start: Callable[..., FromFile], tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    (cert, key), (new_cert, new_key) = certificate(tmp_path), certificate(tmp_path / "new")
+    port = closed_port()
+    origin = start(https_enabled=True, https_port=port, https_cert=cert, https_key=key)
+    first = served_certificate(port)
+    origin.write(https_cert=new_cert, https_key=new_key)
+    origin.hang_up(IN_FORCE)
+    assert served_certificate(port) not in first
 
 
 def metrics(origin: Client) -> str:
@@ -219,6 +241,15 @@ def test_what_is_in_flight_ends_under_the_configuration_it_began_with(tmp_path: 
         assert "max-age=222" in origin.get("/h/b.jpg?w=30").headers["Cache-Control"]
         wait_until(lambda: not origin.app._retiring, "the old parts are closed")
         assert origin.origin.pool.size == 2
+
+
+@pytest.mark.slow
+def test_fetches_and_renders_wait_for_as_long_as_they_were_told_last(tmp_path: Path) -> None:
+    plain = settings(tmp_path, tmp_path / "cache")
+    with Running(plain, source=Shelf()) as origin:
+        new = build_config({**plain, "limits": {"queue_timeout": 7.5}})
+        origin.call(origin.app.reload(new))
+        assert (origin.origin.pool.queue_timeout, origin.origin.admission.timeout) == (7.5, 7.5)
 
 
 @pytest.mark.slow

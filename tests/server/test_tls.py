@@ -50,5 +50,5 @@ def test_a_wrong_new_certificate_leaves_the_old_one(pair: tuple[Path, Path]) -> 
     before = loaded.expires
     pair[0].write_text("cut")
     with pytest.raises(ConfigError):
-        loaded.reload()
+        loaded.load(*pair)
     assert loaded.expires == before
