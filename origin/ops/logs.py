@@ -163,6 +163,8 @@ def _request_text(line: RequestLine) -> str:
     )
     if forwarded:
         text += f" forwarded={forwarded[:_MAX_TEXT]!r}"
+    if response.key:
+        text += f" key={response.key[:_MAX_TEXT]!r}"
     if response.kind:
         text += f" class={response.kind} reason={_reason(response)!r}"
     if response.stages:
@@ -187,6 +189,8 @@ def _request_fields(line: RequestLine) -> Fields:
     }
     if line.forwarded:
         fields["forwarded"] = line.forwarded[:_MAX_TEXT]
+    if response.key:
+        fields["key"] = response.key[:_MAX_TEXT]
     if response.kind:
         fields |= {"class": response.kind, "reason": _reason(response)}
     return fields | {f"{stage}_ms": _milliseconds(took) for stage, took in response.stages.items()}
