@@ -3,7 +3,7 @@
     python -m benchmarks.costs             # all of it; ten minutes
     python -m benchmarks.costs blur webp   # what has these words in its name
 
-The figures stand in FORMATS (`origin/formats.py`), of decoders and encoders, and in STEPS
+The figures stand in FORMATS (`origin/formats/table.py`), of decoders and encoders, and in STEPS
 (`origin/imaging/steps.py`). Seconds are CPU time for a megapixel of a photograph with grain, the mean of
 two runs. Bytes are what the process maps more for each pixel of a larger picture than of a smaller one. Each
 is measured in a process of its own. Noise, which is harder than any photograph, is beside it.
@@ -36,6 +36,7 @@ from origin.formats import FORMATS
 from origin.formats import OUTPUTS
 from origin.formats import QUALITY
 from origin.formats import Format
+from origin.formats.writers import Effort
 from origin.imaging import load
 from origin.imaging.binding import load_libvips
 from origin.imaging.frame import Header
@@ -44,7 +45,6 @@ from origin.imaging.protocol import Job
 from origin.imaging.protocol import Watermark
 from origin.imaging.trim import trim
 from origin.urls.options import Options
-from origin.writers import Effort
 
 WORK = Path(__file__).parent / ".work" / "costs"
 SIZES = (2800, 2500), (4800, 2500)  # px: 7 and 12 megapixels, beyond where AVIF has its least effort

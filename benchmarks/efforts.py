@@ -44,13 +44,13 @@ from origin.formats import FORMATS
 from origin.formats import OUTPUTS
 from origin.formats import QUALITY
 from origin.formats import Format
+from origin.formats.writers import DEFAULT_EFFORT
+from origin.formats.writers import EFFORT_LEVELS
+from origin.formats.writers import EffortLevel
 from origin.imaging.binding import load_libvips
 from origin.imaging.pipeline import render
 from origin.imaging.protocol import Job
 from origin.urls.options import Options
-from origin.writers import DEFAULT_EFFORT
-from origin.writers import EFFORT_LEVELS
-from origin.writers import EffortLevel
 
 WORK = Path(__file__).parent / ".work" / "efforts"
 WIDTH = 500

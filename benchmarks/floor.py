@@ -16,6 +16,7 @@ from pathlib import Path
 
 from benchmarks import machine
 from benchmarks import pictures
+from benchmarks import ports
 from benchmarks import servers
 from benchmarks.bench import contender
 from benchmarks.bench import started
@@ -80,7 +81,7 @@ def measure(kilobytes: int, rounds: int, seconds: float) -> list[Row]:
 
 @contextlib.contextmanager
 def bare(body: Path, on: Sequence[int], name: str, kind: str, loop: str) -> Iterator[Server]:
-    port, folder = machine.free_port(), WORK / f"{kind}-{loop}"
+    port, folder = ports.closed_port(), WORK / f"{kind}-{loop}"
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "benchmarks.floor_app", kind, loop, str(body), str(port)]
     with servers.running(name, command, on, folder, port) as pid:

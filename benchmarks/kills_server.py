@@ -22,10 +22,10 @@ from benchmarks.kills_asking import TOKEN
 from benchmarks.kills_asking import WRITER
 from benchmarks.kills_pictures import SMALL
 from benchmarks.kills_places import Place
-from benchmarks.machine import free_port
 from benchmarks.machine import tree
 from benchmarks.origins import Process
 from benchmarks.origins import Serve
+from benchmarks.ports import closed_port
 
 PUBLIC, STAGE = "public", "stage"  # folders: what is served, and where uploads wait
 PICTURES, WITH_FILES, PARTS = (f"{PUBLIC}/{folder}" for folder in (FOLDER, DERIVED, CROPPED))
@@ -61,7 +61,7 @@ class Server:
     """`origin serve`, started again after each kill. `up` is set while it can be asked."""
 
     def __init__(self, place: Place, folder: Path, serve: Serve) -> None:
-        self.port = free_port()
+        self.port = closed_port()
         self.up = asyncio.Event()
         self.kills = 0
         self._place = place

@@ -9,7 +9,6 @@ import contextlib
 import os
 import platform
 import shutil
-import socket
 import time
 from collections.abc import Iterable
 from collections.abc import Sequence
@@ -46,12 +45,6 @@ def pinned(command: Sequence[str], to: Iterable[int]) -> list[str]:
 def pin_self(to: Iterable[int]) -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, set(to))
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def tree(root: int) -> list[int]:

@@ -24,6 +24,7 @@ from benchmarks import machine
 from benchmarks import misses
 from benchmarks import peers
 from benchmarks import pictures
+from benchmarks import ports
 from benchmarks import posted
 from benchmarks import quality
 from benchmarks import replay
@@ -134,7 +135,7 @@ def _store(bench: Bench, stack: contextlib.ExitStack, port: int) -> servers.Serv
 def _usual_port(bench: Bench) -> int:
     """That of the runs before: what is kept is named by it, and filled stores are kept. Another one where a
     run that goes on has it."""
-    file, port = bench.work / "s3-port", machine.free_port()
+    file, port = bench.work / "s3-port", ports.closed_port()
     if not file.exists():
         file.write_text(str(port))
     usual = int(file.read_text())

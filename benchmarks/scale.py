@@ -5,7 +5,7 @@
 What was measured is kept in `.work/scale/points.json`, and only other files are measured again; remove it
 where an encoder has changed.
 
-Prints what stands in the program: `scale` of the rows of `origin/formats.py`, and SIZES of
+Prints what stands in the program: `scale` of the rows of `origin/formats/table.py`, and SIZES of
 `origin/imaging/search.py`. Takes ten minutes on any machine, busy or not, since it measures no time. Pictures
 are those of the case `quality`; what they are compared with is the very picture that the encoder was given.
 """

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import peers
-from benchmarks.machine import free_port
 from benchmarks.machine import listener
 from benchmarks.machine import pinned
+from benchmarks.ports import closed_port
 
 PATIENCE = 40.0  # seconds until a server answers
 REPOSITORY = Path(__file__).parent.parent
@@ -111,7 +111,7 @@ def origin(
 
     `more`: top-level keys of the configuration beside those that have to be set.
     """
-    port, folder = free_port(), work / home
+    port, folder = closed_port(), work / home
     folder.mkdir(parents=True, exist_ok=True)
     config = {
         "handlers": [handler(source)],
@@ -143,7 +143,7 @@ def s3_stand_in(work: Path, originals: Path, on: Sequence[int], port: int) -> It
 @contextlib.contextmanager
 def nginx(work: Path, root: Path, on: Sequence[int], home: str = "nginx", port: int = 0) -> Iterator[Server]:
     """Static files by one worker without an access log, as fast as its manual's advice makes it."""
-    port, folder = port or free_port(), work / home
+    port, folder = port or closed_port(), work / home
     (folder / "temporary").mkdir(parents=True, exist_ok=True)
     temporary = "".join(
         f"{kind}_temp_path {folder}/temporary/{kind};\n"
@@ -172,7 +172,7 @@ http {{
 @contextlib.contextmanager
 def uvicorn(work: Path, body: Path, on: Sequence[int]) -> Iterator[Server]:
     """The web server under ours with an app that does nothing but send one picture."""
-    port, folder = free_port(), work / "uvicorn"
+    port, folder = closed_port(), work / "uvicorn"
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "benchmarks.bare_app", str(body), str(port)]
     with running("uvicorn", command, on, folder, port) as pid:
@@ -185,7 +185,7 @@ def thumbor(
 ) -> Iterator[Server]:
     """thumbor, one process a core, its results kept in files. With a store the originals come from there and
     are kept as well, which is its default; else they come from the folder."""
-    port, folder = free_port(), work / home
+    port, folder = closed_port(), work / home
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "thumbor.conf"
     loading = f"""LOADER = "thumbor.loaders.file_loader"
@@ -213,7 +213,7 @@ RESULT_STORAGE_STORES_UNSAFE = True
 @contextlib.contextmanager
 def ipx(work: Path, originals: Path, on: Sequence[int], store: Server | None) -> Iterator[Server]:
     """ipx over the store, or else over the folder. It keeps nothing."""
-    port, folder = free_port(), work / "ipx"
+    port, folder = closed_port(), work / "ipx"
     folder.mkdir(parents=True, exist_ok=True)
     command = [*peers.ipx(), "serve", "--dir", str(originals), "--host", "127.0.0.1", "--port", str(port)]
     if store is not None:

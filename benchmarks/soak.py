@@ -29,12 +29,12 @@ import uvloop
 
 from benchmarks import soak_pictures
 from benchmarks import soak_report
-from benchmarks.machine import free_port
 from benchmarks.machine import memory
 from benchmarks.machine import memory_of
 from benchmarks.origins import Process
 from benchmarks.origins import Serve
 from benchmarks.origins import serve
+from benchmarks.ports import closed_port
 from benchmarks.soak_faults import ACCESS
 from benchmarks.soak_faults import BUCKET
 from benchmarks.soak_faults import SECRET
@@ -66,7 +66,7 @@ HEALED = 15.0  # seconds until it is
 @contextlib.contextmanager
 def origin(folder: Path, store: Store, disk: Disk, serve: Serve) -> Iterator[tuple[Process, int]]:
     """The process and its port."""
-    port = free_port()
+    port = closed_port()
     source = {"type": "s3", "bucket": BUCKET, "endpoint_url": store.url, "region": "us-east-1"}
     keys = {"access_key": ACCESS, "secret_key": SECRET, "addressing_style": "path"}
     handler = {"name": "p", "source": source | keys, "error_status": "exact", "cache_time": 30}

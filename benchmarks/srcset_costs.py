@@ -24,12 +24,12 @@ from benchmarks.scale import rendered
 from origin.formats import FORMATS
 from origin.formats import QUALITY
 from origin.formats import Format
+from origin.formats.writers import DEFAULT_EFFORT
+from origin.formats.writers import EFFORT_LEVELS
+from origin.formats.writers import EffortLevel
 from origin.imaging.binding import load_libvips
 from origin.imaging.protocol import Job
 from origin.urls.options import Options
-from origin.writers import DEFAULT_EFFORT
-from origin.writers import EFFORT_LEVELS
-from origin.writers import EffortLevel
 
 WIDTHS = 320, 640, 960, 1280, 1600, 1920
 OUTPUTS = "jpg", "webp", "avif"

@@ -56,12 +56,14 @@ class OriginApp(Starlette):
     """Pictures are answered before Starlette's middleware, which would wrap every message of every hit.
     Everything else is Starlette's."""
 
-    def __init__(self, origin: Origin) -> None:
-        self.origin = origin
+    def __init__(self, make_origin: Callable[[], Origin]) -> None:
+        """`make_origin` is called again where a start has failed: what was closed does not open again."""
+        self.origin = origin = make_origin()
+        self._make_origin = make_origin
         self._started = time.monotonic()
         self.draining = False
-        # The demo's pictures, by handler. Nobody needs the token for its playground.
-        self.shown: Mapping[str, tuple[str, ...]] | None = None
+        # Keys of the demo's pictures, by handler. Nobody needs the token for its playground.
+        self.demo_pictures: Mapping[str, tuple[str, ...]] | None = None
         self.load_again: Callable[[], Config] | None = None  # reads the configuration from where it came
         routes = public_routes(self)
         if origin.config.admin.port is None:
@@ -99,7 +101,8 @@ class OriginApp(Starlette):
     async def _start(self) -> bool:
         """Open the origin with the first request: a program that mounts this app runs no lifespan for it.
 
-        The event loop closes it when it ends, with its other asynchronous generators.
+        Where that fails, the next request tries it again. The event loop closes it when it ends, with its
+        other asynchronous generators.
         """
         async with self._starting:
             if not self.origin.is_open:
@@ -108,6 +111,8 @@ class OriginApp(Starlette):
                     await anext(self._without_lifespan)
                 except (ConfigError, RendererBroken) as error:
                     log.error("the origin cannot start: %s", error)
+                    self.origin = self._make_origin()
+                    self.image_router = self._build_router()
         return self.origin.is_open
 
     def _build_router(self) -> Router:
@@ -164,7 +169,8 @@ class OriginApp(Starlette):
     @property
     def playground(self) -> Playground | None:
         origin = self.origin
-        return make_playground(origin.config, origin.now(), self.shown or {}, is_open=self.shown is not None)
+        pictures = self.demo_pictures
+        return make_playground(origin.config, origin.now(), pictures or {}, is_open=pictures is not None)
 
     async def reload_configuration(self) -> str | None:
         """Read the configuration again. Returns what is wrong with it, and then the old one stays."""
@@ -232,11 +238,15 @@ def create_app(
 
     Raises ConfigError.
     """
-    if isinstance(config, str | os.PathLike):
-        config = load_config(Path(config))
-    elif not isinstance(config, Config):
-        config = build_config(dict(config))
-    return OriginApp(Origin(config, verify, sources=sources, clock=clock))
+    settings = _read(config)
+    return OriginApp(lambda: Origin(settings, verify, sources=sources, clock=clock))
+
+
+def _read(config: Config | Mapping[str, Any] | str | os.PathLike[str]) -> Config:
+    """Raises ConfigError."""
+    if isinstance(config, Config):
+        return config
+    return load_config(Path(config)) if isinstance(config, str | os.PathLike) else build_config(dict(config))
 
 
 def create_admin_app(app: OriginApp) -> Starlette:

@@ -16,6 +16,7 @@
     ├── RenderFailed            render-failed       500   the renderer died
     │   ├── EncodingFailed      render-failed       500   the renderer could not write that result
     │   └── RenderTimeout       render-failed       504   the renderer was killed at its deadline
+    │       └── RenderStarved   render-failed       504   it hardly had a core: the machine is too busy
     ├── Overloaded              overloaded          503   no room in the queue
     └── WriteRefused            a picture that does not come in; its message is for the client
         ├── Malformed           bad-request         400   a request that cannot be read
@@ -132,6 +133,10 @@ class EncodingFailed(RenderFailed):
 
 class RenderTimeout(RenderFailed):
     status = 504
+
+
+class RenderStarved(RenderTimeout):
+    """The renderer hardly had a core until its deadline. It says nothing of the picture."""
 
 
 class Overloaded(OriginError):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-import re
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,9 +17,11 @@ from origin.delivery.request import ImageRequest
 from origin.parts.origin import Origin
 from origin.server.memory import freeze_gc
 from tests.support import pictures
+from tests.support.running import Clock
 from tests.support.running import Running
 from tests.support.running import Shelf
 from tests.support.running import settings
+from tests.support.running import wait_until
 
 KEY = "0123456789abcdef0123456789abcdef"
 
@@ -46,8 +46,9 @@ def _truthy(token: str, request: Request) -> Any:
 def running(tmp_path: Path) -> Callable[..., Running]:
     shelf = Shelf(**{"land.jpg": pictures.land()})
 
-    def start(verify: Verify, **handler: Any) -> Running:
-        return Running(settings(tmp_path, tmp_path / "cache", **handler), source=shelf, verify=verify)
+    def start(verify: Verify, clock: Clock | None = None, **handler: Any) -> Running:
+        config = settings(tmp_path, tmp_path / "cache", **handler)
+        return Running(config, source=shelf, verify=verify, clock=clock)
 
     return start
 
@@ -85,14 +86,37 @@ def test_only_true_lets_a_request_in(running: Callable[..., Running], verify: Ve
 
 @pytest.mark.slow
 def test_it_may_say_until_when(running: Callable[..., Running]) -> None:
-    now = int(time.time())
-    until = {"": now - 1, "soon": now + 60}
-    with running(lambda token, request: until[token]) as origin:
+    clock = Clock()
+    until = {"": int(clock()) - 1, "soon": int(clock()) + 60}
+    with running(lambda token, request: until[token], clock) as origin:
         assert origin.get("/h/land.jpg?w=30").kind == "forbidden"
-        answer = origin.get("/h/land.jpg?w=30&t=soon")
-        match = re.fullmatch(r"public, max-age=(\d+)", answer.headers["Cache-Control"])
-        assert match
-        assert 50 <= int(match[1]) <= 60
+        assert origin.get("/h/land.jpg?w=30&t=soon").headers["Cache-Control"] == "public, max-age=60"
+
+
+@pytest.mark.slow
+def test_each_of_two_clients_of_a_url_is_told_its_own_end(tmp_path: Path) -> None:
+    """Both wait for the source, the one whose permission ends first since before the other."""
+    shelf, clock = Shelf(**{"land.jpg": pictures.land()}), Clock()
+
+    def verify(token: str, request: Request) -> int:
+        return int(clock() + float(request.headers["x-seconds"]))
+
+    config = settings(tmp_path, tmp_path / "cache", cache_time=10, max_age=600, stale_while_revalidate=0)
+    with Running(config, source=shelf, verify=verify, clock=clock) as origin:
+        url, long = "/h/land.jpg?w=30", {"x-seconds": "5000"}
+        for _ in range(3):  # after the third, the URL is remembered
+            assert origin.get(url, headers=long).status == 200
+        clock.now += 20
+        shelf.hold()
+        asked = len(shelf.gets)
+        first = origin.send(url, headers={"x-seconds": "60"})
+        wait_until(lambda: len(shelf.gets) > asked, "the source was asked")
+        second = origin.send(url, headers=long)
+        renditions = origin.origin.handlers["h"].renditions
+        wait_until(lambda: renditions.waiting == 2, "both wait")
+        shelf.release()
+        controls = [each.answer().headers["Cache-Control"].split(", ") for each in (first, second)]
+    assert [control[1] for control in controls] == ["max-age=60", "max-age=600"]
 
 
 @pytest.mark.slow

@@ -17,8 +17,7 @@ import pytest
 ROOT = Path(__file__).parent.parent / "origin"
 # From the left to the right. A room knows the rooms to its left; those on one line do not know each other.
 LAYERS = (
-    "errors signatures writers",
-    "formats",
+    "errors formats",
     "http urls",
     "signing",
     "client sources cache",
@@ -39,7 +38,7 @@ CONFIG = ("config",)
 KNOWS_CONFIG = {"parts", "app", "server", "cli", *CONFIG}
 # Settings of old systems: the command line alone knows them, and they know nothing.
 CONVERT = "convert"
-CONFIG_KNOWS = {"errors", "formats", "signatures", "writers", "urls", "signing", "sources", *CONFIG}
+CONFIG_KNOWS = {"errors", "formats", "urls", "signing", "sources", *CONFIG}
 # The sandbox: nothing of it but its protocol is known outside.
 PUBLIC_OF_IMAGING = {"origin.imaging.protocol"}
 # Where each package from outside is at home: a room, or a file of one.
@@ -162,8 +161,7 @@ def test_tests_are_where_the_rooms_are() -> None:
 
 
 def test_the_first_floor_is_a_floor_plan() -> None:
-    modules = {"__init__.py", "__main__.py", "app.py"}
-    modules |= {"errors.py", "formats.py", "signatures.py", "writers.py"}
+    modules = {"__init__.py", "__main__.py", "app.py", "errors.py"}
     assert {path.name for path in ROOT.glob("*.py")} == modules
 
 
@@ -244,12 +242,7 @@ print(sorted(name for name in sys.modules if name.startswith("origin")))
     url, known = done.stdout.splitlines()
     assert url.startswith("https://img.example.com/photos/cat.jpg?w=300&t=")
     assert all(
-        name.startswith(
-            (
-                *("'origin.signing", "'origin.urls", "'origin.errors'"),
-                *("'origin.formats'", "'origin.signatures'", "'origin.writers'", "'origin'"),
-            )
-        )
+        name.startswith(("'origin.signing", "'origin.urls", "'origin.errors'", "'origin.formats", "'origin'"))
         for name in known.strip("[]").split(", ")
     )
 

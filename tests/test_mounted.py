@@ -19,6 +19,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from origin.app import create_app
+from origin.cache.folder_lock import FolderLock
 from origin.signing import UrlSigner
 from tests.support import pictures
 from tests.support.running import settings
@@ -126,6 +127,21 @@ def test_one_that_cannot_start_says_so(config: dict[str, Any], monkeypatch: pyte
     monkeypatch.setattr(RenderPool, "make_template", lambda: None)
     app = create_app(config)
     assert asyncio.run(status(app, "/h/a.jpg")) == 503
+
+
+@pytest.mark.slow
+def test_one_that_could_not_start_is_whole_once_it_can(config: dict[str, Any], tmp_path: Path) -> None:
+    """The cache is another process' until that has ended, as where a program replaces itself."""
+    other = FolderLock(tmp_path / "cache", False)
+    other.acquire()
+    app = create_app(config)
+
+    async def ask() -> list[int]:
+        before = await status(app, "/h/a.jpg?w=30")
+        other.release()
+        return [before, *[await status(app, f"/h/a.jpg?w={width}") for width in range(30, 34)]]
+
+    assert asyncio.run(ask()) == [503, 200, 200, 200, 200]
 
 
 async def status(app: Callable[..., Any], target: str) -> int:

@@ -22,14 +22,14 @@ from origin.urls.geometry_values import Degrees
 from origin.urls.geometry_values import Padding
 from origin.urls.geometry_values import Position
 from origin.urls.geometry_values import Rectangle
+from origin.urls.number_values import Number
+from origin.urls.number_values import NumberOr
+from origin.urls.number_values import Pixels
 from origin.urls.options import OPTIONS
 from origin.urls.options import Option
 from origin.urls.values import Choice
 from origin.urls.values import Flag
 from origin.urls.values import Kind
-from origin.urls.values import Number
-from origin.urls.values import NumberOr
-from origin.urls.values import Pixels
 
 SRC = Path(__file__).parent / "src"
 HEAD = "// Made by `python clients/js/make_options.py` from the origin's table of options. Do not edit.\n"

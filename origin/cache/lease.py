@@ -18,7 +18,7 @@ from typing import Protocol
 
 from origin.cache.mark_log import BusDown
 
-FIRST_POLL = 0.03  # seconds until who waits looks whether it is still held; longer each time
+FIRST_POLL = 0.03  # seconds before the first look whether it is still held; each pause is longer
 LAST_POLL = 0.25
 _POLL_GROWTH = 1.5
 
@@ -45,10 +45,10 @@ class Server(Protocol):
 
 
 class Kept(enum.Enum):
-    """What became of a lease that was to last longer."""
+    """Whether a lease could be made to last longer, as the script and Valkey tell."""
 
     OURS = 1
-    ANOTHERS = 0  # it expired, and another origin has it
+    LOST = 0  # it expired, and another origin has it
     GONE = -1  # nobody has it: it expired, or the server was emptied
     UNKNOWN = 2  # the server does not answer
 
@@ -59,7 +59,7 @@ class Lease:
     def __init__(self, server: Server, kind: str, name: str, seconds: float) -> None:
         digest = hashlib.sha256(name.encode()).hexdigest()[:40]
         self.key = f"{server.namespace}{kind}:{digest}"
-        self.token = os.urandom(16).hex()  # of who has it
+        self.token = os.urandom(16).hex()  # the value of the key while we have it
         self.seconds = seconds
         self._server = server
 

@@ -18,7 +18,7 @@ from origin.cache.lease import Polls
 from origin.cache.lease import Server
 
 T = TypeVar("T")
-MADE_SECONDS = 2.0  # after a render in which an origin that asks for a lease learns that the result is there
+MADE_SECONDS = 2.0  # after a render, for which others that ask for its lease are told that it is made
 _MADE = "made"  # the value of a lease whose result is in the bucket
 
 
@@ -64,14 +64,14 @@ class Leases:
     ) -> T:
         """What `make` gives here, or `look` finds once another origin has made it.
 
-        `seconds` is how long a lease lasts without news of who has it, and half of the longest wait for it.
+        A lease lasts `seconds` without news of its holder. It is waited for twice as long at most.
         """
         text = "\0".join([name, *sorted(self._stamp(name))])
         lease = Lease(self._server, "lease", text, seconds)
         give_up, polls = self._ticks() + 2 * seconds, Polls(self._sleep)
         while self._is_useful() and self._ticks() < give_up:
             holder = await self._take(lease)
-            if holder is None:  # which may have given it to us all the same
+            if holder is None:  # Valkey does not say, and may have given it to us
                 self.alone += 1
                 return await self._make(lease, make)
             is_ours = holder == lease.token

@@ -46,8 +46,10 @@ class Turn:
         self._lease = lease
 
     async def may_note(self) -> bool:
-        """Whether what the server answered may be written down: nobody else does, and nobody has taken back
-        since what there was to know of the URL."""
+        """Whether the server's answer may be written to the registry.
+
+        Not where another origin writes one, or where the URL has been added anew since this turn began.
+        """
         if self._lease is None:
             return True
         return await self._lease.extend() in (Kept.OURS, Kept.UNKNOWN)
@@ -133,19 +135,22 @@ class FleetLocks:
                 self.alone += 1
                 deadline.reschedule(None)
                 return
-            deadline.reschedule(asked if kept is Kept.ANOTHERS else asked + lease.seconds)
+            deadline.reschedule(asked if kept is Kept.LOST else asked + lease.seconds)
 
     # Fetches from other sites
 
     @asynccontextmanager
     async def turn(self, name: str) -> AsyncIterator[Turn]:
-        """Go first to a server that others are not to ask at the same time; or, once the first is through
-        with it or a while has passed, with all others that have waited."""
+        """Wait for the turn to ask a server.
+
+        The first origin goes at once. The others wait until it has its answer, `behind` seconds at most, and
+        then all go.
+        """
         lease = Lease(self._server, "turn", name, FETCH_SECONDS)
         try:
             try:
                 taken = await self._take(lease, self._behind, is_for_one=True)
-            except Overloaded:  # what there is to note, another one notes
+            except Overloaded:  # another origin writes down what there is to know
                 yield Turn(lease, is_first=False)
             else:
                 yield Turn(lease if taken.is_ours else None, is_first=not taken.has_waited)
@@ -153,14 +158,17 @@ class FleetLocks:
             await self._give_back(lease)
 
     async def end_turn(self, name: str) -> None:
-        """Let nobody note what a server answered to a request from before now."""
+        """Let nobody write down an answer to a request that was sent before now."""
         await Lease(self._server, "turn", name, 0.0).remove()
 
     # Both
 
     async def _take(self, lease: Lease, patience: float, *, is_for_one: bool = False) -> _Taken:
-        """Raises Overloaded where another origin has it for that many seconds; where it `is_for_one`, also
-        where a second one has it by then."""
+        """Take the lease, or wait for it for `patience` seconds.
+
+        Raises Overloaded where others still have it then. With `is_for_one` it waits for one other origin
+        alone, and raises Overloaded as soon as a second one has the lease.
+        """
         loop, polls = asyncio.get_running_loop(), Polls(self._sleep)
         give_up, first = loop.time() + patience, None
         while True:

@@ -37,7 +37,8 @@ LIST_SECONDS = 30.0  # between two lists of the marks, though the last one is kn
 MARGIN = 300.0  # seconds before the last look that are read again: clocks differ, and writes take time
 FRESH_SECONDS = 5.0  # after a look, in which the bucket is used
 UNWRITTEN_SECONDS = 3.0  # after which a mark that was heard of and is not in the bucket is written there
-MANY = 10_000  # new marks of one list, from which on all goes: fewer deletes, and the bucket has the results
+# From so many new marks on, all is dropped: that is one delete, and the bucket still has the results.
+MANY = 10_000
 MORE_DAYS = 2  # for which marks are kept longer than results
 
 

@@ -13,6 +13,9 @@ from origin.cache.records import Failure
 from origin.cache.records import Record
 from origin.cache.records import Result
 from origin.cache.records import Version
+from origin.cache.records import is_original
+from origin.cache.records import name_version
+from origin.cache.records import original_in
 from origin.cache.tier import Measure
 from origin.cache.tier import Tier
 from origin.errors import OriginError
@@ -53,15 +56,13 @@ class Lru(Generic[K, T]):
     def put(self, key: K, entry: T) -> bool:
         """Whether it was kept: an entry over an eighth of the capacity would push out too many others."""
         weight = self._weigh(entry)
-        old = self._entries.pop(key, None)
-        if old is not None:
-            self.weight -= self._weigh(old)
+        self.pop(key)
         if weight > self.capacity // 8:
             return False
         self._entries[key] = entry
         self.weight += weight
         while self.weight > self.capacity:
-            self.weight -= self._weigh(self._entries.popitem(last=False)[1])
+            self.pop(next(iter(self._entries)))
         return True
 
     def pop(self, key: K) -> bool:
@@ -79,6 +80,42 @@ class Lru(Generic[K, T]):
         return keys
 
 
+class ResultsByName(Lru[str, Result]):
+    """Results, and which of them are of one original: to purge one does not take a look at all."""
+
+    def __init__(self, capacity: int) -> None:
+        super().__init__(capacity, weigh_result)
+        self._of: dict[str, tuple[str, ...]] = {}  # names, by the name of their original
+
+    @property
+    def originals(self) -> int:
+        """Of how many originals there are results."""
+        return len(self._of)
+
+    def put(self, key: str, entry: Result) -> bool:
+        was_kept = super().put(key, entry)
+        if was_kept:
+            original = original_in(key)
+            self._of[original] = (*self._of.get(original, ()), key)
+        return was_kept
+
+    def pop(self, key: str) -> bool:
+        was_there = super().pop(key)
+        if was_there:
+            original = original_in(key)
+            others = tuple([name for name in self._of.pop(original) if name != key])
+            if others:
+                self._of[original] = others
+        return was_there
+
+    def delete_original(self, original: str) -> set[str]:
+        """Remove all results of an original; their names."""
+        names = set(self._of.get(original, ()))
+        for name in names:
+            self.pop(name)
+        return names
+
+
 class MemoryTier(Tier):
     """Versions and results by name; no originals. With a capacity of 0 it keeps nothing.
 
@@ -89,7 +126,7 @@ class MemoryTier(Tier):
 
     def __init__(self, capacity: int) -> None:
         """`capacity` is in bytes of results."""
-        self.results: Lru[str, Result] = Lru(capacity, weigh_result)
+        self.results = ResultsByName(capacity)
         self.versions: Lru[str, Version] = Lru(MAX_VERSIONS if capacity else 0, lambda _: 1)
 
     def keep(self, name: str, record: Record) -> bool:
@@ -100,6 +137,10 @@ class MemoryTier(Tier):
 
     def drop(self, prefix: str) -> set[str]:
         """Remove all records whose names start with `prefix`; their names."""
+        if is_original(prefix):
+            version = name_version(prefix)
+            names = self.results.delete_original(prefix)
+            return names | {version} if self.versions.pop(version) else names
         return self.results.delete(prefix) | self.versions.delete(prefix)
 
     async def get(self, name: str) -> Record | None:

@@ -85,6 +85,16 @@ def name_original(handler: str, source: str, key: str) -> str:
     return f"{handler}\0{source}\0{key}\0"
 
 
+def is_original(name: str) -> bool:
+    """Whether that is the name of an original, and not of more or of one of its records."""
+    return name.endswith("\0") and name.count("\0") == 3
+
+
+def original_in(name: str) -> str:
+    """The name of the original of a record."""
+    return name[: name.rfind("\0") + 1]
+
+
 def name_purged(handler: str, source: str, key: str | None, prefix: str | None) -> str:
     """The text that the names of all records start with that a purge removes.
 

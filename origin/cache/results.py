@@ -32,7 +32,7 @@ from origin.errors import OriginError
 from origin.formats import ResultFormat
 
 MayBe = Callable[[ResultFormat], bool]
-"""Whether a picture can be in that format: who may write to a tier may put anything under its name."""
+"""Whether a result can be in that format. Others may be able to write to a tier, and put anything there."""
 LISTEN_SECONDS = 0.5  # between two looks at what other processes have deleted from a shared tier
 _NOTHING = Lookup(None)
 
@@ -247,13 +247,17 @@ class ResultCache:
         return lookup if lookup.result is not None else Lookup(version)
 
     def _delete(self, original: str) -> list[asyncio.Future[set[str]]]:
-        """Remove all records of one original; what is under way for it may still be kept."""
-        version = name_version(original)
-        # What was found in the bucket is in memory too. A flood of names that nobody has costs it nothing.
-        is_known = self.memory.versions.get(version) is not None or not self.memory.versions.capacity
-        self.memory.drop(original)
+        """Remove all records of one original; what is under way for it may still be kept.
+
+        No result is reached without the version. So a flood of names that nobody has costs neither a look
+        through all of memory nor a delete of the disk.
+        """
+        in_memory = self.memory.versions.get(name_version(original)) is not None
+        if in_memory:
+            self.memory.drop(original)
         self._in_use.delete(original)
-        return self.below.delete(original, is_known=is_known)
+        # What was found in the bucket is in memory too.
+        return self.below.delete(original, is_known=in_memory or not self.memory.versions.capacity)
 
 
 class Entry:

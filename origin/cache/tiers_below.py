@@ -98,11 +98,12 @@ class TiersBelow:
             queue.put(name, record)
 
     def delete(self, original: str, *, is_known: bool) -> list[asyncio.Future[set[str]]]:
-        """Remove all records of one original, which is known here or not."""
+        """Remove all records of one original from the tiers that may have them. `is_known`: memory has it, or
+        cannot tell."""
         version = name_version(original)
         if self.bucket is not None and (is_known or not self.bucket.may_hold(version)):
             self.bucket.delete_prefix(version)  # without it nothing there is reached; nobody waits for it
-        return [queue.delete_prefix(original) for queue in self.own]
+        return [queue.delete_prefix(original) for queue in self.own if queue.may_hold(version)]
 
     def begin_purge(self, prefix: str) -> tuple[set[str], list[asyncio.Future[set[str]]]]:
         """Remove all that starts with `prefix` from this origin; names, and more of them once it is done."""

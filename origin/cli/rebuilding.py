@@ -24,6 +24,7 @@ from origin.ingest.store import purge_nothing
 from origin.parts.rendering import pool_arguments
 from origin.parts.rendering import render_settings
 from origin.parts.shared import locks_of
+from origin.parts.write import Common
 from origin.parts.write import make_picture_store
 from origin.render.pool import RenderPool
 from origin.render.process import RendererBroken
@@ -62,13 +63,11 @@ async def _opened(config: Config, handler: Handler, jobs: int) -> AsyncIterator[
     async with locks_of(config.shared) as hold:
         pictures = make_picture_store(
             handler,
+            Common(pool, FetchAdmission(timeout=PATIENCE), hold),
             store,
             purge_nothing,  # an origin that is running looks at originals alone, and they stay as they are
             settings=render_settings(config, handler, watermarks),
             defaults=config.option_defaults(handler),
-            pool=pool,
-            admission=FetchAdmission(timeout=PATIENCE),
-            hold=hold,
         )
         assert isinstance(pictures, DerivingStore)
         await pool.start()

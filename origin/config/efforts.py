@@ -13,9 +13,9 @@ from origin.config.types import expected
 from origin.config.types import expects
 from origin.formats import OUTPUTS
 from origin.formats import Format
-from origin.writers import DEFAULT_EFFORT
-from origin.writers import EFFORT_LEVELS
-from origin.writers import EffortLevel
+from origin.formats.writers import DEFAULT_EFFORT
+from origin.formats.writers import EFFORT_LEVELS
+from origin.formats.writers import EffortLevel
 
 _NAMES = [format.name for format in OUTPUTS]
 _TEXT = f'{", ".join(EFFORT_LEVELS)}, or one per format such as {{"avif": "fast"}}'

@@ -34,7 +34,7 @@ class FoundNames:
         self.forget()
 
     def forget(self) -> None:
-        """After a purge. What is being looked for now is not kept: it goes into the table before."""
+        """After a purge. What is being looked for now is not kept: it goes into the old table."""
         self._found: Lru[str, _Found] = Lru(MAX_NAMES, lambda _: 1)
 
     def fresh(self, key: str) -> int | None:

@@ -144,6 +144,8 @@ class Handler:
 
     async def respond(self, image: ImageRequest, request: Request) -> Response:
         """The answer to a GET or HEAD: steps 2 to 5. Raises ClientGone."""
+        if not self._authorizer.lasts:
+            image = image.for_one_client()
         meant = image.otherwise[0] if image.otherwise else image
         try:
             if self._refuses_loops:

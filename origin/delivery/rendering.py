@@ -118,9 +118,11 @@ class Rendering:
 
 
 def _suspects(variant: Variant, current: FetchedOriginal) -> Suspects:
-    """A crash is blamed on this version of the original. An overrun of time is blamed on it in this format:
-    a large picture may be slow to encode in one and quick in the others. What other options than those of
-    size make slow is not blamed on the picture without them."""
+    """A crash is blamed on this version of the original, whatever was asked for.
+
+    An overrun of time is blamed on it in this format alone: a large picture may be slow to encode in one and
+    quick in the others. With effects it counts apart from the plain picture: they may be what is slow.
+    """
     version = variant.original + current.version.etag
     look = "plain" if _is_plain(variant.options) else "changed"
     return Suspects(version, f"{version}|{variant.format}|{look}")

@@ -256,9 +256,9 @@ class Renditions:
             if made is not None:
                 return made
         try:
-            with ExitStack() as expected:
+            with ExitStack() as reserved:
                 if lookup.result is None and variant.format != AS_IT_IS:
-                    expected.enter_context(self._pool.reserve(self._handler))
+                    reserved.enter_context(self._pool.reserve(self._handler))
                 current = await self.originals.current(original, key, lookup.version)
                 revalidated = _revalidated(lookup.result, current)
                 if revalidated is not None:
@@ -268,7 +268,7 @@ class Renditions:
                     return found
                 async with self._rendering.admitted(variant, current):
                     current = await self.originals.body(original, key, current)
-                    expected.close()
+                    reserved.close()  # `render` takes a turn of its own
                     return await self._rendering.render_and_keep(variant, current, entry)
         except Overloaded:
             outcome = self.kept.stale_if_error(lookup)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import replace
 from typing import NamedTuple
 
 from origin.cache.records import Result
@@ -108,6 +109,10 @@ class ImageRequest:
     saved_as: str = ""  # the key that the URL has, where it means another one
     # What the URL means where the source has no such key: the first of these that is there.
     otherwise: tuple[ImageRequest, ...] = ()
+
+    def for_one_client(self) -> ImageRequest:
+        """The same, with an `expires` of its own: another client may have another permission."""
+        return replace(self, otherwise=tuple(replace(choice) for choice in self.otherwise))
 
     @property
     def choices(self) -> tuple[ImageRequest, ...]:

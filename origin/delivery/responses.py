@@ -38,7 +38,7 @@ from origin.http.message import Request
 from origin.http.message import Response
 from origin.http.message import header_value
 from origin.http.message import serialize_headers
-from origin.ops.logs import redact_text
+from origin.ops.redaction import redact_text
 
 STALE_MAX_AGE = 10  # seconds: CDNs ask again soon for what is stale here, or will soon be another
 

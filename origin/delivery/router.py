@@ -44,8 +44,10 @@ from origin.http.message import fold_headers
 from origin.http.message import text_response
 from origin.http.request_id import request_id
 from origin.ops import logs
-from origin.ops.logs import RequestLine
+from origin.ops.logs import AccessLine
 from origin.ops.metrics import Metrics
+from origin.ops.redaction import redact_path
+from origin.ops.redaction import redact_url
 from origin.ops.routes import S3_EVENTS
 from origin.ops.tracing import RequestTracer
 
@@ -255,8 +257,8 @@ class Router:
     def _redact(self, raw_path: bytes, query: bytes) -> str:
         """Path and query for logs and traces."""
         if self.mounts.signs_in_path:
-            raw_path = logs.redact_path(raw_path, self.mounts.find_signed_prefix(raw_path))
-        return logs.redact_url(raw_path, query)
+            raw_path = redact_path(raw_path, self.mounts.find_signed_prefix(raw_path))
+        return redact_url(raw_path, query)
 
     def _record(
         self,
@@ -277,7 +279,7 @@ class Router:
             forwarded = addresses.decode("latin-1")
             forwarded = forwarded if _ADDRESSES.fullmatch(forwarded) else ""
         id = request_id(headers)
-        logs.log_request(RequestLine(method, redacted, response, seconds, client, id, forwarded))
+        logs.log_request(AccessLine(method, redacted, response, seconds, client, id, forwarded))
 
 
 def _is_worth_remembering(request: Request, image: ImageRequest) -> bool:

@@ -15,6 +15,7 @@ from origin.errors import UnsupportedFormat
 from origin.formats import Format
 from origin.formats import refusal
 from origin.formats import sniff
+from origin.formats.writers import EffortLevel
 from origin.imaging.protocol import Job
 from origin.imaging.protocol import Watermark
 from origin.sources.object_metadata import Crop
@@ -24,7 +25,6 @@ from origin.urls.options import BY_NAME
 from origin.urls.options import Options
 from origin.urls.parsing import OptionDefaults
 from origin.urls.query import Pair
-from origin.writers import EffortLevel
 
 Passthrough = Literal["never", "plain", "always"]
 """When the answer is the original's own bytes: never, where a URL has no options, always."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Generic
 from typing import TypeVar
 
@@ -15,6 +16,14 @@ class WaiterGone(Exception):
     """A waiter left before there was a result."""
 
 
+@dataclass(slots=True, eq=False)
+class _Flight(Generic[T]):
+    """Work under way, and how many wait for its result."""
+
+    task: asyncio.Task[T]
+    waiters: int = 0
+
+
 class SingleFlight(Generic[T]):
     """Runs the work for a key once for all who ask while it runs.
 
@@ -23,7 +32,7 @@ class SingleFlight(Generic[T]):
     """
 
     def __init__(self) -> None:
-        self._flights: dict[str, tuple[asyncio.Task[T], list[int]]] = {}
+        self._flights: dict[str, _Flight[T]] = {}
 
     def __len__(self) -> int:
         return len(self._flights)
@@ -37,11 +46,9 @@ class SingleFlight(Generic[T]):
         """
         flight = self._flights.get(key)
         if flight is None:
-            task = asyncio.ensure_future(work())
-            flight = self._flights[key] = (task, [0])
-            task.add_done_callback(lambda _: self._landed(key, task))
-        task, waiters = flight
-        waiters[0] += 1
+            flight = self._start(key, work)
+        task = flight.task
+        flight.waiters += 1
         try:
             if waiter_gone is None:
                 return await asyncio.shield(task)
@@ -50,17 +57,15 @@ class SingleFlight(Generic[T]):
                 raise WaiterGone
             return task.result()
         finally:
-            waiters[0] -= 1
-            if not waiters[0] and not task.done():
-                self._landed(
-                    key, task
-                )  # a waiter that comes now starts anew, and does not join a cancelled one
+            flight.waiters -= 1
+            if not flight.waiters and not task.done():
+                self._landed(key, task)  # a waiter that comes now starts anew, and joins no cancelled one
                 task.cancel()
 
     @property
     def waiters(self) -> int:
         """How many wait for a result."""
-        return sum(waiters for _, [waiters] in self._flights.values())
+        return sum(flight.waiters for flight in self._flights.values())
 
     def flying(self, key: str) -> bool:
         return key in self._flights
@@ -70,9 +75,15 @@ class SingleFlight(Generic[T]):
         for key in [key for key in self._flights if key.startswith(prefix)]:
             del self._flights[key]
 
+    def _start(self, key: str, work: Callable[[], Awaitable[T]]) -> _Flight[T]:
+        task = asyncio.ensure_future(work())
+        task.add_done_callback(lambda _: self._landed(key, task))
+        flight = self._flights[key] = _Flight(task)
+        return flight
+
     def _landed(self, key: str, task: asyncio.Task[T]) -> None:
         flight = self._flights.get(key)
-        if flight is not None and flight[0] is task:
+        if flight is not None and flight.task is task:
             del self._flights[key]
         if task.done() and not task.cancelled():
             task.exception()  # read, or asyncio logs it where every waiter has left

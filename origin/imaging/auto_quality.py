@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from origin.formats import Format
+from origin.formats.writers import Price
 from origin.imaging import search
 from origin.imaging.decoders import open_image
 from origin.imaging.likeness import Likeness
 from origin.imaging.sample import LARGEST_WHOLE
 from origin.imaging.sample import take_sample
 from origin.imaging.vendor import pyvips
-from origin.writers import Price
 
 LARGEST_MEASURED = 4_000_000
 """Pixels of the largest picture that is looked at as a whole. Of a larger one, and of an animation, the
 sample alone decides."""
-_SLACK = 0.7  # points, for which a large picture is not encoded once more
+_SLACK = 0.7  # points: for less than that, a large picture is not encoded once more
 
 MEASURING = Price(0.05, 16)
 """What it costs to look at a picture each time, after a first look."""

@@ -26,6 +26,7 @@ from typing import TypeVar
 from origin.errors import BadRequest
 from origin.errors import Unprocessable
 from origin.formats import Format
+from origin.formats.writers import Price
 from origin.imaging import search
 from origin.imaging.auto_quality import MEASURING
 from origin.imaging.auto_quality import count_encodings
@@ -33,10 +34,9 @@ from origin.imaging.frame import Frame
 from origin.imaging.geometry import is_askew
 from origin.urls.options import OPTIONS
 from origin.urls.options import Options
-from origin.writers import Price
 
 _SHARE_OF_TIME = 0.7  # of a render's deadline: renderers share cores, and pictures differ
-_SHARE_OF_MEMORY = 0.85  # of a renderer's: some is taken for other things, and what jobs left is in pieces
+_SHARE_OF_MEMORY = 0.85  # of a renderer's: the rest has other uses, or lies in small pieces behind jobs
 _SMALL = 0.1  # of time and memory: what a result may take, whatever decoding takes
 _LEAST = 3  # steps down to the least effort that any encoder has
 _SHRINKS_AGAIN = 2_000_000  # pixels of a result from which on memory may be what its encoder lacked

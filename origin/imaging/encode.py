@@ -7,6 +7,7 @@ import math
 from origin.errors import Unprocessable
 from origin.formats import JPEG_FULL_COLOUR
 from origin.formats import Format
+from origin.formats.writers import Writer
 from origin.imaging import search
 from origin.imaging.apng_writer import write_apng
 from origin.imaging.auto_quality import write_near
@@ -17,7 +18,6 @@ from origin.imaging.protocol import largest_result
 from origin.imaging.surround import make_opaque
 from origin.imaging.vendor import pyvips
 from origin.urls.options import Options
-from origin.writers import Writer
 
 # A PNG that had a palette has one again. Without it, results are 1.5 to 2.3 times the original, with it 0.8
 # to 1.1 times. At effort 4 the colours are the same, at 1 they are one level off. 2 MP take 80 to 300 ms

@@ -10,6 +10,8 @@ from dataclasses import replace
 from origin.errors import BadRequest
 from origin.formats import Format
 from origin.formats import Light
+from origin.formats.writers import DEFAULT_EFFORT
+from origin.formats.writers import EffortLevel
 from origin.imaging.geometry import Geometry
 from origin.imaging.geometry import Region
 from origin.imaging.geometry import fit
@@ -19,8 +21,6 @@ from origin.imaging.protocol import Job
 from origin.imaging.protocol import Output
 from origin.imaging.protocol import Watermark
 from origin.imaging.protocol import outputs
-from origin.writers import DEFAULT_EFFORT
-from origin.writers import EffortLevel
 
 # Shrinking while decoding is fast and coarse, so some of the way is left to Lanczos. To 500 px, before
 # encoding: with 1.73 times left (2 MP) decoding and resizing take 8.9 ms instead of 11.7 and the picture

@@ -2,8 +2,8 @@
 
 The sizes and formats of one `srcset` are asked for one after the other, and most of what each of them costs
 is decoding the same original: of a JPEG of 24 megapixels 50 ms of 60. So what was decoded is kept, as the
-decoder gave it, until another original comes. Results are the same bytes with it and without it: nothing is
-made of kept pixels that would be made of others otherwise.
+decoder gave it, until another original comes. Results are the same bytes with it and without it: pixels are
+used again only where the decoder would give the same ones.
 
 To switch it off, let `MOST_BYTES` be 0.
 """

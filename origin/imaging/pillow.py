@@ -10,11 +10,13 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Callable
+from typing import NamedTuple
 
 from PIL import BmpImagePlugin
 from PIL import IcnsImagePlugin
 from PIL import IcoImagePlugin
 from PIL import Image
+from PIL import ImageFile
 from PIL import Jpeg2KImagePlugin
 from PIL import PngImagePlugin
 from PIL import PsdImagePlugin
@@ -47,7 +49,7 @@ def count_pages(data: bytes, format: Format) -> int:
 def read_size(data: bytes, format: Format, page: int = 0) -> Size:
     """Width and height by the header; no pixel is decoded. Raises Unprocessable."""
     try:
-        return _SIZES[format](data)
+        return _READERS[format].size(data)
     except _BROKEN as exc:
         raise unprocessable(format, exc) from exc
 
@@ -55,7 +57,7 @@ def read_size(data: bytes, format: Format, page: int = 0) -> Size:
 def decode(data: bytes, format: Format, page: int = 0) -> pyvips.Image:
     """The picture; of an icon the largest in it. Raises Unprocessable."""
     try:
-        picture = _LOADERS[format](data)
+        picture = _READERS[format].load(data)
         # An alpha channel that is all zero was never written: the picture is opaque.
         if picture.mode == "RGBA" and picture.getchannel("A").getextrema() == (0, 0):
             picture = picture.convert("RGB")
@@ -82,11 +84,18 @@ def decodes(image: GifImage) -> bool:
     return 0 not in size
 
 
-# BMP
+class _Reader(NamedTuple):
+    """How the files of one format are read."""
+
+    load: Callable[[bytes], Image.Image]  # the picture, decoded
+    size: Callable[[bytes], Size]  # by the header; no pixel is decoded
 
 
-def _load_bmp(data: bytes) -> Image.Image:
-    return _loaded(BmpImagePlugin.BmpImageFile(io.BytesIO(data)))
+def _reader_of(open_file: Callable[[io.BytesIO], ImageFile.ImageFile]) -> _Reader:
+    """The reader of a format with one picture in each file, whose header tells its size."""
+    return _Reader(
+        lambda data: _loaded(open_file(io.BytesIO(data))), lambda data: open_file(io.BytesIO(data)).size
+    )
 
 
 def _loaded(picture: Image.Image) -> Image.Image:
@@ -178,25 +187,11 @@ def _jpeg2000_size(data: bytes) -> Size:
     return size
 
 
-# PSD
-
-
-def _load_psd(data: bytes) -> Image.Image:
-    """All layers together, as the program that wrote the file has put them."""
-    return _loaded(PsdImagePlugin.PsdImageFile(io.BytesIO(data)))
-
-
-_LOADERS: dict[Format, Callable[[bytes], Image.Image]] = {
-    Format.BMP: _load_bmp,
-    Format.ICO: _load_icon,
-    Format.ICNS: _load_icns,
-    Format.JP2: _load_jpeg2000,
-    Format.PSD: _load_psd,
+_READERS: dict[Format, _Reader] = {
+    Format.BMP: _reader_of(BmpImagePlugin.BmpImageFile),
+    Format.ICO: _Reader(_load_icon, _icon_size),
+    Format.ICNS: _Reader(_load_icns, _icns_size),
+    Format.JP2: _Reader(_load_jpeg2000, _jpeg2000_size),
+    Format.PSD: _reader_of(PsdImagePlugin.PsdImageFile),  # all layers together, as its program has put them
 }
-_SIZES: dict[Format, Callable[[bytes], Size]] = {
-    Format.BMP: lambda data: BmpImagePlugin.BmpImageFile(io.BytesIO(data)).size,
-    Format.ICO: _icon_size,
-    Format.ICNS: _icns_size,
-    Format.JP2: _jpeg2000_size,
-    Format.PSD: lambda data: PsdImagePlugin.PsdImageFile(io.BytesIO(data)).size,
-}
+"""To read another format that Pillow reads, add its plugin and its row."""

@@ -21,8 +21,8 @@ from origin.formats import ACCEPT_CLASSES
 from origin.formats import OUTPUTS
 from origin.formats import PLAIN
 from origin.formats import Format
+from origin.formats.writers import EffortLevel
 from origin.urls.options import Options
-from origin.writers import EffortLevel
 
 HEAD_LIMIT = 64 * 1024  # bytes
 REST_SECONDS = 2.0  # without a job, after which a render process gives back what memory is free

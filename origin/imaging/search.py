@@ -18,8 +18,8 @@ from origin.formats import JPEG_SCALE
 from origin.formats import Format
 
 MAX_TRIES = 4
-"""Encodings that a search takes, those of samples among them; one for a size takes one more of what is unlike
-photographs."""
+"""Encodings that a search takes at most, those of samples among them. A search for a size takes one more
+where the picture is unlike a photograph, such as noise."""
 HIGHEST = 100
 
 Curve = tuple[tuple[int, float], ...]  # qualities, ascending, and what is typical there

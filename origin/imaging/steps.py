@@ -12,6 +12,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from origin.formats.writers import FREE
+from origin.formats.writers import Price
 from origin.imaging.colour import to_srgb
 from origin.imaging.cost import Charge
 from origin.imaging.cost import Step
@@ -29,8 +31,6 @@ from origin.imaging.surround import surround
 from origin.imaging.vendor import pyvips
 from origin.imaging.watermark import lay_watermark
 from origin.urls.options import Options
-from origin.writers import FREE
-from origin.writers import Price
 
 # Filter Effects Module Level 1: what `grayscale` and `saturate` are equal to.
 _GRAY = (0.2126, 0.7152, 0.0722)
@@ -205,8 +205,8 @@ def _blur_bands(image: pyvips.Image, sigma: float) -> pyvips.Image:
 
 
 def _continued(image: pyvips.Image) -> pyvips.Image:
-    """The image with the colours around them under pixels that are hardly seen: what their own are, nobody
-    has looked at, and against the rest they would be an edge."""
+    """The image with new colours under pixels that are hardly seen: those of the pixels around them. Nobody
+    has chosen the old ones, and beside the visible ones they would be an edge."""
     image = image.copy_memory()  # used three times
     around = _blur(image, 2 * _SHARPEN_SIGMA)
     colours = image.bands - 1

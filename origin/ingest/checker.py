@@ -10,7 +10,9 @@ from dataclasses import replace
 from origin.delivery.admission import FetchAdmission
 from origin.errors import EncodingFailed
 from origin.errors import OriginError
+from origin.errors import Overloaded
 from origin.errors import RenderFailed
+from origin.errors import RenderStarved
 from origin.errors import RenderTimeout
 from origin.errors import TooLarge
 from origin.errors import Unprocessable
@@ -98,6 +100,8 @@ async def render_what_comes_in(
             return await pool.render(body, job, timeout, handler=handler)
         except (Unprocessable, UnsupportedFormat) as error:
             raise Unsupported(_why_refused(body, error)) from error
+        except RenderStarved as error:
+            raise Overloaded(str(error)) from error
         except (RenderTimeout, EncodingFailed) as error:
             raise Unsupported("the picture takes more than this origin gives to one") from error
         except RenderFailed as error:

@@ -27,6 +27,7 @@ from origin.errors import Malformed
 from origin.errors import OriginError
 from origin.errors import Overloaded
 from origin.errors import RenderFailed
+from origin.errors import RenderStarved
 from origin.errors import TooLarge
 from origin.errors import Unprocessable
 from origin.errors import Unsupported
@@ -192,6 +193,8 @@ def as_upload_failure(error: OriginError) -> OriginError:
         return Unsupported(str(error))  # says which format it is, and nothing of ours
     if isinstance(error, Unprocessable):
         return Unsupported("the picture is damaged, or larger than what is accepted here")
+    if isinstance(error, RenderStarved):
+        return Overloaded(str(error))
     if isinstance(error, RenderFailed):
         return Unsupported("the picture takes more than rendering it may take")
     if isinstance(error, BadRequest):

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from origin import __version__
-from origin.ops.logs import redact_text
+from origin.ops.redaction import redact_text
 
 log = logging.getLogger(__name__)
 

@@ -1,58 +1,24 @@
-"""The log: one line a request, as text or JSON, escaped and without tokens."""
+"""The log: one line a request, as text or JSON, and escaped. What no line may hold is in `redaction`."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import logging
-import re
 import sys
 import time
 from collections import deque
 from functools import lru_cache
 from typing import NamedTuple
 from typing import TextIO
-from urllib.parse import unquote_to_bytes
 
 from origin.http.message import Response
-from origin.urls.dialects import SIGNING
-from origin.urls.options import TOKEN
+from origin.ops.redaction import MAX_TEXT
+from origin.ops.redaction import redact_text
 
 access = logging.getLogger("origin.access")
 
 HOLD_SECONDS = 0.1  # for which lines of requests are gathered: one write each costs as much as a hit
-_MAX_TEXT = 2000  # characters of a path or reason
-
-# A token has 43 characters, a grant ends in as many behind a dot. Atomic, so that a long run without a token
-# is read once: with backtracking, a URL of 8 kB would stop the event loop for seconds.
-_TOKEN_RUN = re.compile(rb"(?>[A-Za-z0-9_.-]{43,})")
-_SIGNATURE_LENGTH = 43
-_TOKEN_NAMES = tuple(name.encode() for name in TOKEN.names)
-_IN_QUERY = [each for each in SIGNING.values() if each.signature_name]
-# By the name of a pair of the query, what its value is where it is hidden.
-_HIDDEN = {
-    **{each.signature_name.encode(): each.signature_form for each in _IN_QUERY},
-    **dict.fromkeys(_TOKEN_NAMES, re.compile(rb".+", re.DOTALL)),
-}
-# What is in a query that has one of these names: the end of the name, or an escape.
-_SIGNS = (b"%", *{name[-1:] + b"=" for name in _HIDDEN})
-# Signatures that are a segment of a path, wherever that stands.
-_SIGNED_SEGMENTS = tuple(each.signature_form for each in SIGNING.values() if each.signs_in_path)
-# Tokens where they should not be, in URLs that were put together wrongly: `;t=`, `%3Ft=`, `T=`, `&amp;t=`.
-_MISPLACED = re.compile(rb"(?i)((?:[;&?+]|%%3f|%%26|%%3b)(?:%b)(?:=|%%3d))[^;&?]*" % b"|".join(_TOKEN_NAMES))
-# Signatures in the same places, by their form: the names are short, and pages of other systems have them too.
-_MISPLACED_SIGNATURES = re.compile(
-    rb"(?i)((?:[;&?+]|%%3f|%%26|%%3b)(?:%b)(?:=|%%3d))(?:%b)"
-    % (
-        b"|".join(each.signature_name.encode() for each in _IN_QUERY),
-        b"|".join(each.signature_form.pattern for each in _IN_QUERY),
-    )
-)
-
-_SHORT_SIGNATURE = re.compile(rb"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{27}=")  # too short for `_TOKEN_RUN`
-_SHORTEST_SIGNATURE = 28  # characters of one that has a form
-_SLASHES = re.compile(rb"(/|%2[Ff])")
-_NO_SIGNATURES = (b"unsafe", b"insecure", b"_")  # which stand in place of one
 
 Fields = dict[str, object]
 
@@ -66,7 +32,7 @@ class Lines(logging.StreamHandler[TextIO]):
         self._json = format == "json"
         self._gathered: deque[str] = deque()  # any thread that logs takes from it
 
-    def request(self, level: int, line: RequestLine) -> None:
+    def request(self, level: int, line: AccessLine) -> None:
         if not self._gathered:
             asyncio.get_running_loop().call_later(HOLD_SECONDS, self.flush)
         created = time.time()
@@ -120,8 +86,8 @@ def is_news(record: logging.LogRecord) -> bool:
     return record.name != "asyncio" or type(error).__name__ != "ClientConnectionResetError"
 
 
-class RequestLine(NamedTuple):
-    """What the log says of one request. `target` comes from `redact_url`."""
+class AccessLine(NamedTuple):
+    """What the log says of one request. `target` comes from `redaction.redact_url`."""
 
     method: str
     target: str
@@ -137,7 +103,7 @@ def is_logged(status: int) -> bool:
     return access.isEnabledFor(logging.ERROR if status >= 500 else logging.INFO)
 
 
-def log_request(line: RequestLine) -> None:
+def log_request(line: AccessLine) -> None:
     """Log one request that `is_logged`."""
     level = logging.ERROR if line.response.status >= 500 else logging.INFO
     handlers = logging.root.handlers
@@ -149,7 +115,7 @@ def log_request(line: RequestLine) -> None:
         access.handle(access.makeRecord(access.name, level, "", 0, text, (), None, extra=extra))
 
 
-def _request_text(line: RequestLine) -> str:
+def _request_text(line: AccessLine) -> str:
     """Method, path and status first, the rest as name=value. Each hit pays for this line, so of what comes
     from outside the target alone is made printable here: `request_id` lets nothing else through, our own
     listeners give method and client, and the rest is a repr."""
@@ -162,9 +128,9 @@ def _request_text(line: RequestLine) -> str:
         f" ms={1000 * seconds:.2f} client={client} id={id}"
     )
     if forwarded:
-        text += f" forwarded={forwarded[:_MAX_TEXT]!r}"
+        text += f" forwarded={forwarded[:MAX_TEXT]!r}"
     if response.key:
-        text += f" key={response.key[:_MAX_TEXT]!r}"
+        text += f" key={response.key[:MAX_TEXT]!r}"
     if response.kind:
         text += f" class={response.kind} reason={_reason(response)!r}"
     if response.stages:
@@ -173,7 +139,7 @@ def _request_text(line: RequestLine) -> str:
     return text
 
 
-def _request_fields(line: RequestLine) -> Fields:
+def _request_fields(line: AccessLine) -> Fields:
     """What `_request_text` writes, as the fields of a line in JSON."""
     response = line.response
     fields: Fields = {
@@ -188,76 +154,20 @@ def _request_fields(line: RequestLine) -> Fields:
         "id": line.id,
     }
     if line.forwarded:
-        fields["forwarded"] = line.forwarded[:_MAX_TEXT]
+        fields["forwarded"] = line.forwarded[:MAX_TEXT]
     if response.key:
-        fields["key"] = response.key[:_MAX_TEXT]
+        fields["key"] = response.key[:MAX_TEXT]
     if response.kind:
         fields |= {"class": response.kind, "reason": _reason(response)}
     return fields | {f"{stage}_ms": _milliseconds(took) for stage, took in response.stages.items()}
 
 
 def _reason(response: Response) -> str:
-    return redact_text(str(response.error))[:_MAX_TEXT]
+    return redact_text(str(response.error))[:MAX_TEXT]
 
 
 def _milliseconds(seconds: float) -> float:
     return round(seconds * 1000, 2)
-
-
-def redact_path(raw_path: bytes, prefix: str | None) -> bytes:
-    """A path as it came, where handlers have signatures in theirs: without the first segment behind
-    `prefix`, where that is the prefix of such a handler, and without whatever looks like a signature."""
-    pieces = _SLASHES.split(raw_path)  # segments, with what separates them in between
-    first = -1
-    if prefix is not None:
-        behind = 2 * (prefix.count("/") + 1 + bool(prefix))
-        first = next((at for at in range(behind, len(pieces), 2) if pieces[at]), -1)
-    for at in range(0, len(pieces), 2):
-        if at != first and len(pieces[at]) < _SHORTEST_SIGNATURE:
-            continue
-        segment = unquote_to_bytes(pieces[at])
-        if (at == first and segment not in _NO_SIGNATURES) or any(
-            form.fullmatch(segment) for form in _SIGNED_SEGMENTS
-        ):
-            pieces[at] = b"[signature]"
-    return b"".join(pieces)
-
-
-def redact_url(raw_path: bytes, query: bytes) -> str:
-    """Path and query as they came, without the value of a token under any spelling of its name."""
-    text = _MISPLACED.sub(rb"\1[token]", raw_path) if b"=" in raw_path or b"%" in raw_path else raw_path
-    if query:
-        for sign in _SIGNS:
-            if sign in query:
-                query = b"&".join(map(_redact_pair, query.split(b"&")))
-                break
-        text += b"?" + _TOKEN_RUN.sub(_redact_run, query)
-    if b"=" in text or b"%" in text:
-        text = _MISPLACED_SIGNATURES.sub(rb"\1[token]", text)
-    return text[:_MAX_TEXT].decode("latin-1")
-
-
-def redact_text(text: str) -> str:
-    """Text without anything that could be a token or a signature of a path."""
-    encoded = text.encode("utf-8", "backslashreplace")
-    if b"=" in encoded:
-        encoded = _SHORT_SIGNATURE.sub(b"[signature]", encoded)
-    return (_TOKEN_RUN.sub(_redact_run, encoded) if len(encoded) >= _SIGNATURE_LENGTH else encoded).decode()
-
-
-def _redact_pair(pair: bytes) -> bytes:
-    name, equals, value = pair.partition(b"=")
-    form = _HIDDEN.get(unquote_to_bytes(name))
-    return pair if form is None or form.fullmatch(value) is None else name + equals + b"[token]"
-
-
-def _redact_run(match: re.Match[bytes]) -> bytes:
-    """A run of a token's characters, hidden up to the last signature in it. A signature has no dot."""
-    pieces = match[0].split(b".")
-    for last in range(len(pieces) - 1, -1, -1):
-        if len(pieces[last]) >= _SIGNATURE_LENGTH:
-            return b".".join([b"[token]", *pieces[last + 1 :]])
-    return match[0]
 
 
 def _text_line(created: float, level: int, text: str) -> str:

@@ -10,15 +10,15 @@ from origin.urls.geometry_values import POSITIONS
 from origin.urls.geometry_values import Degrees
 from origin.urls.geometry_values import Position
 from origin.urls.names import Names
+from origin.urls.number_values import Number
+from origin.urls.number_values import NumberOr
+from origin.urls.number_values import Pixels
 from origin.urls.options import OPTIONS
 from origin.urls.options import Option
 from origin.urls.options import Options
 from origin.urls.values import Choice
 from origin.urls.values import Flag
 from origin.urls.values import Kind
-from origin.urls.values import Number
-from origin.urls.values import NumberOr
-from origin.urls.values import Pixels
 from origin.urls.values import spell
 
 _NEUTRAL = {field.name: field.default for field in fields(Options)}

@@ -35,7 +35,7 @@ def pictures_folder() -> Path:
 class Demo(Protocol):
     """The app that gets the page."""
 
-    shown: Mapping[str, tuple[str, ...]] | None
+    demo_pictures: Mapping[str, tuple[str, ...]] | None
 
     @property
     def router(self) -> Router: ...
@@ -43,7 +43,7 @@ class Demo(Protocol):
 
 def add_demo_page(app: Demo) -> None:
     """Serve the page at `/`, and the icon that browsers ask for; let everybody use the playground."""
-    app.shown = dict.fromkeys(HANDLERS, PICTURES)
+    app.demo_pictures = dict.fromkeys(HANDLERS, PICTURES)
     text = (pictures_folder() / "index.html").read_text(encoding="utf-8")
     script = (pictures_folder() / "demo.js").read_bytes()
     picture = (pictures_folder() / "icon.png").read_bytes()

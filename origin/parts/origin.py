@@ -37,6 +37,7 @@ from origin.parts.purges import Purges
 from origin.parts.rendering import pool_arguments
 from origin.parts.shared import Fleet
 from origin.parts.transform import transform_mount
+from origin.parts.write import Common
 from origin.parts.write import Writer
 from origin.parts.write import make_writer
 from origin.parts.write import warn_of_open_writes
@@ -206,6 +207,8 @@ class Origin:
     ) -> dict[str, Writer]:
         """What takes pictures in, by prefix."""
         writers: dict[str, Writer] = {}
+        hold = self.fleet.locks.holding if self.fleet is not None and self.fleet.locks else None
+        common = Common(pool, self.admission, hold, self._clock)
         for own in config.handlers:
             if own.write is None:
                 continue
@@ -213,14 +216,11 @@ class Origin:
             writers[own.prefix] = make_writer(
                 handler,
                 own,
+                common,
                 limits=config.limits.within(own.limits),
                 defaults=config.option_defaults(own),
                 store=cast(Store, handler.renditions.originals.source),
                 purge=self.purges.of_writer(own),
-                pool=pool,
-                admission=self.admission,
-                hold=self.fleet.locks.holding if self.fleet is not None and self.fleet.locks else None,
-                clock=self._clock,
             )
             warn_of_open_writes(own)
         return writers

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 TRIAL_SECONDS = 2.0  # that `origin check` waits for an answer: nobody waits for it meanwhile
 TRIAL = "origin-check/"  # what the names of objects start with that `origin check` writes
-Numbers = Iterator[tuple[str, str, float]]
 
 
 class Fleet:
@@ -90,7 +89,7 @@ class Fleet:
     async def close_bucket(self) -> None:
         await self.bucket.close()
 
-    def numbers(self) -> Numbers:
+    def numbers(self) -> Iterator[tuple[str, str, float]]:
         """Name, help and value of each number for the metrics."""
         yield "origin_shared_hits_total", "Results read from the shared bucket.", self.tier.hits
         text = "Records in the shared bucket that were not taken: damaged, foreign, too old or purged."

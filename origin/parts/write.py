@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import time
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -84,21 +85,28 @@ class Writer:
         return (self.published,) if self.stage is None else (self.published, self.stage)
 
 
+@dataclass(frozen=True)
+class Common:
+    """What all handlers of one origin write with. `hold` locks a name for the whole fleet; `clock` gives Unix
+    seconds."""
+
+    pool: RenderPool
+    admission: FetchAdmission
+    hold: HoldName | None
+    clock: Callable[[], float] = time.time
+
+
 def make_writer(
     handler: Handler,
     config: HandlerConfig,
+    common: Common,
     *,
     limits: Limits,
     defaults: OptionDefaults,
     store: Store,
     purge: Purge,
-    pool: RenderPool,
-    admission: FetchAdmission,
-    hold: HoldName | None,
-    clock: Callable[[], float],
 ) -> Writer:
-    """The handler with what is written to it. `limits` and `defaults` are its own over those of the top, and
-    `hold` locks a name for the whole fleet.
+    """The handler with what is written to it. `limits` and `defaults` are its own over those of the top.
 
     Raises ConfigError where it takes SVG, and what disarms that is not installed.
     """
@@ -107,40 +115,23 @@ def make_writer(
     _check_svg(config, write)
     settings = _settings(write, config.error_status, limits)
     published = make_picture_store(
-        config,
-        store,
-        purge,
-        settings=handler.renditions.settings,
-        defaults=defaults,
-        pool=pool,
-        admission=admission,
-        hold=hold,
+        config, common, store, purge, settings=handler.renditions.settings, defaults=defaults
     )
-    checker = PictureChecker(config.name, pool, admission, settings)
+    checker = PictureChecker(config.name, common.pool, common.admission, settings)
     stage, actions = None, None
     if write.stage is not None:
-        stage = _make_stage(
-            config,
-            write.stage,
-            published,
-            checker,
-            settings,
-            limits,
-            admission=admission,
-            hold=hold,
-            clock=clock,
-        )
-        actions = _make_actions(config, write, stage, settings, clock)
+        stage = _make_stage(config, write.stage, common, published, checker, settings, limits)
+        actions = _make_actions(config, write, stage, settings, common.clock)
     uploads = Uploads(
         config.name,
         store=published,
         checker=checker,
         settings=settings,
-        authorizers=_authorizers(config, write, write.open_methods, clock),
-        write_url=_write_url(config, clock),
+        authorizers=_authorizers(config, write, write.open_methods, common.clock),
+        write_url=_write_url(config, common.clock),
         stage=stage,
         actions=actions,
-        clock=clock,
+        clock=common.clock,
     )
     methods = {*write.open_methods, *(["POST"] if actions is not None and actions.names else [])}
     mount = Mount(handler, endpoints(uploads, methods), _cors(write))
@@ -158,14 +149,11 @@ def _check_svg(config: HandlerConfig, write: Write) -> None:
 def _make_stage(
     config: HandlerConfig,
     own: StagePart,
+    common: Common,
     published: PictureStore,
     checker: PictureChecker,
     settings: WriteSettings,
     limits: Limits,
-    *,
-    admission: FetchAdmission,
-    hold: HoldName | None,
-    clock: Callable[[], float],
 ) -> Stage:
     """Where uploads wait until they are published."""
     waiting = make_store(own.source, max_bytes=limits.max_original_bytes, timeout=limits.source_timeout)
@@ -173,12 +161,12 @@ def _make_stage(
         config.name,
         waiting,
         published,
-        admission,
+        common.admission,
         settings.object,
         measure=checker.measure,
         expire=own.expire,
-        locks=Locks(f"stage {own.source.place()}", hold),
-        clock=clock,
+        locks=Locks(f"stage {own.source.place()}", common.hold),
+        clock=common.clock,
     )
 
 
@@ -199,26 +187,28 @@ def _make_actions(
 
 def make_picture_store(
     config: HandlerConfig,
+    common: Common,
     store: Store,
     purge: Purge,
     *,
     settings: RenderSettings,
     defaults: OptionDefaults,
-    pool: RenderPool,
-    admission: FetchAdmission,
-    hold: HoldName | None,
 ) -> PictureStore:
-    """Where the pictures of a handler go. `settings` and `defaults` are those by which it renders, and `hold`
-    locks a name for the whole fleet."""
+    """Where the pictures of a handler go. `settings` and `defaults` are those by which it renders."""
     write = config.write
     assert write is not None
-    locks = Locks(config.source.place(), hold)
+    locks = Locks(config.source.place(), common.hold)
     if not write.derive:
         return PictureStore(store, purge, locks)
     deriver = Deriver(
-        config.name, write.derive, defaults=defaults, settings=settings, accepted=write.accept, pool=pool
+        config.name,
+        write.derive,
+        defaults=defaults,
+        settings=settings,
+        accepted=write.accept,
+        pool=common.pool,
     )
-    return DerivingStore(config.name, store, purge, deriver, admission, _object_settings(write), locks)
+    return DerivingStore(config.name, store, purge, deriver, common.admission, _object_settings(write), locks)
 
 
 def _routes(write: Write, mount: Mount) -> Mapping[str, Route]:

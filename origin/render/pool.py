@@ -19,6 +19,7 @@ from typing import ClassVar
 from origin.errors import OriginError
 from origin.errors import Overloaded
 from origin.errors import RenderFailed
+from origin.errors import RenderStarved
 from origin.errors import RenderTimeout
 from origin.formats import DEFAULT_ORIGINALS
 from origin.imaging.protocol import Job
@@ -155,9 +156,7 @@ class RenderPool:
             healthy = True
             raise
         except TimeoutError:
-            raise RenderTimeout(
-                f"no result after {timeout} s (limits.render_timeout); the renderer was killed"
-            ) from None
+            raise _late(renderer, timeout) from None
         except (OSError, EOFError, *PROTOCOL_ERRORS) as exc:
             await renderer.kill()
             raise RenderFailed(f"the renderer ended by {renderer.ended_by}: {exc}") from exc
@@ -257,3 +256,11 @@ class RenderPool:
             self._spare.set()
         elif not self._renderers.is_closing:
             self._spare.clear()
+
+
+def _late(renderer: Renderer, timeout: float) -> RenderTimeout:
+    """Why a renderer that is still at its job after so many seconds is killed."""
+    text = f"no result after {timeout} s (limits.render_timeout); the renderer was killed"
+    if renderer.is_starved(timeout):
+        return RenderStarved(f"{text}; it had less than a third of a core, since the machine is too busy")
+    return RenderTimeout(text)

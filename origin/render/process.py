@@ -25,6 +25,9 @@ from origin.imaging.protocol import pack_head
 from origin.render.connection import PROTOCOL_ERRORS
 from origin.render.connection import Message
 from origin.render.connection import RendererConnection
+from origin.render.cpu_time import LEAST_SHARE
+from origin.render.cpu_time import cpu_seconds
+from origin.render.cpu_time import is_computing
 from origin.render.environment import environment
 from origin.render.shared_memory import SharedMemory
 from origin.render.shared_memory import make_shared_memory
@@ -65,6 +68,7 @@ class Renderer:
 
     command: ClassVar[Sequence[str]] = (sys.executable, "-m", "origin.imaging.worker")
     make_shared_memory: ClassVar[Callable[[], SharedMemory | None]] = staticmethod(make_shared_memory)
+    cpu_seconds: ClassVar[Callable[[int], float]] = staticmethod(cpu_seconds)
 
     def __init__(
         self,
@@ -78,6 +82,7 @@ class Renderer:
         self.template = template  # what it was forked from; None for a program that started by itself
         self._shared = shared
         self.jobs = 0
+        self._computed = 0.0  # seconds of CPU before its last job
         self.last_original = ""  # of the last job: what it may have decoded still
         self.hello: dict[str, Any] = {}
         self._watermarks: set[str] = set()  # digests of those that it keeps decoded
@@ -151,6 +156,7 @@ class Renderer:
     def run(self, job: Job, original: bytes | memoryview) -> asyncio.Future[Message]:
         """Head and body of the answer. It fails with OSError, EOFError or one of `PROTOCOL_ERRORS`."""
         self.jobs += 1
+        self._computed = type(self).cpu_seconds(self.process.pid)
         head, body = job.to_head(), [original]
         if self._shared is not None and self._shared.write(original):
             head[SHARED_BYTES] = len(original)
@@ -168,6 +174,11 @@ class Renderer:
     def _trim(self, answer: object) -> None:
         if self._shared is not None:
             self._shared.trim()
+
+    def is_starved(self, seconds: float) -> bool:
+        """Whether its job, which it got so many seconds ago, goes on and hardly had a core in that time."""
+        computed = type(self).cpu_seconds(self.process.pid) - self._computed
+        return computed < seconds * LEAST_SHARE and is_computing(self.process.pid)
 
     def end(self) -> None:
         """End the process at once, whatever it is doing. A request to it fails with EOFError."""

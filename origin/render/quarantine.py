@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from origin.errors import EncodingFailed
 from origin.errors import RenderFailed
+from origin.errors import RenderStarved
 from origin.errors import RenderTimeout
 from origin.errors import Unprocessable
 from origin.urls.options import Options
@@ -59,12 +60,12 @@ class Quarantine:
     def watching(self, suspects: Callable[[], Suspects], size: float) -> Iterator[None]:
         """Blame them where the renderer ends within the block, and clear them where it does not.
 
-        They are asked for only where it matters: their names may take time to make.
+        `suspects` is called only where it matters: their names may take time to make.
         """
         try:
             yield
-        except EncodingFailed:
-            raise  # the renderer is well
+        except (EncodingFailed, RenderStarved):
+            raise  # the renderer is well, or any other picture would have fared as this one
         except RenderTimeout:  # nothing over half of that size is tried again
             self._record(suspects().of_overrun, size / 2)
             raise

@@ -107,8 +107,11 @@ class HttpConnection(HttpToolsProtocol):
 
     def _has_unread(self) -> bool:
         """Whether the system holds bytes for this connection, or its end."""
+        sock = self.transport.get_extra_info("socket")
+        if sock is None:  # of TLS, which knows of the end a moment before this connection does
+            return True
         poll = select.poll()
-        poll.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
+        poll.register(sock.fileno(), select.POLLIN)
         return bool(poll.poll(0))
 
     def cut(self) -> None:

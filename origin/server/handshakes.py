@@ -17,7 +17,7 @@ from collections.abc import Callable
 log = logging.getLogger(__name__)
 
 _TAKEN_AT_ONCE = 64  # connections, before others have their turn
-_PAUSE = 0.5  # seconds, where the system has nothing to make a connection of
+_PAUSE = 0.5  # seconds until the next try, where no descriptor or no memory is left for a connection
 
 
 class TlsSocket:

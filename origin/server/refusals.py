@@ -45,7 +45,7 @@ def serialize_refusal(status: int, headers: RawHeaders) -> bytes:
 
 
 def has_unknown_method(data: bytes) -> bool:
-    """Whether what the parser has refused begins with a request whose method nobody knows, and is sound else
+    """Whether the request that the parser has refused has a method that nobody knows, and no other fault
     (RFC 9110 section 15.6.2)."""
     return _UNKNOWN_METHOD.match(data) is not None
 

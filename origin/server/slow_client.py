@@ -16,7 +16,7 @@ import termios
 
 log = logging.getLogger(__name__)
 
-_MIN_BYTES_PER_LOOK = 20_000  # bytes; who takes less between two looks, and has more to take, does not read
+_MIN_BYTES_PER_LOOK = 20_000  # that a client takes between two looks, if as many wait, or it does not read
 _LINGER_ZERO = struct.pack("ii", 1, 0)  # SO_LINGER: forget what is unsent instead of offering it for minutes
 _BYTES_ACKED = 120  # offset of tcpi_bytes_acked in struct tcp_info of linux/tcp.h, since Linux 4.2
 
@@ -51,7 +51,7 @@ class SlowClientWatch:
             self._next_look = None
 
     def cut_off(self) -> None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, AttributeError):  # closed a moment ago
             self._transport.get_extra_info("socket").setsockopt(
                 socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO
             )

@@ -1,4 +1,4 @@
-"""Who asks AWS's services other than those of sources, and where. The clients are in `aws_client`."""
+"""Where AWS's other services are, and the keys for them. The clients are in `aws_client`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from origin.sources.settings import Secret
 
 @dataclass(frozen=True, slots=True)
 class AwsAccess:
-    """Where a service is and who asks it. Without keys, the usual AWS credential chain is asked."""
+    """Where a service is, and the keys for it. Without keys, the usual AWS credential chain is asked."""
 
     region: str | None = None
     endpoint_url: str | None = None

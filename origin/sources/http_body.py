@@ -17,7 +17,7 @@ _PIECE = 262_144  # bytes unpacked at once, between which other requests have th
 _WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}  # zlib's `wbits` by Content-Encoding
 
 
-class TooLarge(Unprocessable):
+class BodyTooLarge(Unprocessable):
     """More bytes than an original may have."""
 
 
@@ -26,12 +26,12 @@ async def read_body(
 ) -> bytes:
     """The bytes of the original. Both what arrives and what it unpacks to are counted while it is read.
 
-    Raises TooLarge, Unprocessable for an encoding that is not known, HostUnavailable for one that is broken,
-    and what `reserve` and aiohttp raise.
+    Raises BodyTooLarge; Unprocessable for an encoding that is not known; HostUnavailable for a body that is
+    broken; and what `reserve` and aiohttp raise.
     """
     announced = response.content_length
     if (announced or 0) > max_bytes:
-        raise TooLarge(f"an original of {announced} bytes; limits.max_original_bytes is {max_bytes}")
+        raise BodyTooLarge(f"an original of {announced} bytes; limits.max_original_bytes is {max_bytes}")
     unpacker = _unpacker(response)
     await reserve(max_bytes if announced is None or unpacker else announced)
     body, arrived = bytearray(), 0
@@ -40,7 +40,7 @@ async def read_body(
         for piece in unpacker.unpack(chunk) if unpacker else (chunk,):
             body += piece
             if max(len(body), arrived) > max_bytes:
-                raise TooLarge(f"an original of more than {max_bytes} bytes (limits.max_original_bytes)")
+                raise BodyTooLarge(f"an original of more than {max_bytes} bytes (limits.max_original_bytes)")
             if unpacker:
                 await asyncio.sleep(0)
     if unpacker:

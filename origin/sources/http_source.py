@@ -20,6 +20,7 @@ from origin.errors import HostTimeout
 from origin.errors import HostUnavailable
 from origin.errors import KeyRefused
 from origin.errors import NotFound
+from origin.errors import OriginalUnavailable
 from origin.errors import OriginError
 from origin.errors import SourceTimeout
 from origin.errors import SourceUnavailable
@@ -39,7 +40,7 @@ from origin.sources.base import ReserveMemory
 from origin.sources.base import no_limit
 from origin.sources.base import reserve
 from origin.sources.http import HttpSettings
-from origin.sources.http_body import TooLarge
+from origin.sources.http_body import BodyTooLarge
 from origin.sources.http_body import read_body
 from origin.sources.http_session import HttpSession
 from origin.sources.http_session import LookUp
@@ -57,6 +58,7 @@ _BY_DATE = "modified "  # in front of Last-Modified and a digest, as a version w
 _NO_TYPE = frozenset({"", "application/octet-stream", "binary/octet-stream", "text/plain"})
 _REFUSED = frozenset({401, 402, 403, 407, 451})
 _FOR_NOW = frozenset({408, 425, 429})
+_DOWN = _FOR_NOW | {502, 503, 504}  # of the whole server; other failures may be of one URL alone
 # What a registry remembers. Its record has one text for a 404 and for a server that fails.
 _ERRORS: dict[Refusal, type[OriginError]] = {
     Refusal.STATUS: NotFound,
@@ -147,7 +149,7 @@ class HttpSource:
                 body = await read_body(
                     response, self._max_bytes, lambda size: reserve(reserve_memory, size, deadline)
                 )
-            except TooLarge as error:
+            except BodyTooLarge as error:
                 raise _Refused(Refusal.SIZE, Unprocessable(f"{url}: {error}")) from error
         if self._settings.keys is not None and sniff(body) is None:
             raise _Refused(Refusal.TYPE, UnsupportedFormat(f"{url}: {describe_refusal(body)}"))
@@ -173,7 +175,7 @@ class HttpSource:
                 raise _Refused(Refusal.STATUS, KeyRefused(text))
             if 400 <= status < 500 and status not in _FOR_NOW:
                 raise _Refused(Refusal.STATUS, NotFound(text))
-            raise _Refused(Refusal.STATUS, self._unavailable(text))
+            raise _Refused(Refusal.STATUS, self._unavailable(text, is_down=status in _DOWN))
         declared = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         is_picture = declared.startswith("image/") or declared in _NO_TYPE
         if self._settings.keys is not None and not is_picture:
@@ -239,10 +241,11 @@ class HttpSource:
         record = FetchedRecord(format.mime.removeprefix("image/"), checksum, etag, modified)
         await watched.note(partial(registry.note_fetched, key, record, seconds))
 
-    def _unavailable(self, text: str) -> SourceUnavailable:
-        if self._settings.keys is None:
-            return SourceUnavailable(text, remember_for=RETRY_NETWORK)
-        return HostUnavailable(text, remember_for=RETRY_NETWORK)
+    def _unavailable(self, text: str, *, is_down: bool = True) -> SourceUnavailable:
+        """`is_down`: all that this one server has is out of reach."""
+        if self._settings.keys is not None:
+            return HostUnavailable(text, remember_for=RETRY_NETWORK)
+        return (SourceUnavailable if is_down else OriginalUnavailable)(text, remember_for=RETRY_NETWORK)
 
     @contextlib.contextmanager
     def _errors_become_ours(self, url: RemoteUrl) -> Iterator[None]:

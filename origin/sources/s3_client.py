@@ -1,4 +1,4 @@
-"""The client of one S3 source: how it is made, from the settings, and who it says that it is."""
+"""The client of one S3 source: how it is made from the settings, and with which credentials."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ class Connected(NamedTuple):
 
     client: S3Client
     getter: Getter
-    region_is_missing: bool  # and AWS is asked
+    region_is_missing: bool  # though AWS is asked, which wants one
 
 
 async def connect(settings: S3Settings, connections: int, exits: contextlib.AsyncExitStack) -> Connected:
-    """Make the client, and leave its end to `exits`. Each of its parts has at most so many `connections`.
+    """Make the client, which `exits` closes. Each of its parts has at most so many `connections`.
 
-    Raises SourceUnavailable where the settings name no bucket or nobody who asks.
+    Raises SourceUnavailable where the settings name no bucket, and where there are no credentials.
     """
     if not settings.bucket:  # s3imageserver started without one
         raise SourceUnavailable("the configuration names no bucket")

@@ -81,7 +81,7 @@ class Connection(asyncio.BufferedProtocol):
         return not self._parsed
 
     def wait_for_next(self, now: float) -> None:
-        """From now on, by the loop's clock, nothing is asked."""
+        """The connection is idle from now on, a time of the loop's clock, until the next `ask`."""
         self.idle_since = now
         self._resume()
 

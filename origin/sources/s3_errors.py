@@ -67,8 +67,8 @@ _UNAVAILABLE = (
 )
 
 T = TypeVar("T")
-Refusal = Callable[[str, ClientError], Exception]
-"""What an error answer of S3 means. It is given where it came from."""
+ReadErrorAnswer = Callable[[str, ClientError], Exception]
+"""Gives our error for an error answer of S3. The text says which object was asked for."""
 
 
 class ConditionUnknown(SourceUnavailable):
@@ -76,7 +76,7 @@ class ConditionUnknown(SourceUnavailable):
 
 
 @contextlib.contextmanager
-def library_errors_become_ours(where: str, refusal: Refusal | None = None) -> Iterator[None]:
+def library_errors_become_ours(where: str, refusal: ReadErrorAnswer | None = None) -> Iterator[None]:
     """`refusal` says what an error answer of S3 means; without it, what one means to a read."""
     try:
         yield

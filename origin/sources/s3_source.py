@@ -33,7 +33,7 @@ from origin.sources.reused_memory import MEMORY
 from origin.sources.s3 import S3Settings
 from origin.sources.s3_client import connect
 from origin.sources.s3_errors import REGION_IS_MISSING
-from origin.sources.s3_errors import Refusal
+from origin.sources.s3_errors import ReadErrorAnswer
 from origin.sources.s3_errors import code_of
 from origin.sources.s3_errors import head_refusal
 from origin.sources.s3_errors import library_errors_become_ours
@@ -166,7 +166,7 @@ class S3Source:
 
     @contextlib.asynccontextmanager
     async def _connected(
-        self, path: str = "", refusal: Refusal | None = None
+        self, path: str = "", refusal: ReadErrorAnswer | None = None
     ) -> AsyncIterator[tuple[S3Client, asyncio.Timeout]]:
         """The client, for one operation within the deadline. Every error in the block becomes ours."""
         where = f"s3://{self._bucket}/{path}".removesuffix("/")

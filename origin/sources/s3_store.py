@@ -18,7 +18,7 @@ from origin.sources.base import is_prefix
 from origin.sources.object_metadata import bytes_version
 from origin.sources.object_metadata import object_version
 from origin.sources.s3_errors import ConditionUnknown
-from origin.sources.s3_errors import Refusal
+from origin.sources.s3_errors import ReadErrorAnswer
 from origin.sources.s3_errors import delete_refusal
 from origin.sources.s3_errors import parsed
 from origin.sources.s3_errors import write_refusal
@@ -67,7 +67,7 @@ class S3Store(S3Source):
                     return
             await self._delete(path)
 
-    async def _delete(self, path: str, refusal: Refusal = delete_refusal, **conditions: Any) -> None:
+    async def _delete(self, path: str, refusal: ReadErrorAnswer = delete_refusal, **conditions: Any) -> None:
         """Raises NotFound too."""
         async with self._connected(path, refusal) as (client, _):
             await parsed(client.delete_object(Bucket=self._bucket, Key=path, **conditions))

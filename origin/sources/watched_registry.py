@@ -33,8 +33,10 @@ class Turn(Protocol):
     is_first: bool  # whether no other origin was at it
 
     async def may_note(self) -> bool:
-        """Whether what the server answered may be written down: nobody else does, and nobody has taken back
-        since what there was to know of the URL."""
+        """Whether the server's answer may be written to the registry.
+
+        Not where another origin writes one, or where the URL has been added anew since this turn began.
+        """
 
 
 class Turns(Protocol):
@@ -124,8 +126,11 @@ class WatchedRegistry:
         return self.turns.turn(url)
 
     async def moderate(self, action: RegistryAction, url: str) -> None:
-        """What a registry does to a URL. What a fetch that is under way learns of one that is added is not
-        remembered: it may be why it is added again. Raises RegistryDown."""
+        """Add, block or unblock a URL. Raises RegistryDown.
+
+        A fetch of an added URL that is under way writes nothing down: an earlier refusal may be why the URL
+        is added again.
+        """
         if action == "add" and self.turns is not None:
             await self.turns.end_turn(url)
         await getattr(self.registry, action)(url)

@@ -11,12 +11,12 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from origin.urls.number_values import Ordered
+from origin.urls.number_values import parse_short_number
 from origin.urls.values import Constant
 from origin.urls.values import Exact
 from origin.urls.values import Kind
-from origin.urls.values import Ordered
 from origin.urls.values import Simple
-from origin.urls.values import parse_short_number
 from origin.urls.values import spell
 
 CENTER = (0.5, 0.5)

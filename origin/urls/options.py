@@ -28,12 +28,12 @@ from origin.urls.geometry_values import Position
 from origin.urls.geometry_values import Rectangle
 from origin.urls.names import FileName
 from origin.urls.names import Names
+from origin.urls.number_values import Number
+from origin.urls.number_values import NumberOr
+from origin.urls.number_values import Pixels
 from origin.urls.values import Choice
 from origin.urls.values import Flag
 from origin.urls.values import Kind
-from origin.urls.values import Number
-from origin.urls.values import NumberOr
-from origin.urls.values import Pixels
 from origin.urls.values import Token
 from origin.urls.values import spell
 

@@ -84,8 +84,16 @@ def _with_rivals(options: Iterable[Option]) -> set[Option]:
 
 
 def intersect_formats(presets: Iterable[Preset]) -> tuple[str, ...] | None:
-    """The formats of originals that all of these presets are for; None: all formats."""
-    limits = [preset.only for preset in presets if preset.only is not None]
+    """The formats of originals that all of these presets are for; None: all formats.
+
+    Those behind a locked one do not count: what its options are fixed for would be passed through without.
+    """
+    limits = []
+    for preset in presets:
+        if preset.only is not None:
+            limits.append(preset.only)
+        if preset.locked:
+            break
     return tuple(sorted(frozenset.intersection(*limits))) if limits else None
 
 

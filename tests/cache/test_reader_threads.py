@@ -24,7 +24,7 @@ async def test_a_result_and_an_error_come_back_to_who_waits() -> None:
 async def test_no_more_threads_run_than_there_may_be() -> None:
     threads = ReaderThreads(3, "counted")
     barrier = threading.Barrier(3)
-    await asyncio.gather(*(threads.run(barrier.wait, 10) for _ in range(9)))
+    await asyncio.gather(*(threads.run(barrier.wait, 60) for _ in range(9)))
     assert sum(thread.name.startswith("counted-") for thread in threading.enumerate()) == 3
     threads.close()
     assert not any(thread.name.startswith("counted-") for thread in threading.enumerate())
@@ -33,7 +33,7 @@ async def test_no_more_threads_run_than_there_may_be() -> None:
 async def test_a_caller_that_stops_waiting_stops_no_other() -> None:
     threads = ReaderThreads(1, "test")
     go = threading.Event()
-    waiting = asyncio.ensure_future(threads.run(go.wait, 10))
+    waiting = asyncio.ensure_future(threads.run(go.wait, 60))
     await asyncio.sleep(0)
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
@@ -47,7 +47,7 @@ def test_a_loop_that_ends_meanwhile_stops_no_other() -> None:
     go = threading.Event()
 
     async def leave() -> None:
-        asyncio.ensure_future(threads.run(go.wait, 10)).add_done_callback(lambda _: None)
+        asyncio.ensure_future(threads.run(go.wait, 60)).add_done_callback(lambda _: None)
         await asyncio.sleep(0)
 
     asyncio.run(leave())

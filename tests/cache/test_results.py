@@ -6,7 +6,6 @@ import asyncio
 import gc
 import sys
 import threading
-import time
 import traceback
 import weakref
 from collections.abc import AsyncIterator
@@ -74,13 +73,13 @@ class WaitingStore(DiskStore):
     def on_its_way(self, value: memoryview | None) -> memoryview | None:
         """What was read, after a wait."""
         self.reading.set()
-        assert self.reads.wait(10)
+        assert self.reads.wait(60)
         self.noted.append("get")
         return value
 
     def put_one(self, name: str, value: Pieces, heard: int | None = None) -> None:
         self.writing.set()
-        assert self.writes.wait(10)
+        assert self.writes.wait(60)
         self.noted.append("put")
         super().put_all([(name, value)], heard)
 
@@ -279,6 +278,40 @@ async def test_a_dropped_original_leaves_nothing(cache: ResultCache, store: Wait
     keep(cache, CAT, "300")
     await cache.entry(CAT).drop()
     assert await cache.find(CAT, "300") == Lookup(None)
+    assert store.count(CAT) == 0
+
+
+class CountingMemory(MemoryTier):
+    """Counts how often all of its names are looked through."""
+
+    looks = 0
+
+    def drop(self, prefix: str) -> set[str]:
+        self.looks += 1
+        return super().drop(prefix)
+
+
+async def test_an_original_that_nobody_has_is_dropped_without_work(upper: DictTier) -> None:
+    upper.knows_names = True
+    memory = CountingMemory(1_000_000)
+    cache = ResultCache(memory, [upper])
+    keep(cache, CAT, "300")
+    await cache.flush()
+    upper.calls.clear()
+    await cache.entry(DOG).drop()
+    assert (memory.looks, upper.calls) == (0, [])
+    await cache.entry(CAT).drop()
+    assert (memory.looks, upper.calls, upper.records) == (1, ["delete_prefix"], {})
+    await cache.close()
+
+
+async def test_an_original_that_memory_has_forgotten_is_dropped_from_the_disk(
+    cache: ResultCache, store: WaitingStore
+) -> None:
+    keep(cache, CAT, "300")
+    await cache.flush()
+    cache.memory.drop(CAT)
+    await cache.entry(CAT).drop()
     assert store.count(CAT) == 0
 
 
@@ -521,7 +554,7 @@ async def test_a_writer_older_than_all_remembered_purges_is_not_believed(
 async def test_what_was_never_kept_is_not_looked_for(cache: ResultCache, store: WaitingStore) -> None:
     keep(cache, CAT, "300")
     await cache.flush()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while cache.below.tiers[0].may_hold("strange"):  # noqa: ASYNC110 - a thread sets no event
             await asyncio.sleep(0.01)
     store.noted.clear()
@@ -555,7 +588,7 @@ async def test_a_result_that_is_being_written_counts_once(cache: ResultCache, st
 async def test_what_comes_within_a_moment_is_written_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(write_queue, "GATHER_SECONDS", 10.0)
+    monkeypatch.setattr(write_queue, "GATHER_SECONDS", 600.0)
     monkeypatch.setattr(write_queue, "MAX_GATHERED", 4)
     store, batches = DiskStore(tmp_path, 50_000_000), []
 
@@ -566,13 +599,12 @@ async def test_what_comes_within_a_moment_is_written_together(
     monkeypatch.setattr(store, "put_all", put_all)
     cache = cache_over(store)
     keep(cache, CAT, "300", "400", "500", "600")  # with the version and the original, six
-    start = time.monotonic()
-    await cache.purge(DOG)  # and what waits for company is not waited for
-    assert batches == [4, 2]
-    keep(cache, CATS, "300")
-    await cache.close()
+    async with asyncio.timeout(60):
+        await cache.purge(DOG)  # and what waits for company is not waited for
+        assert batches == [4, 2]
+        keep(cache, CATS, "300")
+        await cache.close()
     assert batches == [4, 2, 3]
-    assert time.monotonic() - start < 5
     assert DiskStore(tmp_path, 50_000_000).count() == 9
 
 
@@ -621,7 +653,7 @@ async def test_a_slow_tier_does_not_hold_the_others_back(
 ) -> None:
     lower.writes.clear()
     keep(tiers, CAT, "300")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(upper.records) < 3:  # noqa: ASYNC110 - nothing tells that a dictionary has changed
             await asyncio.sleep(0.001)
     assert lower.records == {}
@@ -749,7 +781,7 @@ def large(number: int = 0) -> Result:
 
 async def swept(cache: ResultCache, left: int) -> None:
     """Wait until a timer has swept what threads, too, have let go."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(cache._in_use) > left:  # noqa: ASYNC110 - a timer sets no event
             await asyncio.sleep(0.01)
     assert len(cache._in_use) == left

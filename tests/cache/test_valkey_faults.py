@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from redis.exceptions import MovedError
 
+from benchmarks.ports import closed_port
 from origin.cache.mark_log import BusDown
 from origin.cache.valkey import Valkey
 from origin.cache.valkey_faults import LONGEST
@@ -16,7 +17,6 @@ from tests.support.certificates import self_signed
 from tests.support.documents import page
 from tests.support.redis_servers import RedisServer
 from tests.support.redis_servers import redis_server
-from tests.support.s3_servers import closed_port
 
 PASSWORD = "p@ss/word"
 ESCAPED = "p%40ss%2Fword"

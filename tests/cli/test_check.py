@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks import ports
 from origin.cli.check_settings import check_cdn
 from origin.config.load import build_config
 from origin.config.write import Write
@@ -87,7 +88,7 @@ def test_check_tells_what_does_not_work_and_exits_1(
     config = settings(root, tmp_path / "cache", error_image="error.jpg")
     config["watermarks"] = {"logo": {"picture": "logo.png"}}
     gone = {"name": "gone", "source": {"type": "local", "root": str(tmp_path / "no-such-folder")}}
-    nobody = {"endpoint_url": f"http://127.0.0.1:{s3_servers.closed_port()}"}
+    nobody = {"endpoint_url": f"http://127.0.0.1:{ports.closed_port()}"}
     config["handlers"] += [gone, s3(moto_server, "no-such-bucket"), s3(moto_server, "no-server", **nobody)]
 
     done = invoke("check", "-c", write_config(tmp_path, config))
@@ -280,7 +281,7 @@ def test_check_tells_whether_what_is_shared_works(tmp_path: Path, root: Path) ->
     config = settings(root, tmp_path / "cache") | {
         "shared": {
             "results": {"type": "local", "root": str(results)},
-            "url": f"redis://:{SECRET}@127.0.0.1:{s3_servers.closed_port()}",
+            "url": f"redis://:{SECRET}@127.0.0.1:{ports.closed_port()}",
         }
     }
     done = invoke("check", "-c", write_config(tmp_path, config))

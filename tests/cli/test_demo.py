@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import ports
 from origin.imaging.binding import WHEEL
 from tests.support import libvips
 from tests.support import pictures
@@ -25,7 +26,7 @@ def test_the_demo_prints_no_url_where_nothing_can_be_rendered(
 ) -> None:
     libvips.old_module(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
-    done = command("demo", "--port", str(s3_servers.closed_port()))
+    done = command("demo", "--port", str(ports.closed_port()))
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith("origin: libvips 8.18 in API mode is needed, found 8.14.1 in API mode (")
@@ -41,7 +42,7 @@ def test_the_demo_prints_no_url_where_its_port_is_taken(moto_server: s3_servers.
 
 @pytest.mark.slow
 def test_the_demo_serves_every_url_it_prints_and_every_picture_of_its_page(tmp_path: Path) -> None:
-    port = s3_servers.closed_port()
+    port = ports.closed_port()
     with serving(tmp_path, "demo", "--port", str(port), port=port) as process:
         demo = Client(port)
         wait_until((tmp_path / "stdout").read_text, "the demo prints its URLs")
@@ -72,7 +73,7 @@ def test_a_folder_of_ones_own_is_served_beside_them(tmp_path: Path) -> None:
     folder = tmp_path / "my pictures"
     folder.mkdir()
     (folder / "cat.png").write_bytes(pictures.encoded(pictures.field(90, 60), "PNG"))
-    port = s3_servers.closed_port()
+    port = ports.closed_port()
     with serving(tmp_path, "demo", "--port", str(port), "--pictures", str(folder), port=port):
         wait_until((tmp_path / "stdout").read_text, "the demo prints its URLs")
         printed = (tmp_path / "stdout").read_text()

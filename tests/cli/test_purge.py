@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from benchmarks import ports
 from origin.cli.purge import _default_base
 from origin.config.load import build_config
 from tests.support import pictures
-from tests.support import s3_servers
 from tests.support.commands import invoke
 from tests.support.commands import write_config
 from tests.support.running import Running
@@ -111,7 +111,7 @@ def test_what_the_origin_refuses_is_exit_1_with_its_answer(
 def test_an_origin_that_does_not_answer_is_exit_1_and_asks_for_its_address(
     config: dict[str, Any], tmp_path: Path
 ) -> None:
-    port = s3_servers.closed_port()
+    port = ports.closed_port()
     done = invoke("purge", "-c", write_config(tmp_path, config | {"http_port": port}), "h")
     assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr.startswith(f"origin: http://127.0.0.1:{port} cannot be reached: ")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import ports
 from tests.support import pictures
 from tests.support import s3_servers
 from tests.support.commands import invoke
@@ -114,7 +115,7 @@ run_server(config, on_listening=connect_and_stop)
 
 @pytest.mark.slow
 def test_what_is_called_once_it_listens_can_connect(tmp_path: Path) -> None:
-    config = {**settings(tmp_path, tmp_path / "cache"), "http_port": s3_servers.closed_port(), "drain": 0}
+    config = {**settings(tmp_path, tmp_path / "cache"), "http_port": ports.closed_port(), "drain": 0}
     done = subprocess.run(
         [sys.executable, "-c", CONNECT_AND_STOP, json.dumps(config)],
         capture_output=True,

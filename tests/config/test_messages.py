@@ -11,9 +11,12 @@ import pytest
 from origin.config.load import build_config
 from origin.config.part import part_types
 from origin.errors import ConfigError
+from origin.formats import FORMATS
+from origin.sources import SOURCES
 from tests.support.cases import check_each
 from tests.support.configurations import CANARY
 from tests.support.configurations import SOURCE
+from tests.support.configurations import any_of
 from tests.support.configurations import config
 from tests.support.configurations import mistake
 
@@ -160,8 +163,7 @@ MISTAKES: list[tuple[Any, str, str]] = [
     (
         config(allowed_formats=["xcf"]),
         "handlers[0].allowed_formats[0]",
-        "expected one of jpg, png, webp, gif, avif, bmp, ico, tiff, svg, heic, jxl, pdf, icns, jp2, psd, "
-        'got "xcf"',
+        f'expected one of {", ".join(format.name for format in FORMATS)}, got "xcf"',
     ),
     (
         config(output_format="tiff"),
@@ -244,8 +246,12 @@ MISTAKES: list[tuple[Any, str, str]] = [
         'got "Content-Length"',
     ),
     (config({"log": {"format": "xml"}}), "log.format", 'expected text or json, got "xml"'),
-    (config(source={}), "handlers[0].source", 'expected a "type", s3, local or http, got an object'),
-    (config(source={"type": "gcs"}), "handlers[0].source", 'expected s3, local or http as "type", got "gcs"'),
+    (config(source={}), "handlers[0].source", f'expected a "type", {any_of(SOURCES)}, got an object'),
+    (
+        config(source={"type": "gcs"}),
+        "handlers[0].source",
+        f'expected {any_of(SOURCES)} as "type", got "gcs"',
+    ),
     (config(source={"type": "s3"}), "handlers[0].source.bucket", "required, and not there"),
     (config(source={"type": "local"}), "handlers[0].source.root", "required, and not there"),
     (config(source={**SOURCE, "root": "/x"}), "handlers[0].source.root", "unknown key; did you mean routes?"),

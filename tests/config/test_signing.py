@@ -9,6 +9,8 @@ import pytest
 from origin.config.handler import Handler
 from origin.config.load import build_config
 from origin.errors import ConfigError
+from origin.urls.dialects import DIALECTS
+from tests.support.configurations import any_of
 
 LOCAL = {"type": "local", "root": "/srv/photos"}
 TOKEN = "an-imgix-token-1"
@@ -107,9 +109,9 @@ MISTAKES = [
     ),
     (
         {"dialect": "thumbor2"},
-        'dialect: expected imgix, thumbor, imgproxy, cloudflare or camo, got "thumbor2"',
+        f'dialect: expected {any_of(DIALECTS)}, got "thumbor2"',
     ),
-    ({"dialect": True}, "dialect: expected imgix, thumbor, imgproxy, cloudflare or camo, got true"),
+    ({"dialect": True}, f"dialect: expected {any_of(DIALECTS)}, got true"),
     (
         {"dialect": "imgix", "signing": {"keys": [KEY]}},
         "signing: expected imgix_token, with which imgix signs",

@@ -11,6 +11,8 @@ from PIL import Image
 
 from benchmarks.pictures import LANDSCAPE
 from origin.formats import OUTPUTS
+from origin.formats.writers import EFFORT_LEVELS
+from origin.formats.writers import EffortLevel
 from origin.imaging.cost import Bounds
 from origin.imaging.cost import afford
 from origin.imaging.frame import Header
@@ -18,8 +20,6 @@ from origin.imaging.frame import settle
 from origin.imaging.pipeline import render
 from origin.imaging.protocol import Job
 from origin.imaging.steps import CHARGES
-from origin.writers import EFFORT_LEVELS
-from origin.writers import EffortLevel
 from tests.support import pictures
 from tests.support.jobs import job
 

@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 
 from origin.errors import Overloaded
+from origin.errors import RenderStarved
+from origin.errors import RenderTimeout
+from origin.errors import Unsupported
 from origin.ingest.posted import as_upload_failure
 from origin.ingest.reply import failure
 from tests.ingest.test_transform import TRANSFORM
@@ -144,6 +147,11 @@ def test_a_picture_that_ends_renderers_fails_alone(tmp_path: Path) -> None:
         restarts = pool.restarts
         assert told(posted(origin, "/images?w=9", noise)) == (415, "unsupported")  # not tried again
         assert pool.restarts == restarts
+
+
+def test_a_busy_machine_is_not_blamed_on_the_picture() -> None:
+    assert type(as_upload_failure(RenderStarved("no core"))) is Overloaded
+    assert type(as_upload_failure(RenderTimeout("late"))) is Unsupported
 
 
 def test_the_reason_of_an_overload_is_for_the_log_alone() -> None:

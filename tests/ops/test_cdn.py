@@ -303,7 +303,7 @@ async def test_a_mistake_of_ours_costs_one_batch(caplog: pytest.LogCaptureFixtur
     queue = CdnQueue(target, pause=Pauses())
     for purge in (CAT, DOG):
         queue.add(purge)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await settle(queue)
     assert (target.batches, queue.sent, queue.lost) == ([[DOG]], 1, 1)
     assert CAT_TAG in caplog.text

@@ -9,7 +9,6 @@ import io
 import json
 import logging
 import re
-import time
 from collections.abc import Iterator
 
 import aiohttp
@@ -21,8 +20,7 @@ from origin.errors import OriginError
 from origin.errors import SourceUnavailable
 from origin.http.message import Response
 from origin.ops import logs
-from origin.urls.dialects import SIGNING
-from origin.urls.dialects.dialect import SigningDialect
+from origin.ops.redaction import redact_url
 
 SPACES_AND_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (info|warning|error) ")
 
@@ -58,11 +56,11 @@ def log(path: bytes, query: bytes = b"", answered: Response | None = None) -> No
     """Log a request to our log alone, as in the program: pytest adds handlers of its own to each test."""
     root = logging.getLogger()
     root.handlers[:] = [handler for handler in root.handlers if isinstance(handler, logs.Lines)]
-    logs.log_request(line(logs.redact_url(path, query), answered or answer()))
+    logs.log_request(line(redact_url(path, query), answered or answer()))
 
 
-def line(target: str, answered: Response, forwarded: str = "") -> logs.RequestLine:
-    return logs.RequestLine("GET", target, answered, 0.25, "192.0.2.7", "id-1", forwarded)
+def line(target: str, answered: Response, forwarded: str = "") -> logs.AccessLine:
+    return logs.AccessLine("GET", target, answered, 0.25, "192.0.2.7", "id-1", forwarded)
 
 
 async def test_a_request_is_one_line(stream: io.StringIO) -> None:
@@ -159,22 +157,6 @@ async def test_a_token_in_another_option_or_in_a_reason_is_not_written(
     assert "option f: '[token]' is not valid" in written.replace("\\'", "'")
 
 
-def test_what_could_be_a_token_is_found_in_linear_time() -> None:
-    """Counted by the growth over doubled lengths, in the form that made a backtracking search quadratic."""
-
-    def seconds(pieces: int) -> float:  # of this thread's own time: a busy machine adds none
-        query = b"x=" + (b"a" * 42 + b".") * pieces
-        times = []
-        for _ in range(5):
-            start = time.thread_time()
-            assert logs.redact_url(b"/nosuch", query)
-            times.append(time.thread_time() - start)
-        return min(times)
-
-    # 64 times as long takes 64 times the time where it is linear, 4,096 times where it is quadratic.
-    assert seconds(6400) < 512 * max(seconds(100), 1e-5)
-
-
 @both
 async def test_the_address_before_a_proxy_is_written_as_it_came(stream: io.StringIO) -> None:
     forwarded = "198.51.100.3, 10.0.0.1 forged\r\n"
@@ -263,7 +245,7 @@ async def test_requests_are_written_in_time_and_before_what_follows_them(stream:
     logging.getLogger("origin").warning("second")
     assert [line.split()[2] for line in stream.getvalue().splitlines()] == ["GET", "second"]
     log(b"/third")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while "/third" not in stream.getvalue():  # noqa: ASYNC110 - the log sets no event
             await asyncio.sleep(0.01)
 
@@ -278,7 +260,7 @@ def test_beside_another_log_a_request_is_one_json_object_too(stream: io.StringIO
 
 def test_the_log_of_an_embedding_program_gets_one_line_of_text(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "origin.access"):
-        target = logs.redact_url(b"/photos/\x9b31m", b"t=SECRET")
+        target = redact_url(b"/photos/\x9b31m", b"t=SECRET")
         logs.log_request(line(target, answer(404, NotFound("a\nb"))))
     [record] = caplog.records
     assert record.getMessage().isprintable()
@@ -324,69 +306,6 @@ async def test_a_token_in_a_url_put_together_wrongly_is_not_written_either(
     [line] = lines(stream)
     assert token.decode() not in line
     assert "[token]" in line
-
-
-def test_a_signature_of_imgix_is_not_written_and_other_values_of_its_name_are() -> None:
-    signature = b"6797c24146142d5b40bde3141fd3600c"
-    assert logs.redact_url(b"/cat.jpg", b"w=300&s=" + signature) == "/cat.jpg?w=300&s=[token]"
-    assert logs.redact_url(b"/cat.jpg", b"s=" + signature + b"&w=3") == "/cat.jpg?s=[token]&w=3"
-    assert logs.redact_url(b"/cat.jpg", b"s=small&w=3") == "/cat.jpg?s=small&w=3"
-    for path, query in (  # URLs that were put together wrongly
-        (b"/cat.jpg", b"w=300&amp;s=%b"),
-        (b"/cat.jpg", b"w=300;s=%b"),
-        (b"/cat.jpg", b"w=300&S=%b"),
-        (b"/cat.jpg", b"w=300&s=%bx"),
-        (b"/cat.jpg&s=%b", b""),
-        (b"/cat.jpg%%3Fw=300%%26s%%3D%b", b""),
-        (b"/cat.jpg%%3fs=%b", b"w=3"),
-    ):
-        path, query = (text % signature if b"%b" in text else text for text in (path, query))
-        shown = logs.redact_url(path, query)
-        assert "[token]" in shown
-        assert signature.decode() not in shown
-        assert signature.decode() not in logs.redact_url(path, query.replace(signature, signature.upper()))
-    digest = b"/1/s/" + signature + b".jpg"
-    assert logs.redact_url(digest, b"as=" + signature) == f"{digest.decode()}?as={signature.decode()}"
-
-
-@pytest.mark.parametrize("dialect", SIGNING.values(), ids=lambda dialect: dialect.name)
-def test_what_a_dialect_signs_is_not_written(dialect: SigningDialect) -> None:
-    url = dialect.write_url(
-        f"{'ab' * 16}:{'cd' * 16}:32", "/cat.jpg", 1_700_000_000
-    )  # imgproxy has three parts
-    path, _, query = url.encode().partition(b"?")
-    signature = dialect.read_signature(path, query).text
-    assert signature
-    assert signature in url
-    assert signature not in logs.redact_url(logs.redact_path(path, ""), b"w=300&" + query)
-    if dialect.signs_in_path:
-        assert signature not in logs.redact_text(f"the key {url} is not there")
-
-
-SIGNATURE = b"1234567890123456789012345-_="
-
-
-@pytest.mark.parametrize(
-    ("path", "prefix", "written"),
-    [
-        (b"/a/b/SIG/300x/cat.jpg", "a/b", b"/a/b/[signature]/300x/cat.jpg"),
-        (b"/a%2Fb%2fSIG%2F300x/cat.jpg", "a/b", b"/a%2Fb%2f[signature]%2F300x/cat.jpg"),
-        (b"/SIG/300x/cat.jpg", "", b"/[signature]/300x/cat.jpg"),
-        (b"/almost-a-signature/cat.jpg", "", b"/[signature]/cat.jpg"),
-        (b"/a//almost-a-signature/cat.jpg", "a", b"/a//[signature]/cat.jpg"),
-        (b"/a/unsafe/cat.jpg", "a", b"/a/unsafe/cat.jpg"),
-        (b"/a/_/cat.jpg", "a", b"/a/_/cat.jpg"),
-        (b"/a/unsafe/SIG/cat.jpg", "a", b"/a/unsafe/[signature]/cat.jpg"),
-        (b"/elsewhere/SIG/cat.jpg", None, b"/elsewhere/[signature]/cat.jpg"),
-        (b"/elsewhere/cat.jpg", None, b"/elsewhere/cat.jpg"),
-        (b"/", "", b"/"),
-        (b"/a", "a", b"/a"),
-        (b"", "a/b/c", b""),
-    ],
-)
-def test_a_signature_in_a_path_is_not_written(path: bytes, prefix: str | None, written: bytes) -> None:
-    for signature in (SIGNATURE, SIGNATURE.replace(b"=", b"%3D"), SIGNATURE.replace(b"1", b"%31")):
-        assert logs.redact_path(path.replace(b"SIG", signature), prefix) == written
 
 
 def test_a_line_tells_its_time_to_the_millisecond() -> None:

@@ -14,6 +14,7 @@ import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from benchmarks.ports import closed_port
 from origin.ops import tracing
 from origin.ops.error_reports import scrub
 from origin.ops.tracing import TelemetrySettings
@@ -27,7 +28,6 @@ from tests.support.running import Running
 from tests.support.running import serving
 from tests.support.running import settings
 from tests.support.running import wait_until
-from tests.support.s3_servers import closed_port
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = "00f067aa0ba902b7"

@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 import pytest
 
+from benchmarks import ports
 from origin.signing import UrlSigner
 from tests.support import pictures
-from tests.support import s3_servers
 from tests.support.browser import Chromium
 from tests.support.browser import Page
 from tests.support.running import serving
@@ -31,7 +31,7 @@ SETTLED = (
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    port, yours = s3_servers.closed_port(), tmp_path_factory.mktemp("yours")
+    port, yours = ports.closed_port(), tmp_path_factory.mktemp("yours")
     (yours / "0 notes.txt").write_text("no picture")
     for name, format in (("line\nbreak.png", "PNG"), ("my cat.png", "PNG"), ("logo.png", "PNG")):
         (yours / name).write_bytes(pictures.encoded(pictures.field(90, 60), format))
@@ -524,7 +524,7 @@ def test_the_demo_says_on_one_screen_what_it_is(chromium: Chromium, site: str) -
 def test_operators_play_on_their_own_listener(chromium: Chromium, tmp_path: Path) -> None:
     (tmp_path / "originals").mkdir()
     (tmp_path / "originals" / "land.png").write_bytes(pictures.encoded(pictures.field(90, 60), "PNG"))
-    public, admin = s3_servers.closed_port(), s3_servers.closed_port()
+    public, admin = ports.closed_port(), ports.closed_port()
     config = {
         "handlers": [
             {

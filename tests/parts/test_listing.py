@@ -11,6 +11,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from benchmarks.ports import closed_port
 from origin.config.load import build_config
 from origin.errors import ConfigError
 from origin.errors import OriginError
@@ -22,7 +23,6 @@ from origin.parts.listing import list_keys
 from origin.parts.playground import make_playground
 from tests.support.operated import TOKEN
 from tests.support.s3_servers import S3Server
-from tests.support.s3_servers import closed_port
 
 KEYS = ["2024/cat.jpg", "2024/été.jpg", "2025/dog.jpg", "logo.png"]
 

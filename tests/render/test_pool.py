@@ -29,6 +29,7 @@ from PIL import Image
 from origin.errors import EncodingFailed
 from origin.errors import Overloaded
 from origin.errors import RenderFailed
+from origin.errors import RenderStarved
 from origin.errors import RenderTimeout
 from origin.errors import Unprocessable
 from origin.errors import UnsupportedFormat
@@ -595,6 +596,30 @@ async def test_a_renderer_that_never_answers_is_killed_at_the_deadline(script: S
         with pytest.raises(RenderTimeout):
             await rendering(pool, timeout=0.1)
         await until(lambda: has_ended(sleeper))
+
+
+@pytest.mark.parametrize(
+    ("hangs", "computed", "expected"),
+    [(False, 0.02, RenderStarved), (False, 0.04, RenderTimeout), (True, 0.0, RenderTimeout)],
+    ids=["starved", "slow", "hangs"],
+)
+async def test_who_computes_and_hardly_has_a_core_is_starved(
+    script: Script,
+    monkeypatch: pytest.MonkeyPatch,
+    hangs: bool,
+    computed: float,
+    expected: type[RenderTimeout],
+) -> None:
+    script.serve("while True: pass")
+    clock = iter([5.0, 5.0 + computed])  # at the beginning, and after 0.1 s
+    monkeypatch.setattr(Renderer, "cpu_seconds", staticmethod(lambda pid: next(clock)))
+    async with started() as pool:
+        if hangs:
+            await freeze(pool.processes[0])
+        with pytest.raises(RenderTimeout) as failure:
+            await rendering(pool, timeout=0.1)
+        assert type(failure.value) is expected
+        assert ("the machine is too busy" in str(failure.value)) == (expected is RenderStarved)
 
 
 async def test_a_renderer_that_never_reads_is_killed_at_the_deadline(script: Script) -> None:

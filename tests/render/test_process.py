@@ -14,6 +14,12 @@ from origin.render.process import Renderer
 from tests.support.jobs import job
 
 
+class NoProcess:
+    """In place of a renderer's, where nothing is sent to one."""
+
+    pid = -1
+
+
 class Wire:
     """A connection that keeps what is sent."""
 
@@ -37,7 +43,7 @@ def read(message: tuple[bytes, ...]) -> tuple[dict[str, Any], int, tuple[bytes, 
 
 def test_the_picture_of_a_watermark_is_sent_once() -> None:
     wire = Wire()
-    renderer = Renderer(cast(Any, None), cast(Any, wire))
+    renderer = Renderer(cast(Any, NoProcess()), cast(Any, wire))
     for picture in (b"logo", None, b"logo", b"other", b"logo"):
         renderer.run(job(watermark=None if picture is None else mark(picture)), b"original")
     messages = [read(message) for message in wire.sent]

@@ -9,6 +9,7 @@ import pytest
 
 from origin.errors import EncodingFailed
 from origin.errors import RenderFailed
+from origin.errors import RenderStarved
 from origin.errors import RenderTimeout
 from origin.errors import Unprocessable
 from origin.render.quarantine import MAX_CRASHES
@@ -69,10 +70,11 @@ def test_a_success_clears_both() -> None:
         assert not trial.refuses(math.inf)
 
 
-def test_an_encoder_that_fails_blames_nothing() -> None:
+@pytest.mark.parametrize("failure", [EncodingFailed("no memory"), RenderStarved("no core")])
+def test_an_encoder_that_fails_and_a_busy_machine_blame_nothing(failure: RenderFailed) -> None:
     trial = Trial()
     for _ in range(MAX_CRASHES):
-        trial.render(EncodingFailed("no memory"))
+        trial.render(failure)
     assert not trial.refuses(math.inf)
     assert not trial.quarantine
 

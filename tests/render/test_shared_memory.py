@@ -26,6 +26,7 @@ from tests.render.test_pool import JOB
 from tests.render.test_pool import freeze
 from tests.render.test_pool import started
 from tests.render.test_pool import stopped
+from tests.render.test_process import NoProcess
 from tests.render.test_process import Wire
 from tests.render.test_process import mark
 from tests.render.test_process import read
@@ -100,7 +101,7 @@ def test_an_original_that_does_not_fit_goes_through_the_socket(monkeypatch: pyte
             return answers[-1]
 
     wire = Answering()
-    renderer = Renderer(cast(Any, None), cast(Any, wire), shared)
+    renderer = Renderer(cast(Any, NoProcess()), cast(Any, wire), shared)
     for original, picture in ((b"fits", None), (b"too large", None), (b"fits too", b"logo")):
         renderer.run(job(watermark=None if picture is None else mark(picture)), original)
     messages = [read(message) for message in wire.sent]

@@ -694,3 +694,23 @@ def test_a_busy_connection_makes_no_room() -> None:
             assert third.is_closed()
         app.open()
         assert [raw.answer()[0] for raw in busy] == [200, 200]
+
+
+# The end of the listener
+
+
+def test_a_connection_over_tls_that_is_just_being_lost_stops_no_end(pair: tuple[Path, Path]) -> None:
+    """Its transport has no socket any more, and it has not been told yet."""
+    client = ssl.create_default_context(cafile=pair[0])
+    with door(Bounds(), pair) as app, Raw(app.port, context=client) as raw:
+        assert raw.send(STATUS).answer()[0] == 200
+        (connection,) = app.listener.server_state.connections
+
+        async def lose_and_end() -> None:
+            connection.cut()
+            while connection.transport.get_extra_info("socket") is not None:  # noqa: ASYNC110 - sets no event
+                await asyncio.sleep(0)
+            assert app.connections == 1
+            connection.shutdown()
+
+        asyncio.run_coroutine_threadsafe(lose_and_end(), app.loop).result(PATIENCE)

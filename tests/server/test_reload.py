@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 
+from benchmarks.ports import closed_port
 from origin.config.load import build_config
 from origin.errors import ConfigError
 from origin.signing import UrlSigner
@@ -153,7 +154,7 @@ def test_what_takes_a_restart_is_said(start: Callable[..., FromFile]) -> None:
 @pytest.mark.slow
 def test_a_renewed_certificate_is_served(start: Callable[..., FromFile], tmp_path: Path) -> None:
     cert, key = certificate(tmp_path)
-    port = start_port()
+    port = closed_port()
     origin = start(https_enabled=True, https_port=port, https_cert=cert, https_key=key)
     first = served_certificate(port)
     certificate(tmp_path)
@@ -171,12 +172,6 @@ def test_a_renewed_certificate_is_served(start: Callable[..., FromFile], tmp_pat
 
 def metrics(origin: Client) -> str:
     return origin.get("/-/metrics").body.decode()
-
-
-def start_port() -> int:
-    from tests.support.s3_servers import closed_port
-
-    return closed_port()
 
 
 def served_certificate(port: int) -> str:

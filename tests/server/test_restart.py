@@ -28,6 +28,7 @@ from typing import Any
 import diskcache
 import pytest
 
+from benchmarks.ports import closed_port
 from origin.app import create_app
 from origin.errors import ConfigError
 from origin.server.listener import bind
@@ -43,7 +44,6 @@ from tests.support.running import PATIENCE
 from tests.support.running import Client
 from tests.support.running import command
 from tests.support.running import wait_until
-from tests.support.s3_servers import closed_port
 
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 

@@ -78,3 +78,12 @@ def test_without_a_number_for_what_the_system_holds_ours_counts(
 ) -> None:
     monkeypatch.delattr(termios, "TIOCOUTQ", raising=False)
     assert SlowClientWatch(transport, patience=1).pending() == 1000
+
+
+async def test_one_that_has_gone_is_cut_off_without_a_complaint(transport: Transport) -> None:
+    """Over TLS a transport may have lost its socket, and the connection not know yet."""
+    watch = SlowClientWatch(transport, patience=1)
+    transport._extra["socket"] = None  # type: ignore[attr-defined]
+    watch.watch()
+    watch.cut_off()
+    assert transport.aborted

@@ -21,6 +21,9 @@ from origin.sources.addresses import is_public
 from origin.sources.http import HttpSettings
 from origin.sources.http_source import HttpSource
 from tests.support import pictures
+from tests.support.stream_server import StreamServer
+from tests.support.stream_server import hang_up
+from tests.support.stream_server import stream_server
 from tests.support.web_servers import web_server
 
 # Hosts; the port of the trap is appended.
@@ -131,26 +134,12 @@ ADDRESSES = {
 }
 
 
-class Trap:
-    """Counts connections to one port of every address of this machine."""
-
-    def __init__(self) -> None:
-        self.port = 0
-        self.caught = 0
-
-    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.caught += 1
-        writer.close()
-
-
 @pytest.fixture
-async def trap() -> AsyncIterator[Trap]:
-    trap = Trap()
+async def trap() -> AsyncIterator[StreamServer]:
+    """Counts connections to one port of every address of this machine."""
     with socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as listener:
-        trap.port = listener.getsockname()[1]
-        server = await asyncio.start_server(trap.accept, sock=listener)
-        yield trap
-        server.close()
+        async with stream_server(hang_up, listener=listener) as server:
+            yield server
 
 
 async def look_up(host: str) -> list[str]:
@@ -169,7 +158,7 @@ async def source(*allowed: str, max_redirects: int = 5) -> AsyncIterator[HttpSou
     await source.close()
 
 
-async def test_nothing_that_is_not_public_is_reached(trap: Trap) -> None:
+async def test_nothing_that_is_not_public_is_reached(trap: StreamServer) -> None:
     urls = [f"http://{host}:{trap.port}/cat.png" for host in HOSTS]
     urls += [url.replace("{port}", str(trap.port)) for url in URLS]
     assert len(urls) >= 60
@@ -182,20 +171,20 @@ async def test_nothing_that_is_not_public_is_reached(trap: Trap) -> None:
                 outcomes[url] = error.kind
             except HostUnavailable:  # a name that the system knows nothing of
                 outcomes[url] = "unknown name"
-    assert trap.caught == 0
+    assert trap.connections == 0
     assert [url for url in urls if url not in outcomes] == []
     assert [url for url, kind in outcomes.items() if kind == "unknown name"] == []
 
 
-async def test_the_trap_would_have_been_found(trap: Trap) -> None:
+async def test_the_trap_would_have_been_found(trap: StreamServer) -> None:
     async with source("127.0.0.0/8", "::1/128") as allowed:
         for host in ("127.0.0.1", "localhost", "[::1]", "loop.test", "loop6.test", "１２７.０.０.１"):
             with pytest.raises(HostUnavailable):
                 await allowed.get(f"http://{host}:{trap.port}/cat.png")
-    assert trap.caught >= 6
+    assert trap.connections >= 6
 
 
-async def test_no_redirect_leads_there(trap: Trap) -> None:
+async def test_no_redirect_leads_there(trap: StreamServer) -> None:
     places = [f"http://{host}:{trap.port}/" for host in HOSTS if host.isprintable() and host.isascii()]
     places += [url.replace("{port}", str(trap.port)) for url in URLS if "\n" not in url]
     places += [f"//127.0.0.1:{trap.port}/", f"\\\\127.0.0.1:{trap.port}/", f"/\\127.0.0.1:{trap.port}/"]
@@ -210,19 +199,19 @@ async def test_no_redirect_leads_there(trap: Trap) -> None:
                     "source-unavailable",
                     "not-found",
                 }, place
-    assert trap.caught == 0
+    assert trap.connections == 0
 
 
-async def test_a_redirect_to_a_name_is_looked_up_and_checked(trap: Trap) -> None:
+async def test_a_redirect_to_a_name_is_looked_up_and_checked(trap: StreamServer) -> None:
     with web_server("127.0.0.2") as web:
         url = web.put("/r", status=301, headers={"Location": f"http://both.test:{trap.port}/"})
         async with source("127.0.0.2/32") as guarded:
             with pytest.raises(Forbidden, match=r"both\.test: 127\.0\.0\.1 is not a public address"):
                 await guarded.get(url)
-    assert trap.caught == 0
+    assert trap.connections == 0
 
 
-async def test_the_address_that_was_checked_is_the_one_that_is_connected_to(trap: Trap) -> None:
+async def test_the_address_that_was_checked_is_the_one_that_is_connected_to(trap: StreamServer) -> None:
     """A name that answers differently the second time has no second time."""
     with web_server("127.0.0.2") as web:
         web.put("/cat.png", pictures.small())
@@ -239,7 +228,7 @@ async def test_the_address_that_was_checked_is_the_one_that_is_connected_to(trap
         await guarded.close()
     assert original is not None
     assert asked == ["rebind.test"]
-    assert trap.caught == 0
+    assert trap.connections == 0
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from origin.errors import HostTimeout
 from origin.errors import HostUnavailable
 from origin.errors import KeyRefused
 from origin.errors import NotFound
+from origin.errors import OriginalUnavailable
 from origin.errors import OriginError
 from origin.errors import SourceUnavailable
 from origin.errors import Unprocessable
@@ -76,12 +77,22 @@ async def test_another_status_than_200_is_a_refusal_that_is_remembered(
     assert (type(error), error.remember_for) == (kind, seconds)
 
 
-async def test_a_server_of_our_own_is_asked_again_soon(web: WebServer) -> None:
-    web.put("/cat.png", PICTURE, status=503)
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        *((status, SourceUnavailable) for status in (408, 429, 502, 503, 504)),
+        # The server is there, and trips over this one.
+        *((status, OriginalUnavailable) for status in (500, 505, 206, 302)),
+    ],
+)
+async def test_a_server_of_our_own_is_asked_again_soon(
+    web: WebServer, status: int, kind: type[OriginError]
+) -> None:
+    web.put("/cat.png", PICTURE, status=status)
     source = http_source(keys=None, open=False, base_url=web.url)
     error = await failure(source, "cat.png")
     await source.close()
-    assert (type(error), error.remember_for) == (SourceUnavailable, 10)
+    assert (type(error), error.remember_for) == (kind, 10)
 
 
 @pytest.mark.parametrize(

@@ -9,15 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import ports
 from origin.errors import KeyRefused
 from origin.errors import SourceUnavailable
 from origin.sources.base import Access
 from origin.sources.base import CheckResult
 from tests.support import certificates
 from tests.support import hostile_server
-from tests.support import s3_servers
 from tests.support.hostile_server import answer
 from tests.support.s3_sources import s3_source
+from tests.support.stream_server import hang_up
+from tests.support.stream_server import stream_server
 
 MISSING = answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
 DENIED = answer(403, b"<Error><Code>AccessDenied</Code></Error>")
@@ -101,7 +103,7 @@ async def failure(url: str, **words: object) -> str:
 
 @pytest.mark.slow
 async def test_a_port_nobody_listens_on_is_told_in_the_words_of_the_system() -> None:
-    port = s3_servers.closed_port()
+    port = ports.closed_port()
     line = await failure(f"http://127.0.0.1:{port}")
     assert line == f"s3://photos/cat.jpg: cannot connect to 127.0.0.1:{port}: Connection refused"
 
@@ -117,11 +119,9 @@ async def test_https_to_a_port_that_speaks_http_says_so() -> None:
     async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
         writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-        writer.close()
 
-    server = await asyncio.start_server(plain, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with server:
+    async with stream_server(plain) as server:
+        port = server.port
         line = await failure(f"https://127.0.0.1:{port}")
     assert line == (
         f"s3://photos/cat.jpg: 127.0.0.1:{port} speaks http, not https; write http:// in endpoint_url"
@@ -133,9 +133,8 @@ async def test_a_certificate_that_is_not_trusted_is_told(tmp_path: Path) -> None
     cert, key = certificates.self_signed(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)
-    server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0, ssl=context)
-    port = server.sockets[0].getsockname()[1]
-    async with server:
+    async with stream_server(hang_up, tls=context) as server:
+        port = server.port
         line = await failure(f"https://127.0.0.1:{port}")
     assert line.startswith(f"s3://photos/cat.jpg: no TLS connection to 127.0.0.1:{port}: self")
 
@@ -154,7 +153,7 @@ def no_region(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str]
 async def test_without_region_and_endpoint_a_failure_says_that_region_is_missing(
     no_region: Callable[[str], None],
 ) -> None:
-    no_region(f"http://127.0.0.1:{s3_servers.closed_port()}")  # AWS is out of reach
+    no_region(f"http://127.0.0.1:{ports.closed_port()}")  # AWS is out of reach
     source = s3_source("photos", access_key="a", secret_key="b")
     with pytest.raises(SourceUnavailable, match=r"region is missing, .*; set region$"):
         await source.check()
@@ -163,7 +162,7 @@ async def test_without_region_and_endpoint_a_failure_says_that_region_is_missing
 
 @pytest.mark.slow
 async def test_with_a_region_a_failure_says_nothing_of_it(no_region: Callable[[str], None]) -> None:
-    no_region(f"http://127.0.0.1:{s3_servers.closed_port()}")
+    no_region(f"http://127.0.0.1:{ports.closed_port()}")
     source = s3_source("photos", access_key="a", secret_key="b", region="eu-central-1")
     with pytest.raises(SourceUnavailable) as error:
         await source.check()

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from benchmarks import ports
 from origin.errors import KeyRefused
 from origin.errors import NotFound
 from origin.errors import OriginError
@@ -14,7 +15,6 @@ from origin.errors import SourceUnavailable
 from origin.errors import Unprocessable
 from origin.sources.s3_source import S3Source
 from tests.support import hostile_server
-from tests.support import s3_servers
 from tests.support.hostile_server import answer
 from tests.support.hostile_server import drips
 from tests.support.hostile_server import head
@@ -268,7 +268,7 @@ async def test_a_redirect_tells_the_region_of_the_bucket() -> None:
 
 @pytest.mark.slow
 async def test_a_port_nobody_listens_on_is_unavailable() -> None:
-    source = source_at(f"http://127.0.0.1:{s3_servers.closed_port()}")
+    source = source_at(f"http://127.0.0.1:{ports.closed_port()}")
     assert await outcome(source) is SourceUnavailable
     await source.close()
 

@@ -540,7 +540,7 @@ async def test_a_disk_that_hangs_ends_with_the_deadline(tmp_path: Path) -> None:
 
     class Hanging(LocalSource):
         def _read(self, *what: Any) -> Original | int | None:
-            assert answers.wait(10)
+            assert answers.wait(60)
             return super()._read(*what)
 
     (tmp_path / "cat.jpg").write_bytes(BODY)

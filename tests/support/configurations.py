@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -48,3 +49,9 @@ def mistake(data: Any) -> str:
     with pytest.raises(ConfigError) as error:
         build_config(data, name="config.json")
     return str(error.value)
+
+
+def any_of(names: Iterable[str]) -> str:
+    """These names as an error lists them: `a, b or c`. What grows by a row, no test lists again."""
+    *first, last = names
+    return f"{', '.join(first)} or {last}"

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from benchmarks.ports import closed_port
 from tests.support.origin_process import Process
 from tests.support.redis_servers import RedisServer
 from tests.support.redis_servers import redis_server
 from tests.support.running import wait_until
 from tests.support.s3_servers import S3Server
-from tests.support.s3_servers import closed_port
 from tests.support.s3_servers import seaweed
 from tests.support.tcp_gate import TcpGate
 from tests.support.tcp_gate import tcp_gate

@@ -18,53 +18,42 @@ from collections.abc import AsyncIterator
 from collections.abc import Awaitable
 from collections.abc import Callable
 
+from tests.support.stream_server import StreamServer
+from tests.support.stream_server import stream_server
+
 Script = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 
 class Hostile:
     """`heads` holds what was asked, `connections` how many were made, `open` how many still are."""
 
-    def __init__(self, *scripts: Script) -> None:
+    def __init__(self, server: StreamServer, scheme: str) -> None:
         self.heads: list[bytes] = []
-        self.connections = 0
-        self.port = 0
-        self.url = ""
-        self._tasks: set[asyncio.Task[None]] = set()
-        self.plays(*scripts)
+        self.port = server.port
+        self.url = f"{scheme}://127.0.0.1:{server.port}"
+        self._server = server
 
     def plays(self, *scripts: Script) -> None:
         self._scripts = itertools.chain(scripts[:-1], itertools.repeat(scripts[-1]))
 
     @property
+    def connections(self) -> int:
+        return self._server.connections
+
+    @property
     def open(self) -> int:
-        return len(self._tasks)
+        return len(self._server.conversations)
 
     async def all_closed(self) -> None:
         """Returns when the clients have closed every connection."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        while self._server.conversations:
+            await asyncio.wait(self._server.conversations)
 
-    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        task = asyncio.create_task(self._converse(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         closing = False
-        try:
-            while not closing:
-                self.heads.append(await reader.readuntil(b"\r\n\r\n"))
-                closing = await _play(next(self._scripts), reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # the client went away
-        finally:
-            writer.close()
-
-    async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while not closing:
+            self.heads.append(await reader.readuntil(b"\r\n\r\n"))
+            closing = await _play(next(self._scripts), reader, writer)
 
 
 async def _play(script: Script, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
@@ -90,15 +79,13 @@ async def _left(reader: asyncio.StreamReader) -> None:
 
 @contextlib.asynccontextmanager
 async def listening(*scripts: Script, tls: ssl.SSLContext | None = None) -> AsyncIterator[Hostile]:
-    hostile = Hostile(*scripts)
-    server = await asyncio.start_server(hostile.accept, "127.0.0.1", 0, ssl=tls)
-    hostile.port = server.sockets[0].getsockname()[1]
-    hostile.url = f"http{'' if tls is None else 's'}://127.0.0.1:{hostile.port}"
-    try:
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await hostile.converse(reader, writer)
+
+    async with stream_server(converse, tls=tls) as server:
+        hostile = Hostile(server, "http" if tls is None else "https")
+        hostile.plays(*scripts)
         yield hostile
-    finally:
-        server.close()
-        await hostile.stop()
 
 
 # --- scripts ----------------------------------------------------------------------------------------

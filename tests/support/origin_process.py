@@ -15,12 +15,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from benchmarks.ports import closed_port
 from tests.support import warm_origins
 from tests.support.running import PATIENCE
 from tests.support.running import Client
 from tests.support.running import settings
 from tests.support.running import wait_until
-from tests.support.s3_servers import closed_port
 
 DRAIN = 1  # seconds
 

@@ -21,13 +21,13 @@ from typing import NoReturn
 import http_sf
 import pytest
 
+from benchmarks.ports import closed_port
 from tests.support import pictures
 from tests.support.running import Answer
 from tests.support.running import Client
 from tests.support.running import Running
 from tests.support.running import Shelf
 from tests.support.running import wait_until
-from tests.support.s3_servers import closed_port
 
 DOCS = Path(__file__).parents[2] / "docs"
 _FOLDERS = os.pathsep.join((sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath), "/usr/sbin"))

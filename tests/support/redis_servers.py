@@ -14,9 +14,9 @@ from typing import BinaryIO
 
 import pytest
 
+from benchmarks.ports import closed_port
 from origin.cache.mark_log import BusDown
 from tests.support.running import wait_until
-from tests.support.s3_servers import closed_port
 
 
 def redis_program() -> str:

@@ -9,9 +9,7 @@ import contextlib
 import functools
 import json
 import os
-import random
 import shutil
-import socket
 import subprocess
 import sysconfig
 import time
@@ -21,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from benchmarks.ports import closed_port
 
 _START = 30.0  # seconds a server may take to answer
 
@@ -81,7 +81,7 @@ def seaweed(folder: Path) -> Iterator[S3Server]:
     """SeaweedFS with its data in `folder`."""
     program = weed()
     assert program, "weed is not installed"
-    ports = dict(zip(("master", "volume", "filer", "s3", "admin"), _free_ports(5), strict=True))
+    ports = {name: closed_port(above=True) for name in ("master", "volume", "filer", "s3", "admin")}
     server = S3Server(f"http://127.0.0.1:{ports['s3']}")
     settings = folder / "s3.json"
     settings.write_text(json.dumps({"identities": [_administrator(server)]}))
@@ -130,29 +130,3 @@ def _wait_for(server: S3Server, process: subprocess.Popen[bytes], log: Path) -> 
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"weed did not start: {log.read_text()[-2000:]}") from error
             time.sleep(0.05)
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports that are free together with the one 10000 above, where SeaweedFS speaks gRPC.
-
-    All below 32768, so that no outgoing connection takes one in the meantime.
-    """
-    ports = random.sample(range(12_000, 22_000), 2_000)
-    free = (port for port in ports if _is_free(port) and _is_free(port + 10_000))
-    return [next(free) for _ in range(count)]
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as listener:
-        try:
-            listener.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
-
-
-def closed_port() -> int:
-    """A port nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

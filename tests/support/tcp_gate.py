@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
+from tests.support.running import PATIENCE
+from tests.support.stream_server import stream_server
+
 State = Literal["open", "closed", "hanging"]
 
 
@@ -24,24 +27,25 @@ class TcpGate:
         self._writers: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._listening = contextlib.AsyncExitStack()
 
     def start(self) -> None:
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(PATIENCE)
 
     def set(self, state: State) -> None:
-        asyncio.run_coroutine_threadsafe(self._set(state), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._set(state), self._loop).result(PATIENCE)
 
     def stop(self) -> None:
         self.set("closed")
-        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._listening.aclose(), self._loop).result(PATIENCE)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(PATIENCE)
         self._loop.close()
 
     async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
+        server = await self._listening.enter_async_context(stream_server(self._serve))
+        self.port = server.port
 
     async def _set(self, state: State) -> None:
         self._state = state
@@ -52,13 +56,6 @@ class TcpGate:
         if state == "closed":
             for writer in self._writers:
                 writer.transport.abort()
-
-    async def _end(self) -> None:
-        self._server.close()
-        self._moving.set()
-        serving = asyncio.all_tasks() - {asyncio.current_task()}
-        if serving:
-            await asyncio.wait(serving, timeout=5)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._state == "closed":

@@ -83,7 +83,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.web.asked.append(Asked(self.path, headers))
-        self.web.gate.wait(30)
+        self.web.gate.wait(60)
         page = self.web.pages.get(unquote(self.path.partition("?")[0]), Page(b"none", {}, 404))
         if page.status == 200 and self._is_current(page, headers):
             page = Page(b"", page.headers, 304)

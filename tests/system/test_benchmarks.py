@@ -23,6 +23,7 @@ from PIL import Image
 from benchmarks import client
 from benchmarks import machine
 from benchmarks import pictures
+from benchmarks import ports
 from benchmarks import publish
 from benchmarks import replay
 from benchmarks import report
@@ -45,6 +46,7 @@ from benchmarks.rounds import Row
 from origin.cache.disk_store import DiskStore
 from tests.support.documents import miss
 from tests.support.running import PATIENCE
+from tests.support.stream_server import stream_server
 
 REPOSITORY = Path(__file__).parents[2]
 NGINX = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
@@ -92,25 +94,15 @@ async def slow_server(pause: float) -> AsyncIterator[int]:
     """Answers one request after the other, each after a pause: its port."""
     one_at_a_time = asyncio.Lock()
 
-    answering: list[asyncio.Task[None] | None] = []
-
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        answering.append(asyncio.current_task())
-        try:
-            await reader.readuntil(b"\r\n\r\n")
-            async with one_at_a_time:
-                await asyncio.sleep(pause)
-            writer.write(ANSWER)
-            await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass  # wrk opens connections that it leaves, and leaves when its time is over
-        finally:
-            writer.close()
+        await reader.readuntil(b"\r\n\r\n")
+        async with one_at_a_time:
+            await asyncio.sleep(pause)
+        writer.write(ANSWER)
+        await writer.drain()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
-    await asyncio.gather(*filter(None, answering))
+    async with stream_server(answer) as server:
+        yield server.port
 
 
 async def test_an_open_loop_counts_the_wait_from_when_a_request_was_due() -> None:
@@ -144,7 +136,7 @@ async def test_wrk_counts_answers_and_those_that_are_wrong(kind: str, are_right:
 
 
 async def test_a_server_that_is_not_there_is_an_error_for_each_request() -> None:
-    load = await client.open_loop(machine.free_port(), [(0.0, "/")] * 3, lambda _, reply: reply.status == 200)
+    load = await client.open_loop(ports.closed_port(), [(0.0, "/")] * 3, lambda _, reply: reply.status == 200)
     assert load.errors == 3
 
 
@@ -297,7 +289,7 @@ http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), http.server.BaseHTTPRequ
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc of Linux")
 def test_an_ended_server_leaves_none_of_its_processes(tmp_path: Path) -> None:
-    port = machine.free_port()
+    port = ports.closed_port()
     command = [sys.executable, "-c", FORKING, str(port), str(tmp_path / "child")]
     with servers.running("forking", command, (0,), tmp_path, port) as root:
         child = int((tmp_path / "child").read_text())
@@ -341,7 +333,7 @@ async def test_the_process_of_a_running_server_is_found_by_its_port() -> None:
     async with slow_server(0) as port:
         assert machine.listener(port) == os.getpid()
         assert servers.running_already("peer", f"http://127.0.0.1:{port}/{{key}}").pid == os.getpid()
-    assert machine.listener(machine.free_port()) is None
+    assert machine.listener(ports.closed_port()) is None
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.ports import closed_port
 from tests.support import pictures
 from tests.support.old_s3 import OldS3
 from tests.support.old_s3 import old_s3
@@ -23,7 +24,6 @@ from tests.support.redis_servers import RedisServer
 from tests.support.redis_servers import redis_server
 from tests.support.running import wait_until
 from tests.support.s3_servers import S3Server
-from tests.support.s3_servers import closed_port
 from tests.support.uploads import BEARER
 from tests.support.uploads import TOKEN
 from tests.support.uploads import Answered

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from django.template import Template
 from django.test import override_settings
 from django.urls import path as django_path
 
+from benchmarks.ports import closed_port
 from origin.signing import UrlSigner
 from tests.support import django_site
 from tests.support.browser import Chromium
@@ -216,9 +216,7 @@ def test_unpic(origin: Running, project: Path, tmp_path: Path, chromium: Chromiu
 
 @contextmanager
 def nuxt_server(folder: Path) -> Iterator[Client]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = closed_port()
     process = subprocess.Popen(
         ["node", folder / ".output/server/index.mjs"],
         env=environment({"PORT": str(port), "HOST": "127.0.0.1"}),

@@ -11,7 +11,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from urllib.parse import quote
 import pytest
 from PIL import Image
 
+from benchmarks.ports import closed_port
 from tests.support import pictures
 from tests.support.commands import invoke
 from tests.support.documents import page
@@ -264,7 +264,7 @@ def test_five_mebibytes_pass(site: Site, web: WebServer) -> None:
 def test_the_line_of_the_documentation_takes_the_old_programs_place(tmp_path: Path) -> None:
     """As a shell runs it, with a port, a Redis and a folder of this test."""
     with own_redis() as redis:
-        port = free_port()
+        port = closed_port()
         line = page("docs/migrating.md").block("sh", "convert linuxfr").replace("\\\n", " ")
         for old, new in (
             ("127.0.0.1:8000", f"127.0.0.1:{port}"),
@@ -284,12 +284,6 @@ def test_the_line_of_the_documentation_takes_the_old_programs_place(tmp_path: Pa
             os.killpg(shell.pid, signal.SIGKILL)
             _, said = shell.communicate()
         assert b"note: certificates of servers are verified now" in said
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-    return port
 
 
 def ask(port: int, target: str) -> tuple[int, str | None]:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.ports import closed_port
 from origin.imaging.sandbox import LOCKS
 from tests.support import pictures
 from tests.support.other_systems import install
@@ -24,7 +25,6 @@ from tests.support.running import PROGRAM
 from tests.support.running import Client
 from tests.support.running import settings
 from tests.support.running import wait_until
-from tests.support.s3_servers import closed_port
 
 MAC_WARNING = (
     "renderers run without a sandbox (only Linux has it): serve only pictures that you trust from here"

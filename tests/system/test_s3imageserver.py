@@ -21,6 +21,7 @@ import pytest
 from PIL import Image
 from starlette.requests import Request
 
+from benchmarks import ports
 from origin.config.load import parse_config
 from origin.errors import ConfigError
 from tests.support import pictures
@@ -360,7 +361,7 @@ def test_without_an_error_image_there_is_one_of_our_own(folder: Path) -> None:
 def test_an_unreachable_source_is_a_404_with_the_fallback(folder: Path) -> None:
     """The connection broke off."""
     source = {"type": "s3", "bucket": "nowhere", "access_key": "a", "secret_key": "b"}
-    source |= {"endpoint_url": f"http://127.0.0.1:{s3_servers.closed_port()}"}
+    source |= {"endpoint_url": f"http://127.0.0.1:{ports.closed_port()}"}
     with Running(config({"name": "h", "source": source}, folder)) as origin:
         answer = origin.get("/h/land.jpg?w=40&f=png")
     assert (answer.status, answer.kind) == (404, "source-unavailable")
@@ -484,8 +485,8 @@ SAMPLE = """{
 
 @pytest.mark.usefixtures("old_s3")
 def test_the_sample_configuration_starts_unchanged(old_bucket: str, tmp_path: Path) -> None:
-    port = s3_servers.closed_port()
-    sample = SAMPLE.replace("HTTP_PORT", str(port)).replace("HTTPS_PORT", str(s3_servers.closed_port()))
+    port = ports.closed_port()
+    sample = SAMPLE.replace("HTTP_PORT", str(port)).replace("HTTPS_PORT", str(ports.closed_port()))
     path = tmp_path / "config.json"
     path.write_text(sample.replace("BUCKET", old_bucket))
     log = tmp_path / "stderr"

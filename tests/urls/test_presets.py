@@ -162,6 +162,22 @@ def test_sizes_of_a_preset_are_not_raised_to_a_width_and_those_of_a_url_are() ->
 
 
 @pytest.mark.parametrize(
+    ("handlers", "query", "only"),
+    [
+        ("fixed", "p=raster", None),
+        ("fixed_jpgs", "p=raster", ("gif", "jpg")),
+        ("raster,fixed", "p=jpgs", ("jpg", "png")),
+        ("marked", "p=raster", ("jpg", "png")),
+    ],
+)
+def test_no_later_preset_passes_by_what_a_locked_one_is_for(handlers: str, query: str, only: Any) -> None:
+    fixed = preset(w=200, locked=True, only=frozenset({"jpg", "gif"}))
+    presets = {**PRESETS, "fixed_jpgs": fixed}
+    defaults = OptionDefaults(presets=presets, watermarks=DEFAULTS.watermarks, preset=handlers)
+    assert parse_options(decode_query(query.encode()), defaults).only == only
+
+
+@pytest.mark.parametrize(
     ("query", "only"),
     [
         ("p=thumb", None),

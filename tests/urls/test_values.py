@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from origin.urls.number_values import Number
+from origin.urls.number_values import NumberOr
+from origin.urls.number_values import Pixels
 from origin.urls.values import Choice
 from origin.urls.values import Flag
 from origin.urls.values import Kind
-from origin.urls.values import Number
-from origin.urls.values import NumberOr
-from origin.urls.values import Pixels
 from origin.urls.values import Token
 from origin.urls.values import spell
 

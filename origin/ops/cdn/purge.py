@@ -54,7 +54,7 @@ class CdnPurge:
 
 class CdnFailed(Exception):
     """A CDN did not take a purge. `passes` says whether another try may succeed; `retry_after`, in seconds,
-    is what the CDN asks for. `of_content` says that what was asked for is at fault, so that it may take a
+    is what the CDN asks for. `of_content` says that a purge in the batch is at fault, so that it may take a
     part of it."""
 
     def __init__(

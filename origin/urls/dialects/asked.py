@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
 from origin.urls.dialects.dialect import Translation
 from origin.urls.dialects.numbers import read_number
 from origin.urls.dialects.numbers import write_number
+from origin.urls.options import BY_NAME
 from origin.urls.options import quote_value
 from origin.urls.query import Pair
 
@@ -19,6 +21,12 @@ class Refusal(Exception):
     def __init__(self, name: str, reason: str, text: str = "") -> None:
         got = f", got {quote_value(text.encode('utf-8', 'replace'))}" if text else ""
         super().__init__(f"option {name}: {reason}{got}")
+
+
+def split_token(pairs: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]:
+    """The pairs of our token, which a system that signs no URLs passes on as they are, and the others."""
+    token = [pair for pair in pairs if (option := BY_NAME.get(pair[0])) and option.of_token]
+    return token, [pair for pair in pairs if pair not in token]
 
 
 def read_bounded(name: str, text: str, lowest: int, highest: int) -> Decimal:

@@ -68,8 +68,11 @@ class Dialect(Protocol):
 
     @property
     def translate(self) -> Translate:
-        """What a key and a query in the words of that system mean in ours. The third argument is the key as
-        it came, with the slash before it; where it is empty, the decoded one has to do."""
+        """What a key and a query in the words of that system mean in ours.
+
+        The third argument is the key as it came, with the slash before it; where it is empty, the decoded one
+        has to do. The pairs of our token stay as they are, unless that system signs its URLs.
+        """
 
 
 class SigningDialect(Dialect, Protocol):

@@ -11,11 +11,11 @@ from dataclasses import replace
 from functools import partial
 
 from origin.urls.dialects.asked import Refusal
+from origin.urls.dialects.asked import split_token
 from origin.urls.dialects.cloudflare import box
 from origin.urls.dialects.cloudflare import look
 from origin.urls.dialects.cloudflare.asked import CloudflareOptions
 from origin.urls.dialects.dialect import Translation
-from origin.urls.options import BY_NAME
 from origin.urls.query import Pair
 from origin.urls.query import escape_pairs
 from origin.urls.query import join_pairs
@@ -49,7 +49,7 @@ class Cloudflare:
             asked.attempt(partial(step, asked))
         if not (slash or asked.has_mistakes):
             asked.note(Refusal("path", "expected an original behind the options"))
-        token, query = _divide(pairs)
+        token, query = split_token(pairs)
         is_url = _URL.match(source)
         for name, _ in () if is_url else query:
             asked.ignore_unknown(name.decode("utf-8", "replace"))
@@ -62,12 +62,6 @@ def _split(path: str) -> tuple[str, str, str]:
     """The options, the slash behind them, and the original."""
     found = _OPTIONS.fullmatch(path)
     return (path, "", "") if found is None else (found[1], "/", found[2])
-
-
-def _divide(pairs: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]:
-    """The pairs of our token, and the others."""
-    token = [pair for pair in pairs if (option := BY_NAME.get(pair[0])) and option.of_token]
-    return token, [pair for pair in pairs if pair not in token]
 
 
 def _with_query(url: str, query: Sequence[Pair]) -> str:

@@ -1,6 +1,6 @@
 """How files are written: with what effort, what a pixel of it costs, and what libvips is told.
 
-Standard library only, beneath `formats`, whose rows hold the writers.
+Standard library only; the rows of FORMATS hold the writers.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ _JPG_PLAIN = Effort(Price(0.003, 1), Price(0.003, 1))
 # at 90 half a point worse. Huffman tables of its own save 4 % and double the time, which is 1 ms; the default
 # ones need no coefficients in memory, 140 MB less at 24 MP. What trellis quantisation adds to that is worse
 # as often as it is better, and takes eight times as long.
-JPG = Writer(
+JPG_WRITER = Writer(
     ".jpg",
     {"quant_table": 2},
     by_level(
@@ -108,7 +108,7 @@ _PNG_4 = Effort(Price(0.045, 3), Price(0.142, 3), {"compression": 4}, {"compress
 _PNG_1 = Effort(Price(0.019, 4), Price(0.023, 5), {"compression": 1})  # files half as large again
 # The filter: -24 % against none in photographs, +3 % in drawings. `fast`: +2 % for a sixth of the time less;
 # `best`: -4 % for twice the time.
-PNG = Writer(
+PNG_WRITER = Writer(
     ".png",
     {"filter": "sub"},
     by_level(
@@ -135,7 +135,7 @@ _WEBP_LOSSLESS_0 = Effort(Price(0.080, 27), Price(0.100, 28), {"effort": 0, "Q":
 # 2 takes 7 ms; 4 takes 15 and scores 1.0 better, 6 takes 33 and scores 2.1 better. 1 takes 5.5 and scores 3.0
 # worse: up to q=75 its files are as large as those of JPEG, which takes 1 ms.
 # Without loss: 0 takes a fifth of the time and makes files 11 % larger, 4 saves 2 %.
-WEBP = Writer(
+WEBP_WRITER = Writer(
     ".webp",
     {},
     by_level(
@@ -152,7 +152,7 @@ WEBP = Writer(
 # 3 takes 66 ms, as 1 does; 7 takes four times as long and saves 5 %.
 _GIF_3 = Effort(Price(0.300, 10), Price(0.300, 13), {"effort": 3})
 _GIF_7 = Effort(Price(1.300, 10), Price(1.300, 13), {"effort": 7})
-GIF = Writer(".gif", {}, by_level((_GIF_3,), best=(_GIF_7.within(1_000_000), _GIF_3)))
+GIF_WRITER = Writer(".gif", {}, by_level((_GIF_3,), best=(_GIF_7.within(1_000_000), _GIF_3)))
 
 _AVIF_0 = Effort(Price(0.090, 43), Price(0.120, 66), {"effort": 0})
 # Of more than the least effort, the prices are those of photographs at 500 px, whose pixels hold more.
@@ -166,7 +166,7 @@ _AVIF_LOSSLESS_3 = Effort(Price(1.600, 45), Price(1.700, 66), {"effort": 3})
 # All of the colour: +4 ms, 0.7 points better than a quarter of it; red stays sharp.
 # 2 takes 58 ms; 3 takes 119 and scores 1 better, 1 takes 34 and scores 1.8 worse, 0 takes 12 and scores 5
 # worse. Texture takes five times as long, so that 24 MP take 4 s with 0 and would take 13 with 1.
-AVIF = Writer(
+AVIF_WRITER = Writer(
     ".avif",
     {"subsample_mode": "off"},
     by_level(

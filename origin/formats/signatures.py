@@ -1,6 +1,6 @@
 """How the first bytes of a file tell its format. Names of files and what sources say of types never count.
 
-Standard library only. A row of FORMATS (`origin/formats.py`) names the function that knows its files.
+Standard library only. A row of FORMATS (`formats/table.py`) names the function that knows its files.
 """
 
 from __future__ import annotations

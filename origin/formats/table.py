@@ -14,19 +14,20 @@ from itertools import pairwise
 from typing import ClassVar
 from typing import Literal
 
-from origin import writers
-from origin.signatures import NOT_A_PICTURE
-from origin.signatures import OTHERS
-from origin.signatures import SIGNATURE_BYTES
-from origin.signatures import is_avif
-from origin.signatures import is_bmp
-from origin.signatures import is_heic
-from origin.signatures import is_svg
-from origin.signatures import is_webp
-from origin.signatures import starts_with
-from origin.writers import EffortLevel
-from origin.writers import Writer
-from origin.writers import by_level
+from origin.formats.signatures import is_avif
+from origin.formats.signatures import is_bmp
+from origin.formats.signatures import is_heic
+from origin.formats.signatures import is_svg
+from origin.formats.signatures import is_webp
+from origin.formats.signatures import starts_with
+from origin.formats.writers import AVIF_WRITER
+from origin.formats.writers import GIF_WRITER
+from origin.formats.writers import JPG_WRITER
+from origin.formats.writers import PNG_WRITER
+from origin.formats.writers import WEBP_WRITER
+from origin.formats.writers import EffortLevel
+from origin.formats.writers import Writer
+from origin.formats.writers import by_level
 
 Light = Literal["encoded", "linear", "near-linear"]
 """The light in which a photograph is resized: as sRGB encodes it, physically linear, or close to linear."""
@@ -142,7 +143,7 @@ FORMATS: tuple[Format, ...] = (
         loader="jpegload_source",
         decoding=0.006,
         memory_per_interlaced_band=2,
-        writer=writers.JPG,
+        writer=JPG_WRITER,
         light=by_level("encoded", best="near-linear"),
         default_quality=80,
         holds_alpha=False,
@@ -157,7 +158,7 @@ FORMATS: tuple[Format, ...] = (
         decoding=0.018,
         reads_animation=True,
         memory_per_interlaced_band=2,
-        writer=writers.PNG,
+        writer=PNG_WRITER,
         light=by_level("encoded", best="linear"),
         accept_rank=0,
     ),
@@ -168,7 +169,7 @@ FORMATS: tuple[Format, ...] = (
         loader="webpload_source",
         decoding=0.025,
         memory_per_pixel=8,
-        writer=writers.WEBP,
+        writer=WEBP_WRITER,
         default_quality=78,
         scale=_scale(1, 2, 3, 14, 29, 45, 54, 63, 76, 78, 81, 85, 89, 95, 97, 100),
         holds_lossless=True,
@@ -183,7 +184,7 @@ FORMATS: tuple[Format, ...] = (
         matches=starts_with(b"GIF87a", b"GIF89a"),
         loader="gifload_source",
         decoding=0.012,
-        writer=writers.GIF,
+        writer=GIF_WRITER,
         holds_animation=True,
         max_side=65_535,
     ),
@@ -195,7 +196,7 @@ FORMATS: tuple[Format, ...] = (
         loader="heifload_source",
         decoding=0.055,
         memory_per_pixel=14,
-        writer=writers.AVIF,
+        writer=AVIF_WRITER,
         default_quality=60,
         scale=_scale(1, 2, 6, 26, 35, 40, 44, 49, 54, 57, 62, 67, 73, 85, 92, 99),
         holds_lossless=True,
@@ -295,26 +296,8 @@ _BY_NAME = {name: format for format in FORMATS for name in (format.name, *format
 for _format in FORMATS:
     setattr(Format, _format.name.upper(), _format)
 
-
-@dataclass(frozen=True, slots=True)
-class Description:
-    """A result that is no picture, but tells what the original is."""
-
-    name: str  # in URLs
-    mime: str
-
-
-DESCRIPTIONS = (
-    Description("json", "application/json"),
-    Description("thumbhash", "text/plain"),
-    Description("blurhash", "text/plain"),
-)
-DESCRIPTION_NAMES = frozenset(description.name for description in DESCRIPTIONS)
-ResultFormat = Format | Description
-"""What a result is."""
 OUTPUTS = tuple(format for format in FORMATS if format.writer is not None)
 """The formats that results are written in."""
-_DESCRIPTIONS: Mapping[str, Description] = {description.name: description for description in DESCRIPTIONS}
 QUALITY = {format.name: format.default_quality for format in OUTPUTS if format.default_quality is not None}
 """The default quality of each format that has one, by name."""
 DEFAULT_ORIGINALS = tuple(format for format in FORMATS if format.by_default)
@@ -332,40 +315,3 @@ ACCEPT_CLASSES = (
     PLAIN,
 )
 """What an Accept header can ask for with `f=auto`, the best first: names of formats, then PLAIN."""
-
-
-def find_description(name: str) -> Description | None:
-    """The description of that name; None for every other name."""
-    return _DESCRIPTIONS.get(name)
-
-
-def named_result(name: str) -> ResultFormat:
-    """The format or description of that name. Raises ValueError."""
-    return _DESCRIPTIONS.get(name) or Format.named(name)
-
-
-def sniff(data: bytes | memoryview) -> Format | None:
-    """The format of these bytes by their signature; None when it is none of ours.
-
-    The name of a file and what a source says of its type never count: what decoders are given is decided by
-    content, so the allow-list has to look at content as well.
-    """
-    head = bytes(data[:SIGNATURE_BYTES])
-    return next((format for format in FORMATS if format.matches(head)), None)
-
-
-def describe(data: bytes | memoryview) -> str:
-    """The name of what these bytes are, for people: a format of ours, another, or "not a picture"."""
-    head = bytes(data[:SIGNATURE_BYTES])
-    format = sniff(head)
-    if format is not None:
-        return format.name
-    return next((name for name, matches in OTHERS.items() if matches(head)), NOT_A_PICTURE)
-
-
-def refusal(data: bytes | memoryview) -> str:
-    """Why an original is not taken, for a log line."""
-    name = describe(data)
-    if name == NOT_A_PICTURE:
-        return name
-    return f"{name}: not {'allowed here' if sniff(data) else 'supported'}"
