@@ -220,11 +220,23 @@ def test_check_tries_to_make_what_the_cache_needs(tmp_path: Path, root: Path) ->
         (str(tmp_path / "file"), f"nothing can be made in {tmp_path}/file: Not a directory"),
         (str(tmp_path / "new" / "cache"), None),
     ):
-        done = invoke("check", "-c", write_config(tmp_path, settings(root, Path(path))))
+        config = settings(root, Path(path)) | {"cache": {"path": path, "max_size": "1MB"}}
+        done = invoke("check", "-c", write_config(tmp_path, config))
         told = [line for line in done.stdout.splitlines() if line.startswith("cache ")]
         assert told == ([] if fault is None else [f"cache {path}: FAILED: {fault}"])
         assert done.exit_code == (0 if fault is None else 1)
     assert not (tmp_path / "new").exists()
+
+
+def test_check_warns_of_a_cache_that_its_disk_cannot_hold(tmp_path: Path, root: Path) -> None:
+    config = settings(root, tmp_path / "cache")
+    config["cache"]["max_size"] = "1000000TB"
+    done = invoke("check", "-c", write_config(tmp_path, config))
+    (told,) = [line for line in done.stdout.splitlines() if line.startswith("cache ")]
+    assert re.fullmatch(
+        r"cache .*/cache: warning: max_size is 1000000000\.0 GB, .* has [\d.]+ GB in all", told
+    )
+    assert done.exit_code == 0
 
 
 @pytest.mark.slow
