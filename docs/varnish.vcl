@@ -113,9 +113,12 @@ sub vcl_backend_response {
 
 sub vcl_deliver {
     unset resp.http.xkey;
+    if (resp.http.Cache-Status) { # the origin's; there is none where Varnish could not reach it
+        set resp.http.Cache-Status = resp.http.Cache-Status + ", ";
+    }
     if (obj.hits > 0) {
-        set resp.http.Cache-Status = resp.http.Cache-Status + ", varnish; hit";
+        set resp.http.Cache-Status = resp.http.Cache-Status + "varnish; hit";
     } else {
-        set resp.http.Cache-Status = resp.http.Cache-Status + ", varnish; fwd=miss";
+        set resp.http.Cache-Status = resp.http.Cache-Status + "varnish; fwd=miss";
     }
 }

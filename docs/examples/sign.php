@@ -2,7 +2,12 @@
 // Prints an exact token, or a grant:
 //   ORIGIN_KEY=... php sign.php PREFIX KEY [NAME VALUE]...
 //   ORIGIN_KEY=... php sign.php GRANT-AS-JSON
-getenv('ORIGIN_KEY') or exit("ORIGIN_KEY is not set\n");
+getenv('ORIGIN_KEY') or stop('ORIGIN_KEY is not set');
+$argc === 2 or $argc > 2 && $argc % 2 or stop('a name without a value');
+function stop(string $why): never {
+    fwrite(STDERR, "$why\n");
+    exit(2);
+}
 function sign(string $salt, string $text): string {
     $derived = hash_hmac('sha256', $salt, getenv('ORIGIN_KEY'), true);
     return base64url(hash_hmac('sha256', $text, $derived, true));

@@ -84,8 +84,13 @@ async def _check_parts(config: Config, original: tuple[Handler, str] | None) -> 
     except RendererBroken as error:
         renderer = None
         yield [(f"renderer: FAILED: {error}", False)]
-    for handler in config.handlers:
-        yield await check_source(handler, config)
+    # At once: where a store hangs, each waits for its timeout.
+    sources, stages = await asyncio.gather(
+        asyncio.gather(*(check_source(handler, config) for handler in config.handlers)),
+        asyncio.gather(*(check_stage(handler, config) for handler in config.handlers)),
+    )
+    for handler, findings in zip(config.handlers, sources, strict=True):
+        yield findings
         if renderer is not None:
             yield await check_error_image(handler, renderer)
     if renderer is not None:
@@ -96,10 +101,10 @@ async def _check_parts(config: Config, original: tuple[Handler, str] | None) -> 
     yield check_root(config)
     yield check_variants(config)
     yield check_open(config)
-    for handler in config.handlers:
+    for handler, findings in zip(config.handlers, stages, strict=True):
         if handler.write is not None:
             yield check_writing(handler, handler.write)
-            yield await check_stage(handler, config)
+            yield findings
     yield check_certificate(config)
     yield [finding async for finding in check_events(config)]
     yield check_cdn(config)

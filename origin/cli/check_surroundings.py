@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -54,6 +55,10 @@ def check_folders(config: Config) -> list[Finding]:
         fault = _folder_fault(existing)
         if fault is not None:
             findings.append((f"cache {path}: FAILED: {fault}", False))
+        elif (total := shutil.disk_usage(existing).total) < config.cache.max_size:
+            wanted, there = (f"{size / 1e9:.1f} GB" for size in (config.cache.max_size, total))
+            sizes = f"max_size is {wanted}, and the disk has {there} in all"
+            findings.append((f"cache {path}: warning: {sizes}", True))
     return findings
 
 

@@ -61,7 +61,10 @@ def read_config(path: str) -> Config:
             if config is not None:
                 click.echo(f"origin: {path}: there is no such file; the variables {PREFIX}… count", err=True)
                 return config
-            end_as_misused(f"{path}: there is no such file; {_HOW_TO_GET_ONE}")
+            names_none = ""
+            if any(name.startswith(PREFIX) for name in os.environ):
+                names_none = f", and no variable names a handler, as {PREFIX}HANDLERS__PHOTOS__SOURCE does"
+            end_as_misused(f"{path}: there is no such file{names_none}; {_HOW_TO_GET_ONE}")
         return load_config(Path(path))
     except ConfigError as error:
         end_as_misused(str(error))

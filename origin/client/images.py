@@ -212,7 +212,7 @@ class Images:
         return None if self._grant is None else read_grant(self._grant)
 
     def _read_info(self, info: Mapping[str, Any] | str | bytes | None, key: str, ends: Ends) -> Info | None:
-        if info is None:
+        if not info:  # None, or an empty field of a database
             return None
         if info != FETCH:
             return Info.read(info)

@@ -40,7 +40,10 @@ class Info:
     @classmethod
     def read(cls, given: Mapping[str, Any] | str | bytes) -> Info:
         """From the object, or its text. Raises ValueError."""
-        facts = json.loads(given) if isinstance(given, str | bytes) else given
+        try:
+            facts = json.loads(given) if isinstance(given, str | bytes) else given
+        except ValueError:
+            raise ValueError("info: expected the object that f=json answers, as JSON") from None
         if not isinstance(facts, Mapping):
             raise ValueError("info: expected the object that f=json answers")
         width, height, frames = (facts.get(name, 1) for name in ("width", "height", "frames"))

@@ -60,6 +60,19 @@ class Variables:
                 return variable
         return None
 
+    def explain(self, variable: str | None) -> str:
+        """What is wrong with a text that was meant to be JSON; empty where it was not."""
+        text = "" if variable is None else self._texts[variable]
+        if not text.startswith(("{", "[")):
+            return ""
+        try:
+            json.loads(text)
+        except json.JSONDecodeError as error:
+            return f"; the text is no JSON: {error.msg} at character {error.pos + 1}"
+        except RecursionError:
+            return "; the text is no JSON: it is too deep"
+        return ""
+
     def take_as_text(self, variable: str) -> bool:
         """Lay it over as it is from now on, where it was read as a number or the like. Whether it was."""
         was_read = not isinstance(self._value(variable), str | dict | list)

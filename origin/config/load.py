@@ -87,7 +87,7 @@ def build_config(
             mistake = first_mistake(exc, resolved)
         variable = variables.behind(mistake)
         if variable is None or not variables.take_as_text(variable):
-            raise refusal(variable or name, mistake)
+            raise refusal(variable or name, mistake + variables.explain(variable))
     for mistake in check_together(config):
         raise refusal(variables.behind(mistake) or name, mistake)
     config.from_environment.update(variables.places)

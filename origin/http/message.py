@@ -140,6 +140,7 @@ class Response:
     cache: str = ""  # hit, miss, stale, revalidated, or error
     stages: dict[str, float] = field(default_factory=dict)  # seconds spent in source, queue, render, cache
     serialized: bytes = b""  # the headers as HTTP/1.1 writes them; where they are here, `headers` is empty
+    key: str = ""  # of what came in, or was removed, where the path does not tell it
 
     async def send(self, send: Send, method: str, *, in_pieces: bool = False) -> None:
         """`in_pieces`: the body goes out as its client takes it. Over TLS each connection has a copy of

@@ -108,7 +108,9 @@ class Actions:
         stored = await self._actions[name](form)
         values = {} if stored is None else stored.values()
         reply = self._replies[name]
-        return json_response(self._name, reply.status, fill(reply.json, values))
+        response = json_response(self._name, reply.status, fill(reply.json, values))
+        response.key = ", ".join(self._keys(form)) if stored is None else stored.key
+        return response
 
     async def _publish(self, form: Form) -> Stored:
         return self._stored(await self._stage.publish(self._key(form), _crop(form)))

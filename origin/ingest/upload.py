@@ -133,7 +133,9 @@ class Uploads:
                 picture = await self._check(body, permission)
                 stored = await self._store_new(picture, form.file_name, permission)
         content = fill(self._reply.json, stored.values())
-        return json_response(self.name, self._reply.status, content, *_headers(stored))
+        response = json_response(self.name, self._reply.status, content, *_headers(stored))
+        response.key = stored.key
+        return response
 
     async def _put(self, key: str, request: Request) -> Response:
         permission = self._authorizers["PUT"].authorize(request, {})

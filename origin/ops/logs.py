@@ -129,6 +129,8 @@ def _request_text(line: AccessLine) -> str:
     )
     if forwarded:
         text += f" forwarded={forwarded[:MAX_TEXT]!r}"
+    if response.key:
+        text += f" key={response.key[:MAX_TEXT]!r}"
     if response.kind:
         text += f" class={response.kind} reason={_reason(response)!r}"
     if response.stages:
@@ -153,6 +155,8 @@ def _request_fields(line: AccessLine) -> Fields:
     }
     if line.forwarded:
         fields["forwarded"] = line.forwarded[:MAX_TEXT]
+    if response.key:
+        fields["key"] = response.key[:MAX_TEXT]
     if response.kind:
         fields |= {"class": response.kind, "reason": _reason(response)}
     return fields | {f"{stage}_ms": _milliseconds(took) for stage, took in response.stages.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import uuid
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from benchmarks import ports
+from origin.cli.check import check_config
 from origin.cli.check_settings import check_cdn
 from origin.config.load import build_config
 from origin.config.write import Write
@@ -218,11 +220,23 @@ def test_check_tries_to_make_what_the_cache_needs(tmp_path: Path, root: Path) ->
         (str(tmp_path / "file"), f"nothing can be made in {tmp_path}/file: Not a directory"),
         (str(tmp_path / "new" / "cache"), None),
     ):
-        done = invoke("check", "-c", write_config(tmp_path, settings(root, Path(path))))
+        config = settings(root, Path(path)) | {"cache": {"path": path, "max_size": "1MB"}}
+        done = invoke("check", "-c", write_config(tmp_path, config))
         told = [line for line in done.stdout.splitlines() if line.startswith("cache ")]
         assert told == ([] if fault is None else [f"cache {path}: FAILED: {fault}"])
         assert done.exit_code == (0 if fault is None else 1)
     assert not (tmp_path / "new").exists()
+
+
+def test_check_warns_of_a_cache_that_its_disk_cannot_hold(tmp_path: Path, root: Path) -> None:
+    config = settings(root, tmp_path / "cache")
+    config["cache"]["max_size"] = "1000000TB"
+    done = invoke("check", "-c", write_config(tmp_path, config))
+    (told,) = [line for line in done.stdout.splitlines() if line.startswith("cache ")]
+    assert re.fullmatch(
+        r"cache .*/cache: warning: max_size is 1000000000\.0 GB, .* has [\d.]+ GB in all", told
+    )
+    assert done.exit_code == 0
 
 
 @pytest.mark.slow
@@ -250,6 +264,32 @@ def test_check_tells_of_sources_of_other_sites(tmp_path: Path, root: Path, web: 
     assert f"handler shop at /shop/: warning: {web.url}/ is reachable" in lines
     assert "handler inside at /inside/: FAILED: 127.0.0.1 is not a public address" in lines
     assert "handler listed at /listed/: FAILED: the registry in Redis" in lines
+
+
+@pytest.mark.slow
+async def test_check_asks_all_sources_at_once() -> None:
+    """Where a store hangs, each waits for its timeout."""
+    both = asyncio.Event()
+    asked: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        if len(asked) == 2:
+            both.set()
+        await both.wait()
+        writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    base = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    source = {"type": "http", "base_url": base, "allow_private": ["127.0.0.0/8"]}
+    handlers = [{"name": name, "source": source} for name in ("one", "two")]
+    async with server:
+        findings = await check_config(build_config({"handlers": handlers, "limits": {"source_timeout": 60}}))
+    assert [line.partition(":")[0] for line, _ in findings[:2]] == [
+        "handler one at /one/",
+        "handler two at /two/",
+    ]
 
 
 @pytest.mark.slow

@@ -268,6 +268,12 @@ def test_attributes_of_html_stand_among_the_options() -> None:
     assert "loading" not in read_tag(PLAIN.img("cat.jpg", alt="", loading=None))
 
 
+@pytest.mark.parametrize("info", [None, "", b"", {}])
+def test_info_that_is_not_there_yet_is_absent(info: Any) -> None:
+    """As a field of a database has it for the pictures that were there before the field."""
+    assert PLAIN.img("cat.jpg", alt="", w=300, info=info) == PLAIN.img("cat.jpg", alt="", w=300)
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
@@ -281,6 +287,7 @@ def test_attributes_of_html_stand_among_the_options() -> None:
         ({"widths": "300,wide"}, TypeError, "widths: expected numbers such as \"300,600\", got '300,wide'"),
         ({"widths": [300.5]}, TypeError, "widths: expected whole numbers"),
         ({"placeholder": "blur"}, ValueError, "placeholder: expected lqip, dominant or None, got 'blur'"),
+        ({"info": "<html>"}, ValueError, "info: expected the object that f=json answers, as JSON"),
         ({"info": {"width": 1}}, ValueError, "info: expected what f=json answers, with width and height"),
         ({"info": {**INFO, "dominant": "red;x"}}, ValueError, "info: dominant is not what f=json answers"),
         ({"info": {**INFO, "lqip": "javascript:"}}, ValueError, "info: lqip is not what f=json answers"),

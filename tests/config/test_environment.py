@@ -114,7 +114,12 @@ def test_no_file_is_needed(tmp_path: Path) -> None:
         ("HOSTS__FIRST", "x", "hosts: expected the number of an entry, got FIRST"),
         ("HOSTS", "b.example", 'hosts: expected a list, got "b.example"'),
         ("LOG____LEVEL", "info", "expected names of keys with two underscores between them"),
-        ("LOG", "[1", 'log: expected an object, got "[1"'),
+        (
+            "LOG",
+            "[1",
+            'log: expected an object, got "[1"; the text is no JSON: '
+            "Expecting ',' delimiter at character 3",
+        ),
         ("HTTPS_ENABLED", "true", "https_enabled: expected https_cert and https_key beside it"),
     ],
 )
@@ -140,6 +145,15 @@ def test_commands_read_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     monkeypatch.setenv("ORIGIN__HANDLERS__H__SOURCE", '{"type": "local", "root": "pictures"}')
     result = CliRunner().invoke(main, ["explain", "/h/cat.jpg?w=30"])
     assert (result.exit_code, "config.json: there is no such file" in result.stderr) == (0, True)
+
+
+def test_variables_that_name_no_handler_are_told_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ORIGIN__HANDLER__H__SOURCE", '{"type": "local", "root": "pictures"}')
+    result = CliRunner().invoke(main, ["explain", "/h/cat.jpg?w=30"])
+    assert result.exit_code == 2
+    told = "there is no such file, and no variable names a handler, as ORIGIN__HANDLERS__PHOTOS__SOURCE does"
+    assert told in result.stderr
 
 
 def test_check_lists_them_without_their_values() -> None:

@@ -118,6 +118,18 @@ def test_the_php_is_a_program() -> None:
         assert run(["php", str(EXAMPLES / "sign.php")], row) == row["token"] + "\n"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "key"), [(["photos", "cat.jpg", "w"], KEY), ([], KEY), (["photos", "cat.jpg"], "")]
+)
+def test_the_php_prints_no_token_where_something_is_missing(arguments: list[str], key: str) -> None:
+    """A shell would take what it prints for the token."""
+    need("php", "php-cli")
+    command = ["php", str(EXAMPLES / "sign.php"), *arguments]
+    done = subprocess.run(command, env={**os.environ, "ORIGIN_KEY": key}, capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert len(done.stderr.splitlines()) == 1
+
+
 # The same again: ARGV and ENV are what the program reads.
 FOR_EACH_IN_RUBY = """
 require "json"

@@ -20,6 +20,7 @@ from tests.ingest.test_put import BLUE
 from tests.ingest.test_put import RED
 from tests.ingest.test_put import picture
 from tests.support.running import Running
+from tests.support.running import wait_until
 from tests.support.uploads import BEARER
 from tests.support.uploads import KEY
 from tests.support.uploads import Answered
@@ -253,6 +254,14 @@ def test_a_picture_that_is_called_a_form_is_told_so(origin: Running) -> None:
     answer = post(origin, "plain", RED, {"Content-Type": "application/x-www-form-urlencoded"})
     assert (answer.status, answer.kind) == (400, "bad-request")
     assert answer.json["message"].startswith("the body is a picture, and not application/x-www-form-url")
+
+
+def test_the_log_says_under_which_key_a_picture_was_stored(
+    origin: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "origin"):
+        key = post(origin, "plain", RED).json["key"]
+        wait_until(lambda: f" key={key!r}" in caplog.text, "it is logged")
 
 
 def test_what_strangers_send_fills_no_log(origin: Running, caplog: pytest.LogCaptureFixture) -> None:

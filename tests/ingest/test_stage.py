@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator
 from collections.abc import Awaitable
@@ -33,6 +34,7 @@ from origin.sources.object_metadata import CROP
 from origin.sources.object_metadata import Crop
 from tests.ingest.test_put import RED
 from tests.support.running import Running
+from tests.support.running import wait_until
 from tests.support.uploads import Answered
 from tests.support.uploads import multipart
 from tests.support.uploads import pictures_in
@@ -182,8 +184,8 @@ def test_what_cannot_be_published_is_refused(origin: Running) -> None:
         assert (answer.status, answer.kind) == (status, kind), pairs
 
 
-def test_an_action_without_its_field_is_told_so(tmp_path: Path) -> None:
-    """As deleted, it would be taken for done."""
+def test_an_action_without_its_field_is_told_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A deletion would be taken for done. The log names the keys of one that is."""
     (tmp_path / "pictures").mkdir()
     stage = {"source": {"type": "local", "root": str(tmp_path / "waiting")}}
     (tmp_path / "waiting").mkdir()
@@ -202,6 +204,12 @@ def test_an_action_without_its_field_is_told_so(tmp_path: Path) -> None:
             assert (told.status, told.kind) == (400, "nothing-sent"), action
             assert told.json["message"] == "expected the field key; the form has name"
         assert send(origin.port, "POST", "/up/-/delete", b"", bearer).status == 200  # of no picture
+        with caplog.at_level(logging.INFO, "origin"):
+            assert (
+                send(origin.port, "POST", "/up/-/delete", b"key=a.jpg&key=b.jpg", {**bearer, **FORM}).status
+                == 200
+            )
+            wait_until(lambda: " key='a.jpg, b.jpg'" in caplog.text, "it is logged")
 
 
 def test_an_action_that_auth_does_not_name_is_off(origin: Running) -> None:

@@ -97,6 +97,15 @@ async def test_a_request_is_one_json_object(stream: io.StringIO) -> None:
 
 
 @both
+async def test_the_key_of_a_picture_that_came_in_is_told(stream: io.StringIO) -> None:
+    answered = answer(201)
+    answered.key = "2024/a b.jpg"
+    log(b"/photos", answered=answered)
+    [line] = lines(stream)
+    assert "key='2024/a b.jpg'" in line or json.loads(line)["key"] == "2024/a b.jpg"
+
+
+@both
 async def test_5xx_is_an_error_and_4xx_is_information(stream: io.StringIO) -> None:
     log(b"/a", answered=answer(404, NotFound("x")))
     log(b"/b", answered=answer(503, SourceUnavailable("x")))

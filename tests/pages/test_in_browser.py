@@ -90,7 +90,7 @@ def test_options_are_changed_by_control_and_by_hand(chromium: Chromium, site: st
     assert page.evaluate("location.hash").startswith("#/demo/landscape.jpg?")
     assert code(page, "explain").startswith("handler: demo, mounted at /demo/")
 
-    write(page, "#address", f"{site}/demo/portrait.jpg?width=90&q=5&utm_source=x")
+    write(page, "#address", f"{site}/demo/portrait.jpg?width=90&amp;q=5&utm_source=x")  # from a page's source
     page.wait_for("document.querySelector('#result').naturalWidth === 90", "the address shows")
     page.wait_for(SETTLED, "all of it is there")
     assert page.evaluate("[picture.value, document.querySelector('#option-w').value]") == [

@@ -409,4 +409,6 @@ def check_that_pictures_outlive_the_origin(start: Start, folder: Path) -> None:
         for _ in range(3):
             answer = cdn.get(f"/exact/{key}?w=50")
             assert (answer.status, answer.body) == (200, kept.body)
-        assert cdn.get(f"/window/{key}?w=50").status in (502, 503)  # past its stale-if-error
+        failed = cdn.get(f"/window/{key}?w=50")  # past its stale-if-error
+        assert failed.status in (502, 503)
+        assert failed.headers["Cache-Status"].partition(";")[0] in ("nginx", "varnish")  # RFC 9211: a list

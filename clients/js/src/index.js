@@ -126,6 +126,7 @@ export class ImageOrigin {
       } else rest[name] = value;
     }
     const options = { ...defaults, ...readOptions(rest) };
+    if (isEmpty(tag.info)) delete tag.info; // a field of a database, for a picture that was there before it
     checkTag(tag);
     return { tag, options, ...this.#choose(options, tag) };
   }
@@ -194,6 +195,11 @@ function readOptions(rest) {
     const near = wrong && !error.message.includes("did you mean") && suggest(wrong, TAG);
     throw near ? new TypeError(`${wrong} is not an option; did you mean ${near}?`) : error;
   }
+}
+
+/** `{}` alone: a promise or a `Response` has no keys either, and was meant to be more. */
+function isEmpty(info) {
+  return info?.constructor === Object && !Object.keys(info).length;
 }
 
 function checkTag({ alt, info, placeholder }) {

@@ -157,6 +157,14 @@ test("a mistaken name of an expiry signs nothing that never ends", async () => {
   await assert.rejects(() => signed.upload("cat.jpg", { expiresIn: 60, formats: "jpg" }), /^TypeError: formats: expected a list/);
 });
 
+test("info that is not there yet is absent", () => {
+  const tag = { alt: "", w: 300 };
+  for (const info of [null, undefined, {}]) assert.equal(plain.picture("cat.jpg", { ...tag, info }), plain.picture("cat.jpg", tag));
+  for (const info of [Promise.resolve({}), new Response("{}")]) {
+    assert.throws(() => plain.img("cat.jpg", { ...tag, info }), /info: expected what f=json answers/);
+  }
+});
+
 test("no error repeats a secret", () => {
   assert.throws(() => plain.url("cat.jpg", { w: KEYS[0] }), (error) => !error.message.includes(KEYS[0]));
 });

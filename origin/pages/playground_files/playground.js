@@ -90,7 +90,7 @@ function take(text) {
   say("note", "");
   let url, path;
   try {
-    url = new URL(text.trim(), location.origin);
+    url = new URL(text.trim().replaceAll("&amp;", "&"), location.origin); // as the source of a page has it
     path = decodeURIComponent(url.pathname).slice(1);
   } catch {
     return "This is no address.";
