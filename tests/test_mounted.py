@@ -22,6 +22,7 @@ from origin.app import create_app
 from origin.cache.folder_lock import FolderLock
 from origin.signing import UrlSigner
 from tests.support import pictures
+from tests.support.running import PATIENCE
 from tests.support.running import settings
 from tests.support.running import wait_until
 
@@ -31,7 +32,7 @@ KEY = "0123456789abcdef0123456789abcdef"
 @pytest.fixture
 def config(tmp_path: Path) -> dict[str, Any]:
     (tmp_path / "a.jpg").write_bytes(pictures.land())
-    plain = settings(tmp_path, tmp_path / "cache")
+    plain = settings(tmp_path, tmp_path / "cache") | {"limits": {"queue_timeout": PATIENCE}}
     signed = {**plain["handlers"][0], "name": "s", "prefix": "s/pictures", "signing": {"keys": [KEY]}}
     return {**plain, "handlers": [*plain["handlers"], signed]}
 
