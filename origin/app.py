@@ -65,6 +65,7 @@ class OriginApp(Starlette):
         # Keys of the demo's pictures, by handler. Nobody needs the token for its playground.
         self.demo_pictures: Mapping[str, tuple[str, ...]] | None = None
         self.load_again: Callable[[], Config] | None = None  # reads the configuration from where it came
+        self.on_reload: Callable[[Config], None] = lambda config: None  # takes what of it is not the app's
         routes = public_routes(self)
         if origin.config.admin.port is None:
             routes += [*private_routes(self), *playground_routes(self)]
@@ -177,7 +178,9 @@ class OriginApp(Starlette):
         if self.load_again is None:
             return "this origin was not started from a file that can be read again"
         try:
-            await self.reload(await asyncio.to_thread(self.load_again))
+            config = await asyncio.to_thread(self.load_again)
+            await self.reload(config)
+            self.on_reload(config)
         except (ConfigError, RendererBroken) as error:
             log.error("reload: %s; the old configuration goes on", error)
             return str(error)

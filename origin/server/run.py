@@ -12,6 +12,7 @@ import socket
 from collections.abc import AsyncIterator
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import uvloop
@@ -35,6 +36,7 @@ from origin.server.listener import make_listener
 from origin.server.memory import freeze_gc
 from origin.server.memory import tune_malloc
 from origin.server.tls import Certificate
+from origin.server.tls import check_certificate
 from origin.urls.path import path_above
 
 log = logging.getLogger(__name__)
@@ -101,6 +103,7 @@ async def _serve(
 ) -> None:
     server = _server(app, port_name)
     app.load_again = None if load is None else lambda: _load_again(server, load)
+    app.on_reload = lambda config: _follow(server, config)
     tasks: set[asyncio.Task[Any]] = set()
 
     def reload() -> None:
@@ -190,15 +193,28 @@ def _log_start(server: _Server) -> None:
 
 
 def _load_again(server: _Server, load: Callable[[], Config]) -> Config:
-    """The configuration as it is now. Raises ConfigError."""
+    """The configuration as it is now, none of which counts yet. Raises ConfigError."""
     config, old = load(), server.app.origin.config
     for name in FIXED:
         if _value(config, name) != _value(old, name):
             log.warning("reload: %s has changed; that takes a restart", name)
-    if server.certificate is not None and config.https_cert is not None and config.https_key is not None:
-        server.certificate.load(config.https_cert, config.https_key)
-    logs.configure(config.log.format, config.log.level)
+    if server.certificate is not None and (files := _certificate_files(config)):
+        check_certificate(*files)
     return config
+
+
+def _follow(server: _Server, config: Config) -> None:
+    """Take what belongs to the process from a configuration that is in force. Raises ConfigError."""
+    logs.configure(config.log.format, config.log.level)
+    if server.certificate is not None and (files := _certificate_files(config)):
+        server.certificate.load(*files)
+
+
+def _certificate_files(config: Config) -> tuple[Path, Path] | None:
+    """Certificate and key; None where the configuration names none any more."""
+    if config.https_cert is None or config.https_key is None:
+        return None
+    return config.https_cert, config.https_key
 
 
 def _value(config: Config, name: str) -> Any:

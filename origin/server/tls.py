@@ -30,9 +30,7 @@ class Certificate:
     def load(self, cert: Path, key: Path) -> None:
         """Read the files; connections from now on get this certificate. Raises ConfigError, and then the old
         one stays."""
-        fault = certificate_fault(cert, key)
-        if fault is not None:
-            raise ConfigError(fault)
+        check_certificate(cert, key)
         self.context.load_cert_chain(cert, key)
         self.expires = certificate_end(cert)
 
@@ -40,6 +38,13 @@ class Certificate:
         """Name, help and value of each number for the metrics."""
         if self.expires is not None:
             yield "origin_certificate_end_seconds", "Unix second at which the certificate ends.", self.expires
+
+
+def check_certificate(cert: Path, key: Path) -> None:
+    """Raises ConfigError where the files cannot be served."""
+    fault = certificate_fault(cert, key)
+    if fault is not None:
+        raise ConfigError(fault)
 
 
 def certificate_end(cert: Path) -> float | None:

@@ -176,8 +176,10 @@ def test_a_renewed_certificate_is_served(start: Callable[..., FromFile], tmp_pat
     assert end is not None
     assert float(end[1]) == x509.load_pem_x509_certificate(second.encode()).not_valid_after_utc.timestamp()
     Path(cert).write_text("cut")
+    origin.write(handlers=handler(origin, name="other"))
     origin.hang_up(GOES_ON)
     assert served_certificate(port) == second
+    assert origin.get("/h/a.jpg?w=30").status == 200
 
 
 @pytest.mark.slow
@@ -190,6 +192,23 @@ def test_a_certificate_at_another_place_is_served(start: Callable[..., FromFile]
     origin.write(https_cert=new_cert, https_key=new_key)
     origin.hang_up(IN_FORCE)
     assert served_certificate(port) not in first
+
+
+@pytest.mark.slow
+def test_nothing_of_a_configuration_that_is_refused_is_taken(
+    start: Callable[..., FromFile], tmp_path: Path
+) -> None:
+    (tmp_path / "new").mkdir()
+    (cert, key), (new_cert, new_key) = certificate(tmp_path), certificate(tmp_path / "new")
+    port = closed_port()
+    origin = start(https_enabled=True, https_port=port, https_cert=cert, https_key=key)
+    first = served_certificate(port)
+    shared = {"results": {"type": "s3", "bucket": "results"}}  # which takes a restart
+    origin.write(shared=shared, https_cert=new_cert, https_key=new_key, log={"level": "error"})
+    origin.hang_up(GOES_ON)
+    assert served_certificate(port) == first
+    assert origin.get("/h/a.jpg?w=31").status == 200
+    wait_until(lambda: "GET /h/a.jpg?w=31 200" in origin.log.read_text(), "the log has it")
 
 
 def metrics(origin: Client) -> str:
