@@ -36,7 +36,7 @@ class Ledger:
     may_hold: dict[str, set[int | None]] = field(default_factory=dict)  # numbers of pictures, by key
     writes: dict[str, list[str]] = field(default_factory=dict)  # by key: second, number and answer of each
     late: dict[str, set[int | None]] = field(default_factory=dict)  # what the store may still carry out
-    is_remote: bool = False  # whether it may carry out later what was answered with 503
+    is_remote: bool = False  # whether it may carry out later what was not answered, or with 503
     waiting: dict[str, int] = field(default_factory=dict)  # acknowledged in the stage, and not published
     published: set[str] = field(default_factory=set)  # keys of those that waited
     unanswered: set[int] = field(default_factory=set)  # pictures whose POST was not answered
@@ -93,7 +93,7 @@ class Asker:
             self._ledger.wrong.append(f"{what}: {reply.status} {reply.body[:200]!r}")
 
     def _note_late(self, key: str, number: int | None, reply: Reply) -> None:
-        if reply.status == 503 and self._ledger.is_remote:
+        if reply.status in UNKNOWN and self._ledger.is_remote:
             self._ledger.late.setdefault(key, set()).add(number)
 
     async def _see(self, target: str, held: set[int | None]) -> None:
