@@ -13,9 +13,8 @@ from origin.urls.srcset import Candidate
 from origin.urls.srcset import list_candidates
 from origin.urls.writing import Given
 
-_BARE = re.compile(
-    r"(?:^|[\s,)])([1-9][\d.]*)\s*(?:,|$)"
-)  # a length without a unit: browsers ignore all of it
+# A length without a unit in `sizes`: browsers ignore all of it.
+_BARE = re.compile(r"(?:^|[\s,)])([1-9][\d.]*)\s*(?:,|$)")
 _DENSE = 2  # the density of the screens that a picture of a fixed size is for, beside 1
 
 Numbers = Sequence[int | float] | str | int | float
