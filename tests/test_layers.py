@@ -52,8 +52,8 @@ HOMES = {
     "pillow_jxl": "imaging.jxl",
     "pypdfium2": "imaging.pdf",
     "pyseccomp": "imaging.seccomp",
-    "aiobotocore": "sources.s3_client sources.s3_session sources.aws_client",
-    "botocore": "sources.s3_client sources.s3_source sources.s3_errors sources.s3_get sources.s3_model",
+    "aiobotocore": "sources.aws_client sources.aws_session sources.s3_client sources.s3_session",
+    "botocore": "sources.aws_models sources.s3_client sources.s3_source sources.s3_errors sources.s3_get",
     "aiohttp": "sources.s3_errors sources.s3_session "
     "sources.http_session sources.http_connection sources.http_source sources.http_body ops.outgoing",
     "yarl": "sources.http_session ops.outgoing",

@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from aiobotocore.config import AioConfig
-from aiobotocore.session import get_session
 
 from origin.sources.aws import AwsAccess
+from origin.sources.aws_session import make_session
 from origin.sources.s3_session import NoRedirectSession
 from origin.sources.settings import reveal
 
@@ -26,7 +26,7 @@ async def aws_client(service: str, access: AwsAccess, *, read_timeout: float) ->
         http_session_cls=NoRedirectSession,
         warm_up_loader_caches=True,  # otherwise opening reads files in the event loop
     )
-    creation = get_session().create_client(
+    creation = make_session().create_client(
         service,
         region_name=access.region,
         endpoint_url=access.endpoint_url,

@@ -11,24 +11,21 @@ from typing import NamedTuple
 
 import botocore
 from aiobotocore.config import AioConfig
-from aiobotocore.session import get_session
 from botocore.credentials import ReadOnlyCredentials
 
 from origin.errors import SourceUnavailable
+from origin.sources.aws_session import make_session
 from origin.sources.s3 import S3Settings
 from origin.sources.s3_connection import ConnectionPool
 from origin.sources.s3_errors import NO_CREDENTIALS
 from origin.sources.s3_get import Getter
 from origin.sources.s3_get import find_getter
-from origin.sources.s3_model import make_loader
 from origin.sources.s3_session import NoRedirectSession
 from origin.sources.s3_signature import Credentials
 from origin.sources.settings import reveal
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
-
-_MODELS = make_loader()  # one for all sources
 
 
 class Connected(NamedTuple):
@@ -46,8 +43,7 @@ async def connect(settings: S3Settings, connections: int, exits: contextlib.Asyn
     """
     if not settings.bucket:  # s3imageserver started without one
         raise SourceUnavailable("the configuration names no bucket")
-    session = get_session()
-    session.register_component("data_loader", _MODELS)
+    session = make_session()
     asks_the_chain = not (settings.anonymous or settings.access_key or settings.secret_key)
     chain = await session.get_credentials() if asks_the_chain else None
     # A client made without credentials would never look for them again.
@@ -55,11 +51,11 @@ async def connect(settings: S3Settings, connections: int, exits: contextlib.Asyn
         raise SourceUnavailable(f"s3://{settings.bucket}: {NO_CREDENTIALS}")
     sessions: list[NoRedirectSession] = []
 
-    def make_session(**arguments: Any) -> NoRedirectSession:
+    def make_http(**arguments: Any) -> NoRedirectSession:
         sessions.append(NoRedirectSession(**arguments))
         return sessions[-1]
 
-    creation = session.create_client("s3", **_client_arguments(settings, connections, make_session))
+    creation = session.create_client("s3", **_client_arguments(settings, connections, make_http))
     client: S3Client = await exits.enter_async_context(creation)
 
     def make_pool(host: str, port: int, speaks_tls: bool) -> ConnectionPool:

@@ -1,9 +1,9 @@
-"""botocore's model of S3, without what nobody here reads in it.
+"""botocore's models of the few services that are asked here, without what nobody here reads in them.
 
 botocore keeps the documentation of each operation in memory, and where each of some 300 services is in each
-region, all in ordered dictionaries: 11.5 MB. What is left here is 2.5 MB. And it looks through the folders of
-all services six times before it opens one file, which is a third of the CPU that a client takes to start. To
-switch both off, let `make_loader` return botocore's own loader.
+region, all in ordered dictionaries: with S3, 11.5 MB. What is left here is 2.5 MB. And it looks through the
+folders of all services six times before it opens one file, which is a third of the CPU that a client takes to
+start. To switch both off, let `make_loader` return botocore's own loader.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from botocore.exceptions import DataNotFoundError
 from botocore.loaders import JSONFileLoader
 from botocore.loaders import Loader
 
-# S3, and who gives credentials. Another one is where its name says, {service}.{region}.amazonaws.com.
-_SERVICES = ("s3", "sts", "sso", "portal.sso", "oidc", "signin")
-_MODELS = ("s3", "signin", "sso", "sso-oidc", "sts")  # their folders
+# What `s3_client` and `aws_client` ask, and who gives credentials. Another one is where its name says,
+# {service}.{region}.amazonaws.com.
+_SERVICES = ("s3", "sqs", "cloudfront", "sts", "sso", "portal.sso", "oidc", "signin")
+_MODELS = ("cloudfront", "s3", "signin", "sqs", "sso", "sso-oidc", "sts")  # their folders
 _Dict = dict[str, Any]
 
 
