@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from origin.cache.bloom import BloomFilter
 from origin.cache.diskcache_safe import FILE_NAME
 
 MIN_AGE = 60.0  # seconds; a younger file may be one whose row is being written
+_FOLDER = re.compile("[0-9a-f]{2}")  # of values' files
 
 
 class FilesWithRows:
@@ -38,8 +40,8 @@ def find(path: Path, with_rows: FilesWithRows, before: float) -> list[tuple[str,
     """The paths of the strays that were last written before that Unix second, and what each takes on the
     disk, in bytes."""
     strays = []
-    for number in range(256):
-        for file in _value_files(path, f"{number:02x}"):
+    for folder in _folders(path):
+        for file in _value_files(path, folder):
             if file not in with_rows:
                 with suppress(OSError):
                     state = os.lstat(path / file)
@@ -60,6 +62,13 @@ def delete(path: str) -> bool:
     with suppress(OSError):
         os.rmdir(os.path.dirname(path))
     return True
+
+
+def _folders(path: Path) -> list[str]:
+    """The names of those there are; a new cache has none."""
+    with suppress(OSError), os.scandir(path) as entries:
+        return [entry.name for entry in entries if _FOLDER.fullmatch(entry.name)]
+    return []
 
 
 def _value_files(path: Path, folder: str) -> Iterator[str]:
