@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from itertools import islice
 
 import pytest
@@ -26,7 +25,7 @@ SAMPLE = 30  # orders of each scenario; `python -m tests.support.fleet_model` ta
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=range(len(SCENARIOS)))
 def test_nothing_old_is_served_in_any_order(scenario: tuple[str, ...]) -> None:
     step = max(1, count_orders(scenario) // SAMPLE)
-    number, read = run_all(islice(orders(scenario), 0, SAMPLE * step, step))
+    number, read = run_all(islice(orders(scenario, step), SAMPLE))
     assert number >= SAMPLE
     assert read.total() > 0  # or there was nothing to be wrong
 
@@ -107,6 +106,6 @@ FAULTS = [
 
 @pytest.mark.parametrize(("fault", "events"), FAULTS, ids=[fault.__name__ for fault, _ in FAULTS])
 def test_the_model_finds_faults(fault: type[MarkLog], events: str) -> None:
-    asyncio.run(run(events.split(" | ")))
+    run(events.split(" | "))
     with pytest.raises(AssertionError):
-        asyncio.run(run(events.split(" | "), fault))
+        run(events.split(" | "), fault)

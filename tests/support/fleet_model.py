@@ -21,6 +21,8 @@ from dataclasses import field
 from typing import Any
 from typing import NamedTuple
 
+import uvloop
+
 from origin.cache.bucket import BucketFailed
 from origin.cache.bucket import WatchedBucket
 from origin.cache.mark_log import MARKS
@@ -402,24 +404,35 @@ SCENARIOS = (
 )
 
 
-def orders(scenario: Iterable[str]) -> Iterator[tuple[str, ...]]:
-    """Every order of the events of a scenario."""
-    threads = [tuple(thread.split(" < ")) for thread in scenario]
-
-    def interleave(rest: tuple[tuple[str, ...], ...]) -> Iterator[tuple[str, ...]]:
-        if not any(rest):
-            yield ()
-        for at, thread in enumerate(rest):
-            if thread:
-                for others in interleave((*rest[:at], thread[1:], *rest[at + 1 :])):
-                    yield (thread[0], *others)
-
-    return interleave(tuple(threads))
+def orders(scenario: Iterable[str], step: int = 1) -> Iterator[list[str]]:
+    """The orders of the events of a scenario: every one, or one of `step`."""
+    threads = [thread.split(" < ") for thread in scenario]
+    for number in range(0, _count(threads), step):
+        yield _order(threads, number)
 
 
 def count_orders(scenario: Iterable[str]) -> int:
-    lengths = [thread.count(" < ") + 1 for thread in scenario]
+    return _count([thread.split(" < ") for thread in scenario])
+
+
+def _count(threads: Iterable[Sequence[str]]) -> int:
+    lengths = [len(thread) for thread in threads]
     return math.factorial(sum(lengths)) // math.prod(map(math.factorial, lengths))
+
+
+def _order(threads: Sequence[Sequence[str]], number: int) -> list[str]:
+    """That one of all orders, which begin with those whose first event is that of the first thread."""
+    order: list[str] = []
+    while any(threads):
+        for at, thread in enumerate(threads):
+            if thread:
+                rest = [*threads[:at], thread[1:], *threads[at + 1 :]]
+                if number < _count(rest):
+                    break
+                number -= _count(rest)
+        order.append(thread[0])
+        threads = rest
+    return order
 
 
 WALKS = (
@@ -464,7 +477,13 @@ def walks(count: int, steps: int, seed: int) -> Iterator[list[str]]:
         yield chance.choices(WALKS, k=steps)
 
 
-async def run(events: Sequence[str], log: type[MarkLog] = MarkLog) -> Counter[str]:
+def run(events: Sequence[str], log: type[MarkLog] = MarkLog) -> Counter[str]:
+    """What was read, by tier. Raises AssertionError as `run_all`."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_run(events, log))
+
+
+async def _run(events: Sequence[str], log: type[MarkLog] = MarkLog) -> Counter[str]:
     """What was read, by tier. Raises AssertionError with the events where anything old is served."""
     fleet = Fleet(World(log))
     await fleet.start()
@@ -481,17 +500,19 @@ async def run(events: Sequence[str], log: type[MarkLog] = MarkLog) -> Counter[st
 
 
 def run_all(runs: Iterable[Sequence[str]]) -> tuple[int, Counter[str]]:
-    """How many there were, and what they read by tier."""
+    """How many there were, and what they read by tier. Raises AssertionError with the events of the first one
+    where anything old is served."""
     read: Counter[str] = Counter()
     number = 0
 
     async def every() -> None:
         nonlocal number
         for events in runs:
-            read.update(await run(events))
+            read.update(await _run(events))
             number += 1
 
-    asyncio.run(every())
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(every())
     return number, read
 
 
