@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,11 @@ from origin.cli.check import check_config
 from origin.cli.check_settings import check_cdn
 from origin.config.load import build_config
 from origin.config.write import Write
+from origin.render.process import Renderer
+from origin.render.template import Template
 from tests.support import pictures
 from tests.support import s3_servers
+from tests.support import warm_templates
 from tests.support.commands import invoke
 from tests.support.commands import write_config
 from tests.support.running import command
@@ -25,6 +29,23 @@ from tests.support.running import settings
 from tests.support.web_servers import WebServer
 
 SECRET = "canary-0123456789abcdefghijklmnopqrstuvw"
+
+
+@pytest.fixture(autouse=True)
+def _warm_renderers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Renderers that are forked from a warm process, as those of pools are here. What `check` starts by
+    itself, a program, is in the tests that run the command as a process."""
+    start = Renderer.start
+
+    async def start_warm(arguments: Sequence[str], _: Template | None = None) -> Renderer:
+        template = warm_templates.warm_template()
+        try:
+            return await start(arguments, template)
+        finally:
+            if template is not None:
+                await template.close()
+
+    monkeypatch.setattr(Renderer, "start", start_warm)
 
 
 @pytest.fixture
