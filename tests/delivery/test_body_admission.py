@@ -148,10 +148,7 @@ def is_cut_off(client: socket.socket) -> bool:
 
 @pytest.mark.slow
 def test_slow_readers_of_large_pictures_are_bounded(tmp_path: Path) -> None:
-    noise = {
-        f"{name}.png": pictures.encoded(pictures.noise(1400, 1400, seed), "PNG")
-        for seed, name in enumerate("abc")
-    }
+    noise = {f"{name}.png": pictures.noise_png(1400, 1400, seed) for seed, name in enumerate("abc")}
     plain = settings(tmp_path, tmp_path / "cache", error_status="exact")
     with Running(
         {**plain, "cache": {"path": str(tmp_path / "cache"), "memory": 0}}, source=Shelf(**noise)

@@ -123,7 +123,7 @@ def test_a_flood_of_posts_leaves_other_handlers_their_turn(tmp_path: Path) -> No
     flooded = config(tmp_path, limits={"max_original_bytes": 2_000_000})
     flooded["handlers"].append({"name": "photos", "source": {"type": "local", "root": str(tmp_path)}})
     flooded["limits"] = {"queue": 4, "queue_timeout": 60}
-    slow = pictures.encoded(pictures.noise(700, 500, 1), "PNG")
+    slow = pictures.noise_png(700, 500, 1)
     with Running(flooded) as origin:
         flood = [post(origin, "/images?f=avif", slow) for _ in range(10)]
         wait_until(lambda: origin.origin.pool.waiting == 4, "the queue is full")
@@ -134,7 +134,7 @@ def test_a_flood_of_posts_leaves_other_handlers_their_turn(tmp_path: Path) -> No
 
 @pytest.mark.slow
 def test_a_picture_that_ends_renderers_fails_alone(tmp_path: Path) -> None:
-    noise = pictures.encoded(pictures.noise(1500, 1000, 1), "PNG")
+    noise = pictures.noise_png(1500, 1000, 1)
     with Running(config(tmp_path)) as origin:
         pool = origin.origin.pool
         for _ in range(2):

@@ -369,7 +369,7 @@ def test_a_slow_sender_holds_no_renderer(origin: Running) -> None:
 
 @pytest.mark.slow
 def test_a_client_that_leaves_frees_its_place(tmp_path: Path) -> None:
-    noise = pictures.encoded(pictures.noise(2000, 1500, 1), "PNG")
+    noise = pictures.noise_png(2000, 1500, 1)
     limits = {"queue": 2, "queue_timeout": 30}
     with Running({**config(tmp_path), "limits": limits}) as origin:
         pool = origin.origin.pool
@@ -395,7 +395,7 @@ def test_a_client_that_leaves_in_the_middle_of_its_body_leaves_nothing(origin: R
 @pytest.mark.slow
 def test_an_overload_says_when_to_come_again(tmp_path: Path) -> None:
     with Running({**config(tmp_path), "limits": {"queue": 0, "queue_timeout": 0.2}}) as origin:
-        noise = pictures.encoded(pictures.noise(2000, 1500, 1), "PNG")
+        noise = pictures.noise_png(2000, 1500, 1)
         busy = post(origin, "/images?f=avif", noise)
         wait_until(lambda: origin.origin.pool.busy == 1, "it is rendered")
         answer = posted(origin, "/images?w=30", pictures.small())

@@ -344,7 +344,7 @@ def test_auth_holds_here_too(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_too_much_at_once_is_said_in_json(tmp_path: Path) -> None:
     with Running({**config(tmp_path, transform=TRANSFORM), "limits": {"queue": 0}}) as origin:
-        noise = pictures.encoded(pictures.noise(2000, 1500, 1), "PNG")
+        noise = pictures.noise_png(2000, 1500, 1)
         busy = post(origin, "/images?f=avif", noise)
         wait_until(lambda: origin.origin.pool.busy == 1, "it is rendered")
         answer = uploaded(origin, "/images/fit/10", pictures.small())
