@@ -12,7 +12,6 @@ import json
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
@@ -21,6 +20,7 @@ MAX_TEXT = 500  # bytes of a mark, all of which is in the name of its object
 MAX_REPLACED = 4  # marks that a new one replaces; others stay beside it
 _ID = re.compile(r"[0-9]{13}-[0-9a-f]{16}")
 _WRITTEN = re.compile(r"[0-9]{13}")
+_to_json = json.JSONEncoder(ensure_ascii=False).encode
 _KEYS = frozenset({"id", "handler", "key", "prefix", "replaces"})
 _PART = 200  # characters of one segment of a name: file systems below a bucket take 255
 
@@ -49,8 +49,14 @@ class Mark:
 
     def to_text(self) -> str:
         """For the name of an object and for a message."""
-        told = {name: value for name, value in asdict(self).items() if value}
-        return json.dumps(told, ensure_ascii=False)
+        told: dict[str, object] = {"id": self.id, "handler": self.handler}
+        if self.key:
+            told["key"] = self.key
+        if self.prefix:
+            told["prefix"] = self.prefix
+        if self.replaces:
+            told["replaces"] = self.replaces
+        return _to_json(told)
 
 
 def make_mark(
