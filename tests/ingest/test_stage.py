@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from typing import NamedTuple
 from unittest.mock import ANY
 from urllib.parse import urlencode
 
@@ -64,6 +65,14 @@ def active(tmp_path: Path) -> Path:
     return tmp_path / "active"
 
 
+class Staged(NamedTuple):
+    """An origin for all tests, and its folders, which have no pictures when a test begins."""
+
+    origin: Running
+    incoming: Path
+    active: Path
+
+
 @pytest.fixture
 def clock() -> Clock:
     clock = Clock()
@@ -71,8 +80,9 @@ def clock() -> Clock:
     return clock
 
 
-@pytest.fixture
-def origin(incoming: Path, active: Path, tmp_path: Path) -> Iterator[Running]:
+@pytest.fixture(scope="module")
+def _staged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staged]:
+    incoming, active, cache = (tmp_path_factory.mktemp(name) for name in ("incoming", "active", "cache"))
     form = {"form": {"field": "secret", "value": SECRET}}
     said = {"status": 200, "json": {"success": True}}
     write = {
@@ -91,8 +101,21 @@ def origin(incoming: Path, active: Path, tmp_path: Path) -> Iterator[Running]:
         "cors": ["*"],
     }
     handler = {"name": "active", "source": {"type": "local", "root": str(active)}, "write": write}
-    with Running({"handlers": [handler], "cache": {"path": str(tmp_path / "cache")}, "renderers": 1}) as it:
-        yield it
+    with Running({"handlers": [handler], "cache": {"path": str(cache)}, "renderers": 1}) as it:
+        yield Staged(it, incoming, active)
+
+
+@pytest.fixture
+def staged(_staged: Staged) -> Staged:
+    for folder in (_staged.incoming, _staged.active):
+        for name in pictures_in(folder):
+            (folder / name).unlink()
+    return _staged
+
+
+@pytest.fixture
+def origin(staged: Staged) -> Running:
+    return staged.origin
 
 
 def upload(origin: Running) -> str:
@@ -110,7 +133,8 @@ def act(origin: Running, action: str, *pairs: tuple[str, str], secret: str = SEC
 
 
 @pytest.mark.slow
-def test_an_upload_is_invisible_until_it_is_published(origin: Running, incoming: Path, active: Path) -> None:
+def test_an_upload_is_invisible_until_it_is_published(staged: Staged) -> None:
+    origin, incoming, active = staged
     name = upload(origin)
     assert origin.get(f"/active/{name}").status == 404
     assert (pictures_in(incoming), pictures_in(active)) == ({name}, set())
@@ -137,7 +161,7 @@ def test_a_route_has_the_methods_of_the_handler_at_the_root_too(tmp_path: Path) 
     local = {"type": "local", "root": str(tmp_path / "pictures")}
     up = {"name": "up", "source": local, "write": {"auth": "open", "routes": {"upload": "/upload"}}}
     root = {"name": "root", "prefix": "", "source": local}
-    config = {"cache": {"path": str(tmp_path / "cache")}, "handlers": [up, root]}
+    config = {"cache": {"path": str(tmp_path / "cache")}, "handlers": [up, root], "renderers": 1}
     with Running(config) as origin:
         for method in ("PUT", "OPTIONS"):
             answer = send(origin.port, method, "/upload")
@@ -145,7 +169,8 @@ def test_a_route_has_the_methods_of_the_handler_at_the_root_too(tmp_path: Path) 
 
 
 @pytest.mark.slow
-def test_publishing_again_is_harmless(origin: Running, active: Path) -> None:
+def test_publishing_again_is_harmless(staged: Staged) -> None:
+    origin, _, active = staged
     name = upload(origin)
     first = act(origin, "publish", ("key", name))
     again = act(origin, "publish", ("key", name))
@@ -154,7 +179,8 @@ def test_publishing_again_is_harmless(origin: Running, active: Path) -> None:
 
 
 @pytest.mark.slow
-def test_deleting_takes_many_and_is_harmless(origin: Running, incoming: Path, active: Path) -> None:
+def test_deleting_takes_many_and_is_harmless(staged: Staged) -> None:
+    origin, incoming, active = staged
     published, waiting = upload(origin), upload(origin)
     act(origin, "publish", ("filename", published))
     assert origin.get(f"/active/{published}").status == 200
@@ -192,7 +218,8 @@ def test_an_action_without_its_field_is_told_so(tmp_path: Path, caplog: pytest.L
     source = {"type": "local", "root": str(tmp_path / "pictures")}
     handler = {"name": "up", "source": source, "write": {"auth": {"bearer": TOKEN}, "stage": stage}}
     bearer = {"Authorization": f"Bearer {TOKEN}"}
-    with Running({"cache": {"path": str(tmp_path / "cache")}, "handlers": [handler]}) as origin:
+    config = {"cache": {"path": str(tmp_path / "cache")}, "handlers": [handler], "renderers": 1}
+    with Running(config) as origin:
         for action in ("publish", "recrop", "delete"):
             path = f"/up/-/{action}"
             told = send(
@@ -222,7 +249,8 @@ def test_an_action_that_auth_does_not_name_is_off(origin: Running) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("action", ["publish", "delete"])
-def test_the_secret_is_needed(origin: Running, incoming: Path, action: str) -> None:
+def test_the_secret_is_needed(staged: Staged, action: str) -> None:
+    origin, incoming, _ = staged
     name = upload(origin)
     for secret in ("", "wrong"):
         answer = act(origin, action, ("filename", name), secret=secret)
@@ -412,10 +440,9 @@ async def measure_red(body: bytes) -> tuple[Format, int, int]:
 
 
 @pytest.mark.slow
-def test_a_crash_between_the_two_steps_leaves_a_picture_that_can_be_published(
-    origin: Running, incoming: Path, active: Path
-) -> None:
+def test_a_crash_between_the_two_steps_leaves_a_picture_that_can_be_published(staged: Staged) -> None:
     """As it is where the copy is made and the original not yet removed."""
+    origin, incoming, active = staged
     name = upload(origin)
     body = (incoming / name).read_bytes()
     (active / name).write_bytes(body)

@@ -39,8 +39,8 @@ class Bucket:
         return self.server.client.head_object(Bucket=self.name, Key=key)
 
 
-@pytest.fixture(params=["moto_server", pytest.param("seaweed", marks=pytest.mark.slow)])
-def bucket(request: pytest.FixtureRequest) -> Bucket:
+@pytest.fixture(scope="module", params=["moto_server", pytest.param("seaweed", marks=pytest.mark.slow)])
+def _bucket(request: pytest.FixtureRequest) -> Bucket:
     server = request.getfixturevalue(request.param)
     name = f"uploads-{uuid.uuid4().hex}"
     server.client.create_bucket(Bucket=name)
@@ -48,18 +48,32 @@ def bucket(request: pytest.FixtureRequest) -> Bucket:
 
 
 @pytest.fixture
-def origin(bucket: Bucket, tmp_path: Path) -> Iterator[Running]:
+def bucket(_bucket: Bucket) -> Bucket:
+    """One for all tests, which is empty when a test begins."""
+    for key in _bucket.keys():  # noqa: SIM118 - no mapping
+        _bucket.server.client.delete_object(Bucket=_bucket.name, Key=key)
+    return _bucket
+
+
+@pytest.fixture(scope="module")
+def _origin(_bucket: Bucket, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     write = {
         "auth": {"bearer": TOKEN},
         "methods": ["POST", "PUT", "DELETE"],
         "object": {"cache_control": "public, max-age=60", "acl": "public-read", "metadata": {"from": "app"}},
     }
     handlers = [
-        {"name": "up", "source": bucket.source, "write": write, "error_status": "exact"},
-        {"name": "all", "source": {**bucket.source, "folder": ""}},
+        {"name": "up", "source": _bucket.source, "write": write, "error_status": "exact"},
+        {"name": "all", "source": {**_bucket.source, "folder": ""}},
     ]
-    with Running({"handlers": handlers, "cache": {"path": str(tmp_path)}, "renderers": 1}) as it:
+    cache = tmp_path_factory.mktemp("cache")
+    with Running({"handlers": handlers, "cache": {"path": str(cache)}, "renderers": 1}) as it:
         yield it
+
+
+@pytest.fixture
+def origin(_origin: Running, bucket: Bucket) -> Running:
+    return _origin
 
 
 @pytest.mark.slow
