@@ -45,11 +45,12 @@ def test_each_reads_variables_and_credentials_for_itself(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("service", ["s3", "sqs", "cloudfront"])
-@pytest.mark.parametrize("region", ["us-east-1", "eu-central-1", "cn-north-1"])
-async def test_its_clients_ask_where_those_of_botocore_do(service: str, region: str) -> None:
-    told = []
-    for session in (make_session(), get_session()):
-        async with session.create_client(service, region_name=region, **KEYS) as client:
-            signing = client._request_signer
-            told.append((client.meta.endpoint_url, signing._signing_name, signing._region_name))
-    assert told[0] == told[1]
+async def test_its_clients_ask_where_those_of_botocore_do(service: str) -> None:
+    ours, theirs = make_session(), get_session()
+    for region in ("us-east-1", "eu-central-1", "cn-north-1"):
+        told = []
+        for session in (ours, theirs):
+            async with session.create_client(service, region_name=region, **KEYS) as client:
+                signing = client._request_signer
+                told.append((client.meta.endpoint_url, signing._signing_name, signing._region_name))
+        assert told[0] == told[1], region
