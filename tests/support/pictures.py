@@ -40,7 +40,7 @@ def noise_png(width: int, height: int, seed: int) -> bytes:
     lines = np.frombuffer(np.random.default_rng(seed).bytes(height * (1 + 3 * width)), np.uint8)
     lines = lines.reshape(height, 1 + 3 * width).copy()
     lines[:, 0] = 0  # the filter of each line: none
-    return png(width, height, data=lines.tobytes(), level=0)
+    return png(width, height, packed=zlib.compress(lines.tobytes(), 0))
 
 
 def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
@@ -307,13 +307,13 @@ def png(
     depth: int = 8,
     interlaced: bool = False,
     data: bytes = b"",
+    packed: bytes | None = None,
     colours: int = RGB,
     profile: bytes | None = None,
-    level: int = -1,
 ) -> bytes:
-    """A PNG whose header may promise more than its data holds; these are compressed at that level of zlib."""
+    """A PNG whose header may promise more than its data holds. `packed`: data that are compressed already."""
     header = struct.pack(">IIBBBBB", width, height, depth, colours, 0, 0, int(interlaced))
-    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(data, level)), (b"IEND", b"")]
+    chunks = [(b"IHDR", header), (b"IDAT", packed or zlib.compress(data)), (b"IEND", b"")]
     if profile is not None:
         chunks.insert(1, (b"iCCP", b"profile\0\0" + zlib.compress(profile)))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
