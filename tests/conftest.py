@@ -9,6 +9,7 @@ import contextlib
 import gc
 import importlib
 import os
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from collections.abc import Generator
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
 os.environ["SSL_CERT_FILE"] = os.devnull
 # Nor does a client of S3, which reads them even where it speaks no TLS, and refuses a file without any.
 os.environ["AWS_CA_BUNDLE"] = str(Path(__file__).with_name("support") / "no_authority.pem")
+# Where Python is told to keep nothing that it compiles, as in many images of containers, a hundred processes
+# would compile all that they import.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 # A busy machine is no failure. The profile of CI, which Hypothesis loads by itself there, has none either.
 settings.register_profile("without_deadline", settings(), deadline=None)
 settings.load_profile("without_deadline")

@@ -179,11 +179,13 @@ def _warm_up(formats: Collection[Format]) -> None:
     from origin.imaging.vendor import pyvips
 
     names = tuple(format.name for format in formats)
-    grey = pyvips.Image.black(64, 64, bands=3).copy(interpretation="srgb")
-    for format in OUTPUTS:
-        if format in formats and format.writer is not None:
+    chain = [format for format in OUTPUTS if format in formats]
+    if chain and chain[0].writer:
+        black = pyvips.Image.black(64, 64, bands=3).copy(interpretation="srgb")
+        body = black.write_to_buffer(chain[0].writer.suffix)
+        for format in (*chain[1:], chain[0]):  # so that each is written once, and read once
             job = Job(Options(width=32, height=32, crop=True), format.name, QUALITY, names, 1 << 20, 2)
-            render(grey.write_to_buffer(format.writer.suffix), job)
+            body = render(body, job).body
     for format, original in ((Format.BMP, _BMP), (Format.ICO, _ICO)):
         if format in formats:
             render(original, Job(Options(), "original", QUALITY, names, 1 << 20, 2))

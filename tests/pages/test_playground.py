@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from importlib import resources
 from typing import Any
@@ -79,8 +80,10 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def site() -> Site:
-    return Site()
+def site() -> Iterator[Site]:
+    site = Site()
+    with site.client:  # or each request would have a thread and a loop of its own
+        yield site
 
 
 # Where there is one
@@ -439,8 +442,6 @@ def test_a_grant_stands_in_for_the_admin_token(site: Site) -> None:
 
 # Attacks
 
-FUZZED = Site()
-
 MARKUP = "\"><script>alert(1)</script><b title='"
 
 
@@ -532,10 +533,12 @@ OPTIONED = st.dictionaries(st.sampled_from(["w", "h", "f", "q", "dpr", "rect", "
         {}, optional={"info": VALUES, "options": OPTIONED | VALUES, "expires_in": VALUES, "sign": VALUES}
     ),
 )
-def test_whatever_is_posted_is_answered_or_refused(texts: dict[str, Any], others: dict[str, Any]) -> None:
+def test_whatever_is_posted_is_answered_or_refused(
+    site: Site, texts: dict[str, Any], others: dict[str, Any]
+) -> None:
     body = json.dumps({"handler": "either", "key": "a.jpg", **texts, **others})
     headers = {**BEARER, "content-type": "application/json"}
-    answer = FUZZED.client.post(f"{PATH}/code", content=body, headers=headers)
+    answer = site.client.post(f"{PATH}/code", content=body, headers=headers)
     assert answer.status_code in (200, 400)
     assert {"url", "path", "errors"} <= answer.json().keys() or answer.json()["error"]
 

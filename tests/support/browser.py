@@ -42,6 +42,8 @@ _FLAGS = [
     "--disable-gpu",
     "--disable-back-forward-cache",  # a page that was left is gone
     "--disable-dev-shm-usage",
+    # What opens below the address bar is pages as well, in a process of their own.
+    "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup",
     "--hide-scrollbars",
     "--no-first-run",
     "--no-startup-window",
