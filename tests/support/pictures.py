@@ -156,7 +156,8 @@ def opaque_alpha() -> bytes:
 
 @cache
 def palette() -> bytes:
-    return encoded(field(400, 240).quantize(64, Image.Quantize.FASTOCTREE), "PNG")
+    of_few_pixels = field(100, 60).quantize(64)  # to find the colours takes long
+    return encoded(field(400, 240).quantize(palette=of_few_pixels, dither=Image.Dither.NONE), "PNG")
 
 
 @cache
@@ -240,9 +241,11 @@ _UNTURN = {
 
 
 @cache
-def turned(orientation: int, kind: str = "JPEG") -> bytes:
-    """`field(1000, 600)` as a camera held that way stores it: upright again once it is turned."""
-    return stored_as(field(1000, 600), orientation, kind, quality=95, method=0)  # WebP's quickest
+def turned(orientation: int, kind: str = "JPEG", width: int = 1000) -> bytes:
+    """`field`, of a height of 3/5 of its width, as a camera held that way stores it: upright again once it is
+    turned."""
+    image = field(width, width * 3 // 5)
+    return stored_as(image, orientation, kind, quality=95, method=0)  # WebP's quickest
 
 
 def stored_as(image: Image.Image, orientation: int, kind: str, **options: Any) -> bytes:
@@ -267,7 +270,7 @@ def animation(kind: str = "GIF") -> bytes:
     )
 
 
-RGB, GREY_ALPHA, RGBA = 2, 4, 6  # colour types of PNG
+GREY, RGB, GREY_ALPHA, RGBA = 0, 2, 4, 6  # colour types of PNG
 
 
 def grey_profile(gamma: float) -> bytes:
@@ -301,12 +304,13 @@ def png(
     depth: int = 8,
     interlaced: bool = False,
     data: bytes = b"",
+    packed: bytes | None = None,
     colours: int = RGB,
     profile: bytes | None = None,
 ) -> bytes:
-    """A PNG whose header may promise more than its data holds."""
+    """A PNG whose header may promise more than its data holds. `packed` is data that are compressed already."""
     header = struct.pack(">IIBBBBB", width, height, depth, colours, 0, 0, int(interlaced))
-    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(data)), (b"IEND", b"")]
+    chunks = [(b"IHDR", header), (b"IDAT", packed or zlib.compress(data)), (b"IEND", b"")]
     if profile is not None:
         chunks.insert(1, (b"iCCP", b"profile\0\0" + zlib.compress(profile)))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
