@@ -308,7 +308,7 @@ def png(
     colours: int = RGB,
     profile: bytes | None = None,
 ) -> bytes:
-    """A PNG whose header may promise more than its data holds. `packed` is data that are compressed already."""
+    """A PNG whose header may promise more than its data holds. `packed`: data that are compressed already."""
     header = struct.pack(">IIBBBBB", width, height, depth, colours, 0, 0, int(interlaced))
     chunks = [(b"IHDR", header), (b"IDAT", packed or zlib.compress(data)), (b"IEND", b"")]
     if profile is not None:
