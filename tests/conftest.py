@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 os.environ["SSL_CERT_FILE"] = os.devnull
 # Nor does a client of S3, which reads them even where it speaks no TLS, and refuses a file without any.
 os.environ["AWS_CA_BUNDLE"] = str(Path(__file__).with_name("support") / "no_authority.pem")
+# Threads of numpy wait for work by computing, and no test has any for them.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
 # A busy machine is no failure. The profile of CI, which Hypothesis loads by itself there, has none either.
 settings.register_profile("without_deadline", settings(), deadline=None)
 settings.load_profile("without_deadline")
