@@ -7,6 +7,7 @@ import hmac
 import json
 import random
 import string
+from functools import cache
 from operator import itemgetter
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -94,9 +95,10 @@ def spell_query(draw: st.DrawFn, pairs: list[Pair]) -> bytes:
     return draw(st.sampled_from(["", "&"])).join(["", "&".join(pieces), ""]).encode()
 
 
-def _spellings_of(byte: int) -> list[str]:
-    escapes = [f"%{byte:02X}", f"%{byte:02x}"]
+@cache
+def _spellings_of(byte: int) -> tuple[str, ...]:
+    escapes = (f"%{byte:02X}", f"%{byte:02x}")
     if byte == ord(" "):
-        return [*escapes, "+"]
+        return (*escapes, "+")
     is_plain = chr(byte).isascii() and chr(byte).isprintable() and chr(byte) not in "&=+%"
-    return [chr(byte), *escapes] if is_plain else escapes
+    return (chr(byte), *escapes) if is_plain else escapes
