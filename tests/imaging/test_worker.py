@@ -7,6 +7,7 @@ import json
 import os
 import select
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -27,9 +28,11 @@ from origin.imaging import protocol
 from origin.imaging import worker as worker_module
 from origin.imaging.protocol import Job
 from origin.imaging.protocol import Normalisation
+from origin.render.template import Template
 from origin.urls.options import Options
 from tests.support import pictures
 from tests.support.running import PATIENCE
+from tests.support.warm_templates import warm_template
 
 ALLOWED = ("jpg", "png", "webp", "gif", "avif")
 JOB = Job(Options(width=50), "png", {"jpg": 80, "webp": 78, "avif": 60}, ALLOWED, 100_000_000, 100)
@@ -44,8 +47,7 @@ class Worker:
         self.hello = self.read()[0]["hello"]
 
     def read(self) -> tuple[dict[str, Any], bytes]:
-        head_length, body_length = struct.unpack(">IQ", self.answers.read(12))
-        return json.loads(self.answers.read(head_length)), self.answers.read(body_length)
+        return read_message(self.answers)
 
     def ask(self, job: Job, original: bytes) -> tuple[dict[str, Any], bytes]:
         self.requests.write(protocol.pack_head(job.to_head(), len(original)) + original)
@@ -56,6 +58,11 @@ class Worker:
         """The exit status once its input has ended."""
         self.requests.close()
         return self.process.wait(PATIENCE)
+
+
+def read_message(answers: BinaryIO) -> tuple[dict[str, Any], bytes]:
+    head_length, body_length = struct.unpack(">IQ", answers.read(12))
+    return json.loads(answers.read(head_length)), answers.read(body_length)
 
 
 @contextmanager
@@ -226,11 +233,19 @@ def test_a_parent_may_pause_anywhere() -> None:
     ],
     ids=["long head", "long body", "array", "no job", "not text", "cut body", "cut prefix"],
 )
-def test_a_bad_message_ends_it(message: bytes) -> None:
-    with worker(*FEW) as one:
-        one.requests.write(message)
-        assert one.end() == 1
-        assert one.answers.read() == b""
+async def test_a_bad_message_ends_it(message: bytes) -> None:
+    """One that is a copy of a template, as an origin starts it, since a program of its own takes 0.2 s."""
+    template = warm_template() or Template()
+    ours, theirs = socket.socketpair()
+    with ours, ours.makefile("rb") as answers:
+        with theirs:
+            process = await template.fork(FEW, [theirs.fileno()])
+        assert read_message(answers)[0]["hello"]["error"] is None
+        ours.sendall(message)
+        ours.shutdown(socket.SHUT_WR)
+        assert await process.wait() == 1
+        assert answers.read() == b""
+    await template.close()
 
 
 @pytest.mark.slow
