@@ -39,6 +39,8 @@ os.environ["AWS_CA_BUNDLE"] = str(Path(__file__).with_name("support") / "no_auth
 # would compile all that they import.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# Threads of numpy wait for work by computing, and no test has any for them.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
 # A busy machine is no failure. The profile of CI, which Hypothesis loads by itself there, has none either.
 settings.register_profile("without_deadline", settings(), deadline=None)
 settings.load_profile("without_deadline")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import cache
 
 import numpy as np
 import pytest
@@ -24,8 +25,13 @@ def vips(image: Image.Image) -> pyvips.Image:
     return plain.copy(interpretation="srgb")
 
 
+@cache
+def _landscape() -> Image.Image:
+    return Image.open(LANDSCAPE).convert("RGB")
+
+
 def landscape(width: int = 300) -> Image.Image:
-    image = Image.open(LANDSCAPE).convert("RGB")
+    image = _landscape()
     return image.resize((width, width * image.height // image.width))
 
 

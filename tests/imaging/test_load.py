@@ -37,7 +37,7 @@ from tests.support.jobs import job
         pictures.tiff,
         pictures.animation,
         lambda: pictures.animation("WEBP"),
-        lambda: pictures.encoded(pictures.field(300, 200).quantize(), "GIF"),
+        lambda: pictures.encoded(pictures.field(300, 200).quantize(method=Image.Quantize.FASTOCTREE), "GIF"),
     ],
     ids=["jpg", "progressive", "png", "webp", "avif", "tiff", "gif", "animated webp", "still gif"],
 )
@@ -69,11 +69,11 @@ def _overwritten(data: bytes, filling: bytes) -> bytes:
 
 
 @pytest.mark.many
-@pytest.mark.parametrize("width", [400, 150, 45])
+@pytest.mark.parametrize("width", [200, 75, 23])
 @pytest.mark.parametrize("format", ["jpg", pytest.param("png", marks=pytest.mark.slow), "auto:avif"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_jpeg_whose_end_was_put_back_is_never_rendered(kind: str, format: str, width: int) -> None:
-    whole = _textured(kind, 400, 300)
+    whole = _textured(kind, 200, 150)
     with pytest.raises(Unprocessable, match=r"premature end of data segment|found marker"):
         render(whole[: len(whole) * 4 // 10] + b"\xff\xd9", job(width=width, format=format))
     render(whole, job(width=width, format=format))  # and the next one is not blamed

@@ -96,11 +96,11 @@ def test_a_crop_keeps_the_centre_and_a_fit_keeps_all(
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_the_camera_orientation_is_applied_before_measuring(orientation: int, kind: str) -> None:
-    original = pictures.turned(orientation, kind)
-    pictures.assert_shows(render(original, job(width=300)).body, 0, 0, 1, 1)
-    cropped = render(original, job(width=300, height=90))
-    assert (cropped.width, cropped.height) == (300, 90)
-    pictures.assert_shows(cropped.body, 0, 0.25, 1, 0.75)
+    original = pictures.turned(orientation, kind, 500)
+    pictures.assert_shows(render(original, job(width=150)).body, 0, 0, 1, 1)
+    cropped = render(original, job(width=150, height=44))
+    assert (cropped.width, cropped.height) == (150, 44)
+    pictures.assert_shows(cropped.body, 0, 23 / 90, 1, 67 / 90)
 
 
 @pytest.mark.many

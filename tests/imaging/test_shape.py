@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import zlib
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -94,12 +95,12 @@ POINTS = [((0.3, 0.6), 0.15, 0.35), ((0.9, 0.1), 0.7, 0)]
 def test_a_cut_keeps_what_is_around_the_focal_point_of_the_upright_picture(
     orientation: int, gravity: tuple[float, float], left: float, top: float
 ) -> None:
-    original = pictures.turned(orientation, "PNG")
-    got = shown(original, "RGB", aspect=(3, 6), gravity=gravity)  # 300 of 1000, all of 600
-    assert got.shape[:2] == (600, 300)
+    original = pictures.turned(orientation, "PNG", 500)
+    got = shown(original, "RGB", aspect=(3, 6), gravity=gravity)  # 150 of 500, all of 300
+    assert got.shape[:2] == (300, 150)
     assert_field(got, left, 0, left + 0.3, 1)
     got = shown(original, "RGB", aspect=(1000, 300), gravity=gravity)
-    assert got.shape[:2] == (300, 1000)
+    assert got.shape[:2] == (150, 500)
     assert_field(got, 0, top, 1, top + 0.5)
 
 
@@ -170,12 +171,12 @@ def test_rect_counts_pixels_of_the_upright_original(orientation: int, kind: str)
 @pytest.mark.many
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_edges_are_cut_off_the_upright_original(orientation: int) -> None:
-    original = pictures.turned(orientation, "PNG")
-    inset = (60, 200, 120, 100)  # of 1000 x 600: top, right, bottom, left
+    original = pictures.turned(orientation, "PNG", 500)
+    inset = (30, 100, 60, 50)  # of 500 x 300: top, right, bottom, left
     assert_field(shown(original, "RGB", inset=inset), 0.1, 0.1, 0.8, 0.8)
-    assert_field(shown(original, "RGB", inset=inset, width=70), 0.1, 0.1, 0.8, 0.8)
+    assert_field(shown(original, "RGB", inset=inset, width=35), 0.1, 0.1, 0.8, 0.8)
     inner = shown(original, "RGB", inset=inset, rect=(0.5, 0, 0.5, 1))
-    assert inner.shape[:2] == (420, 350)
+    assert inner.shape[:2] == (210, 175)
     assert_field(inner, 0.45, 0.1, 0.8, 0.8)
 
 
@@ -189,10 +190,10 @@ def test_edges_that_leave_nothing_are_refused(inset: tuple[int, int, int, int]) 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_an_aligned_cut_lies_as_css_places_a_background(orientation: int) -> None:
     """`background-position: 25% 75%`: that point of the cut lies on that point of the picture."""
-    original = pictures.turned(orientation, "PNG")
-    square = shown(original, "RGB", width=600, height=600, crop=True, gravity=(0.25, 0.75), aligned=True)
+    original = pictures.turned(orientation, "PNG", 500)
+    square = shown(original, "RGB", width=300, height=300, crop=True, gravity=(0.25, 0.75), aligned=True)
     assert_field(square, 0.1, 0, 0.7, 1)
-    flat = shown(original, "RGB", width=1000, height=200, crop=True, gravity=(0.25, 0.75), aligned=True)
+    flat = shown(original, "RGB", width=500, height=100, crop=True, gravity=(0.25, 0.75), aligned=True)
     assert_field(flat, 0, 0.5, 1, 5 / 6)
 
 
@@ -267,9 +268,9 @@ WAYS: list[tuple[dict[str, Any], Image.Transpose]] = [
 def test_turned_back_it_is_the_original(
     orientation: int, wanted: dict[str, Any], back: Image.Transpose
 ) -> None:
-    result = render(pictures.turned(orientation, "PNG"), job(width=250, **wanted))
+    result = render(pictures.turned(orientation, "PNG", 500), job(width=125, **wanted))
     turned_back = pictures.opened(result.body).transpose(back)
-    assert turned_back.size == (250, 150)
+    assert turned_back.size == (125, 75)
     assert_field(np.asarray(turned_back.convert("RGB")).astype(int), 0, 0, 1, 1)
 
 
@@ -495,9 +496,18 @@ def test_a_thin_picture_that_grows_is_bounded() -> None:
 
 @cache
 def _as_large_as_any() -> bytes:
-    image = Image.new("L", (10_000, 10_000), 255)
-    image.paste(90, (3000, 4000, 7000, 6000))
-    return pictures.encoded(image, "PNG", compress_level=1)
+    """10,000 pixels of either side, white with a grey box in the middle. A hundred rows of each kind are
+    compressed, so that nothing before them counts, and taken again and again."""
+    white, grey = b"\0" + b"\xff" * 10_000, b"\0" + b"\xff" * 3000 + b"\x5a" * 4000 + b"\xff" * 3000
+    packed, check = b"\x78\1", 1
+    for row, hundreds in ((white, 40), (grey, 20), (white, 40)):
+        deflate = zlib.compressobj(1, wbits=-15)
+        rows = row * 100
+        packed += (deflate.compress(rows) + deflate.flush(zlib.Z_FULL_FLUSH)) * hundreds
+        for _ in range(hundreds):
+            check = zlib.adler32(rows, check)
+    packed += b"\3\0" + check.to_bytes(4, "big")  # an empty block, the last
+    return pictures.png(10_000, 10_000, colours=pictures.GREY, packed=packed)
 
 
 @pytest.mark.slow

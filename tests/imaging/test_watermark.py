@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -169,12 +170,16 @@ def test_each_frame_of_an_animation_has_it() -> None:
         assert np.abs(corner - RED).max() <= 12
 
 
+@cache
+def _large() -> bytes:
+    return encoded(Image.new("RGB", (5000, 3400), GREY), "JPEG")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("y", "tile"), [(0.0, False), (0.9, True)])
 def test_a_large_result_is_written_line_by_line(y: float, tile: bool) -> None:
-    original = encoded(Image.new("RGB", (5000, 3400), GREY), "JPEG")
     watermark = mark(solid(9, 9), size=0.1, x=0.5, y=y, tile=tile)
-    found = pictures.opened(render(original, job(watermark=watermark, format="jpg")).body)
+    found = pictures.opened(render(_large(), job(watermark=watermark, format="jpg")).body)
     assert found.width * found.height > step._MEMORY_PIXELS
     top = round((3400 - 340) * y)
     inside = np.asarray(found.crop((2350, top + 20, 2650, top + 320)), int)

@@ -100,7 +100,7 @@ def odd() -> bytes:
 
 @cache
 def wide() -> bytes:
-    return encoded(field(1000, 600), "WEBP", quality=95)
+    return encoded(field(1000, 600), "WEBP", quality=95, method=0)  # the quickest
 
 
 @cache
@@ -109,16 +109,19 @@ def progressive() -> bytes:
 
 
 @cache
+def _code_of_difference(difference: int) -> str:
+    length = abs(difference).bit_length()
+    low = difference if difference > 0 else difference + (1 << length) - 1
+    return f"{length:04b}" + (f"{low:0{length}b}" if length else "")
+
+
+@cache
 def lossless_jpeg() -> bytes:
     """The red of `field(400, 240)` by the lossless process, which Pillow cannot write (ITU-T T.81, annex H):
     each sample as its difference from the one to the left, a code of four bits for the length of it first."""
     values = pixels(encoded(field(400, 240).getchannel("R"), "PNG"), "L")
     before = np.column_stack([np.concatenate([[128], values[:-1, 0]]), values[:, :-1]])
-    bits = ""
-    for difference in (values - before).ravel().tolist():
-        length = abs(difference).bit_length()
-        low = difference if difference > 0 else difference + (1 << length) - 1
-        bits += f"{length:04b}" + (f"{low:0{length}b}" if length else "")
+    bits = "".join(map(_code_of_difference, (values - before).ravel().tolist()))
     bits += "1" * (-len(bits) % 8)
     data = int(bits, 2).to_bytes(len(bits) // 8, "big").replace(b"\xff", b"\xff\0")
     frame = b"\xff\xc3" + struct.pack(">HBHHBBBB", 11, 8, 240, 400, 1, 1, 0x11, 0)
@@ -162,7 +165,8 @@ def opaque_alpha() -> bytes:
 
 @cache
 def palette() -> bytes:
-    return encoded(field(400, 240).quantize(64), "PNG")
+    of_few_pixels = field(100, 60).quantize(64)  # to find the colours takes long
+    return encoded(field(400, 240).quantize(palette=of_few_pixels, dither=Image.Dither.NONE), "PNG")
 
 
 @cache
@@ -246,9 +250,11 @@ _UNTURN = {
 
 
 @cache
-def turned(orientation: int, kind: str = "JPEG") -> bytes:
-    """`field(1000, 600)` as a camera held that way stores it: upright again once it is turned."""
-    return stored_as(field(1000, 600), orientation, kind, quality=95, method=0)  # WebP's quickest
+def turned(orientation: int, kind: str = "JPEG", width: int = 1000) -> bytes:
+    """`field`, of a height of 3/5 of its width, as a camera held that way stores it: upright again once it is
+    turned."""
+    image = field(width, width * 3 // 5)
+    return stored_as(image, orientation, kind, quality=95, method=0)  # WebP's quickest
 
 
 def stored_as(image: Image.Image, orientation: int, kind: str, **options: Any) -> bytes:
@@ -273,7 +279,7 @@ def animation(kind: str = "GIF") -> bytes:
     )
 
 
-RGB, GREY_ALPHA, RGBA = 2, 4, 6  # colour types of PNG
+GREY, RGB, GREY_ALPHA, RGBA = 0, 2, 4, 6  # colour types of PNG
 
 
 def grey_profile(gamma: float) -> bytes:
@@ -352,6 +358,34 @@ def gif(width: int, height: int, *frames: GifFrame, delay: int = 10, extra: byte
         blocks = (data[at : at + 255] for at in range(0, len(data), 255))
         out += b"".join(bytes([len(block)]) + block for block in blocks) + b"\0"
     return out + b";"
+
+
+def plain_webp(width: int, height: int, frames: int = 1) -> bytes:
+    """A lossless WebP whose frames are of one colour each, so that no pixel takes a bit: their header alone
+    says how many there are (RFC 9649, sections 2.7 and 3.4). To encode a large one takes half a second."""
+    bodies = [_plain_vp8l(width, height, 97 * n % 256) for n in range(frames)]
+    if frames == 1:
+        return _riff(bodies[0])
+    sides = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    head = _webp_chunk(b"VP8X", b"\2\0\0\0" + sides) + _webp_chunk(b"ANIM", bytes(6))
+    start, delay = bytes(6) + sides, b"\x32\0\0\0"
+    return _riff(head + b"".join(_webp_chunk(b"ANMF", start + delay + body) for body in bodies))
+
+
+def _plain_vp8l(width: int, height: int, red: int) -> bytes:
+    tiny = encoded(Image.new("RGB", (16, 16), (red, 0, 255)), "WEBP", lossless=True, quality=0, method=0)
+    chunk = bytearray(tiny[12:])
+    flags = int.from_bytes(chunk[9:13], "little") >> 28 << 28
+    chunk[9:13] = (flags | (height - 1) << 14 | (width - 1)).to_bytes(4, "little")
+    return bytes(chunk)
+
+
+def _webp_chunk(name: bytes, body: bytes) -> bytes:
+    return name + struct.pack("<I", len(body)) + body + bytes(len(body) % 2)
+
+
+def _riff(chunks: bytes) -> bytes:
+    return b"RIFF" + struct.pack("<I", len(chunks) + 4) + b"WEBP" + chunks
 
 
 @cache

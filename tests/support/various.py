@@ -20,9 +20,14 @@ def various(cases: Iterator[T], values: Callable[[T], Iterable[Hashable]], count
 
     `values` gives those of a case, always in the same order.
     """
-    had: set[tuple[Hashable, ...]] = set()
+    numbers: dict[Hashable, int] = {}  # of values: to compare three of those takes a fraction of the time
+    had: set[tuple[int, ...]] = set()
+
+    def threes_of(case: T) -> set[tuple[int, ...]]:
+        return set(combinations([numbers.setdefault(value, len(numbers)) for value in values(case)], 3))
+
     for _ in range(count):
-        few = [(case, set(combinations(values(case), 3))) for case in islice(cases, _AMONG)]
+        few = [(case, threes_of(case)) for case in islice(cases, _AMONG)]
         chosen, threes = max(few, key=lambda each: len(each[1] - had))
         had |= threes
         yield chosen

@@ -24,6 +24,7 @@ from origin.urls.parsing import parse_options_leniently
 from origin.urls.presets import Preset
 from origin.urls.query import decode_query
 from tests.support.cases import check_each
+from tests.support.texts import any_text
 
 CLOUDFLARE = DIALECTS["cloudflare"]
 
@@ -284,7 +285,7 @@ TEXTS = st.text("0123456789.;x%#()/ ,=abcdefghvauto-", max_size=12) | st.sampled
 )
 
 
-@given(st.lists(st.tuples(NAMES, TEXTS), max_size=6), st.text(max_size=12))
+@given(st.lists(st.tuples(NAMES, TEXTS), max_size=6), any_text(max_size=12))
 def test_nothing_but_a_mistake_or_a_bad_request_comes_of_any_path(
     options: list[tuple[str, str]], rest: str
 ) -> None:

@@ -25,6 +25,7 @@ from origin.urls.parsing import parse_options_leniently
 from origin.urls.presets import Preset
 from origin.urls.query import decode_query
 from tests.support.cases import check_each
+from tests.support.texts import any_text
 
 IMGIX = DIALECTS["imgix"]
 
@@ -304,7 +305,7 @@ _WORDS = (
     "fff",
 )
 _TEXTS = st.one_of(
-    st.text(max_size=8),
+    any_text(max_size=8),
     st.text("0123456789.,:-", max_size=12),
     st.lists(st.sampled_from(_WORDS)).map(",".join),
 )

@@ -19,6 +19,7 @@ from origin.urls.parsing import parse_options
 from origin.urls.parsing import parse_options_leniently
 from origin.urls.query import decode_query
 from tests.support.cases import check_each
+from tests.support.texts import any_text
 
 DEFAULTS = OptionDefaults()
 
@@ -287,7 +288,7 @@ TEXTS = st.one_of(
     st.sampled_from(["1", "0", "300", "1.5", "true", "jpg", "auto", "", *NO_NUMBER]),
     st.integers(-(10**20), 10**20).map(str),
     st.floats().map(str),
-    st.text(max_size=20),
+    any_text(max_size=20),
 )
 
 
