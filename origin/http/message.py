@@ -38,7 +38,7 @@ SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
 )
 
 RETRY_AFTER = (b"retry-after", b"2")
-"""With every 503 of ours: seconds after which another try is welcome."""
+"""For those who find us too busy: seconds after which another try is welcome."""
 
 
 class ClientGone(Exception):

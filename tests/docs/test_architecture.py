@@ -50,7 +50,7 @@ def test_there_is_a_place_for_each_of_many_changes() -> None:
 
 
 def test_what_a_hit_in_memory_may_not_be_is_in_the_figures_of_the_program() -> None:
-    assert f"more than {LARGE_BODY // 1024} kB (`LARGE_BODY`)" in ARCHITECTURE.line
+    assert f"more than {LARGE_BODY // 1024} kB (`LARGE_BODY` in `http/message.py`)" in ARCHITECTURE.line
     assert f"the {ANSWERS_IN_A_ROW + 1}th answer in a row" in ARCHITECTURE.line
 
 
