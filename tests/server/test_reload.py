@@ -318,7 +318,7 @@ def test_many_reloads_under_load_lose_no_request(tmp_path: Path) -> None:
         for number in range(8):
             new = {**plain, "handlers": [{**plain["handlers"][0], "quality": 40 + number}]}
             origin.call(origin.app.reload(build_config(new)))
-            wait_until(lambda answers=10 * number: len(statuses) > answers, "the load goes on")
+            wait_until(lambda: len(statuses) > 10 * number, "the load goes on")  # noqa: B023
         done.set()
         for thread in threads:
             thread.join(PATIENCE)
