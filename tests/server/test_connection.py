@@ -672,7 +672,7 @@ def test_ten_thousand_idle_connections_do_not_stop_a_hit(tmp_path: Path) -> None
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
     try:
         with process(tmp_path, on_loopback(tmp_path, tmp_path / "cache")) as running, ExitStack() as idle:
-            for _ in range(0, count, 100):  # in each other's company they take half of the CPU
+            for _ in range(0, count, 100):  # one at a time each waits for its turn
                 hundred = [
                     idle.enter_context(socket.create_connection(("127.0.0.1", running.port), PATIENCE))
                     for _ in range(100)
