@@ -30,7 +30,7 @@ def picture(number: int) -> tuple[bytes, bool]:
         exif[GPS] = {1: "N", 2: (48.0, 51.0, 29.0)}
         image.save(file, "JPEG", quality=90, exif=exif)
         return file.getvalue(), False
-    image.save(file, "PNG", compress_level=1)
+    image.save(file, "PNG", compress_level=0 if image.height > _LARGE else 1)  # noise does not get smaller
     return file.getvalue(), True
 
 

@@ -13,6 +13,7 @@ import venv
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -116,7 +117,7 @@ def base(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
         if file.suffix != ".pyc":
             (site / file).parent.mkdir(exist_ok=True)
             shutil.copy(str(distribution.locate_file(file)), site / file)
-    done = run(*pip, "install", "--no-index", wheel)
+    done = run(*pip, "install", "--no-index", "--no-compile", wheel)
     assert done.returncode == 0, done.stdout + done.stderr
     return Environment(programs, site)
 
@@ -158,13 +159,19 @@ def needed(texts: list[str], extras: frozenset[str] = frozenset()) -> Iterator[t
             yield canonicalize_name(requirement.name), frozenset(requirement.extras)
 
 
+@cache
+def requires(name: str) -> list[str]:
+    """What an installed package says: to read that takes longer than all else here."""
+    return metadata.requires(name) or []
+
+
 def installed(*requirements: list[str]) -> set[str]:
     """The names of all that the package brings with these requirements of extras."""
     todo = [*needed(PROJECT["dependencies"]), *(one for some in requirements for one in needed(some))]
     seen = set(todo)
     while todo:
         name, extras = todo.pop()
-        more = set(needed(metadata.requires(name) or [], extras)) - seen
+        more = set(needed(requires(name), extras)) - seen
         seen |= more
         todo += more
     return {name for name, _ in seen}

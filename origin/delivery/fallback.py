@@ -27,6 +27,7 @@ from origin.formats import Description
 from origin.formats import Format
 from origin.formats import ResultFormat
 from origin.formats import sniff
+from origin.formats.writers import EffortLevel
 from origin.imaging.protocol import AUTO_FORMATS
 from origin.imaging.protocol import Job
 from origin.render.pool import RenderPool
@@ -43,6 +44,7 @@ FORBIDDEN_SHARE = 0.05  # of a renderer's time, for clients without permission
 START_SECONDS = 30.0  # before the first request
 MAX_PIXELS = 100_000_000
 FORMATS = tuple(format.name for format in OUTPUTS)
+EFFORT: dict[str, EffortLevel] = {"avif": "fast"}  # a tenth of the time, for which a start has to wait
 
 
 class Fallback:
@@ -162,7 +164,15 @@ class Fallback:
         return result
 
     async def _render(self, options: Options, format: str, timeout: float, wait: bool = True) -> Result:
-        job = Job(options, format, self._quality, allowed=FORMATS, max_pixels=MAX_PIXELS, max_frames=1)
+        job = Job(
+            options,
+            format,
+            self._quality,
+            allowed=FORMATS,
+            max_pixels=MAX_PIXELS,
+            max_frames=1,
+            effort=EFFORT,
+        )
         rendered = await self._pool.render(self._image, job, timeout, wait=wait)
         return _result(rendered.body, rendered.format)
 

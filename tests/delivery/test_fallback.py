@@ -85,6 +85,14 @@ async def opened(pool: Pool) -> Fallback:
     return fallback
 
 
+async def test_no_encoder_tries_hard_for_it(pool: Pool) -> None:
+    """A start waits for all of its formats, and a request for its size."""
+    fallback = Fallback(pictures.port(), pool, QUALITY)
+    await fallback.open()
+    await fallback.get(Options(width=30), "avif")
+    assert {job.effort.get("avif") for job in pool.jobs} == {"fast"}
+
+
 async def test_its_own_size_is_prepared_once_in_every_format(pool: Pool) -> None:
     fallback = Fallback(pictures.port(), pool, QUALITY)
     await fallback.open()

@@ -672,10 +672,15 @@ def test_ten_thousand_idle_connections_do_not_stop_a_hit(tmp_path: Path) -> None
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
     try:
         with process(tmp_path, on_loopback(tmp_path, tmp_path / "cache")) as running, ExitStack() as idle:
-            for _ in range(count):
-                raw = idle.enter_context(socket.create_connection(("127.0.0.1", running.port), PATIENCE))
-                raw.sendall(b"GET /h/a.jpg?w=16 HTTP/1.1\r\nHost: x\r\n\r\n")
-                assert raw.recv(4096).startswith(b"HTTP/1.1 200 ")
+            for _ in range(0, count, 100):  # one at a time each waits for its turn
+                hundred = [
+                    idle.enter_context(socket.create_connection(("127.0.0.1", running.port), PATIENCE))
+                    for _ in range(100)
+                ]
+                for raw in hundred:
+                    raw.sendall(b"GET /h/a.jpg?w=16 HTTP/1.1\r\nHost: x\r\n\r\n")
+                for raw in hundred:
+                    assert raw.recv(4096).startswith(b"HTTP/1.1 200 ")
             start = time.monotonic()
             for _ in range(2):
                 assert running.get("/h/a.jpg?w=32").status == 200

@@ -298,7 +298,10 @@ def test_without_a_file_there_is_nothing_to_read_again(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_many_reloads_under_load_lose_no_request(tmp_path: Path) -> None:
     # No request has too little time; but that it is answered is what is asked for.
-    plain = settings(tmp_path, tmp_path / "cache") | {"limits": {"queue_timeout": 50, "render_timeout": 50}}
+    limits = {"queue_timeout": 50, "render_timeout": 50}
+    small = tmp_path / "error.png"  # each reload renders it in every format
+    small.write_bytes(pictures.encoded(pictures.field(8, 8), "PNG"))
+    plain = settings(tmp_path, tmp_path / "cache", error_image=str(small)) | {"limits": limits}
     with Running(plain, source=Shelf(**{"a.jpg": pictures.small()})) as origin:
         statuses: list[int] = []
         done = threading.Event()
@@ -315,6 +318,7 @@ def test_many_reloads_under_load_lose_no_request(tmp_path: Path) -> None:
         for number in range(8):
             new = {**plain, "handlers": [{**plain["handlers"][0], "quality": 40 + number}]}
             origin.call(origin.app.reload(build_config(new)))
+            wait_until(lambda: len(statuses) > 10 * number, "the load goes on")  # noqa: B023
         done.set()
         for thread in threads:
             thread.join(PATIENCE)

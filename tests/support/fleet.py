@@ -104,17 +104,18 @@ class Fleet:
                 return error.code, json.loads(error.read())
 
     def number(self, name: str, metric: str) -> float:
+        (value,) = self.numbers(name, metric)
+        return value
+
+    def numbers(self, name: str, *metrics: str) -> list[float]:
+        """Several of an origin, of the same moment."""
         text = self.origins[name].get("/-/metrics").body.decode()
-        (value,) = re.findall(rf"^{metric} (\S+)$", text, re.MULTILINE)
-        return float(value)
+        return [float(re.findall(rf"^{metric} (\S+)$", text, re.MULTILINE)[0]) for metric in metrics]
 
     def renders(self) -> float:
         """With a lease and without one, of all origins."""
-        return sum(
-            self.number(name, metric)
-            for name in self.origins
-            for metric in ("origin_leases_total", "origin_lease_alone_total")
-        )
+        metrics = ("origin_leases_total", "origin_lease_alone_total")
+        return sum(sum(self.numbers(name, *metrics)) for name in self.origins)
 
 
 @contextmanager

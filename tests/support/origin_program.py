@@ -13,11 +13,10 @@ import socket
 from typing import NoReturn
 
 import origin.app
-import origin.config.load
 import origin.server.run  # noqa: F401
 from origin.__main__ import main
 from origin.cli import serve
-from origin.config.model import Config
+from origin.config.load import build_config
 from origin.delivery import fallback
 from origin.imaging import template
 from origin.imaging import worker
@@ -29,7 +28,8 @@ worker.load(())
 _PLACEHOLDER = (
     "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAGCAAAAADbboAnAAAADklEQVR42mO4CwUMpDAAX0Ipca5XOPAAAAAASUVORK5CYII="
 )
-Config.model_rebuild()  # which is done when it is first used
+# Much is built when it is first used. The folder of this one need not be there.
+build_config({"handlers": [{"name": "h", "source": {"type": "local", "root": "/"}}]})
 # What is imported where a configuration has this in it.
 _WHERE = {
     '"s3"': ("origin.sources.s3_source", "origin.sources.s3_store"),

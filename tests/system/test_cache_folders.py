@@ -13,13 +13,14 @@ import pytest
 from origin.app import create_app
 from origin.errors import ConfigError
 from origin.server.run import run
+from tests.support import warm_origins
 from tests.support.commands import invoke
 from tests.support.origin_process import on_loopback
 from tests.support.origin_process import process
 from tests.support.pictures import land
 from tests.support.pictures import small
+from tests.support.running import PATIENCE
 from tests.support.running import Running
-from tests.support.running import command
 from tests.support.running import wait_until
 
 TOKEN = "a-token-for-the-tests-of-folders"
@@ -44,14 +45,15 @@ def test_a_second_origin_on_one_cache_folder_is_refused(root: Path, tmp_path: Pa
     with process(tmp_path / "one", config(root, folder)) as running:
         assert running.get("/h/a.jpg?w=10").status == 200
         for shared in (False, True):
-            done = command("serve", "-c", "-", text=json.dumps(config(root, folder, shared=shared)))
-            assert done.returncode == 2
-            [line] = [line for line in done.stderr.splitlines() if line.startswith("origin: ")]
+            log = tmp_path / f"log-{shared}"
+            given = json.dumps(config(root, folder, shared=shared)).encode()
+            assert warm_origins.start("serve", "-c", "-", given=given, log=log).wait(PATIENCE) == 2
+            [line] = [line for line in log.read_text().splitlines() if line.startswith("origin: ")]
             assert line == (
                 f"origin: cache.path: {folder} is in use by process {running.process.pid}; give each origin "
                 'a folder of its own, or set "shared": true under "cache" for all that use this one'
             )
-            assert "Traceback" not in done.stderr
+            assert "Traceback" not in log.read_text()
         checked = invoke("check", "-c", "-", text=json.dumps(config(root, folder)))
         assert (checked.exit_code, checked.stderr) == (0, "")
         assert running.get("/h/a.jpg?w=10").headers["Cache-Status"].startswith("origin; hit")

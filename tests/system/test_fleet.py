@@ -123,7 +123,7 @@ class Slowness:
 
     def _count(self) -> float:
         metrics = ("origin_shared_failures_total", "origin_valkey_failures_total", "origin_lease_alone_total")
-        return sum(self._running.number(name, metric) for name in self._running.origins for metric in metrics)
+        return sum(sum(self._running.numbers(name, *metrics)) for name in self._running.origins)
 
     @property
     def is_there(self) -> bool:
