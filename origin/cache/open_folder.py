@@ -48,6 +48,8 @@ class OpenFolder:
         # None until the names of all values have been read, and where another process writes to the folder.
         self.stored_names: BloomFilter | None = None
         self._learning: BloomFilter | None = None  # becomes `stored_names`
+        self._has_read = threading.Event()  # all rows, or as many as were wanted
+        self._has_read.set()
         self._on_new = on_new
         self._process = os.urandom(8).hex() if shared else None
         self._lock = FolderLock(path, shared)
@@ -63,7 +65,9 @@ class OpenFolder:
         self._empty_after_refusal()
 
     def close(self) -> None:
+        """Close the connection of this thread and that of `_learn`. Those of other threads end with them."""
         self.stored_names = self._learning = None
+        self._has_read.wait()  # or another process would find the database in use
         if self._open is not None:
             self._open[0].close()
             self._open = None
@@ -134,7 +138,9 @@ class OpenFolder:
         self._open = (engine, self._inodes())
         self.stray_bytes = 0
         self.stored_names, self._learning = None, BloomFilter()
-        threading.Thread(target=self._learn, args=(engine, self._learning), daemon=True).start()
+        has_read = threading.Event()
+        threading.Thread(target=self._learn, args=(engine, self._learning, has_read), daemon=True).start()
+        self._has_read = has_read
         return engine
 
     def _make_folder(self) -> None:
@@ -172,7 +178,7 @@ class OpenFolder:
 
     # Names and strays
 
-    def _learn(self, engine: Engine, names: BloomFilter) -> None:
+    def _learn(self, engine: Engine, names: BloomFilter, has_read: threading.Event) -> None:
         """Read all rows in the background, in portions, so that no request waits."""
         opened_at = time.time()
         files = stray_files.FilesWithRows()
@@ -188,6 +194,7 @@ class OpenFolder:
             return  # any name may be there; the next read or write says what is wrong
         finally:
             engine.close()
+            has_read.set()
         with self._opening:
             if self._learning is not names:
                 return  # the folder is another one by now

@@ -104,6 +104,18 @@ def test_another_folder_is_learned_anew(store: DiskStore, tmp_path: Path) -> Non
     assert may_hold(store, "new")
 
 
+def test_a_closed_store_has_no_connection_left(tmp_path: Path) -> None:
+    """SQLite removes its log with the last one, which may be that of the thread that learns the names."""
+    store = DiskStore(tmp_path, 100 * MB)
+    store.put_all([(str(number), (SMALL,)) for number in range(5000)])
+    store.close()
+    assert not (tmp_path / "cache.db-wal").exists()
+    again = DiskStore(tmp_path, 100 * MB)
+    assert get(again, "4999") == SMALL
+    again.close()
+    assert not (tmp_path / "cache.db-wal").exists()
+
+
 def test_thousands_of_keys_are_learned_and_few_strange_ones_taken_for_known(tmp_path: Path) -> None:
     store = DiskStore(tmp_path, 50 * MB)
     for portion in range(25):
