@@ -32,9 +32,7 @@ KEY = "0123456789abcdef0123456789abcdef"
 @pytest.fixture
 def config(tmp_path: Path) -> dict[str, Any]:
     (tmp_path / "a.jpg").write_bytes(pictures.land())
-    small = tmp_path / "error.png"  # to render the built-in one in every format takes longer than most tests
-    small.write_bytes(pictures.encoded(pictures.field(8, 8), "PNG"))
-    plain = settings(tmp_path, tmp_path / "cache", error_image=str(small))
+    plain = settings(tmp_path, tmp_path / "cache", error_image=pictures.small_fallback(tmp_path))
     signed = {**plain["handlers"][0], "name": "s", "prefix": "s/pictures", "signing": {"keys": [KEY]}}
     return {**plain, "limits": {"queue_timeout": PATIENCE}, "handlers": [*plain["handlers"], signed]}
 

@@ -20,8 +20,7 @@ MAX_TEXT = 500  # bytes of a mark, all of which is in the name of its object
 MAX_REPLACED = 4  # marks that a new one replaces; others stay beside it
 _ID = re.compile(r"[0-9]{13}-[0-9a-f]{16}")
 _WRITTEN = re.compile(r"[0-9]{13}")
-_to_json = json.JSONEncoder(ensure_ascii=False).encode
-_KEYS = frozenset({"id", "handler", "key", "prefix", "replaces"})
+_REQUIRED, _OPTIONAL = ("id", "handler"), ("key", "prefix", "replaces")  # fields of a mark, as they are told
 _PART = 200  # characters of one segment of a name: file systems below a bucket take 255
 
 
@@ -49,14 +48,9 @@ class Mark:
 
     def to_text(self) -> str:
         """For the name of an object and for a message."""
-        told: dict[str, object] = {"id": self.id, "handler": self.handler}
-        if self.key:
-            told["key"] = self.key
-        if self.prefix:
-            told["prefix"] = self.prefix
-        if self.replaces:
-            told["replaces"] = self.replaces
-        return _to_json(told)
+        told = {name: getattr(self, name) for name in _REQUIRED}
+        told |= {name: value for name in _OPTIONAL if (value := getattr(self, name))}
+        return json.dumps(told, ensure_ascii=False)
 
 
 def make_mark(
@@ -80,7 +74,7 @@ def read_mark(text: str) -> Mark:
         told = json.loads(text)
     except RecursionError:
         raise ValueError("JSON with too many levels") from None
-    if not isinstance(told, dict) or not {"id", "handler"} <= told.keys() <= _KEYS:
+    if not isinstance(told, dict) or not {*_REQUIRED} <= told.keys() <= {*_REQUIRED, *_OPTIONAL}:
         raise ValueError("not an object with the keys of a mark")
     replaces = told.pop("replaces", [])
     if not isinstance(replaces, list):

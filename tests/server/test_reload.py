@@ -299,9 +299,8 @@ def test_without_a_file_there_is_nothing_to_read_again(tmp_path: Path) -> None:
 def test_many_reloads_under_load_lose_no_request(tmp_path: Path) -> None:
     # No request has too little time; but that it is answered is what is asked for.
     limits = {"queue_timeout": 50, "render_timeout": 50}
-    small = tmp_path / "error.png"  # each reload renders it in every format
-    small.write_bytes(pictures.encoded(pictures.field(8, 8), "PNG"))
-    plain = settings(tmp_path, tmp_path / "cache", error_image=str(small)) | {"limits": limits}
+    small = pictures.small_fallback(tmp_path)  # each reload renders it
+    plain = settings(tmp_path, tmp_path / "cache", error_image=small) | {"limits": limits}
     with Running(plain, source=Shelf(**{"a.jpg": pictures.small()})) as origin:
         statuses: list[int] = []
         done = threading.Event()

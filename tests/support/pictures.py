@@ -11,6 +11,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -96,6 +97,13 @@ def small() -> bytes:
 @cache
 def odd() -> bytes:
     return encoded(field(333, 257), "JPEG", quality=95)
+
+
+def small_fallback(folder: Path) -> str:
+    """A file for `error_image`: to render the built-in one in every format takes longer than most tests."""
+    file = folder / "error.png"
+    file.write_bytes(encoded(field(8, 8), "PNG"))
+    return str(file)
 
 
 @cache
