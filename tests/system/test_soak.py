@@ -33,7 +33,7 @@ def test_an_origin_to_which_everything_happens_serves_no_wrong_picture(
     assert requests["source-unavailable"] > 0  # S3 did stop
     assert found["kills"] >= 4
     assert found["stops"] >= 1
-    assert {"S3 is back", "cache removed", "faults end"} <= {what for _, what in found["marks"]}
+    assert {"S3 is back", "cache removed", "faults end", "healed"} <= {what for _, what in found["marks"]}
     assert "| outcome | requests |" in said
 
 
