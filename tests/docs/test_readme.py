@@ -28,8 +28,9 @@ README = page("README.md")
 HERE = "http://127.0.0.1:8080"
 DEMO = "python3 -m venv .venv && .venv/bin/pip install '.[server]' && .venv/bin/origin demo"
 TESTS = (
-    "python3 -m venv .venv && .venv/bin/pip install -U pip"
-    " && .venv/bin/pip install --no-compile -e '.[test]' && .venv/bin/python -m pytest"
+    "python3 -m venv .venv"
+    " && (.venv/bin/pip install uv && .venv/bin/uv pip install --python .venv -e '.[test]'"
+    " || .venv/bin/pip install -e '.[test]') && .venv/bin/python -m pytest"
 )
 
 
@@ -42,8 +43,8 @@ def test_the_two_lines_to_paste_are_there() -> None:
 
 
 def test_the_lines_to_paste_install_the_server_the_tests_or_what_builds_the_site() -> None:
-    named = re.findall(r"pip install (?:--no-compile )?(?:-e )?'\.\[(\w+)\]'", README.text)
-    assert sorted(named) == ["docs", "server", "server", "test", "test"]
+    named = re.findall(r"pip install (?:--python .venv )?(?:-e )?'\.\[(\w+)\]'", README.text)
+    assert sorted(named) == ["docs", "server", "server", "test", "test", "test"]
 
 
 def test_ci_runs_the_test_line_of_the_readme() -> None:
