@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 
+from docs import files
 from origin.http.message import LARGE_BODY
 from origin.server.fast_path import ANSWERS_IN_A_ROW
 from tests.support.documents import ROOT
@@ -49,6 +50,13 @@ def test_there_is_a_place_for_each_of_many_changes() -> None:
     assert [row[0] for row in rows if not code(row[1])] == []
 
 
+def test_every_file_is_there_with_what_it_says_of_itself() -> None:
+    assert ARCHITECTURE.text == files.write_page(ARCHITECTURE.text), "run: python -m docs.files"
+    listed = ARCHITECTURE.block("text", "app.py: ")
+    assert "app.py: The composition root: " in listed
+    assert "\nurls/dialects/camo.py: " in listed
+
+
 def test_what_a_hit_in_memory_may_not_be_is_in_the_figures_of_the_program() -> None:
     assert f"more than {LARGE_BODY // 1024} kB (`LARGE_BODY` in `http/message.py`)" in ARCHITECTURE.line
     assert f"the {ANSWERS_IN_A_ROW + 1}th answer in a row" in ARCHITECTURE.line
@@ -73,7 +81,7 @@ def test_a_name_is_in_the_file_that_the_page_says() -> None:
 def test_the_private_parts_of_libraries_are_touched_where_the_page_says() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     pins = {re.split(r"[\[=<>]", line)[0]: line for line in project["optional-dependencies"]["server"]}
-    for library, names, files in ARCHITECTURE.table("| library |"):
+    for library, names, touched in ARCHITECTURE.table("| library |"):
         assert re.search(r"==|>=[\d.]+,<0\.", pins[library]), f"{library} is not pinned"
-        text = "".join((ORIGIN / file).read_text(encoding="utf-8") for file in code(files))
+        text = "".join((ORIGIN / file).read_text(encoding="utf-8") for file in code(touched))
         assert [name for name in code(names) if name not in text] == []
