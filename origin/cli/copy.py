@@ -1,4 +1,4 @@
-"""`origin copy FROM TO`: copies pictures from one store to another."""
+"""`origin copy FROM TO --manifest FILE`: copies pictures from one store to another."""
 
 from __future__ import annotations
 

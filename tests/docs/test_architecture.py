@@ -52,9 +52,8 @@ def test_there_is_a_place_for_each_of_many_changes() -> None:
 
 def test_every_file_is_there_with_what_it_says_of_itself() -> None:
     assert ARCHITECTURE.text == files.write_page(ARCHITECTURE.text), "run: python -m docs.files"
-    listed = ARCHITECTURE.block("text", "app.py: ")
-    assert "app.py: The composition root: " in listed
-    assert "\nurls/dialects/camo.py: " in listed
+    assert "\n- `app.py`: The composition root: " in ARCHITECTURE.text
+    assert "\n- `urls/dialects/camo.py`: " in ARCHITECTURE.text
 
 
 def test_what_a_hit_in_memory_may_not_be_is_in_the_figures_of_the_program() -> None:

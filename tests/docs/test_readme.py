@@ -29,7 +29,8 @@ HERE = "http://127.0.0.1:8080"
 DEMO = "python3 -m venv .venv && .venv/bin/pip install '.[server]' && .venv/bin/origin demo"
 TESTS = (
     "python3 -m venv .venv"
-    " && (.venv/bin/pip install uv && .venv/bin/uv pip install --python .venv -e '.[test]'"
+    " && (.venv/bin/pip install --only-binary :all: uv"
+    " && .venv/bin/uv pip install --python .venv -e '.[test]'"
     " || .venv/bin/pip install -e '.[test]') && .venv/bin/python -m pytest"
 )
 

@@ -14,7 +14,6 @@ https://chromedevtools.github.io/devtools-protocol/
 from __future__ import annotations
 
 import base64
-import contextlib
 import itertools
 import json
 import os
@@ -49,6 +48,8 @@ _FLAGS = [
     "--no-first-run",
     "--no-startup-window",
 ]
+# What it says to a question about a page that goes meanwhile.
+_LEFT = ("navigated or closed", "Cannot find context", "context was destroyed", "Promise was collected")
 # The browser reads 3 and writes 4; no shell can be relied upon to move descriptors of two digits there.
 _EXEC = """
 import fcntl, os, sys
@@ -124,7 +125,7 @@ class Chromium:
         while (answer := self._next()).get("id") != number:
             self._tell(answer)
         if "error" in answer:
-            left = "navigated or closed" in answer["error"]["message"]
+            left = any(text in answer["error"]["message"] for text in _LEFT)
             raise (PageLeft if left else BrowserError)(f"{method}: {answer['error']}")
         return answer["result"]
 
@@ -201,11 +202,14 @@ class Page:
         deadline = time.monotonic() + PATIENCE
         pause = 0.01  # seconds; each look keeps the browser from what is waited for
         while True:
-            with contextlib.suppress(PageLeft):
+            left: PageLeft | None = None
+            try:
                 if value := self.evaluate(script):
                     return value
+            except PageLeft as error:
+                left = error
             if time.monotonic() > deadline:
-                raise BrowserError(f"waited in vain until {what}; {self.problems}")
+                raise BrowserError(f"waited in vain until {what}; {self.problems}") from left
             time.sleep(pause)
             pause = min(1.3 * pause, 0.1)
 

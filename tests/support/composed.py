@@ -150,7 +150,8 @@ class Composed:
         shell, flag, script = service["entrypoint"]
         # /tmp of its own, as in a container: SeaweedFS has sockets there, by the numbers of its ports.
         program = Path(_program("weed"))
-        mounts = f"mount --bind {program.parent} /media && mount --bind {self.folder} /mnt"
+        bin, folder = shlex.quote(str(program.parent)), shlex.quote(str(self.folder))
+        mounts = f"mount --bind {bin} /media && mount --bind {folder} /mnt"
         script = script.replace("/data", "/mnt/data").replace("weed ", f"/media/{program.name} ")
         return [shell, flag, f"{mounts} && mount -t tmpfs none /tmp && {script}"]
 

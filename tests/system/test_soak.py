@@ -18,6 +18,7 @@ from tests.support.s3_servers import NEEDS_WEED
 
 
 @NEEDS_WEED
+@pytest.mark.timeout(300)  # more than a soak is patient
 def test_an_origin_to_which_everything_happens_serves_no_wrong_picture(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
