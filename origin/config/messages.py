@@ -7,17 +7,22 @@ from __future__ import annotations
 
 import difflib
 import json
+from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Any
+from typing import get_args
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from origin.config.handler import Handler
+from origin.config.model import Config
 from origin.config.part import Part
 from origin.config.part import key_of
 from origin.config.part import part_types
-from origin.config.pictures import Preset
 from origin.config.secrets import Place
 from origin.config.secrets import may_be_secret
+from origin.config.sources import SOURCE_PARTS
 from origin.config.sources import SOURCE_TYPES
 from origin.config.types import Referenced
 from origin.config.types import one_of
@@ -108,8 +113,45 @@ def _value_text(value: Any, loc: Place) -> str:
 
 
 def _similar_key(loc: Place) -> str:
+    """What was probably meant: a key that other objects have, or a similar one of this object."""
     key = str(loc[-1])
-    parts = [Preset] if loc[0] == "presets" else [part for part in part_types() if part is not Preset]
-    names = {key_of(name, field) for part in parts for name, field in part.model_fields.items()}
-    close = difflib.get_close_matches(key, sorted(names - {key}), n=1)
+    if key in _keys(Handler):
+        return "; it is a key of handlers"
+    if key in _keys(Config):
+        return "; it is a key of the file itself"
+    if types := [name for name, part in SOURCE_PARTS.items() if key in _keys(part)]:
+        return f"; it is a key of sources of type {' and '.join(types)}"
+    names = {name for part in _parts_at(loc[:-1]) for name in _keys(part)}
+    if key in names:  # of another type of them, or of the `limits` at the top
+        is_of_handler = loc[0] == "handlers" and loc[-2] in _keys(Config)
+        return f"; it is a key of {loc[-2]} of the file itself" if is_of_handler else "; another type has it"
+    close = difflib.get_close_matches(key, sorted(names), n=1)
     return f"; did you mean {close[0]}?" if close else ""
+
+
+def _keys(part: type[Part]) -> set[str]:
+    return {key_of(name, field) for name, field in part.model_fields.items()}
+
+
+def _parts_at(loc: Place) -> Iterable[type[Part]]:
+    """What may stand there, as the last key on the way that is no name of the user's has it."""
+    for key in reversed([part for part in loc if isinstance(part, str)]):
+        if key in ("source", "sources"):
+            return SOURCE_PARTS.values()
+        fields = (each for part in part_types() for each in part.model_fields.items())
+        found = [
+            part
+            for name, field in fields
+            if key_of(name, field) == key
+            for part in _parts_in(field.annotation)
+        ]
+        if found:
+            return found
+    return [Config]
+
+
+def _parts_in(annotation: Any) -> Iterator[type[Part]]:
+    if isinstance(annotation, type) and issubclass(annotation, Part):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _parts_in(argument)

@@ -171,7 +171,16 @@ MISTAKES: list[tuple[Any, str, str]] = [
         'expected original, auto, jpg, png, webp, gif or avif, got "tiff"',
     ),
     (config(widths=[100, 0]), "handlers[0].widths[1]", "expected a whole number >= 1, got 0"),
-    (config(limits={"queue": 5}), "handlers[0].limits.queue", "unknown key"),
+    (
+        config(limits={"queue": 5}),
+        "handlers[0].limits.queue",
+        "unknown key; it is a key of limits of the file itself",
+    ),
+    (
+        config({"cdn": {"type": "fastly", "service": "s", "token": "a secret", "zone": "z"}}),
+        "cdn.zone",
+        "unknown key; another type has it",
+    ),
     (
         config({"limits": {"render_memory": "1MB"}}),
         "limits.render_memory",
@@ -254,7 +263,20 @@ MISTAKES: list[tuple[Any, str, str]] = [
     ),
     (config(source={"type": "s3"}), "handlers[0].source.bucket", "required, and not there"),
     (config(source={"type": "local"}), "handlers[0].source.root", "required, and not there"),
-    (config(source={**SOURCE, "root": "/x"}), "handlers[0].source.root", "unknown key; did you mean routes?"),
+    (
+        config(source={**SOURCE, "root": "/x"}),
+        "handlers[0].source.root",
+        "unknown key; it is a key of sources of type local",
+    ),
+    (config(root="/x"), "handlers[0].root", "unknown key; it is a key of sources of type local"),
+    (config(http_port=1), "handlers[0].http_port", "unknown key; it is a key of the file itself"),
+    (config({"cache_time": 1}), "cache_time", "unknown key; it is a key of handlers"),
+    (config({"log": {"levle": "info"}}), "log.levle", "unknown key; did you mean level?"),
+    (
+        config(limits={"max_original_pixel": 1}),
+        "handlers[0].limits.max_original_pixel",
+        "unknown key; did you mean max_original_pixels?",
+    ),
     (
         config(source={**SOURCE, "endpoint_url": "minio:9000"}),
         "handlers[0].source.endpoint_url",
