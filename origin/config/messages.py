@@ -29,6 +29,7 @@ from origin.config.types import one_of
 from origin.errors import ConfigError
 
 _NOT_SHOWN = "a value that is not shown here"
+_NAMED = ("presets", "watermarks", "sources")  # whose objects have names of the user's
 _EXPECTED = {
     "dict_type": "an object",
     "model_type": "an object",
@@ -134,18 +135,14 @@ def _keys(part: type[Part]) -> set[str]:
 
 
 def _parts_at(loc: Place) -> Iterable[type[Part]]:
-    """What may stand there, as the last key on the way that is no name of the user's has it."""
-    for key in reversed([part for part in loc if isinstance(part, str)]):
+    """What may stand there, as the last key on the way has it that is no name of the user's."""
+    keys = [part for before, part in zip([None, *loc], loc, strict=False) if before not in _NAMED]
+    fields = [each for part in part_types() for each in part.model_fields.items()]
+    for key in reversed(keys):
         if key in ("source", "sources"):
             return SOURCE_PARTS.values()
-        fields = (each for part in part_types() for each in part.model_fields.items())
-        found = [
-            part
-            for name, field in fields
-            if key_of(name, field) == key
-            for part in _parts_in(field.annotation)
-        ]
-        if found:
+        own = [field.annotation for name, field in fields if key_of(name, field) == key]
+        if found := [part for annotation in own for part in _parts_in(annotation)]:
             return found
     return [Config]
 

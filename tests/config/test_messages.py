@@ -271,6 +271,7 @@ MISTAKES: list[tuple[Any, str, str]] = [
     (config(root="/x"), "handlers[0].root", "unknown key; it is a key of sources of type local"),
     (config(http_port=1), "handlers[0].http_port", "unknown key; it is a key of the file itself"),
     (config({"cache_time": 1}), "cache_time", "unknown key; it is a key of handlers"),
+    (config({"presets": {"cache": {"wdth": 1}}}), "presets.cache.wdth", "unknown key; did you mean width?"),
     (config({"log": {"levle": "info"}}), "log.levle", "unknown key; did you mean level?"),
     (
         config(limits={"max_original_pixel": 1}),
