@@ -60,6 +60,7 @@ QUICK = 8.0  # seconds
 STAND_STILL, QUICK_STAND_STILL = 10, 4  # of so many renderers, one is not killed but stopped
 GROWTH = 2.0  # seconds until there is one picture more
 TOKEN = "a token for the purges of a soak"
+PATIENCE = 120.0  # seconds that an origin may take to start, and to end
 NEW = 20  # pictures that have to come once nothing is broken any more
 HEALED = 120.0  # seconds until they have, also where ten times as much runs beside: the mark `healed` tells
 
@@ -83,23 +84,24 @@ def origin(folder: Path, store: Store, disk: Disk, serve: Serve) -> Iterator[tup
     }
     path = folder / "config.json"
     path.write_text(json.dumps(config))
-    process = serve(path, folder / "log", {})
+    log = folder / "log"
+    process = serve(path, log, {})
     try:
-        _wait_for(port, process)
+        _wait_for(port, process, log)
         yield process, port
     finally:
         process.kill()
         process.wait()
 
 
-def _wait_for(port: int, process: Process) -> None:
-    deadline = time.monotonic() + 30
+def _wait_for(port: int, process: Process, log: Path) -> None:
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(OSError):
             if _call(port, "GET", "/-/ready")[0] == 200:
                 return
         time.sleep(0.05)
-    raise RuntimeError("the origin does not start")
+    raise RuntimeError(f"the origin does not start: {log.read_text()[-2000:]}")
 
 
 def _call(port: int, method: str, path: str, body: str = "") -> tuple[int, bytes]:
@@ -219,7 +221,7 @@ def stop(process: Process, record: Record, seen: set[int]) -> None:
     """Ask the origin to stop; it and every process it had are gone then."""
     process.terminate()
     try:
-        code = process.wait(40)
+        code = process.wait(PATIENCE)
     except subprocess.TimeoutExpired:
         record.lost.append("the origin does not stop")
         return
