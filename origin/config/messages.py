@@ -8,9 +8,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable
-from collections.abc import Iterator
 from typing import Any
-from typing import get_args
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -18,8 +16,9 @@ from pydantic_core import ErrorDetails
 from origin.config.handler import Handler
 from origin.config.model import Config
 from origin.config.part import Part
-from origin.config.part import key_of
+from origin.config.part import keys_of
 from origin.config.part import part_types
+from origin.config.part import parts_in
 from origin.config.secrets import Place
 from origin.config.secrets import may_be_secret
 from origin.config.sources import SOURCE_PARTS
@@ -65,7 +64,7 @@ def _sentence(error: ErrorDetails, data: Any) -> str:
     if error["type"] == "missing":
         return f"{place}: required, and not there"
     if error["type"] == "extra_forbidden":
-        return f"{place}: unknown key{_similar_key(loc)}"
+        return f"{place}: unknown key{_advice_on_key(loc)}"
     text, got = _expected_and_got(error, loc)
     text, got = context.get("text", text), context.get("got", got)  # pydantic fills in braces of the text
     return f"{place or 'the file'}: expected {text}" + (f", got {got}" if got else "")
@@ -113,42 +112,31 @@ def _value_text(value: Any, loc: Place) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _similar_key(loc: Place) -> str:
+def _advice_on_key(loc: Place) -> str:
     """What was probably meant: a key that other objects have, or a similar one of this object."""
     key = str(loc[-1])
-    if key in _keys(Handler):
+    if key in keys_of(Handler):
         return "; it is a key of handlers"
-    if key in _keys(Config):
+    if key in keys_of(Config):
         return "; it is a key of the file itself"
-    if types := [name for name, part in SOURCE_PARTS.items() if key in _keys(part)]:
+    if types := [name for name, part in SOURCE_PARTS.items() if key in keys_of(part)]:
         return f"; it is a key of sources of type {' and '.join(types)}"
-    names = {name for part in _parts_at(loc[:-1]) for name in _keys(part)}
+    names = {name for part in _parts_at(loc[:-1]) for name in keys_of(part)}
     if key in names:  # of another type of them, or of the `limits` at the top
-        is_of_handler = loc[0] == "handlers" and loc[-2] in _keys(Config)
+        is_of_handler = loc[0] == "handlers" and loc[-2] in keys_of(Config)
         return f"; it is a key of {loc[-2]} of the file itself" if is_of_handler else "; another type has it"
     close = difflib.get_close_matches(key, sorted(names), n=1)
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def _keys(part: type[Part]) -> set[str]:
-    return {key_of(name, field) for name, field in part.model_fields.items()}
-
-
 def _parts_at(loc: Place) -> Iterable[type[Part]]:
     """What may stand there, as the last key on the way has it that is no name of the user's."""
     keys = [part for before, part in zip([None, *loc], loc, strict=False) if before not in _NAMED]
-    fields = [each for part in part_types() for each in part.model_fields.items()]
+    fields = [each for part in part_types() for each in keys_of(part).items()]
     for key in reversed(keys):
         if key in ("source", "sources"):
             return SOURCE_PARTS.values()
-        own = [field.annotation for name, field in fields if key_of(name, field) == key]
-        if found := [part for annotation in own for part in _parts_in(annotation)]:
+        own = [field for name, field in fields if name == key]
+        if found := [part for field in own for part, _ in parts_in(field.annotation)]:
             return found
     return [Config]
-
-
-def _parts_in(annotation: Any) -> Iterator[type[Part]]:
-    if isinstance(annotation, type) and issubclass(annotation, Part):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _parts_in(argument)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import typing
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel
@@ -40,9 +42,10 @@ class Part(BaseModel):
         return {key: value for key, value in data.items() if key != SCHEMA_KEY}
 
 
-def key_of(name: str, field: FieldInfo) -> str:
-    """What a field is called in the file. `json` is no name for a field of pydantic's."""
-    return field.alias or name
+def keys_of(part: type[Part]) -> dict[str, FieldInfo]:
+    """The fields of that kind of object by what they are called in the file: `json` is no name for a field of
+    pydantic's."""
+    return {field.alias or name: field for name, field in part.model_fields.items()}
 
 
 def meaning(text: str) -> Any:
@@ -61,3 +64,13 @@ def part_types() -> list[type[Part]]:
     for part in parts:  # which grows
         parts += part.__subclasses__()
     return parts
+
+
+def parts_in(annotation: Any, brackets: str = "") -> Iterator[tuple[type[Part], str]]:
+    """Each kind of object that an annotation is made of, with "[]" for each list, or object of names, around
+    it."""
+    if isinstance(annotation, type) and issubclass(annotation, Part):
+        yield annotation, brackets
+    brackets += "[]" if typing.get_origin(annotation) in (tuple, dict) else ""
+    for inner in typing.get_args(annotation):
+        yield from parts_in(inner, brackets)

@@ -14,7 +14,8 @@ from origin.config.authentication import AuthMethodField
 from origin.config.model import Config
 from origin.config.part import SCHEMA_KEY
 from origin.config.part import Part
-from origin.config.part import key_of
+from origin.config.part import keys_of
+from origin.config.part import parts_in
 from origin.config.sources import SOURCE_PARTS
 from origin.config.sources import SourceField
 
@@ -74,13 +75,12 @@ def documented_keys() -> Iterator[DocumentedKey]:
 
 
 def _keys_of(part: type[Part], place: str, schemas: dict[str, Any]) -> Iterator[DocumentedKey]:
-    for name, field in part.model_fields.items():
-        key = key_of(name, field)
+    for key, field in keys_of(part).items():
         row = schemas[part.__name__]["properties"][key]
         default = REQUIRED if field.is_required() else row["default"]
         yield DocumentedKey(place, key, default, row["description"])
         if not any(isinstance(entry, SourceField | AuthMethodField) for entry in _notes_of(field)):
-            for inner, brackets in _parts_in(field.annotation):
+            for inner, brackets in parts_in(field.annotation):
                 inner_place = f"{place}.{key}{brackets}{_kind(inner)}".lstrip(".")
                 yield from _keys_of(inner, inner_place, schemas)
 
@@ -96,14 +96,6 @@ def _notes_of(field: FieldInfo) -> Iterator[Any]:
     yield from field.metadata
     for inner in typing.get_args(field.annotation):
         yield from getattr(inner, "__metadata__", ())
-
-
-def _parts_in(annotation: Any, brackets: str = "") -> Iterator[tuple[type[Part], str]]:
-    if isinstance(annotation, type) and issubclass(annotation, Part):
-        yield annotation, brackets
-    brackets += "[]" if typing.get_origin(annotation) in (tuple, dict) else ""
-    for inner in typing.get_args(annotation):
-        yield from _parts_in(inner, brackets)
 
 
 def _with_references(schema: Any) -> Any:

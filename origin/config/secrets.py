@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from origin.config.part import Part
+from origin.config.part import keys_of
 from origin.config.part import part_types
 from origin.config.sources import SourceField
 
@@ -53,9 +54,9 @@ def _keys() -> Iterator[tuple[str, set[Any]]]:
 
 def _keys_of(part: type[Part]) -> Iterator[tuple[str, set[Any]]]:
     """Each key with every type that its annotation is made of."""
-    for name, field in part.model_fields.items():
+    for key, field in keys_of(part).items():
         metadata = {type(entry) for entry in field.metadata}
-        yield name, {*_types_in(field.annotation), *metadata}
+        yield key, {*_types_in(field.annotation), *metadata}
 
 
 def _types_in(annotation: Any) -> Iterator[Any]:

@@ -30,7 +30,7 @@ from origin.config.model import Cache
 from origin.config.model import Config
 from origin.config.model import Log
 from origin.config.part import Part
-from origin.config.part import key_of
+from origin.config.part import keys_of
 from origin.config.part import part_types
 from origin.config.pictures import PresetKeys
 from origin.config.pictures import Watermark
@@ -153,12 +153,11 @@ def configuration(path: tuple[str | int, ...] = ()) -> dict[str, Any]:
 
 def keys(model: type[Part]) -> Iterator[tuple[str, Any]]:
     """The keys of a table, with what the model says of each."""
-    for name, field in model.model_fields.items():
-        if name in DOTTED:
-            inner_fields = DOTTED[name].model_fields.items()
-            yield from ((f"{name}.{key_of(inner, f)}", f) for inner, f in inner_fields)
+    for key, field in keys_of(model).items():
+        if key in DOTTED:
+            yield from ((f"{key}.{inner}", f) for inner, f in keys_of(DOTTED[key]).items())
         else:
-            yield key_of(name, field), field
+            yield key, field
 
 
 @pytest.mark.parametrize(("after", "model", "path"), PLACES)
