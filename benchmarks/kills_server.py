@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import http.client
 import json
 import os
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ from benchmarks.kills_places import Place
 from benchmarks.machine import tree
 from benchmarks.origins import Process
 from benchmarks.origins import Serve
+from benchmarks.origins import wait_until_ready
 from benchmarks.ports import closed_port
 
 PUBLIC, STAGE = "public", "stage"  # folders: what is served, and where uploads wait
@@ -79,13 +78,9 @@ class Server:
     def _start(self, expire: int) -> None:
         path = self._folder / "config.json"
         path.write_text(json.dumps(configuration(self._place, self._folder, self.port, expire)))
-        self._process = self._serve(path, self._folder / "log", {"TMPDIR": str(self.spools)})
-        deadline = time.monotonic() + _PATIENCE
-        while not self._is_ready():
-            if time.monotonic() > deadline or self._process.poll() is not None:
-                text = (self._folder / "log").read_text()
-                raise RuntimeError(f"the origin does not start: {text[-2000:]}")
-            time.sleep(0.02)
+        log = self._folder / "log"
+        self._process = self._serve(path, log, {"TMPDIR": str(self.spools)})
+        wait_until_ready(self._process, self.port, log, _PATIENCE)
 
     def kill(self) -> None:
         """All of its processes, with a signal that none of them sees."""
@@ -102,10 +97,3 @@ class Server:
     def close(self) -> None:
         if self._process is not None:
             self.kill()
-
-    def _is_ready(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
-        with contextlib.suppress(OSError, http.client.HTTPException), contextlib.closing(connection):
-            connection.request("GET", "/-/ready")
-            return connection.getresponse().status == 200
-        return False

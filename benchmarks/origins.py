@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
@@ -42,3 +45,20 @@ def serve(config: Path, log: Path, variables: Mapping[str, str]) -> Process:
         return subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, env={**os.environ, **variables}
         )
+
+
+def wait_until_ready(process: Process, port: int, log: Path, seconds: float) -> None:
+    """Returns once it can be asked. Raises RuntimeError with the end of its log."""
+    deadline = time.monotonic() + seconds
+    while not _is_ready(port):
+        if time.monotonic() > deadline or process.poll() is not None:
+            raise RuntimeError(f"the origin does not start: {log.read_text()[-2000:]}")
+        time.sleep(0.02)
+
+
+def _is_ready(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    with contextlib.suppress(OSError, http.client.HTTPException), contextlib.closing(connection):
+        connection.request("GET", "/-/ready")
+        return connection.getresponse().status == 200
+    return False

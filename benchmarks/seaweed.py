@@ -8,6 +8,8 @@ import os
 import shutil
 import subprocess
 import sysconfig
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.ports import ABOVE
@@ -40,7 +42,7 @@ class Seaweed:
     def __init__(self, program: str, folder: Path, access_key: str, secret_key: str) -> None:
         ports = {name: closed_port(above=True) for name in ("master", "volume", "filer", "s3", "admin")}
         self.url = f"http://127.0.0.1:{ports['s3']}"
-        self.log = folder / "log"
+        self._log = folder / "log"
         self._folder = folder
         self._ports = ports.values()
         (folder / "data").mkdir(parents=True, exist_ok=True)
@@ -54,16 +56,17 @@ class Seaweed:
         self._command = [program, "mini", *_OPTIONS, *own]
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        """It listens some tenths of a second later, and takes objects later still."""
-        with self.log.open("ab") as log:
+    def start(self, answers: Callable[[], bool], seconds: float) -> None:
+        """Returns once it does: its port is open earlier. Raises RuntimeError with the end of its log."""
+        with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command, stdout=log, stderr=log, cwd=self._folder, env=_environment()
             )
-
-    @property
-    def runs(self) -> bool:
-        return self._process is not None and self._process.poll() is None
+        deadline = time.monotonic() + seconds
+        while not answers():
+            if time.monotonic() > deadline or self._process.poll() is not None:
+                raise RuntimeError(f"SeaweedFS does not start: {self._log.read_text()[-2000:]}")
+            time.sleep(0.05)
 
     def kill(self) -> None:
         """At once, as a machine that fails does: asked politely it takes two seconds."""

@@ -34,6 +34,7 @@ from benchmarks.machine import memory_of
 from benchmarks.origins import Process
 from benchmarks.origins import Serve
 from benchmarks.origins import serve
+from benchmarks.origins import wait_until_ready
 from benchmarks.ports import closed_port
 from benchmarks.soak_faults import ACCESS
 from benchmarks.soak_faults import BUCKET
@@ -87,21 +88,11 @@ def origin(folder: Path, store: Store, disk: Disk, serve: Serve) -> Iterator[tup
     log = folder / "log"
     process = serve(path, log, {})
     try:
-        _wait_for(port, process, log)
+        wait_until_ready(process, port, log, PATIENCE)
         yield process, port
     finally:
         process.kill()
         process.wait()
-
-
-def _wait_for(port: int, process: Process, log: Path) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(OSError):
-            if _call(port, "GET", "/-/ready")[0] == 200:
-                return
-        time.sleep(0.05)
-    raise RuntimeError(f"the origin does not start: {log.read_text()[-2000:]}")
 
 
 def _call(port: int, method: str, path: str, body: str = "") -> tuple[int, bytes]:

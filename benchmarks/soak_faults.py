@@ -54,12 +54,7 @@ class Store:
 
     def start(self) -> None:
         """Returns when it answers."""
-        self._server.start()
-        deadline = time.monotonic() + _PATIENCE
-        while not self._answers():
-            if time.monotonic() > deadline or not self._server.runs:
-                raise RuntimeError(f"S3 does not start, see {self._server.log}")
-            time.sleep(0.1)
+        self._server.start(self._answers, _PATIENCE)
 
     def stop(self) -> None:
         """At once, as a machine that fails does."""
